@@ -1,0 +1,39 @@
+# `make bench` runs the main job, `make test` the checks. Both first build .venv where it is missing
+# or older than pyproject.toml; nothing but python3 (>= 3.11, with venv) and make is assumed.
+
+PYTHON ?= python3
+RUNS ?= 4000
+VENV := .venv
+READY := $(VENV)/.ready
+
+.PHONY: bench test lint check-start check-loop clean
+
+bench: $(READY)
+	$(VENV)/bin/effmod bench --runs $(RUNS)
+
+test: lint
+	$(VENV)/bin/python -m pytest
+
+lint: $(READY)
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+
+# The figures that README and CHANGELOG state about effmod itself; they time things, so no test runs them.
+check-start: $(READY)
+	$(VENV)/bin/python -m tests.benchmarks.startup
+check-loop: $(READY)
+	$(VENV)/bin/python -m tests.benchmarks.timed_loop
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "effmod needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." >&2; \
+	  echo "Name another one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "'$(PYTHON)' cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --progress-bar off --editable '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) dist

@@ -1,0 +1,268 @@
+"""The commands. Each parses, calls, prints; what takes long to import is imported inside."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from effmod_bench import __version__, options
+from effmod_bench.console import Console
+from effmod_bench.errors import ExitCode, exit_code
+from exporters import DEFAULT_OPSET, Format
+from results import BenchPlan, Device
+from results.tables import OutputFormat
+
+
+class Commands(typer.core.TyperGroup):
+    """Turns what a command raises into a message and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, BrokenPipeError):
+            raise
+        except KeyboardInterrupt as error:
+            Console().error("interrupted")
+            raise typer.Exit(ExitCode.INTERRUPTED) from error
+        except Exception as error:
+            if hasattr(error, "format_message"):  # a wrong option: typer's own to show
+                raise
+            code = exit_code(error)
+            message = _log_bug(error) if code is ExitCode.BUG else str(error)
+            Console().error(message)
+            raise typer.Exit(code) from error
+
+
+def _log_bug(error: Exception) -> str:
+    import traceback
+
+    import platformdirs
+
+    from effmod_bench.timing import utc_now
+
+    log = platformdirs.user_log_path("effmod", appauthor=False) / f"bug-{utc_now():%Y%m%dT%H%M%S}.log"
+    said = f"a bug in effmod: {type(error).__name__}: {error}"
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_text(f"effmod {__version__}\n{''.join(traceback.format_exception(error))}")
+    except OSError:
+        return said
+    return f"{said}; please report it with {log}"
+
+
+app = typer.Typer(
+    cls=Commands,
+    name="effmod",
+    help="Export efficient vision networks, and measure their latency with numbers that can be trusted.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+cache_app = typer.Typer(help="Artifacts that were exported before.", no_args_is_help=True)
+app.add_typer(cache_app, name="cache")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        Console().print(f"effmod {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def effmod(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command("list")
+def list_networks(
+    patterns: Annotated[
+        list[str] | None, typer.Argument(metavar="[PATTERN]...", help="Such as 'efficientmod_*'.", show_default=False)
+    ] = None,
+    output_format: options.OutputFormatOption = OutputFormat.TABLE,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """List the zoo: parameters, FLOPs, published accuracy."""
+    from effmod_bench.listing import list_table
+    from effmod_bench.targets import find_networks
+
+    _console(quiet, verbose).table(list_table(find_networks(patterns or ["*"])), output_format)
+
+
+@app.command()
+def info(
+    network: options.Network,
+    image_size: options.ImageSize = None,
+    output_format: options.OutputFormatOption = OutputFormat.TABLE,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Show one network stage by stage, and where it comes from."""
+    from effmod_bench.listing import describe, stage_table
+    from models import check_image_size, count, create_model, find_model
+
+    spec = find_model(network, image_size=image_size)
+    size = image_size or spec.image_size
+    check_image_size(spec, size)
+    console = _console(quiet, verbose)
+    for line in describe(spec):
+        console.note(line)
+    console.table(stage_table(count(create_model(network, image_size=size), size)), output_format)
+
+
+@app.command()
+def export(
+    networks: options.Networks,
+    format_: options.FormatOption = Format.ONNX,
+    opset: options.Opset = DEFAULT_OPSET,
+    image_size: options.ImageSize = None,
+    batch_size: options.BatchSize = 1,
+    dynamic_batch: options.DynamicBatch = False,
+    checkpoint: options.Checkpoint = None,
+    no_simplify: options.NoSimplify = False,
+    output: Annotated[
+        Path, typer.Option("--output", help="Folder for the file and its sidecar.", rich_help_panel="Output")
+    ] = Path(),
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Export networks to files that are proved to compute what the networks compute."""
+    from effmod_bench.benchmark import obtain_artifact
+    from effmod_bench.targets import ExportChoices, check_checkpoint, find_networks
+    from exporters import deliver
+
+    console = _console(quiet, verbose)
+    choices = ExportChoices(
+        format=format_,
+        image_size=image_size,
+        batch_size=batch_size,
+        dynamic_batch=dynamic_batch,
+        opset=opset,
+        simplify=not no_simplify,
+        checkpoint=checkpoint,
+    )
+    specs = find_networks(networks, image_size=image_size)
+    check_checkpoint(checkpoint, specs)
+    for spec in specs:
+        made = obtain_artifact(console, spec, choices)
+        parity = made.artifact.parity
+        console.note(
+            f"{spec.name}: opset {made.artifact.opset}, {made.artifact.size_bytes / 1e6:.1f} MB; "
+            f"against the network over {parity.inputs} images: max abs error {parity.max_abs_error:.1e}, "
+            f"relative {parity.relative_error:.1e}, same top-1 in {parity.top1_agreement:.0%}"
+        )
+        console.print(str(deliver(made, output)))
+    if checkpoint is None:
+        console.note(
+            "Weights are random(seed 0): right for latency, useless for predictions. Trained ones: --checkpoint"
+        )
+
+
+@app.command()
+def bench(
+    targets: options.Targets = None,
+    device: options.DeviceOption = Device.CPU,
+    threads: options.Threads = None,
+    runs: options.Runs = 4000,
+    rounds: options.Rounds = 5,
+    warmup: options.Warmup = 50,
+    seed: options.Seed = 0,
+    dry_run: options.DryRun = False,
+    format_: options.FormatOption = Format.ONNX,
+    opset: options.Opset = DEFAULT_OPSET,
+    image_size: options.ImageSize = None,
+    batch_size: options.BatchSize = 1,
+    dynamic_batch: options.DynamicBatch = False,
+    checkpoint: options.Checkpoint = None,
+    no_simplify: options.NoSimplify = False,
+    input_shape: options.InputShape = None,
+    store: options.StoreOption = options.default_store(),  # noqa: B008 - typer reads defaults once
+    output_format: options.OutputFormatOption = OutputFormat.TABLE,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Measure how long one inference takes, each round in a fresh process, and show it beside the paper's figures."""
+    from effmod_bench.benchmark import Benchmark
+    from effmod_bench.targets import DEFAULT_TARGETS, ExportChoices, parse_input_shapes
+
+    console = _console(quiet, verbose)
+    benchmark = Benchmark(
+        targets=tuple(targets or DEFAULT_TARGETS),
+        plan=BenchPlan(device=device, threads=threads, runs=runs, rounds=rounds, warmup_runs=warmup, seed=seed),
+        choices=ExportChoices(
+            format=format_,
+            image_size=image_size,
+            batch_size=batch_size,
+            dynamic_batch=dynamic_batch,
+            opset=opset,
+            simplify=not no_simplify,
+            checkpoint=checkpoint,
+        ),
+        input_shapes=parse_input_shapes(input_shape or []),
+        store=store,
+    )
+    if dry_run:
+        console.table(benchmark.preview(), output_format)
+        return
+    raise typer.Exit(benchmark.run(console, output_format))
+
+
+@app.command()
+def show(
+    store: options.StorePath,
+    output_format: options.OutputFormatOption = OutputFormat.TABLE,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Show the table of a store again, from its records."""
+    from effmod_bench.benchmark import print_measurements
+    from results import Store, summarise
+
+    print_measurements(_console(quiet, verbose), summarise(Store(store).read()), output_format)
+
+
+@app.command()
+def plot(
+    store: options.StorePath,
+    output: Annotated[
+        Path, typer.Option("--output", help="The picture; its ending says which kind: .png, .svg, .pdf.")
+    ] = Path("tradeoff.png"),
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Draw latency against published accuracy."""
+    from exporters import writing
+    from results import Store, summarise
+    from results.plots import plot_tradeoff
+
+    console = _console(quiet, verbose)
+    with writing(output):
+        left_out = plot_tradeoff(summarise(Store(store).read()), output)
+    if left_out:
+        console.note(f"Left out, having no published top-1 or no latency: {', '.join(left_out)}")
+    console.print(str(output))
+
+
+@cache_app.command("info")
+def cache_info() -> None:
+    """Say where the cache is, and how much is in it."""
+    from exporters import cache_info
+
+    info = cache_info()
+    Console().print(f"{info.path}: {info.artifacts} artifacts, {info.size_bytes / 1e6:.1f} MB")
+
+
+@cache_app.command("clear")
+def cache_clear() -> None:
+    """Delete every cached artifact."""
+    from exporters import clear_cache
+
+    info = clear_cache()
+    Console().print(f"{info.path}: deleted {info.artifacts} artifacts, {info.size_bytes / 1e6:.1f} MB")
+
+
+def _console(quiet: bool, verbose: int) -> Console:
+    return Console(-1 if quiet else verbose)

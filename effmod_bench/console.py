@@ -1,0 +1,168 @@
+"""What a person sees. Tables go to standard output; notes, warnings, errors and progress to standard error."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.cells import cell_len
+from rich.console import Console as RichConsole
+from rich.text import Text
+
+from results.tables import Column, OutputFormat, Row, Table, is_number, render
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+# A table that is piped into a file is not cut to the width of a terminal that is not there.
+_PIPE_WIDTH = 240
+
+
+class Console:
+    """Where a command prints, and how much.
+
+    Args:
+        verbosity: -1 with `--quiet` (errors only), 0, or the number of `-v`.
+    """
+
+    def __init__(self, verbosity: int = 0) -> None:
+        self.verbosity = verbosity
+        self._out = RichConsole(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
+        self._err = RichConsole(stderr=True, highlight=False, soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        if self.verbosity >= 0:
+            self._err.print(Text(text))
+
+    def detail(self, text: str) -> None:
+        if self.verbosity >= 1:
+            self._err.print(Text(text, style="dim"))
+
+    def warn(self, text: str) -> None:
+        if self.verbosity >= 0:
+            self._err.print(Text.assemble(("warning: ", "yellow"), text))
+
+    def error(self, text: str) -> None:
+        self._err.print(Text.assemble(("error: ", "bold red"), text))
+
+    def print(self, text: str) -> None:
+        """A line of the command's own result."""
+        self._out.print(Text(text), soft_wrap=True)
+
+    def table(self, table: Table[Row], output_format: OutputFormat) -> None:
+        """Print a table, and its notes, in the format asked for."""
+        if output_format is not OutputFormat.TABLE:
+            sys.stdout.write(render(table, output_format))
+            return
+        if table.title:
+            self._out.print(Text(table.title, style="bold"))
+        self._draw(table, table.main_columns())
+        if self.verbosity >= 1 and any(column.detail for column in table.columns):
+            details = [column for column in table.columns if column.detail]
+            shown = [c for c in (table.columns[0], *details) if any(c.get(row) is not None for row in table.rows)]
+            self._draw(table, shown)
+        for note in table.notes:
+            self._out.print(Text(note, style="dim"), soft_wrap=True)
+
+    def _draw(self, table: Table[Row], columns: Iterable[Column[Row]]) -> None:
+        shown, spared = list(columns), []
+        drawn = _rich_table(table, shown)
+        boundless = self._out.options.update(width=_PIPE_WIDTH * 10)
+        while self._out.measure(drawn, options=boundless).minimum > self._out.width and any(c.spare for c in shown):
+            spared.append(max(shown, key=lambda column: column.spare))
+            shown.remove(spared[-1])
+            drawn = _rich_table(table, shown)
+        self._out.print(drawn)
+        if spared:
+            names = ", ".join(column.header.replace("\n", " ") for column in reversed(spared))
+            self.note(f"Not shown, for want of width: {names}. All columns: --output-format csv")
+
+    @contextmanager
+    def progress(self, title: str) -> Iterator["ProgressDisplay"]:
+        """A bar on a terminal; in a log, a line a round."""
+        display = ProgressDisplay(self, title, bar=self._err.is_terminal and self.verbosity >= 0)
+        with display:
+            yield display
+
+    def bar(self) -> Any:
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        # Drawn only when told to: a thread that redraws would take processor time from what is timed.
+        return Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[rounds]}"),
+            TextColumn("{task.fields[left]}", justify="right"),
+            console=self._err,
+            auto_refresh=False,
+            transient=True,
+        )
+
+
+def _rich_table(table: Table[Row], columns: Iterable[Column[Row]]) -> "RichTable":
+    from rich import box
+    from rich.table import Table as RichTable
+
+    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=True)
+    columns = list(columns)
+    for i, column in enumerate(columns):
+        right = is_number(column, table.rows)
+        # Names and figures are never folded or cut, and say so to whoever measures the table; other text is folded.
+        cells = [*column.header.splitlines(), *(column.text(row) for row in table.rows)]
+        whole = i == 0 or right
+        drawn.add_column(
+            column.header,
+            justify="right" if right else "left",
+            style="dim" if column.published else None,
+            no_wrap=whole,
+            min_width=max(map(cell_len, cells)) if whole else None,
+        )
+    for row in table.rows:
+        drawn.add_row(*(Text(column.text(row)) for column in columns))
+    return drawn
+
+
+class ProgressDisplay:
+    """The state of a run, on a terminal or in a log."""
+
+    def __init__(self, console: Console, title: str, *, bar: bool) -> None:
+        self._console = console
+        self._bar = console.bar() if bar else None
+        self._task = self._bar.add_task(title, rounds="", left="", total=None) if self._bar else None
+        self._logged = -1
+
+    def __enter__(self) -> "ProgressDisplay":
+        if self._bar:
+            self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar:
+            self._bar.stop()
+
+    def show(self, name: str, rounds_done: float, rounds: int, left_s: float | None) -> None:
+        number = int(rounds_done)
+        counted = f"round {number + 1} of {rounds}"
+        left = "" if left_s is None else f"{in_words(left_s)} left"
+        if self._bar:
+            self._bar.update(
+                self._task,
+                description=name,
+                rounds=counted,
+                left=left,
+                completed=rounds_done,
+                total=rounds,
+                refresh=True,
+            )
+        elif number > self._logged:
+            self._logged = number
+            self._console.note(", ".join(filter(None, (counted, name, left))))
+
+
+def in_words(seconds: float) -> str:
+    """A duration as people say it: "about 40 s", "about 5 min", "about 2.5 h"."""
+    if seconds < 90:
+        return f"about {max(5, round(seconds / 5) * 5):.0f} s"
+    if seconds < 5400:
+        return f"about {seconds / 60:.0f} min"
+    return f"about {seconds / 3600:.1f} h"

@@ -1,0 +1,36 @@
+"""From an exception to an exit code. Libraries raise; this is the only place that decides how effmod ends."""
+
+from enum import IntEnum
+
+from effmod_bench.targets import TargetError
+from exporters import ArtifactError, ExportError, OutputError, ParityError
+from models import ImageSizeError, UnknownModelError
+from results import StoreError
+from results.plots import PlotError
+
+
+class ExitCode(IntEnum):
+    """How a command ended."""
+
+    OK = 0
+    SOME_FAILED = 1
+    USAGE = 2
+    CHECK_FAILED = 4
+    STORE = 5
+    BUG = 70
+    INTERRUPTED = 130
+
+
+def exit_code(error: Exception) -> ExitCode:
+    """The exit code of an error that a command could not deal with; `BUG` for one that nobody foresaw."""
+    match error:
+        case StoreError() | OutputError():
+            return ExitCode.STORE
+        case ParityError():
+            return ExitCode.CHECK_FAILED
+        case UnknownModelError() | ImageSizeError() | TargetError() | ArtifactError() | ExportError() | PlotError():
+            return ExitCode.USAGE
+    # Their modules import torch, so they are here only if they were raised.
+    if type(error).__name__ in ("CheckpointError", "PluginError"):
+        return ExitCode.USAGE
+    return ExitCode.BUG

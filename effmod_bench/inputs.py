@@ -1,0 +1,37 @@
+"""What is fed to an artifact while it is timed."""
+
+import numpy as np
+import numpy.typing as npt
+
+from exporters.images import natural_images
+from results import InputTensor
+
+# ONNX Runtime's names of element types, for those that a vision network's input can have.
+_DTYPES = {
+    "float": np.float32,
+    "float16": np.float16,
+    "double": np.float64,
+    "uint8": np.uint8,
+    "int8": np.int8,
+    "int32": np.int32,
+    "int64": np.int64,
+    "bool": np.bool_,
+}
+
+
+def make_input(
+    tensor: InputTensor, mean: tuple[float, float, float], std: tuple[float, float, float]
+) -> npt.NDArray[np.generic]:
+    """A value for one input: images where it has the shape of images, else noise; integers are 0.
+
+    Raises:
+        ValueError: the element type is none that can be made.
+    """
+    if tensor.dtype not in _DTYPES:
+        raise ValueError(f"input {tensor.name!r} has element type {tensor.dtype!r}, which effmod cannot feed")
+    dtype = _DTYPES[tensor.dtype]
+    if not np.issubdtype(dtype, np.floating):
+        return np.zeros(tensor.shape, dtype)
+    if len(tensor.shape) == 4 and tensor.shape[1] == 3:
+        return natural_images(tensor.shape[0], tensor.shape[2:4], mean=mean, std=std).astype(dtype)
+    return np.random.default_rng(0).standard_normal(tensor.shape).astype(dtype)

@@ -1,0 +1,128 @@
+"""Options and arguments that several commands share: one option, one meaning."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from exporters import OLDEST_OPSET, Format
+from results import Device
+from results.tables import OutputFormat
+
+_EXPORT = "Export"
+_MEASURE = "Measurement"
+_OUTPUT = "Output"
+
+
+def default_store() -> Path:
+    return Path(os.environ.get("EFFMOD_STORE") or "effmod-results")
+
+
+Targets = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[TARGET]...",
+        help="A network of 'effmod list', a pattern such as 'efficientmod_*', or a path to an .onnx file. "
+        "Without any: the four EfficientMod networks.",
+        show_default=False,
+    ),
+]
+Networks = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="NETWORK...",
+        help="A network of 'effmod list', or a pattern such as 'efficientmod_*'.",
+        show_default=False,
+    ),
+]
+Network = Annotated[str, typer.Argument(metavar="NETWORK", help="A network of 'effmod list'.", show_default=False)]
+StorePath = Annotated[
+    Path, typer.Argument(metavar="STORE", help="A folder of records, as 'effmod bench' writes it.", show_default=False)
+]
+
+FormatOption = Annotated[Format, typer.Option("--format", help="The kind of file.", rich_help_panel=_EXPORT)]
+Opset = Annotated[
+    int,
+    typer.Option(
+        min=OLDEST_OPSET, help=f"Version of the ONNX operators, {OLDEST_OPSET} or later.", rich_help_panel=_EXPORT
+    ),
+]
+ImageSize = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Side of the square input in pixels. [default: the network's own]",
+        rich_help_panel=_EXPORT,
+        show_default=False,
+    ),
+]
+BatchSize = Annotated[int, typer.Option(min=1, help="Images in one inference.", rich_help_panel=_EXPORT)]
+DynamicBatch = Annotated[
+    bool, typer.Option("--dynamic-batch", help="Leave the batch axis of the file open.", rich_help_panel=_EXPORT)
+]
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option(
+        help="Trained weights: .pth, .pth.tar or .safetensors. [default: random weights, seed 0]",
+        rich_help_panel=_EXPORT,
+        show_default=False,
+    ),
+]
+NoSimplify = Annotated[
+    bool, typer.Option("--no-simplify", help="Do not pass the graph through onnxsim.", rich_help_panel=_EXPORT)
+]
+InputShape = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME:]1,3,224,224",
+        help="Shape of an input that an .onnx file leaves open. Once for each such input.",
+        rich_help_panel=_EXPORT,
+        show_default=False,
+    ),
+]
+
+DeviceOption = Annotated[Device, typer.Option("--device", help="Where to run.", rich_help_panel=_MEASURE)]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Threads within an operator. [default: the paper's 4, or the number of cores where there are fewer]",
+        rich_help_panel=_MEASURE,
+        show_default=False,
+    ),
+]
+Runs = Annotated[int, typer.Option(min=1, help="Timed inferences of each target.", rich_help_panel=_MEASURE)]
+Rounds = Annotated[int, typer.Option(min=1, help="Fresh processes that they are split over.", rich_help_panel=_MEASURE)]
+Warmup = Annotated[
+    int, typer.Option(min=0, help="Inferences before the clock starts, in each process.", rich_help_panel=_MEASURE)
+]
+Seed = Annotated[int, typer.Option(help="Of the order in which the rounds are run.", rich_help_panel=_MEASURE)]
+DryRun = Annotated[
+    bool,
+    typer.Option(
+        "--dry-run", help="Say what would be exported and run, and about how long it takes.", rich_help_panel=_MEASURE
+    ),
+]
+
+StoreOption = Annotated[
+    Path,
+    typer.Option(
+        "--store", help="Folder for the records; EFFMOD_STORE names another default.", rich_help_panel=_OUTPUT
+    ),
+]
+OutputFormatOption = Annotated[
+    OutputFormat,
+    typer.Option(
+        "--output-format",
+        help="How to print the table; all but 'table' leave nothing else on stdout.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress.", rich_help_panel=_OUTPUT)]
+Verbose = Annotated[
+    int,
+    typer.Option(
+        "--verbose", "-v", count=True, help="More columns and notes.", rich_help_panel=_OUTPUT, show_default=False
+    ),
+]

@@ -1,0 +1,74 @@
+"""ONNX Runtime on the CPU."""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from results import SessionFacts
+
+PROVIDER = "CPUExecutionProvider"
+_SPINNING = "session.intra_op.allow_spinning"
+
+
+class ProviderError(RuntimeError):
+    """The runtime would run the artifact elsewhere than was asked."""
+
+
+class OnnxRuntimeSession:
+    """A session on the CPU provider, with inputs and outputs in memory that is reused from run to run.
+
+    Args:
+        path: the ONNX file.
+        inputs: by name; they are kept, not copied.
+        intra_op_num_threads: threads within one operator. Operators run one after the other.
+
+    Raises:
+        ProviderError: the session does not run on the CPU provider alone.
+        Exception: whatever ONNX Runtime raises for a file that it cannot load.
+    """
+
+    def __init__(self, path: Path, inputs: Mapping[str, npt.NDArray[np.generic]], *, intra_op_num_threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = intra_op_num_threads
+        options.inter_op_num_threads = 1
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.add_session_config_entry(_SPINNING, "1")
+        self.session = onnxruntime.InferenceSession(path, options, providers=[PROVIDER])
+        # ONNX Runtime falls back to other providers silently, so compare after creation.
+        if self.session.get_providers() != [PROVIDER]:
+            raise ProviderError(f"asked for {PROVIDER}, and the session has {self.session.get_providers()}")
+        self.binding = self.session.io_binding()
+        self._inputs = [onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(x)) for x in inputs.values()]
+        for name, value in zip(inputs, self._inputs, strict=True):
+            self.binding.bind_ortvalue_input(name, value)
+        # The first inference tells the outputs' shapes; `prepare_outputs` then binds them for good.
+        self._output_names = [output.name for output in self.session.get_outputs()]
+        for name in self._output_names:
+            self.binding.bind_output(name)
+        self.run = partial(self.session.run_with_iobinding, self.binding)
+
+    def prepare_outputs(self) -> None:
+        """Bind the outputs of the last inference as the place for all that follow, so that none is allocated."""
+        values = self.binding.get_outputs()
+        self.binding.clear_binding_outputs()
+        for name, value in zip(self._output_names, values, strict=True):
+            self.binding.bind_ortvalue_output(name, value)
+
+    def outputs(self) -> dict[str, npt.NDArray[np.generic]]:
+        return dict(zip(self._output_names, self.binding.copy_outputs_to_cpu(), strict=True))
+
+    def facts(self) -> SessionFacts:
+        options = self.session.get_session_options()
+        return SessionFacts(
+            runtime=f"onnxruntime {onnxruntime.__version__}",
+            execution_provider=self.session.get_providers()[0],
+            provider_options=dict(self.session.get_provider_options()[PROVIDER]),
+            intra_op_num_threads=options.intra_op_num_threads,
+            inter_op_num_threads=options.inter_op_num_threads,
+            allow_spinning=options.get_session_config_entry(_SPINNING) == "1",
+            graph_optimization_level=options.graph_optimization_level.name,
+        )

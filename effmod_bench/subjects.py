@@ -1,0 +1,92 @@
+"""From targets to files that can be timed, each with what its record says of it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from effmod_bench.runner import Subject
+from effmod_bench.targets import TargetError, resolve_shape
+from exporters import Artifact, Made, TensorSpec, read_sidecar, sha256_of
+from models import Preprocessing
+from results import ArtifactSource, InputTensor, TimedArtifact
+
+
+def zoo_subject(made: Made, *, batch_size: int) -> Subject:
+    """An artifact of the zoo, as `export` gives it."""
+    artifact = made.artifact
+    return _zoo_subject(made.path, artifact, _inputs(made.path, artifact.inputs, {}, batch_size))
+
+
+def file_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch_size: int) -> Subject:
+    """A user's own ONNX file. One that effmod exported is known by its sidecar, if the file is still that one.
+
+    Raises:
+        ArtifactError: the file is not ONNX, is not valid, or reaches outside its folder.
+        TargetError: an input's shape is open, or `shapes` does not fit.
+    """
+    from exporters.onnx import external_files, opset_of, read_graph, read_tensors
+
+    graph = read_graph(path)
+    files = [path, *external_files(graph, path)]
+    sha256 = sha256_of(*files)
+    inputs = _inputs(path, read_tensors(graph)[0], shapes, batch_size)
+    sidecar = read_sidecar(path)
+    if sidecar is not None and sidecar.sha256 == sha256:
+        return _zoo_subject(path, sidecar, inputs)
+    return Subject(
+        path=path,
+        preprocessing=Preprocessing(),
+        artifact=TimedArtifact(
+            name=path.name,
+            source=ArtifactSource.FILE,
+            format="onnx",
+            form=None,
+            sha256=sha256,
+            size_bytes=sum(file.stat().st_size for file in files),
+            opset=opset_of(graph),
+            inputs=inputs,
+            weights=None,
+            params=None,
+            macs=None,
+        ),
+    )
+
+
+def _zoo_subject(path: Path, artifact: Artifact, inputs: tuple[InputTensor, ...]) -> Subject:
+    return Subject(
+        path=path,
+        preprocessing=artifact.preprocessing,
+        artifact=TimedArtifact(
+            name=artifact.model,
+            source=ArtifactSource.ZOO,
+            format=artifact.format,
+            form=artifact.form,
+            sha256=artifact.sha256,
+            size_bytes=artifact.size_bytes,
+            opset=artifact.opset,
+            inputs=inputs,
+            weights=str(artifact.weights),
+            params=artifact.params,
+            macs=artifact.macs,
+        ),
+    )
+
+
+def _inputs(
+    path: Path, declared: Sequence[TensorSpec], shapes: dict[str | None, tuple[int, ...]], batch_size: int
+) -> tuple[InputTensor, ...]:
+    names = [tensor.name for tensor in declared]
+    unknown = [name for name in shapes if name is not None and name not in names]
+    if unknown:
+        raise TargetError(f"{path} has no input {unknown[0]!r}; it has {', '.join(map(repr, names))}")
+    if None in shapes and len(names) > 1:
+        raise TargetError(f"{path} has {len(names)} inputs; name them, as in --input-shape {names[0]}:1,3,224,224")
+    return tuple(
+        InputTensor(
+            name=tensor.name,
+            dtype=tensor.dtype,
+            shape=resolve_shape(
+                tensor.name, tensor.shape, shapes.get(tensor.name, shapes.get(None)), path=path, batch_size=batch_size
+            ),
+        )
+        for tensor in declared
+    )

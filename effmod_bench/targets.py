@@ -1,0 +1,128 @@
+"""Targets of a command: names and patterns of the zoo, networks and ONNX files of the user's own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from exporters import Format, OnnxConfig
+from models import ModelSpec, UnknownModelError, find_model, list_models
+
+DEFAULT_TARGETS = ("efficientmod_xxs", "efficientmod_xs", "efficientmod_s", "efficientmod_s_conv")
+
+
+class TargetError(ValueError):
+    """A target cannot be used as it was given; the message says how to give it."""
+
+
+class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
+    """The export's options as the user gave them; None where a network's own value holds."""
+
+    format: Format = Format.ONNX
+    image_size: int | None = None
+    batch_size: int = 1
+    dynamic_batch: bool = False
+    opset: int
+    simplify: bool = True
+    checkpoint: Path | None = None
+
+    def config(self, spec: ModelSpec) -> OnnxConfig:
+        return OnnxConfig(
+            image_size=self.image_size or spec.image_size,
+            batch_size=self.batch_size,
+            dynamic_batch=self.dynamic_batch,
+            opset=self.opset,
+            simplify=self.simplify,
+        )
+
+
+def is_file(target: str) -> bool:
+    """Whether a target is an ONNX file, not the name of a network."""
+    return target.lower().endswith(".onnx") or (Path(target).is_file() and ".py:" not in target)
+
+
+def check_checkpoint(checkpoint: Path | None, networks: Sequence[ModelSpec]) -> None:
+    """Refuse one checkpoint for several networks.
+
+    Raises:
+        TargetError: that was asked.
+    """
+    if checkpoint is not None and len(networks) != 1:
+        names = ", ".join(spec.name for spec in networks) or "none"
+        raise TargetError(
+            f"--checkpoint {checkpoint} holds one network's weights; name that network alone, not {names}"
+        )
+
+
+def find_networks(targets: Sequence[str], *, image_size: int | None = None) -> list[ModelSpec]:
+    """The networks that names and patterns stand for, each once, in the order given.
+
+    Raises:
+        UnknownModelError: a name or pattern stands for none.
+    """
+    found: dict[str, ModelSpec] = {}
+    for target in targets:
+        if any(character in target for character in "*?["):
+            matches = list_models(target)
+            if not matches:
+                raise UnknownModelError(f"no model matches {target!r}; 'effmod list' shows the zoo")
+        else:
+            matches = [find_model(target, image_size=image_size)]
+        found |= {spec.name: spec for spec in matches}
+    return list(found.values())
+
+
+def parse_input_shapes(texts: Sequence[str]) -> dict[str | None, tuple[int, ...]]:
+    """`NAME:1,3,224,224`, or `1,3,224,224` for the only input (under None), as shapes.
+
+    Raises:
+        TargetError: a shape is no list of positive numbers.
+    """
+    shapes: dict[str | None, tuple[int, ...]] = {}
+    for text in texts:
+        name, colon, numbers = text.rpartition(":")
+        try:
+            shape = tuple(int(number) for number in numbers.split(","))
+        except ValueError:
+            shape = ()
+        if not shape or min(shape) < 1:
+            raise TargetError(f"--input-shape {text!r} is no shape; write it as 1,3,224,224 or NAME:1,3,224,224")
+        shapes[name if colon else None] = shape
+    return shapes
+
+
+def resolve_shape(
+    name: str,
+    declared: Sequence[int | str],
+    given: tuple[int, ...] | None,
+    *,
+    path: Path,
+    batch_size: int,
+) -> tuple[int, ...]:
+    """The shape to feed to one input of a user's own file.
+
+    What the user gave must fit what the file declares. Without it, an open first dimension is the batch, and
+    any other open one is refused by name.
+
+    Raises:
+        TargetError: a dimension is open, or the given shape does not fit.
+    """
+    text = ",".join(map(str, declared))
+    if given is not None:
+        if len(given) != len(declared) or any(
+            isinstance(d, int) and d != g for d, g in zip(declared, given, strict=False)
+        ):
+            raise TargetError(
+                f"{path}: input {name!r} has shape {text}, and --input-shape gives {','.join(map(str, given))}"
+            )
+        return given
+    open_dims = [d for i, d in enumerate(declared) if isinstance(d, str) and i > 0]
+    if open_dims:
+        example = ",".join(
+            str(d) if isinstance(d, int) else str(batch_size) if i == 0 else "224" for i, d in enumerate(declared)
+        )
+        raise TargetError(
+            f"{path}: input {name!r} has shape {text}, whose dimensions {', '.join(map(str, open_dims))} are open; "
+            f"say what to time, as in --input-shape {name}:{example}"
+        )
+    return tuple(batch_size if isinstance(d, str) else d for d in declared)

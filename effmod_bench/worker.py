@@ -1,0 +1,108 @@
+"""One round: a fresh process that loads one artifact and times it.
+
+It reads a `Job` from standard input and writes messages, one JSON a line, to standard output. Native code
+that prints does so to standard error: the first thing done here is to move it there.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from results import InputTensor, SessionFacts
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker is to time.
+
+    Attributes:
+        mean, std: by channel, of the images that are fed.
+    """
+
+    path: str
+    inputs: tuple[InputTensor, ...]
+    intra_op_num_threads: int
+    warmup_runs: int
+    runs: int
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class Warm(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The artifact is loaded and warm; the timed runs begin. `expected_ns` is about one of them."""
+
+    expected_ns: int
+
+
+class Timed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The round is done."""
+
+    session: SessionFacts
+    load_ns: int
+    first_inference_ns: int
+    durations_ns: tuple[int, ...]
+    peak_memory_bytes: int | None
+
+
+class Broken(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The artifact could not be timed. `detail` is the traceback, for the log."""
+
+    reason: str
+    detail: str
+
+
+Message = Warm | Timed | Broken
+
+
+def main() -> None:
+    with os.fdopen(os.dup(1), "wb", buffering=0) as channel:
+        os.dup2(2, 1)
+        job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
+
+        def send(message: Message) -> None:
+            channel.write(msgspec.json.encode(message) + b"\n")
+
+        try:
+            run(job, send)
+        except Exception as error:  # whatever an artifact makes the runtime raise is the row's reason
+            send(Broken(reason=f"{type(error).__name__}: {error}".strip(), detail=traceback.format_exc()))
+
+
+def run(job: Job, send: Callable[[Message], None]) -> None:
+    """Time a job: load, first inference, warm-up, then the timed runs with nothing in between."""
+    import numpy as np
+
+    from effmod_bench.environment import peak_memory_bytes
+    from effmod_bench.inputs import make_input
+    from effmod_bench.sessions.onnxruntime import OnnxRuntimeSession
+    from effmod_bench.timing import no_garbage_collection, time_once, time_runs
+
+    inputs = {tensor.name: make_input(tensor, job.mean, job.std) for tensor in job.inputs}
+    session, load_ns = time_once(
+        lambda: OnnxRuntimeSession(Path(job.path), inputs, intra_op_num_threads=job.intra_op_num_threads)
+    )
+    _, first_inference_ns = time_once(session.run)
+    session.prepare_outputs()
+    with no_garbage_collection():
+        warmup = sorted(time_runs(session.run, job.warmup_runs)) or [first_inference_ns]
+        send(Warm(expected_ns=warmup[len(warmup) // 2]))
+        durations = time_runs(session.run, job.runs)
+    for name, output in session.outputs().items():
+        if np.issubdtype(output.dtype, np.floating) and not np.isfinite(output).all():
+            raise FloatingPointError(f"output {name!r} holds NaN or infinity")
+    send(
+        Timed(
+            session=session.facts(),
+            load_ns=load_ns,
+            first_inference_ns=first_inference_ns,
+            durations_ns=tuple(durations),
+            peak_memory_bytes=peak_memory_bytes(),
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

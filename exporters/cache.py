@@ -1,0 +1,252 @@
+"""Artifacts that were made before, by content: the same network, weights, options and versions give the same file.
+
+Where they lie: `EFFMOD_CACHE`, or the platform's cache folder. Each entry is a folder named by a hash over
+everything that decides its content; it appears whole or not at all, and the file's own hash is checked
+each time it is used.
+"""
+
+import errno
+import functools
+import hashlib
+import importlib.metadata
+import importlib.resources
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+import msgspec
+import platformdirs
+
+from exporters.artifact import Artifact, file_name, read_sidecar, sha256_of, sidecar_path
+from exporters.config import Format, OnnxConfig
+from exporters.errors import ArtifactError, OutputError
+from models import ModelSpec, Weights, WeightsSource, check_image_size
+
+# What can change the bytes of a file. Versions are read from the packages' metadata: importing torch takes seconds.
+_MAKERS = ("torch", "torchvision", "timm", "onnx", "onnxscript", "onnxsim")
+_CHECKERS = ("onnxruntime-gpu", "onnxruntime", "numpy")
+SEED = 0
+
+
+class Made(msgspec.Struct, frozen=True, kw_only=True):
+    """An artifact in the cache.
+
+    Attributes:
+        path: of the file; its sidecar lies beside it.
+        reused: it was made by an earlier call.
+        note: what the user should hear of it, if anything.
+    """
+
+    path: Path
+    artifact: Artifact
+    reused: bool
+    note: str | None = None
+
+
+class CacheInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The artifact cache: where it is, and how much is in it."""
+
+    path: str
+    artifacts: int
+    size_bytes: int
+
+
+def cache_root() -> Path:
+    """`EFFMOD_CACHE`, or the platform's cache folder."""
+    named = os.environ.get("EFFMOD_CACHE")
+    return Path(named) if named else platformdirs.user_cache_path("effmod", appauthor=False)
+
+
+def obtain(spec: ModelSpec, config: OnnxConfig, *, checkpoint: Path | None = None) -> Made:
+    """The artifact of a network, from the cache or made now.
+
+    Raises:
+        ImageSizeError: the network cannot take `config.image_size`.
+        CheckpointError: `checkpoint` is not one of this network.
+        ExportError: the export failed.
+        ParityError: the file does not compute what the network computes.
+        OutputError: the cache cannot be written.
+    """
+    check_image_size(spec, config.image_size)
+    weights = _weights_identity(checkpoint)
+    entry = _entries() / _key(spec, config, weights)
+    path = entry / file_name(spec.name, config, spec.image_size)
+    with writing(entry):
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(entry.with_suffix(".lock")):
+            note = None
+            if entry.exists():
+                artifact = _intact(path)
+                if artifact is not None:
+                    return Made(path=path, artifact=artifact, reused=True)
+                note = f"the cached {path.name} was changed or cut short since it was made; it is made again"
+                shutil.rmtree(entry)
+            work = Path(tempfile.mkdtemp(dir=entry.parent, prefix="making-"))
+            try:
+                artifact = _make(spec, config, checkpoint, work / path.name)
+                work.rename(entry)
+            finally:
+                shutil.rmtree(work, ignore_errors=True)  # gone already where all went well
+    return Made(path=path, artifact=artifact, reused=False, note=note)
+
+
+def is_cached(spec: ModelSpec, config: OnnxConfig, *, checkpoint: Path | None = None) -> bool:
+    """Whether `obtain` would find the artifact already made."""
+    return (_entries() / _key(spec, config, _weights_identity(checkpoint))).exists()
+
+
+def deliver(made: Made, folder: Path) -> Path:
+    """Copy an artifact and its sidecar into a folder, which is made if need be; returns the file's new path.
+
+    The sidecar comes first, and each appears whole or not at all: a file under its final name is complete.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    target = folder / made.path.name
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        for source, final in ((sidecar_path(made.path), sidecar_path(target)), (made.path, target)):
+            partial = final.with_name(f".{final.name}.{os.getpid()}.partial")
+            try:
+                shutil.copyfile(source, partial)
+                partial.replace(final)
+            finally:
+                partial.unlink(missing_ok=True)
+    return target
+
+
+def cache_info() -> CacheInfo:
+    """Count what the cache holds."""
+    files = [path for path in _entries().glob("*/*") if path.is_file()]
+    return CacheInfo(
+        path=str(cache_root()),
+        artifacts=len({path.parent for path in files}),
+        size_bytes=sum(path.stat().st_size for path in files),
+    )
+
+
+def clear_cache() -> CacheInfo:
+    """Delete every cached artifact; returns what there was.
+
+    Raises:
+        OutputError: the cache cannot be written.
+    """
+    info = cache_info()
+    with writing(cache_root()):
+        if _entries().exists():
+            shutil.rmtree(_entries())
+    return info
+
+
+@contextmanager
+def writing(place: Path) -> Iterator[None]:
+    """Turn a failure to write into an `OutputError` that names the place, the cause and the next step."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        if error.errno == errno.ENOSPC:
+            advice = "free some space, or choose another disk"
+        else:
+            advice = "choose a folder that you can write"
+        raise OutputError(f"cannot write {place}: {error.strerror or error}; {advice}") from error
+
+
+def versions() -> dict[str, str]:
+    """Versions of what makes and checks an artifact, by distribution."""
+    found = {}
+    for name in ("effmod-bench", *_MAKERS, *_CHECKERS):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _entries() -> Path:
+    return cache_root() / "artifacts"
+
+
+def _make(spec: ModelSpec, config: OnnxConfig, checkpoint: Path | None, path: Path) -> Artifact:
+    # Imported here, since a cached artifact needs none of it.
+    from exporters import onnx
+    from models import Form, count, create_filled, create_model, load_checkpoint, reparameterize
+
+    if checkpoint is None:
+        model, weights = create_filled(spec, image_size=config.image_size, seed=SEED)
+    else:
+        # A checkpoint is what training left: MobileOne's and RepVGG's branches are still apart in it.
+        model = create_model(spec.name, form=Form.TRAINING, image_size=config.image_size).eval()
+        weights = load_checkpoint(model, checkpoint)
+        model = reparameterize(spec, model)
+    parity, simplified = onnx.export(model, path, config, spec.preprocessing)
+    complexity = count(model, config.image_size)
+    inputs, outputs = onnx.read_tensors(onnx.read_graph(path))
+    artifact = Artifact(
+        model=spec.name,
+        format=Format.ONNX,
+        form="plain",
+        config=config,
+        weights=weights,
+        rewrites=(),
+        simplified=simplified,
+        params=complexity.params,
+        macs=complexity.macs,
+        preprocessing=spec.preprocessing,
+        inputs=inputs,
+        outputs=outputs,
+        opset=config.opset,
+        parity=parity,
+        versions=versions(),
+        size_bytes=path.stat().st_size,
+        sha256=sha256_of(path),
+    )
+    sidecar_path(path).write_bytes(msgspec.json.format(msgspec.json.encode(artifact), indent=2))
+    return artifact
+
+
+def _intact(path: Path) -> Artifact | None:
+    """The sidecar of a cached file, or None where file or sidecar are not what was written."""
+    try:
+        artifact = read_sidecar(path)
+        if artifact is not None and sha256_of(path) == artifact.sha256:
+            return artifact
+    except (ArtifactError, OSError):
+        pass
+    return None
+
+
+def _weights_identity(checkpoint: Path | None) -> Weights:
+    if checkpoint is None:
+        return Weights(source=WeightsSource.RANDOM, seed=SEED)
+    try:
+        return Weights(source=WeightsSource.CHECKPOINT, file=checkpoint.name, sha256=sha256_of(checkpoint))
+    except OSError as error:
+        from models import CheckpointError
+
+        raise CheckpointError(f"cannot read checkpoint {checkpoint}: {error.strerror}") from error
+
+
+def _key(spec: ModelSpec, config: OnnxConfig, weights: Weights) -> str:
+    makers = {name: version for name, version in versions().items() if name in _MAKERS}
+    own = sha256_of(Path(spec.factory.rpartition(":")[0])) if ".py:" in spec.factory else None
+    content = msgspec.json.encode((spec, config, weights, makers, own, _source_digest()), order="sorted")
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+@functools.cache
+def _source_digest() -> str:
+    """Hash of our own code that decides an artifact's content, so that no edit of it finds a stale file."""
+    digest = hashlib.sha256()
+    for package in ("exporters", "models"):
+        root = importlib.resources.files(package)
+        for file in sorted(root.iterdir(), key=lambda item: item.name):
+            if file.name.endswith(".py"):
+                digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()

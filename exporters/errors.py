@@ -1,0 +1,17 @@
+"""What can go wrong between a network and a file. The command maps each to a message and an exit code."""
+
+
+class ArtifactError(ValueError):
+    """A file is no artifact that can be used: not ONNX, damaged, or reaching outside its folder."""
+
+
+class ExportError(RuntimeError):
+    """The network could not be turned into a file as asked."""
+
+
+class ParityError(RuntimeError):
+    """The exported file does not compute what the network computes; it was not kept."""
+
+
+class OutputError(OSError):
+    """A file could not be written where it should go."""

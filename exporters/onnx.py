@@ -1,0 +1,191 @@
+"""Network to ONNX: torch's exporter, the checker, onnxsim, and the proof that nothing changed."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import onnx
+import onnx.external_data_helper
+import onnxsim
+import torch
+from google.protobuf.message import DecodeError
+from torch import nn
+
+from exporters.artifact import Parity, TensorSpec
+from exporters.config import DEFAULT_OPSET, OnnxConfig
+from exporters.errors import ArtifactError, ExportError, ParityError
+from exporters.verify import measure_parity
+from models import Preprocessing
+
+INPUT, OUTPUT = "input", "logits"
+
+
+def export(
+    model: nn.Module, path: Path, config: OnnxConfig, preprocessing: Preprocessing
+) -> tuple[Parity, bool | None]:
+    """Write a network to one ONNX file, weights inside, and prove it equal to the network.
+
+    Args:
+        model: in eval mode; input (N, 3, H, W), output (N, classes).
+        path: the file to write.
+
+    Returns:
+        The parity of the file, and whether it is the simplified one (None where that was not asked).
+
+    Raises:
+        ExportError: torch cannot export the network, or wrote another opset than was asked.
+        ParityError: the file computes something else.
+    """
+    # With an open batch axis the example has two images: torch takes a size of 1 for a constant.
+    batch = max(2, config.batch_size) if config.dynamic_batch else config.batch_size
+    example = torch.zeros(batch, 3, config.image_size, config.image_size)
+    try:
+        with _quiet():
+            torch.onnx.export(
+                model,
+                (example,),
+                path,
+                dynamo=True,
+                external_data=False,
+                opset_version=config.opset,
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_shapes=({0: torch.export.Dim("batch")},) if config.dynamic_batch else None,
+                verbose=False,
+            )
+    except Exception as error:  # torch raises dozens of types here, its own and Python's
+        cause = _cause(error)
+        if isinstance(cause, OSError):
+            raise cause from error
+        raise ExportError(f"torch could not export {type(model).__name__}: {_first_line(cause)}") from error
+    written = opset_of(onnx.load(path, load_external_data=False))
+    if written != config.opset:
+        raise ExportError(
+            f"torch's exporter cannot write opset {config.opset} (it fell back to {written}); "
+            f"leave --opset out for {DEFAULT_OPSET}"
+        )
+    onnx.checker.check_model(path, full_check=True)
+    parity = measure_parity(model, path, config, preprocessing)
+    if not config.simplify:
+        return parity, None
+    simplified = path.with_name("simplified.onnx")
+    try:
+        graph, _ = onnxsim.simplify(onnx.load(path))
+        onnx.save(graph, simplified)
+        onnx.checker.check_model(simplified, full_check=True)
+        simplified_parity = measure_parity(model, simplified, config, preprocessing)
+    except (ParityError, RuntimeError, ValueError, onnx.checker.ValidationError):
+        # The file is right without it; the sidecar says that it is not simplified.
+        simplified.unlink(missing_ok=True)
+        return parity, False
+    simplified.replace(path)
+    return simplified_parity, True
+
+
+def opset_of(graph: onnx.ModelProto) -> int:
+    """The version of the standard operators that a file uses."""
+    return next(entry.version for entry in graph.opset_import if entry.domain in ("", "ai.onnx"))
+
+
+def read_graph(path: Path) -> onnx.ModelProto:
+    """Read a user's own file without its weights, and check that it can be trusted as far as that goes.
+
+    Raises:
+        ArtifactError: it is not ONNX, or keeps data outside its own folder, or that data is missing.
+    """
+    try:
+        graph = onnx.load(path, load_external_data=False)
+        opset_of(graph)
+    except OSError as error:
+        raise ArtifactError(f"cannot read {path}: {error.strerror}") from error
+    except (DecodeError, StopIteration) as error:
+        raise ArtifactError(f"{path} is not an ONNX file, or it is cut short") from error
+    external_files(graph, path)
+    try:
+        onnx.checker.check_model(path)
+    except onnx.checker.ValidationError as error:
+        raise ArtifactError(f"{path} is not a valid ONNX file: {_first_line(error)}") from error
+    return graph
+
+
+def external_files(graph: onnx.ModelProto, path: Path) -> list[Path]:
+    """The files beside a user's own file in which it keeps weights, each once; most have none.
+
+    Raises:
+        ArtifactError: one lies outside the file's folder, or is missing.
+    """
+    folder = path.parent.resolve()
+    found: dict[Path, None] = {}
+    for tensor in graph.graph.initializer:
+        if not onnx.external_data_helper.uses_external_data(tensor):
+            continue
+        location = onnx.external_data_helper.ExternalDataInfo(tensor).location
+        data = (folder / location).resolve()
+        if not data.is_relative_to(folder):
+            raise ArtifactError(
+                f"{path} keeps its weights outside its folder, in {location!r}. effmod does not follow such a path: "
+                "put the data beside the file, or save the file with its weights inside"
+            )
+        if not data.is_file():
+            raise ArtifactError(f"{path} keeps its weights in {location!r}, and that file is not beside it")
+        found[data] = None
+    return list(found)
+
+
+# ONNX's element types in ONNX Runtime's words, which the records use.
+_ELEMENT_TYPES: dict[int, str] = {
+    onnx.TensorProto.FLOAT: "float",
+    onnx.TensorProto.FLOAT16: "float16",
+    onnx.TensorProto.DOUBLE: "double",
+    onnx.TensorProto.UINT8: "uint8",
+    onnx.TensorProto.INT8: "int8",
+    onnx.TensorProto.INT32: "int32",
+    onnx.TensorProto.INT64: "int64",
+    onnx.TensorProto.BOOL: "bool",
+}
+
+
+def read_tensors(graph: onnx.ModelProto) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    """The inputs that must be fed, and the outputs. An element type without a word of its own is ONNX's number."""
+    constants = {tensor.name for tensor in graph.graph.initializer}
+    inputs = (value for value in graph.graph.input if value.name not in constants)
+    return tuple(map(_tensor, inputs)), tuple(map(_tensor, graph.graph.output))
+
+
+def _tensor(value: onnx.ValueInfoProto) -> TensorSpec:
+    tensor = value.type.tensor_type
+    return TensorSpec(
+        name=value.name,
+        shape=tuple(dim.dim_value if dim.HasField("dim_value") else dim.dim_param or "?" for dim in tensor.shape.dim),
+        dtype=_ELEMENT_TYPES.get(tensor.elem_type, str(tensor.elem_type)),
+    )
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Torch's exporter narrates through warnings and loggers; what matters of it is in the exception."""
+    loggers = [logging.getLogger(name) for name in ("torch", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What went wrong first; the exporter wraps it in advice to its own developers."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

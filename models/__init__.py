@@ -1,0 +1,65 @@
+"""The zoo: networks, their specs, their parameters and multiply-adds, their weights.
+
+Importing this package imports no torch; what needs it is imported when it is first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from models.registry import (
+    ImageSizeError,
+    ModelTargetError,
+    PluginError,
+    UnknownModelError,
+    check_image_size,
+    create_model,
+    family,
+    find_model,
+    list_models,
+    reparameterize,
+)
+from models.spec import Complexity, Family, Form, ModelSpec, Preprocessing, StageComplexity, Weights, WeightsSource
+
+if TYPE_CHECKING:
+    from models.complexity import count
+    from models.weights import CheckpointError, create_filled, fill, load_checkpoint
+
+__all__ = [
+    "CheckpointError",
+    "Complexity",
+    "Family",
+    "Form",
+    "ImageSizeError",
+    "ModelSpec",
+    "ModelTargetError",
+    "PluginError",
+    "Preprocessing",
+    "StageComplexity",
+    "UnknownModelError",
+    "Weights",
+    "WeightsSource",
+    "check_image_size",
+    "count",
+    "create_filled",
+    "create_model",
+    "family",
+    "fill",
+    "find_model",
+    "list_models",
+    "load_checkpoint",
+    "reparameterize",
+]
+
+_NEEDS_TORCH = {
+    "CheckpointError": "models.weights",
+    "count": "models.complexity",
+    "create_filled": "models.weights",
+    "fill": "models.weights",
+    "load_checkpoint": "models.weights",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NEEDS_TORCH:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_NEEDS_TORCH[name]), name)

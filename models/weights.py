@@ -1,0 +1,181 @@
+"""Weights: the authors' checkpoints, and the one seeded filling that stands in where there is none."""
+
+import argparse
+import hashlib
+import pickle
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from models.images import natural_images
+from models.registry import create_model, reparameterize
+from models.spec import Form, ModelSpec, Weights, WeightsSource
+
+# Where training scripts put the tensors, best first: an averaged copy (EMA) is what timm validates with.
+_ENTRIES = ("state_dict_ema", "model_ema", "state_dict", "model")
+
+
+class CheckpointError(ValueError):
+    """The file is no checkpoint of this network, or could run code; the message says which, and what to do."""
+
+
+def create_filled(spec: ModelSpec, *, image_size: int | None = None, seed: int = 0) -> tuple[nn.Module, Weights]:
+    """A network of the zoo in its inference form and in eval mode, with the seeded filling.
+
+    MobileOne and RepVGG are filled as they are trained, then merged: BatchNorm, whose statistics the filling
+    needs, is gone after.
+
+    Args:
+        image_size: side of the images that the network is built for, and BatchNorm calibrated on; None for the row's.
+    """
+    size = spec.image_size if image_size is None else image_size
+    model = create_model(spec.name, form=Form.TRAINING, image_size=size)
+    weights = fill(model, image_size=size, seed=seed, linear_scale=spec.linear_scale)
+    return reparameterize(spec, model).eval(), weights
+
+
+def fill(model: nn.Module, *, image_size: int, seed: int = 0, linear_scale: float = 1.0) -> Weights:
+    """Give every parameter a value of order 1, so that equality of two forms of the network means something.
+
+    A freshly initialized network hides faults: LayerScale's 1e-4 silences whole branches, unit affines
+    commute with everything, and BatchNorm's initial statistics fit no input. Here matrices are normal with
+    variance 1 / fan-in, norms' weights and LayerScale 1 + 0.1 n, biases 0.1 n, and BatchNorm takes the
+    statistics of noise and natural images of `image_size`. A value depends on the seed and the parameter's
+    name alone, not on torch's version or on the order of construction. The network is left in eval mode.
+
+    Args:
+        linear_scale: what the weights of linear layers and LayerScale are multiplied by, `ModelSpec.linear_scale`:
+            a few networks are chaotic at 1, and there float32 and float64 part ways.
+    """
+    model.eval()  # or dropout and stochastic depth would have a part in BatchNorm's statistics
+    linear = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            scaled = name in linear or _is_layer_scale(name)
+            parameter.copy_(_normal(name, parameter, seed) * (linear_scale if scaled else 1))
+    _calibrate_batch_norm(model, image_size, seed)
+    return Weights(source=WeightsSource.RANDOM, seed=seed)
+
+
+def _normal(name: str, like: Tensor, seed: int) -> Tensor:
+    rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
+    n = torch.from_numpy(rng.standard_normal(tuple(like.shape), dtype=np.float32))
+    if like.ndim > 1:
+        return n / like[0].numel() ** 0.5
+    scales = name.rsplit(".", 1)[-1].startswith("weight") or _is_layer_scale(name)
+    return 1 + 0.1 * n if scales else 0.1 * n
+
+
+def _is_layer_scale(name: str) -> bool:
+    return name.rsplit(".", 1)[-1].startswith("gamma")
+
+
+def _calibrate_batch_norm(model: nn.Module, image_size: int, seed: int) -> None:
+    norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    if not norms:
+        return
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain average over the batches seen
+        norm.train()
+    # Of either kind alone the statistics are far off for the other, and some networks answer that with infinity.
+    noise = np.random.default_rng(seed).standard_normal((4, 3, image_size, image_size), dtype=np.float32)
+    x = np.concatenate((noise, natural_images(4, (image_size, image_size), seed=seed + 1)))
+    with torch.no_grad():
+        model(torch.from_numpy(x))
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()
+
+
+def load_checkpoint(model: nn.Module, path: str | Path, *, use_ema: bool = True) -> Weights:
+    """Load a checkpoint of this network: a `.pth` or `.pth.tar` of a training script, or safetensors.
+
+    Nothing in the file is ever run: tensors, plain containers and the `argparse.Namespace` in which timm's
+    CheckpointSaver keeps its options are all that it may hold.
+
+    Args:
+        model: the network; its tensors are overwritten only if every one of them fits.
+        use_ema: take the averaged weights where the file has them, as timm does.
+
+    Raises:
+        CheckpointError: the file cannot be read, would run code, holds no weights, or holds another network's.
+    """
+    path = Path(path)
+    try:
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise CheckpointError(f"cannot read checkpoint {path}: {error.strerror}") from error
+    entry, tensors = _read(path, use_ema)
+    tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
+    differences = list(_differences(model.state_dict(), tensors))
+    if differences:
+        shown = "\n".join(f"  {line}" for line in differences[:5])
+        more = f"\n  and {len(differences) - 5} more" if len(differences) > 5 else ""
+        raise CheckpointError(
+            f"{path} is a checkpoint of another network, it differs from {type(model).__name__} in "
+            f"{len(differences)} places:\n{shown}{more}\nName the network that it was trained as."
+        )
+    model.load_state_dict(tensors)
+    return Weights(source=WeightsSource.CHECKPOINT, file=path.name, sha256=sha256, entry=entry)
+
+
+def _read(path: Path, use_ema: bool) -> tuple[str | None, Mapping[str, Tensor]]:
+    """The tensors of a checkpoint, and the name under which it holds them (None where they are all it holds)."""
+    if path.suffix == ".safetensors":
+        try:
+            return None, safetensors.torch.load_file(path)
+        except safetensors.SafetensorError as error:
+            raise CheckpointError(f"{path} is not a safetensors file: {error}") from error
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise CheckpointError(_refusal(path)) from error
+    if not isinstance(content, Mapping):
+        raise CheckpointError(f"{path} holds a {type(content).__name__}, not a dictionary of weights")
+    for entry in _ENTRIES:
+        if isinstance(content.get(entry), Mapping) and (use_ema or not entry.endswith("_ema")):
+            return entry, content[entry]
+    if content and all(isinstance(value, Tensor) for value in content.values()):
+        return None, content
+    raise CheckpointError(
+        f"{path} holds no weights: none of {', '.join(_ENTRIES)} among its entries {', '.join(map(str, content))}"
+    )
+
+
+def _refusal(path: Path) -> str:
+    # Torch's own message advises weights_only=False, so it is not repeated.
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            unsafe = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    except Exception:  # whatever a file that is no checkpoint makes the reader raise
+        unsafe = []
+    if not unsafe:
+        return f"{path} is not a PyTorch checkpoint, or it is cut short or damaged"
+    return (
+        f"{path} was not loaded: beside weights it holds {', '.join(unsafe)}, and reading that could run code. "
+        "Save the weights alone, with torch.save(model.state_dict(), PATH) or as safetensors."
+    )
+
+
+def _differences(expected: Mapping[str, Tensor], found: Mapping[str, Any]) -> Iterator[str]:
+    """What keeps `found` from being loaded, in the network's order."""
+    for name, tensor in expected.items():
+        shape = tuple(tensor.shape)
+        if name not in found:
+            if not name.endswith("num_batches_tracked"):  # absent from files of torch < 0.4.1
+                yield f"{name} {shape}: not in the file"
+        elif tuple(found[name].shape) != shape:
+            yield f"{name} {shape}: {tuple(found[name].shape)} in the file"
+    for name in found:
+        if name not in expected:
+            yield f"{name} {tuple(found[name].shape)}: not in the network"

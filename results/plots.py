@@ -1,0 +1,94 @@
+"""Plots of measurements. Matplotlib is imported when one is drawn."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from results.summary import Measurement
+
+
+class PlotError(ValueError):
+    """There is nothing to draw, or no way to draw it; the message says which."""
+
+
+def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
+    """Indices of the points that no other beats in both, by rising latency.
+
+    Args:
+        points: (latency, accuracy); lower and higher are better. Of equal points the first counts.
+    """
+    front: list[int] = []
+    for i in sorted(range(len(points)), key=lambda i: (points[i][0], -points[i][1], i)):
+        if not front or points[i][1] > points[front[-1]][1]:
+            front.append(i)
+    return front
+
+
+def plot_tradeoff(measurements: Sequence[Measurement], path: Path) -> list[str]:
+    """Draw latency against published top-1 into a file; its ending is the format (.png, .svg, .pdf).
+
+    A point is a network's median over all runs, its bar spans the medians of its rounds.
+
+    Returns:
+        Names of the measurements left out, since they have no published accuracy or no latency.
+
+    Raises:
+        PlotError: no measurement has both, or the ending is none that can be drawn.
+    """
+    drawn = [m for m in measurements if m.latency and m.published and m.published.top1 is not None]
+    if not drawn:
+        raise PlotError("no measurement has both a latency and a published top-1, so there is nothing to draw")
+
+    import matplotlib
+    from adjustText import adjust_text
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    formats = FigureCanvasAgg(figure).get_supported_filetypes()
+    if path.suffix.lstrip(".") not in formats:
+        raise PlotError(f"cannot draw a {path.suffix or 'file without an ending'}; choose .png, .svg or .pdf")
+    axes = figure.subplots()
+    labels = []
+    # Latencies of two machines, or of two batch sizes, do not compete: each setting has its own front.
+    for i, setting in enumerate(dict.fromkeys(map(_setting, drawn))):
+        group = [m for m in drawn if _setting(m) == setting]
+        points = [_point(m) for m in group]
+        x, y = zip(*points, strict=True)
+        front = pareto_front(points)
+        colour = f"C{i}"
+        axes.step([x[j] for j in front], [y[j] for j in front], where="post", color=colour, alpha=0.35, zorder=1)
+        bars = [
+            [abs(p50 - end) for p50, end in zip(x, ends, strict=True)] for ends in zip(*map(_ends, group), strict=True)
+        ]
+        axes.errorbar(x, y, xerr=bars, fmt="o", color=colour, elinewidth=1, capsize=2, zorder=2, label=setting)
+        labels += [axes.text(*point, m.name, fontsize=9) for point, m in zip(points, group, strict=True)]
+    axes.set_xlabel("latency of one inference, ms: median, and the range of the rounds' medians")
+    axes.set_ylabel("published ImageNet top-1, %")
+    axes.set_title("Latency against published accuracy; the line is the Pareto front", fontsize=11)
+    axes.margins(x=0.15, y=0.15)
+    axes.grid(alpha=0.25)
+    axes.legend(loc="lower right", fontsize=8, frameon=False)
+    x, y = zip(*map(_point, drawn), strict=True)
+    arrow = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.7}
+    adjust_text(labels, x=list(x), y=list(y), ax=axes, arrowprops=arrow)
+    with matplotlib.rc_context({"svg.hashsalt": "effmod"}):
+        figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+    return [m.name for m in measurements if m not in drawn]
+
+
+def _point(measurement: Measurement) -> tuple[float, float]:
+    assert measurement.latency
+    assert measurement.published
+    assert measurement.published.top1 is not None
+    return measurement.latency.p50_ms, measurement.published.top1
+
+
+def _ends(measurement: Measurement) -> tuple[float, float]:
+    assert measurement.latency
+    medians = measurement.latency.round_p50_ms
+    return min(medians), max(medians)
+
+
+def _setting(measurement: Measurement) -> str:
+    threads = f"{measurement.threads} thread{'s' if measurement.threads != 1 else ''}"
+    return f"{measurement.machine.cpu_model or measurement.device}, {threads}, batch {measurement.batch_size}"

@@ -1,0 +1,65 @@
+"""The paper's own numbers, by network. They are what its authors measured; none of them is ours."""
+
+import csv
+import functools
+import importlib.resources
+
+import msgspec
+
+PAPER_CPU = "Xeon E5-2680, 4 threads"
+PAPER_GPU = "P100"
+
+# Where several tables state a figure, the first of these to do so gives it.
+_TABLES = (
+    "table1",
+    "table2",
+    "table4_modulation",
+    "table6_mbconv",
+    "appendix_l",
+    "table5_context_ablation",
+    "table12_iphone13",
+    "table10_gpus",
+    "table3_table9_distillation",
+)
+
+
+class Published(msgspec.Struct, frozen=True, kw_only=True):
+    """One network's figures in "Efficient Modulation for Vision Networks".
+
+    Attributes:
+        top1: ImageNet-1k accuracy in percent, without distillation or training-time re-parameterization
+            where the paper has such a figure, as the first table that states one.
+        top1_strong: with them (grey in Table 1).
+        params_m: millions of parameters.
+        flops_g: billions of multiply-adds.
+        cpu_e5_2680_4t_ms: mean of 4000 ONNX inferences at batch 1 on the CPU of `PAPER_CPU`.
+        gpu_p100_ms: the same on one P100.
+    """
+
+    name: str
+    paper_name: str | None = None
+    top1: float | None = None
+    top1_strong: float | None = None
+    params_m: float | None = None
+    flops_g: float | None = None
+    cpu_e5_2680_4t_ms: float | None = None
+    gpu_p100_ms: float | None = None
+
+
+@functools.cache
+def published() -> dict[str, Published]:
+    """Every network of the paper's tables, by its name in the zoo."""
+    merged: dict[str, dict[str, str]] = {}
+    for table in _TABLES:
+        for row in read_table(table):
+            known = merged.setdefault(row["name"], {})
+            for key, value in row.items():
+                if value:
+                    known.setdefault(key, value)
+    return {name: msgspec.convert(row, Published, strict=False) for name, row in merged.items()}
+
+
+def read_table(table: str) -> list[dict[str, str]]:
+    """The rows of one CSV under `results/published`, an empty cell as an empty string."""
+    with importlib.resources.files("results").joinpath("published", f"{table}.csv").open(encoding="utf-8") as file:
+        return list(csv.DictReader(file))

@@ -1,0 +1,170 @@
+"""What is stored: one record a round, with what was asked (`plan`) and what happened (`environment`) apart."""
+
+from enum import StrEnum
+
+import msgspec
+
+SCHEMA_VERSION = 1
+
+
+class Device(StrEnum):
+    """Where an inference runs."""
+
+    CPU = "cpu"
+
+
+class Outcome(StrEnum):
+    OK = "ok"
+    FAILED = "failed"
+
+
+class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked of a run.
+
+    Attributes:
+        threads: intra-op threads; None where the user left the choice to effmod.
+        runs: timed inferences of each artifact, over all its rounds.
+        rounds: fresh processes that they are split over.
+        warmup_runs: inferences before the clock starts, in each round.
+        seed: of the order in which rounds are run.
+
+    Raises:
+        ValueError: a count is out of range.
+    """
+
+    device: Device = Device.CPU
+    threads: int | None = None
+    runs: int = 4000
+    rounds: int = 5
+    warmup_runs: int = 50
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("runs", 1), ("rounds", 1), ("warmup_runs", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} is at least {least}, not {getattr(self, name)}")
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"threads is at least 1, not {self.threads}")
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """The computer and its software. A fact that the machine does not tell is None.
+
+    Attributes:
+        os: name and release of the system.
+        available_cores: logical cores that this process may use.
+        cpu_quota: cores' worth of time that a container's limit leaves it.
+        governor: the frequency governor of the first core.
+        versions: of effmod, Python, the runtime and what feeds it.
+        effmod_commit: where effmod runs from a checkout.
+    """
+
+    os: str
+    architecture: str
+    cpu_model: str | None
+    physical_cores: int | None
+    logical_cores: int | None
+    available_cores: int
+    cpu_quota: float | None
+    memory_bytes: int
+    governor: str | None
+    versions: dict[str, str]
+    effmod_commit: str | None
+
+
+class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """How the runtime really ran an artifact, read back from its session."""
+
+    runtime: str
+    execution_provider: str
+    provider_options: dict[str, str]
+    intra_op_num_threads: int
+    inter_op_num_threads: int
+    allow_spinning: bool
+    graph_optimization_level: str
+
+
+class Environment(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened: machine, session, and the load that the machine had when the round began.
+
+    Attributes:
+        session: None where the round failed before there was one.
+        load_average: processes running or waiting, over the last minute; None where the system has no such figure.
+    """
+
+    machine: Machine
+    session: SessionFacts | None
+    load_average: float | None
+
+
+class ArtifactSource(StrEnum):
+    """Whether an artifact is a network of the zoo, exported by effmod, or a file of the user's own."""
+
+    ZOO = "zoo"
+    FILE = "file"
+
+
+class InputTensor(msgspec.Struct, frozen=True, kw_only=True):
+    """One input as it was fed; `dtype` is the runtime's word, such as "float" or "int64"."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
+    """The file that was timed. Names no folder.
+
+    Attributes:
+        name: the network's name in the zoo, or the file's name.
+        form: "plain" for a network as its authors wrote it; None for a user's own file.
+        weights: where the weights came from, in words.
+        params, macs: None for a user's own file.
+    """
+
+    name: str
+    source: ArtifactSource
+    format: str
+    form: str | None
+    sha256: str
+    size_bytes: int
+    opset: int
+    inputs: tuple[InputTensor, ...]
+    weights: str | None
+    params: int | None
+    macs: int | None
+
+    @property
+    def batch_size(self) -> int:
+        return self.inputs[0].shape[0] if self.inputs and self.inputs[0].shape else 1
+
+
+class Round(msgspec.Struct, frozen=True, kw_only=True):
+    """One fresh process that timed one artifact: the atom of all that is stored.
+
+    Attributes:
+        id: unique; names the record's file.
+        run_id: of the invocation that it belongs to.
+        index: which of the artifact's rounds in that run, from 0.
+        started_at: UTC, ISO 8601.
+        failure: the reason, where `outcome` is failed.
+        load_ns: creating the runtime's session from the file.
+        first_inference_ns: the first inference, before the warm-up.
+        durations_ns: each timed inference, in the order in which they ran.
+        peak_memory_bytes: largest resident memory of the process.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    id: str
+    run_id: str
+    index: int
+    started_at: str
+    plan: BenchPlan
+    environment: Environment
+    artifact: TimedArtifact
+    outcome: Outcome
+    failure: str | None = None
+    load_ns: int | None = None
+    first_inference_ns: int | None = None
+    durations_ns: tuple[int, ...] = ()
+    peak_memory_bytes: int | None = None

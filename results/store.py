@@ -1,0 +1,130 @@
+"""A store is a folder of records, one JSON file a round. It can be copied, merged and committed as files."""
+
+import contextlib
+import errno
+import os
+import tempfile
+from pathlib import Path
+
+import msgspec
+
+from results.record import SCHEMA_VERSION, Round
+
+_PARTIAL = ".partial-"
+
+
+class StoreError(OSError):
+    """The store cannot be read or written; what it holds stays as it is."""
+
+
+class _Envelope(msgspec.Struct):
+    schema_version: int
+
+
+class Store:
+    """Records in a folder.
+
+    A record is written to a temporary file, synced, and renamed, and so is there whole or not at all,
+    whatever happens to the process or the machine. Writers need no lock.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def check_writable(self) -> None:
+        """Make the folder and write into it, before anything is measured.
+
+        Raises:
+            StoreError: that fails.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path, prefix=_PARTIAL) as probe:
+                probe.write(b"\0" * 4096)
+                probe.flush()
+                os.fsync(probe.fileno())
+        except OSError as error:
+            raise _cannot_write(self.path, error) from error
+
+    def write(self, record: Round) -> Path:
+        """Store a record, so that it survives a crash of the process and of the machine.
+
+        Raises:
+            StoreError: no space left, read-only, moved away.
+        """
+        final = self.path / f"{record.id}.json"
+        try:
+            descriptor, name = tempfile.mkstemp(dir=self.path, prefix=_PARTIAL)
+            partial = Path(name)
+            try:
+                with open(descriptor, "wb") as file:
+                    file.write(msgspec.json.encode(record))
+                    file.flush()
+                    os.fsync(file.fileno())
+                partial.chmod(0o644)
+                partial.replace(final)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    partial.unlink()
+                raise
+            _sync_folder(self.path)
+        except OSError as error:
+            raise _cannot_write(self.path, error) from error
+        return final
+
+    def read(self) -> list[Round]:
+        """Every record, in the order in which they were measured.
+
+        Raises:
+            StoreError: no such folder, no record in it, or a file that is no record of this version.
+        """
+        try:
+            files = sorted(path for path in self.path.iterdir() if path.suffix == ".json")
+        except FileNotFoundError as error:
+            raise StoreError(
+                f"there is no store at {self.path}; 'effmod bench --store {self.path}' would make one"
+            ) from error
+        except OSError as error:
+            raise StoreError(f"cannot read the store {self.path}: {error.strerror}") from error
+        records = [_read(path) for path in files]
+        if not records:
+            raise StoreError(f"the store {self.path} holds no records; 'effmod bench --store {self.path}' adds some")
+        return sorted(records, key=lambda record: (record.started_at, record.id))
+
+
+def _read(path: Path) -> Round:
+    try:
+        content = path.read_bytes()
+        version = msgspec.json.decode(content, type=_Envelope).schema_version
+        if version != SCHEMA_VERSION:
+            raise StoreError(
+                f"{path} has schema version {version}, and this effmod reads version {SCHEMA_VERSION}; "
+                "use the effmod that wrote it, or another folder"
+            )
+        return msgspec.json.decode(content, type=Round)
+    except msgspec.DecodeError as error:
+        raise StoreError(f"{path} is not a record of effmod: {error}; move it out of the store") from error
+    except OSError as error:
+        if isinstance(error, StoreError):
+            raise
+        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _sync_folder(path: Path) -> None:
+    # The rename itself must reach the disk. Windows has no such call, and needs none.
+    if os.name == "posix":
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _cannot_write(path: Path, error: OSError) -> StoreError:
+    if error.errno == errno.ENOSPC:
+        advice = "free some space and run again, or choose another disk with --store"
+    elif error.errno == errno.ENOENT:
+        advice = "was it moved or deleted? Choose a folder with --store"
+    else:
+        advice = "choose a folder that you can write with --store"
+    return StoreError(f"cannot write to the store {path}: {error.strerror or error}; {advice}")

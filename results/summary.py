@@ -1,0 +1,168 @@
+"""From rounds to statistics. Pure: nothing here is stored, so nothing can contradict the raw samples."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from statistics import median
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from results.published import Published, published
+from results.record import Device, Machine, Outcome, Round, SessionFacts, TimedArtifact
+from results.stability import StabilityWarning, find_warnings
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_NS_PER_MS = 1e6
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """Time of one inference over `runs` timed runs in `rounds` processes, in milliseconds.
+
+    Attributes:
+        std_ms: sample standard deviation over all runs.
+        round_p50_ms: the median of each round by itself, in the order in which they ran.
+        round_spread: (largest - smallest) / median of those. How far fresh processes disagree; None for one round.
+    """
+
+    runs: int
+    rounds: int
+    mean_ms: float
+    std_ms: float
+    min_ms: float
+    p50_ms: float
+    p90_ms: float
+    p95_ms: float
+    p99_ms: float
+    max_ms: float
+    round_p50_ms: tuple[float, ...]
+    round_spread: float | None
+
+
+class Measurement(msgspec.Struct, frozen=True, kw_only=True):
+    """The rounds of one artifact in one stable environment, summarised.
+
+    Attributes:
+        threads: intra-op threads that were used.
+        latency: None where every round failed.
+        load_ms, first_inference_ms: medians over the rounds.
+        peak_memory_bytes: the largest over the rounds.
+        published: the paper's figures for this network; None for a user's own file.
+        paper_ratio: our mean over the paper's on its CPU. Another machine: it says nothing of effmod or the network.
+        failures: the reason of each round that failed.
+    """
+
+    name: str
+    artifact: TimedArtifact
+    machine: Machine
+    device: Device
+    batch_size: int
+    threads: int | None
+    session: SessionFacts | None
+    run_ids: tuple[str, ...]
+    latency: Latency | None
+    load_ms: float | None
+    first_inference_ms: float | None
+    peak_memory_bytes: int | None
+    published: Published | None
+    paper_ratio: float | None
+    warnings: tuple[StabilityWarning, ...]
+    failures: tuple[str, ...]
+
+
+def summarise_durations(rounds: Sequence[Sequence[int]]) -> Latency:
+    """Statistics of timed runs, given as nanoseconds by round.
+
+    Raises:
+        ValueError: a round without a run.
+    """
+    import numpy as np  # here, so that listing the zoo does not wait for it
+
+    if not rounds or not all(rounds):
+        raise ValueError("a round holds at least one timed run")
+    samples = np.concatenate([np.asarray(durations, dtype=np.int64) for durations in rounds]) / _NS_PER_MS
+    p50, p90, p95, p99 = (float(value) for value in np.percentile(samples, (50, 90, 95, 99)))
+    medians = tuple(median(durations) / _NS_PER_MS for durations in rounds)
+    return Latency(
+        runs=len(samples),
+        rounds=len(rounds),
+        mean_ms=float(samples.mean()),
+        std_ms=float(samples.std(ddof=1)) if len(samples) > 1 else 0.0,
+        min_ms=float(samples.min()),
+        p50_ms=p50,
+        p90_ms=p90,
+        p95_ms=p95,
+        p99_ms=p99,
+        max_ms=float(samples.max()),
+        round_p50_ms=medians,
+        round_spread=(max(medians) - min(medians)) / median(medians) if len(medians) > 1 else None,
+    )
+
+
+def summarise(rounds: Iterable[Round]) -> list[Measurement]:
+    """Group rounds into measurements, in the order in which each artifact was first seen.
+
+    Rounds belong together where the artifact, the device, the threads, the machine and the runtime are the
+    same; a changed driver, core count or version starts another measurement.
+    """
+    groups: dict[bytes, list[Round]] = defaultdict(list)
+    for record in rounds:
+        groups[_identity(record)].append(record)
+    return [_measurement(group) for group in groups.values()]
+
+
+def load(store: str) -> "pd.DataFrame":
+    """The measurements of a store, one row each: the columns of `effmod show --output-format csv`."""
+    from pathlib import Path
+
+    import pandas as pd
+
+    from results.store import Store
+    from results.tables import MEASUREMENT_COLUMNS
+
+    measurements = summarise(Store(Path(store)).read())
+    return pd.DataFrame([{column.key: column.get(row) for column in MEASUREMENT_COLUMNS} for row in measurements])
+
+
+def _identity(record: Round) -> bytes:
+    # A failed round may have no session: it belongs to the artifact's others by what was asked.
+    # The commit and the governor can change between two runs without making them different machines.
+    machine = msgspec.structs.replace(record.environment.machine, effmod_commit=None, governor=None)
+    return msgspec.json.encode((record.artifact, record.plan.device, record.plan.threads, machine), order="sorted")
+
+
+def _measurement(rounds: Sequence[Round]) -> Measurement:
+    first = rounds[0]
+    good = [record for record in rounds if record.outcome is Outcome.OK]
+    latency = summarise_durations([record.durations_ns for record in good]) if good else None
+    session = good[0].environment.session if good else None
+    paper = published().get(first.artifact.name) if first.artifact.form == "plain" else None
+    paper_ms = (
+        paper.cpu_e5_2680_4t_ms
+        if paper and first.plan.device is Device.CPU and first.artifact.batch_size == 1
+        else None
+    )
+    return Measurement(
+        name=first.artifact.name,
+        artifact=first.artifact,
+        machine=first.environment.machine,
+        device=first.plan.device,
+        batch_size=first.artifact.batch_size,
+        threads=session.intra_op_num_threads if session else first.plan.threads,
+        session=session,
+        run_ids=tuple(dict.fromkeys(record.run_id for record in rounds)),
+        latency=latency,
+        load_ms=_median_ms(record.load_ns for record in good),
+        first_inference_ms=_median_ms(record.first_inference_ns for record in good),
+        peak_memory_bytes=max((record.peak_memory_bytes or 0 for record in good), default=None),
+        published=paper,
+        paper_ratio=latency.mean_ms / paper_ms if latency and paper_ms else None,
+        warnings=find_warnings(latency.round_spread if latency else None, good),
+        failures=tuple(record.failure or "no reason recorded" for record in rounds if record.outcome is Outcome.FAILED),
+    )
+
+
+def _median_ms(values: Iterable[int | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) / _NS_PER_MS if known else None

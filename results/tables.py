@@ -1,0 +1,251 @@
+"""Tables: which columns there are, and how one is written for a program, a paper or a page.
+
+Drawing on the screen is the command's affair (`effmod_bench.console`).
+"""
+
+import csv
+import io
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from results.published import PAPER_CPU
+from results.summary import Measurement
+
+Row = TypeVar("Row")
+Cell = str | int | float | None
+
+
+class OutputFormat(StrEnum):
+    """How a command prints its table."""
+
+    TABLE = "table"
+    JSON = "json"
+    CSV = "csv"
+    MARKDOWN = "markdown"
+    LATEX = "latex"
+
+
+class Column(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
+    """One column of a table over rows of one type.
+
+    Attributes:
+        key: its name for programs (CSV, DataFrame).
+        header: its name for people, with the unit.
+        get: the raw value of a row; None leaves the cell empty.
+        show: the value as people read it.
+        detail: left out where there is room for the main figures only.
+        published: holds a figure of the paper's, never ours.
+        spare: where a screen is too narrow, the column with the highest goes first; 0 stays. No figure is ever cut.
+    """
+
+    key: str
+    header: str
+    get: Callable[[Any], Cell]
+    show: Callable[[Any], str] = str
+    detail: bool = False
+    published: bool = False
+    spare: int = 0
+
+    def text(self, row: Row) -> str:
+        value = self.get(row)
+        return "" if value is None else self.show(value)
+
+
+class Table(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
+    """Rows with their columns, and the notes that stand under them."""
+
+    rows: tuple[Row, ...]
+    columns: tuple[Column[Row], ...]
+    notes: tuple[str, ...] = ()
+    title: str | None = None
+
+    def main_columns(self) -> list[Column[Row]]:
+        """The columns for people: no details, and none that is empty in every row."""
+        return [c for c in self.columns if not c.detail and any(c.get(row) is not None for row in self.rows)]
+
+
+def milliseconds(value: float) -> str:
+    """Two decimals, or four where two would be 0.0something."""
+    return f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
+
+
+def digits(count: int) -> Callable[[float], str]:
+    """Show a number with so many decimals."""
+    return lambda value: f"{value:.{count}f}"
+
+
+def render(table: Table[Row], output_format: OutputFormat) -> str:
+    """A table as text for a file or another program.
+
+    JSON is a list of the rows' own types, whole. CSV has every column, raw. Markdown and LaTeX have what the
+    screen has, with the notes below.
+
+    Raises:
+        ValueError: for `OutputFormat.TABLE`, which only a screen can show.
+    """
+    match output_format:
+        case OutputFormat.JSON:
+            return msgspec.json.format(msgspec.json.encode(table.rows), indent=2).decode() + "\n"
+        case OutputFormat.CSV:
+            text = io.StringIO()
+            writer = csv.writer(text, lineterminator="\n")
+            writer.writerow([column.key for column in table.columns])
+            writer.writerows([[column.get(row) for column in table.columns] for row in table.rows])
+            return text.getvalue()
+        case OutputFormat.MARKDOWN:
+            return _caption(table, "{}\n\n") + _tabulate(table, "pipe") + "".join(f"\n{note}\n" for note in table.notes)
+        case OutputFormat.LATEX:
+            return (
+                _caption(table, "% {}\n")
+                + _tabulate(table, "latex_booktabs")
+                + "".join(f"% {n}\n" for n in table.notes)
+            )
+        case OutputFormat.TABLE:
+            raise ValueError("a table for the screen is drawn by the console")
+
+
+def _caption(table: Table[Row], form: str) -> str:
+    return form.format(table.title) if table.title else ""
+
+
+def _tabulate(table: Table[Row], style: str) -> str:
+    from tabulate import tabulate
+
+    columns = table.main_columns()
+    cells = [[column.text(row) for column in columns] for row in table.rows]
+    align = ["right" if is_number(column, table.rows) else "left" for column in columns]
+    headers = [column.header.replace("\n", " ") for column in columns]
+    return tabulate(cells, headers, tablefmt=style, disable_numparse=True, colalign=align if cells else None) + "\n"
+
+
+def is_number(column: Column[Row], rows: Sequence[Row]) -> bool:
+    """Whether a column is set flush right."""
+    return all(isinstance(column.get(row), int | float | None) for row in rows)
+
+
+def _ms(name: str, header: str, *, detail: bool = False, spare: int = 0) -> Column[Measurement]:
+    return Column(
+        key=name,
+        header=header,
+        get=lambda row: getattr(row.latency, name) if row.latency else None,
+        show=milliseconds,
+        detail=detail,
+        spare=spare,
+    )
+
+
+MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
+    Column(key="name", header="network", get=lambda row: row.name),
+    Column(key="form", header="form", get=lambda row: row.artifact.form, detail=True),
+    Column(
+        key="published_top1",
+        header="published\ntop-1 %",
+        spare=3,
+        get=lambda row: row.published.top1 if row.published else None,
+        show=digits(1),
+        published=True,
+    ),
+    Column(
+        key="params", header="params\nM", spare=6, get=lambda row: row.artifact.params, show=lambda v: f"{v / 1e6:.1f}"
+    ),
+    Column(
+        key="macs", header="FLOPs\nG ¹", spare=5, get=lambda row: row.artifact.macs, show=lambda v: f"{v / 1e9:.2f}"
+    ),
+    Column(key="device", header="device", get=lambda row: str(row.device), detail=True),
+    Column(key="threads", header="threads", get=lambda row: row.threads, detail=True),
+    Column(key="batch_size", header="batch", get=lambda row: row.batch_size, detail=True),
+    Column(key="runs", header="runs", get=lambda row: row.latency.runs if row.latency else None),
+    Column(key="rounds", header="rounds", get=lambda row: row.latency.rounds if row.latency else None, detail=True),
+    _ms("mean_ms", "mean\nms", spare=3),
+    _ms("std_ms", "std\nms", spare=7),
+    _ms("min_ms", "min\nms", detail=True),
+    _ms("p50_ms", "p50\nms"),
+    _ms("p90_ms", "p90\nms", detail=True),
+    _ms("p95_ms", "p95\nms", spare=8),
+    _ms("p99_ms", "p99\nms", spare=2),
+    _ms("max_ms", "max\nms", detail=True),
+    Column(
+        key="round_spread",
+        header="rounds\nspread ²",
+        spare=1,
+        get=lambda row: row.latency.round_spread if row.latency else None,
+        show=lambda v: f"{v:.0%}",
+    ),
+    Column(key="load_ms", header="load\nms", get=lambda row: row.load_ms, show=digits(1), detail=True),
+    Column(
+        key="first_inference_ms",
+        header="first\nms",
+        get=lambda row: row.first_inference_ms,
+        show=digits(1),
+        detail=True,
+    ),
+    Column(
+        key="peak_memory_bytes",
+        header="memory\nMB",
+        get=lambda row: row.peak_memory_bytes,
+        show=lambda v: f"{v / 1e6:.0f}",
+        detail=True,
+    ),
+    Column(
+        key="size_bytes",
+        header="file\nMB",
+        get=lambda row: row.artifact.size_bytes,
+        show=lambda v: f"{v / 1e6:.1f}",
+        detail=True,
+    ),
+    Column(key="weights", header="weights", get=lambda row: row.artifact.weights, detail=True),
+    Column(key="sha256", header="sha256", get=lambda row: row.artifact.sha256, show=lambda v: v[:12], detail=True),
+    Column(key="cpu_model", header="CPU", get=lambda row: row.machine.cpu_model, detail=True),
+    Column(
+        key="published_cpu_e5_2680_4t_ms",
+        header="paper's\nms ³",
+        spare=4,
+        get=lambda row: row.published.cpu_e5_2680_4t_ms if row.published and row.paper_ratio else None,
+        show=digits(1),
+        published=True,
+    ),
+    Column(key="paper_ratio", header="ours /\npaper's", spare=2, get=lambda row: row.paper_ratio, show=digits(2)),
+    Column(key="warnings", header="warnings", spare=9, get=lambda row: ", ".join(row.warnings) or None),
+    Column(key="failures", header="failed", get=lambda row: "; ".join(dict.fromkeys(row.failures)) or None),
+)
+
+
+# What the rows usually have in common, and so stands above the table, once.
+_SHARED = ("form", "device", "threads", "batch_size", "runs", "rounds", "cpu_model")
+
+
+def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]:
+    """The table of what was measured, beside what the paper published.
+
+    What all rows share is said above it; where rows differ in it, it is a column.
+    """
+    differing = {
+        column.key
+        for column in MEASUREMENT_COLUMNS
+        if column.key in _SHARED and len({column.get(m) for m in measurements}) > 1
+    }
+    columns = tuple(
+        msgspec.structs.replace(column, detail=column.key not in differing) if column.key in _SHARED else column
+        for column in MEASUREMENT_COLUMNS
+    )
+    shared = {c.key: c.text(measurements[0]) for c in columns if c.key in _SHARED and c.detail} if measurements else {}
+    wording = (
+        ("cpu_model", "{}"),
+        ("threads", "threads: {}"),
+        ("batch_size", "batch {}"),
+        ("runs", "{} runs each"),
+        ("rounds", "rounds: {}"),
+        ("form", "{} form"),
+    )
+    title = ", ".join(words.format(shared[key]) for key, words in wording if shared.get(key))
+    notes = []
+    if any(m.artifact.macs for m in measurements):
+        notes.append("¹ multiply-adds, counted as the paper counts its FLOPs.")
+    if any(m.latency and m.latency.rounds > 1 for m in measurements):
+        notes.append("² how far the medians of fresh processes lie apart, relative to the middle one.")
+    if any(m.paper_ratio for m in measurements):
+        notes.append(f"³ published: mean of 4000 runs on a {PAPER_CPU}. Not the paper's hardware here.")
+    return Table(rows=tuple(measurements), columns=columns, notes=tuple(notes), title=title or None)

@@ -1,0 +1,68 @@
+"""What the tool's timed loop adds to a bare loop: one session, both loops, alternated in blocks.
+
+Run it with `make check-loop`. For a file of one node, where a microsecond shows, and for efficientmod_xxs.
+It prints figures and judges nothing: the machine may be busy.
+"""
+
+import tempfile
+import time
+from pathlib import Path
+from statistics import median
+
+import onnxruntime
+
+from effmod_bench.environment import available_cores
+from effmod_bench.inputs import make_input
+from effmod_bench.sessions.onnxruntime import OnnxRuntimeSession
+from effmod_bench.timing import no_garbage_collection, time_runs
+from exporters import OnnxConfig, obtain
+from models import Preprocessing, find_model
+from results import InputTensor
+from tests.fakes import write_onnx
+
+_BLOCKS = 40
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        small = write_onnx(Path(folder) / "one_node.onnx", shape=(1, 3, 8, 8))
+        compare("one node", small, InputTensor(name="x", shape=(1, 3, 8, 8), dtype="float"), block_runs=2000)
+    spec = find_model("efficientmod_xxs")
+    made = obtain(spec, OnnxConfig(image_size=spec.image_size))
+    compare(spec.name, made.path, InputTensor(name="input", shape=(1, 3, 224, 224), dtype="float"), block_runs=50)
+
+
+def compare(label: str, path: Path, tensor: InputTensor, *, block_runs: int) -> None:
+    """Print the medians of the two loops, a run, and how far they differ."""
+    preprocessing = Preprocessing()
+    inputs = {tensor.name: make_input(tensor, preprocessing.mean, preprocessing.std)}
+    session = OnnxRuntimeSession(path, inputs, intra_op_num_threads=min(4, available_cores()))
+    session.run()
+    session.prepare_outputs()
+    ours, bare = [], []
+    with no_garbage_collection():
+        time_runs(session.run, block_runs)
+        for block in range(_BLOCKS):
+            # Turn about: what comes first changes from block to block.
+            for is_ours in (True, False) if block % 2 else (False, True):
+                if is_ours:
+                    ours.append(sum(time_runs(session.run, block_runs)) / block_runs)
+                else:
+                    bare.append(bare_loop(session.session, session.binding, block_runs) / block_runs)
+    differences = [a - b for a, b in zip(ours, bare, strict=True)]
+    print(
+        f"{label}: tool {median(ours) / 1e3:.2f} us a run, bare {median(bare) / 1e3:.2f} us; "
+        f"median difference {median(differences) / 1e3:+.2f} us, {median(differences) / median(bare):+.2%}"
+    )
+
+
+def bare_loop(session: onnxruntime.InferenceSession, binding: onnxruntime.IOBinding, runs: int) -> int:
+    """Nanoseconds of a loop that does nothing but run."""
+    start = time.perf_counter_ns()
+    for _ in range(runs):
+        session.run_with_iobinding(binding)
+    return time.perf_counter_ns() - start
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,313 @@
+"""The command as a user meets it: real processes, real files, real exit codes."""
+
+import csv
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import onnx
+import onnxruntime
+import pytest
+import torch
+from typer.testing import CliRunner
+
+import models
+from effmod_bench import __version__
+from effmod_bench.cli import app
+from exporters import OutputError, read_sidecar
+from results import Store
+from tests.fakes import make_round, write_onnx
+
+EFFMOD = Path(sys.executable).with_name("effmod")
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def effmod(tmp_path: Path) -> Run:
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1"}
+        return subprocess.run([EFFMOD, *arguments], capture_output=True, text=True, cwd=tmp_path, env=environment)
+
+    return run
+
+
+def store_with(path: Path, *rounds: object) -> Path:
+    store = Store(path)
+    store.check_writable()
+    for record in rounds or (make_round(),):
+        store.write(record)  # type: ignore[arg-type]
+    return path
+
+
+def test_the_main_job(effmod: Run, tmp_path: Path) -> None:
+    done = effmod("bench", "efficientmod_xxs", "--image-size", "32", "--runs", "7", "--rounds", "2", "--warmup", "1")
+    assert done.returncode == 0, done.stderr
+    assert "efficientmod_xxs" in done.stdout
+    assert "76.0" in done.stdout
+    assert "round 2 of 2" in done.stderr
+    records = Store(tmp_path / "effmod-results").read()
+    assert [len(record.durations_ns) for record in records] == [4, 3]
+    assert records[0].artifact.weights == "random(seed 0)"
+    shown = effmod("show", "effmod-results")
+    assert shown.stdout == done.stdout
+
+
+def test_export_leaves_a_file_that_runs_and_its_sidecar(effmod: Run, tmp_path: Path) -> None:
+    done = effmod("export", "efficientmod_xxs", "--image-size", "32", "--output", "out")
+    assert done.returncode == 0, done.stderr
+    path = tmp_path / done.stdout.strip()
+    assert path == tmp_path / "out" / "efficientmod_xxs-32px.onnx"
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert session.get_inputs()[0].shape == [1, 3, 32, 32]
+    sidecar = read_sidecar(path)
+    assert sidecar is not None
+    assert sidecar.parity.relative_error < 1e-4
+    assert "random(seed 0)" in done.stderr
+
+
+def test_a_checkpoint_is_exported_and_named(effmod: Run, tmp_path: Path) -> None:
+    model = models.create_model("efficientmod_xxs")
+    models.fill(model, image_size=32, seed=3)
+    torch.save({"state_dict": model.state_dict()}, tmp_path / "three.pth")
+    done = effmod("export", "efficientmod_xxs", "--image-size", "32", "--checkpoint", "three.pth")
+    assert done.returncode == 0, done.stderr
+    sidecar = read_sidecar(tmp_path / done.stdout.strip())
+    assert sidecar is not None
+    assert sidecar.weights.file == "three.pth"
+    assert "random" not in done.stderr
+
+
+def test_a_users_own_file_is_timed_beside_the_zoo(effmod: Run, tmp_path: Path) -> None:
+    write_onnx(tmp_path / "mine.onnx", shape=("n", 3, "h", "w"))
+    shape = ("--input-shape", "x:1,3,16,16")
+    done = effmod("bench", "mine.onnx", *shape, "--runs", "5", "--rounds", "1", "--output-format", "json")
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert row["name"] == "mine.onnx"
+    assert row["artifact"]["inputs"][0]["shape"] == [1, 3, 16, 16]
+    assert row["published"] is None
+    assert row["latency"]["runs"] == 5
+
+
+def test_a_file_that_effmod_exported_is_known_by_its_sidecar(effmod: Run, tmp_path: Path) -> None:
+    effmod("export", "efficientmod_xxs", "--image-size", "32")
+    options = ("--runs", "2", "--rounds", "1", "--output-format", "json")
+    (row,) = json.loads(effmod("bench", "efficientmod_xxs-32px.onnx", *options).stdout)
+    assert (row["name"], row["artifact"]["weights"]) == ("efficientmod_xxs", "random(seed 0)")
+    path = tmp_path / "efficientmod_xxs-32px.onnx"
+    graph = onnx.load(path)
+    graph.producer_name = "somebody else"
+    onnx.save(graph, path)
+    (row,) = json.loads(effmod("bench", path.name, *options).stdout)
+    assert (row["name"], row["artifact"]["weights"]) == (path.name, None)
+
+
+def test_one_failing_file_does_not_stop_the_others(effmod: Run, tmp_path: Path) -> None:
+    write_onnx(tmp_path / "nan.onnx", operator="Log")
+    write_onnx(tmp_path / "good.onnx")
+    done = effmod("bench", "nan.onnx", "good.onnx", "--runs", "4", "--rounds", "2", "--output-format", "csv")
+    assert done.returncode == 1
+    bad, good = csv.DictReader(io.StringIO(done.stdout))
+    assert "NaN" in bad["failures"]
+    assert bad["mean_ms"] == ""
+    assert float(good["mean_ms"]) > 0
+    assert "nan.onnx: failed" in done.stderr
+
+
+def test_more_threads_than_cores_are_obeyed_with_a_warning(effmod: Run, tmp_path: Path) -> None:
+    write_onnx(tmp_path / "x.onnx")
+    threads = (os.cpu_count() or 1) + 1
+    arguments = ("--runs", "2", "--rounds", "1", "--output-format", "json", "--threads", str(threads))
+    done = effmod("bench", "x.onnx", *arguments)
+    (row,) = json.loads(done.stdout)
+    assert row["threads"] == threads
+    assert row["warnings"] == ["fewer-cores-than-threads"]
+    assert f"{threads} threads on" in done.stderr
+
+
+def test_a_dry_run_exports_and_measures_nothing(effmod: Run, tmp_path: Path) -> None:
+    done = effmod("bench", "efficientmod_*x*s", "--dry-run", "--runs", "4000", "--output-format", "json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert {row["name"] for row in rows} >= {"efficientmod_xxs", "efficientmod_xs"}
+    assert all(row["about_s"] > 0 for row in rows)
+    assert not list(tmp_path.glob("effmod-results*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_an_interrupted_run_keeps_and_shows_what_is_finished(tmp_path: Path) -> None:
+    write_onnx(tmp_path / "x.onnx", shape=(1, 64, 256, 256), nodes=8)
+    arguments = ["bench", "x.onnx", "--runs", "40000", "--rounds", "200", "--warmup", "1"]
+    process = subprocess.Popen(
+        [EFFMOD, *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    store = tmp_path / "effmod-results"
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not list(store.glob("*.json")):
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "x.onnx" in out
+    assert "interrupted" in err
+    assert "Traceback" not in err
+    assert Store(store).read()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["bench", "efficientmod_xx"], 2, "no model 'efficientmod_xx'; did you mean 'efficientmod_xxs'"),
+        (["export", "nope*"], 2, "no model matches 'nope*'"),
+        (["bench", "--runs", "0"], 2, "--runs"),
+        (["bench", "--threads", "-1"], 2, "--threads"),
+        (["bench", "--device", "abacus"], 2, "--device"),
+        (["bench", "missing.onnx"], 2, "cannot read missing.onnx: No such file"),
+        (["bench", "text.onnx"], 2, "text.onnx is not an ONNX file"),
+        (["bench", "open.onnx"], 2, "dimensions h, w are open"),
+        (["bench", "good.onnx", "--input-shape", "y:1"], 2, "has no input 'y'"),
+        (["bench", "good.onnx", "--store", "text.onnx/store"], 5, "cannot write to the store"),
+        (["bench", "efficientmod_xxs", "efficientmod_xs", "--checkpoint", "text.onnx"], 2, "one network's weights"),
+        (["export", "efficientmod_xxs", "--checkpoint", "text.onnx"], 2, "text.onnx is not a PyTorch checkpoint"),
+        (["export", "efficientmod_xxs", "--checkpoint", "none.pth"], 2, "cannot read checkpoint none.pth"),
+        (["export", "efficientmod_xxs", "--image-size", "1"], 2, "efficientmod_xxs takes square images"),
+        (["export", "efficientmod_xxs", "--opset", "12"], 2, "--opset"),
+        (["show", "nowhere"], 5, "there is no store at nowhere"),
+        (["plot", "store", "--output", "x.xyz"], 2, "cannot draw a .xyz"),
+        (["plot", "store", "--output", "text.onnx/x.png"], 5, "cannot write text.onnx/x.png"),
+        (["info", "efficientmod_x"], 2, "no model 'efficientmod_x'"),
+    ],
+)
+def test_wrong_input_names_the_thing_and_ends_with_its_code(
+    arguments: list[str], code: int, said: str, effmod: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "text.onnx").write_text("hello")
+    write_onnx(tmp_path / "open.onnx", shape=(1, 3, "h", "w"))
+    write_onnx(tmp_path / "good.onnx")
+    store_with(tmp_path / "store")
+    done = effmod(*arguments)
+    assert done.returncode == code, done.stderr
+    assert said in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_the_list_carries_what_the_paper_published(effmod: Run) -> None:
+    done = effmod("list", "efficientmod_*", "--output-format", "json")
+    rows = {row["name"]: row for row in json.loads(done.stdout)}
+    row = rows["efficientmod_xxs"]
+    assert (row["params"], row["macs"], row["top1"], row["image_size"]) == (4_736_264, 583_000_064, 76.0, 224)
+    assert done.stderr == ""
+
+
+def test_info_shows_stages_that_add_up(effmod: Run) -> None:
+    done = effmod("info", "efficientmod_xxs", "--output-format", "csv")
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [row["name"] for row in rows][:2] == ["patch_embed", "layers.0"]
+    assert sum(int(row["params"]) for row in rows) == 4_736_264
+    assert sum(int(row["macs"]) for row in rows) == 583_000_064
+    assert "arXiv 2403.19963" in done.stderr
+    assert "published top-1: 76.0 %" in done.stderr
+
+
+@pytest.mark.parametrize("output_format", ["json", "csv", "markdown", "latex"])
+def test_only_the_table_is_on_stdout(output_format: str, effmod: Run, tmp_path: Path) -> None:
+    store_with(tmp_path / "store", make_round(threads=9))
+    done = effmod("show", "store", "--output-format", output_format, "-v")
+    assert done.returncode == 0
+    assert "warning" in done.stderr
+    assert "warning:" not in done.stdout
+    if output_format == "json":
+        assert json.loads(done.stdout)[0]["threads"] == 9
+
+
+def test_quiet_says_nothing_but_errors(effmod: Run, tmp_path: Path) -> None:
+    write_onnx(tmp_path / "x.onnx")
+    assert effmod("bench", "x.onnx", "--runs", "2", "--rounds", "1", "-q").stderr == ""
+    assert "no store" in effmod("show", "nowhere", "-q").stderr
+
+
+def test_a_narrow_screen_never_cuts_a_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    from effmod_bench import console
+    from results import summarise
+    from results.tables import OutputFormat, measurement_table
+
+    monkeypatch.setattr(console, "_PIPE_WIDTH", 60)
+    table = measurement_table(summarise([make_round([1234.56, 1234.56])]))
+    with pytest.MonkeyPatch.context() as patch:
+        out = io.StringIO()
+        patch.setattr(sys, "stdout", out)
+        console.Console().table(table, OutputFormat.TABLE)
+    assert "1234.56" in out.getvalue()
+    assert "…" not in out.getvalue()
+
+
+def test_the_environment_names_the_store(effmod: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EFFMOD_STORE", str(tmp_path / "elsewhere"))
+    write_onnx(tmp_path / "x.onnx")
+    assert effmod("bench", "x.onnx", "--runs", "1").returncode == 0
+    assert len(Store(tmp_path / "elsewhere").read()) == 1
+
+
+def test_the_cache_says_what_it_holds(effmod: Run, artifact_cache: Path) -> None:
+    done = effmod("cache", "info")
+    assert done.stdout.startswith(f"{artifact_cache}: ")
+    assert done.returncode == 0
+
+
+def test_a_plot_names_what_it_left_out(effmod: Run, tmp_path: Path) -> None:
+    from tests.fakes import timed_artifact
+
+    store_with(tmp_path / "store", make_round(), make_round(artifact=timed_artifact("mine.onnx", form=None)))
+    done = effmod("plot", "store", "--output", "x.svg")
+    assert done.stdout.strip() == "x.svg"
+    assert "Left out" in done.stderr
+    assert "mine.onnx" in done.stderr
+    assert (tmp_path / "x.svg").stat().st_size > 1000
+
+
+def test_version(effmod: Run) -> None:
+    assert effmod("--version").stdout.strip() == f"effmod {__version__}"
+
+
+def test_a_bug_is_one_line_and_a_log(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("effmod_bench.targets.find_networks", fail)
+    monkeypatch.setattr("platformdirs.user_log_path", lambda *_, **__: tmp_path / "log")
+    result = CliRunner().invoke(app, ["list"])
+    assert result.exit_code == 70
+    (log,) = (tmp_path / "log").iterdir()
+    assert "Traceback" in log.read_text()
+    assert "Traceback" not in result.output
+    assert "a bug in effmod" in result.output
+
+
+def test_a_full_cache_is_a_store_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OutputError("cannot write x: No space left on device; free some space, or choose another disk")
+
+    monkeypatch.setattr("effmod_bench.benchmark.obtain", full)
+    result = CliRunner().invoke(app, ["export", "efficientmod_xxs"])
+    assert result.exit_code == 5
+    assert "No space left on device" in result.output
+
+
+def test_another_models_package_is_named_and_refused(
+    effmod: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "path" / "results").mkdir(parents=True)
+    (tmp_path / "path" / "results" / "__init__.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
+    done = effmod("list")
+    assert done.returncode != 0
+    assert str(tmp_path / "path" / "results") in done.stderr
+    assert "PYTHONPATH" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,149 @@
+"""Real worker processes, with files that take milliseconds."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from effmod_bench.isolation import run_job
+from effmod_bench.worker import Broken, Job, Timed, Warm
+from results import InputTensor
+from tests.fakes import write_onnx
+
+
+def job(path: Path, **changes: object) -> Job:
+    fields = {
+        "path": str(path),
+        "inputs": (InputTensor(name="x", shape=(1, 3, 8, 8), dtype="float"),),
+        "intra_op_num_threads": 1,
+        "warmup_runs": 3,
+        "runs": 20,
+        "mean": (0.5, 0.5, 0.5),
+        "std": (0.25, 0.25, 0.25),
+    }
+    return Job(**(fields | changes))  # type: ignore[arg-type]
+
+
+def time_file(path: Path, **changes: object) -> Timed | Broken:
+    return run_job(job(path, **changes), on_warm=lambda _: None, tick=lambda _: None)
+
+
+def test_a_round_gives_every_run_and_what_really_ran_it(tmp_path: Path) -> None:
+    warm: list[Warm] = []
+    outcome = run_job(job(write_onnx(tmp_path / "x.onnx")), on_warm=warm.append, tick=lambda _: None)
+    assert isinstance(outcome, Timed)
+    assert len(outcome.durations_ns) == 20
+    assert all(duration > 0 for duration in outcome.durations_ns)
+    assert outcome.load_ns > 0
+    assert outcome.first_inference_ns > 0
+    assert warm[0].expected_ns > 0
+    assert outcome.session.execution_provider == "CPUExecutionProvider"
+    assert outcome.session.intra_op_num_threads == 1
+    assert outcome.session.inter_op_num_threads == 1
+    assert outcome.session.allow_spinning
+    assert outcome.session.graph_optimization_level == "ORT_ENABLE_ALL"
+
+
+def test_a_round_without_warm_up_works(tmp_path: Path) -> None:
+    outcome = time_file(write_onnx(tmp_path / "x.onnx"), warmup_runs=0, runs=1)
+    assert isinstance(outcome, Timed)
+    assert len(outcome.durations_ns) == 1
+
+
+def test_memory_is_the_workers_own_not_its_parents(tmp_path: Path) -> None:
+    ballast = bytearray(600_000_000)
+    ballast[::4096] = bytes(len(ballast[::4096]))  # touched, so resident
+    outcome = time_file(write_onnx(tmp_path / "x.onnx"))
+    assert isinstance(outcome, Timed)
+    assert outcome.peak_memory_bytes is not None
+    assert 20e6 < outcome.peak_memory_bytes < 400e6
+    del ballast
+
+
+def test_nan_is_a_failure(tmp_path: Path) -> None:
+    outcome = time_file(write_onnx(tmp_path / "x.onnx", operator="Log"))  # of negative pixels
+    assert isinstance(outcome, Broken)
+    assert "NaN or infinity" in outcome.reason
+
+
+def test_what_the_runtime_raises_is_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "x.onnx").write_bytes(b"nonsense")
+    outcome = time_file(tmp_path / "x.onnx")
+    assert isinstance(outcome, Broken)
+    assert "InvalidProtobuf" in outcome.reason
+    assert "Traceback" in outcome.detail
+
+
+def test_an_element_type_that_cannot_be_fed_is_the_reason(tmp_path: Path) -> None:
+    tensor = InputTensor(name="x", shape=(1,), dtype="string")
+    outcome = time_file(write_onnx(tmp_path / "x.onnx"), inputs=(tensor,))
+    assert isinstance(outcome, Broken)
+    assert "'string'" in outcome.reason
+
+
+def use_program(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """Let the worker process run this instead."""
+    original = subprocess.Popen
+
+    def start(_: list[str], **options: object) -> "subprocess.Popen[bytes]":
+        return original([sys.executable, "-c", program], **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("name", ["SIGSEGV", "SIGKILL", "SIGABRT"])
+def test_a_signal_that_ends_the_worker_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_program(monkeypatch, f"import os, sys; sys.stdin.read(); os.kill(os.getpid(), {int(signal.Signals[name])})")
+    outcome = time_file(tmp_path / "x.onnx")
+    assert isinstance(outcome, Broken)
+    assert name in outcome.reason
+
+
+def test_a_worker_that_ends_early_gives_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_program(monkeypatch, "import sys; sys.exit('no such thing')")
+    outcome = time_file(tmp_path / "x.onnx")
+    assert isinstance(outcome, Broken)
+    assert outcome.reason == "the process ended with status 1: no such thing"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="process groups of POSIX")
+def test_an_interruption_ends_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started = []
+    original = subprocess.Popen
+
+    def start(*arguments: object, **options: object) -> "subprocess.Popen[bytes]":
+        started.append(original(*arguments, **options))  # type: ignore[call-overload]
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+
+    def interrupt(_: object) -> None:
+        raise KeyboardInterrupt
+
+    path = write_onnx(tmp_path / "x.onnx")
+    with pytest.raises(KeyboardInterrupt):
+        run_job(job(path, runs=100_000_000), on_warm=interrupt, tick=lambda _: None)
+    assert started[0].returncode == -signal.SIGKILL
+    with pytest.raises(ProcessLookupError):
+        os.kill(started[0].pid, 0)
+
+
+def test_a_models_folder_of_the_users_does_not_get_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "__init__.py").write_text("raise SystemExit('a stranger')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert isinstance(time_file(write_onnx(tmp_path / "x.onnx")), Timed)
+
+
+def test_ticks_come_while_the_worker_runs(tmp_path: Path) -> None:
+    ticks: list[float] = []
+    path = write_onnx(tmp_path / "x.onnx")
+    outcome = run_job(job(path), on_warm=lambda _: None, tick=ticks.append, tick_s=0.01)
+    assert isinstance(outcome, Timed)
+    assert ticks
+    assert ticks == sorted(ticks)

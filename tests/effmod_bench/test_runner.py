@@ -1,0 +1,185 @@
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from effmod_bench import runner
+from effmod_bench.runner import Subject, Timeline, schedule, threads_to_use
+from effmod_bench.worker import Broken, Job, Timed, Warm
+from models import Preprocessing
+from results import BenchPlan, Outcome, Round, Store, StoreError
+from tests.fakes import MACHINE, session_facts, timed_artifact
+
+
+def test_runs_are_split_over_the_rounds_without_loss() -> None:
+    turns = schedule(BenchPlan(runs=4003, rounds=5), subjects=3)
+    for subject in range(3):
+        mine = [turn for turn in turns if turn.subject == subject]
+        assert [turn.index for turn in mine] == [0, 1, 2, 3, 4]
+        assert sum(turn.runs for turn in mine) == 4003
+        assert {turn.runs for turn in mine} == {800, 801}
+
+
+def test_fewer_runs_than_rounds_are_one_a_round() -> None:
+    assert [turn.runs for turn in schedule(BenchPlan(runs=2, rounds=5), subjects=1)] == [1, 1]
+
+
+def test_rounds_of_all_targets_are_interleaved_in_an_order_that_the_seed_decides() -> None:
+    plan = BenchPlan(runs=100, rounds=10)
+    orders = [tuple(t.subject for t in schedule(plan, 3)[i : i + 3]) for i in range(0, 30, 3)]
+    assert all(sorted(order) == [0, 1, 2] for order in orders)
+    assert len(Counter(orders)) > 1
+    assert schedule(plan, 3) == schedule(plan, 3)
+    assert schedule(plan, 3) != schedule(BenchPlan(runs=100, rounds=10, seed=1), 3)
+
+
+def test_threads_are_the_papers_or_as_many_as_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cores, expected in ((1, 1), (2, 2), (4, 4), (64, 4)):
+        monkeypatch.setattr(runner, "available_cores", lambda cores=cores: cores)
+        assert threads_to_use(BenchPlan()) == expected
+        assert threads_to_use(BenchPlan(threads=7)) == 7
+
+
+@pytest.mark.parametrize("wrong", [{"runs": 0}, {"rounds": 0}, {"warmup_runs": -1}, {"threads": 0}])
+def test_a_plan_out_of_range_is_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        BenchPlan(**wrong)  # type: ignore[arg-type]
+
+
+def test_the_time_left_follows_what_was_seen() -> None:
+    timeline = Timeline(BenchPlan(runs=100, rounds=2, warmup_runs=0), [None])
+    assert timeline.left_s() is None  # nothing is known of the file
+    timeline.saw(20e6)  # 20 ms a run, 50 runs a round
+    assert timeline.left_s() == pytest.approx(2 * (1 + 1.0))
+    assert timeline.left_s(elapsed_s=0.5) == pytest.approx(1.5 + 2)
+    assert timeline.done(elapsed_s=1.0) == pytest.approx(0.5)
+    timeline.now = 1
+    assert timeline.left_s() == pytest.approx(2.0)
+    assert timeline.done(elapsed_s=1e6) < 2
+
+
+class Watcher:
+    def __init__(self) -> None:
+        self.shown: list[tuple[str, float, int, float | None]] = []
+
+    def show(self, name: str, rounds_done: float, rounds: int, left_s: float | None) -> None:
+        self.shown.append((name, rounds_done, rounds, left_s))
+
+
+def subject(name: str) -> Subject:
+    return Subject(path=Path(f"{name}.onnx"), artifact=timed_artifact(name), preprocessing=Preprocessing())
+
+
+def timed(job: Job) -> Timed:
+    return Timed(
+        session=session_facts(job.intra_op_num_threads),
+        load_ns=1,
+        first_inference_ns=2,
+        durations_ns=(1_000_000,) * job.runs,
+        peak_memory_bytes=3,
+    )
+
+
+Answer = Callable[[Job], Timed | Broken]
+
+
+@pytest.fixture
+def answer_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], None]:
+    """Let a function stand in for the worker process."""
+
+    def use(answer: Answer) -> None:
+        def run_job(job: Job, *, on_warm: Callable[[Warm], None], tick: Callable[[float], None]) -> Timed | Broken:
+            on_warm(Warm(expected_ns=1_000_000))
+            tick(0.1)
+            return answer(job)
+
+        monkeypatch.setattr(runner, "run_job", run_job)
+
+    return use
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "records")
+    store.check_writable()
+    return store
+
+
+def test_each_record_is_on_disk_before_the_next_round(store: Store, answer_with: Callable[[Answer], None]) -> None:
+    on_disk = []
+
+    def answer(job: Job) -> Timed:
+        on_disk.append(len(list(store.path.iterdir())))
+        return timed(job)
+
+    answer_with(answer)
+    seen: list[Round] = []
+    plan = BenchPlan(threads=2, runs=10, rounds=3, warmup_runs=5)
+    runner.run(plan, [subject("a"), subject("b")], MACHINE, store, Watcher(), on_record=seen.append)
+    assert on_disk == [0, 1, 2, 3, 4, 5]
+    assert store.read() == sorted(seen, key=lambda record: (record.started_at, record.id))
+    assert len({record.run_id for record in seen}) == 1
+    assert Counter((record.artifact.name, record.index) for record in seen) == {
+        (name, i): 1 for name in "ab" for i in range(3)
+    }
+
+
+def test_a_record_holds_plan_and_environment_apart(store: Store, answer_with: Callable[[Answer], None]) -> None:
+    answer_with(timed)
+    plan = BenchPlan(runs=4, rounds=1)
+    runner.run(plan, [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None)
+    (record,) = store.read()
+    assert record.plan.threads is None  # what was asked
+    assert record.environment.session is not None
+    assert record.environment.session.intra_op_num_threads == threads_to_use(plan)  # what was used
+    assert record.environment.machine.available_cores == MACHINE.available_cores
+    assert record.durations_ns == (1_000_000,) * 4
+
+
+def test_a_failed_round_is_a_record_and_the_others_go_on(store: Store, answer_with: Callable[[Answer], None]) -> None:
+    answer_with(lambda job: Broken(reason="ended by SIGSEGV", detail="") if "bad" in job.path else timed(job))
+    plan = BenchPlan(runs=4, rounds=2)
+    runner.run(plan, [subject("bad"), subject("good")], MACHINE, store, Watcher(), on_record=lambda _: None)
+    outcomes = Counter((record.artifact.name, record.outcome, record.failure) for record in store.read())
+    assert outcomes == {("bad", Outcome.FAILED, "ended by SIGSEGV"): 2, ("good", Outcome.OK, None): 2}
+
+
+def test_a_full_store_stops_the_run_and_keeps_what_it_has(store: Store, answer_with: Callable[[Answer], None]) -> None:
+    rounds = 0
+
+    def answer(job: Job) -> Timed:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 2:
+            store.path.rename(store.path.with_name("moved"))
+        return timed(job)
+
+    answer_with(answer)
+    seen: list[Round] = []
+    with pytest.raises(StoreError):
+        runner.run(BenchPlan(runs=9, rounds=3), [subject("a")], MACHINE, store, Watcher(), on_record=seen.append)
+    assert rounds == 2
+    assert Store(store.path.with_name("moved")).read() == seen
+
+
+def test_an_interruption_keeps_what_is_finished(store: Store, answer_with: Callable[[Answer], None]) -> None:
+    def answer(job: Job) -> Timed:
+        if list(store.path.iterdir()):
+            raise KeyboardInterrupt
+        return timed(job)
+
+    answer_with(answer)
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(BenchPlan(runs=4, rounds=2), [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None)
+    assert len(store.read()) == 1
+
+
+def test_progress_names_the_network_and_the_time_left(store: Store, answer_with: Callable[[Answer], None]) -> None:
+    answer_with(timed)
+    watcher = Watcher()
+    runner.run(BenchPlan(runs=4, rounds=2), [subject("a")], MACHINE, store, watcher, on_record=lambda _: None)
+    assert {(name, rounds) for name, _, rounds, _ in watcher.shown} == {("a", 2)}
+    assert all(left is not None for *_, left in watcher.shown)
+    done = [done for _, done, _, _ in watcher.shown]
+    assert done == sorted(done)

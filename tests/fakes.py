@@ -1,0 +1,133 @@
+"""Stand-ins at the seams: a clock that obeys, and small things that many tests need."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import onnx
+from onnx import TensorProto, helper
+
+from results import (
+    ArtifactSource,
+    BenchPlan,
+    Environment,
+    InputTensor,
+    Machine,
+    Outcome,
+    Round,
+    SessionFacts,
+    TimedArtifact,
+)
+
+
+class FakeClock:
+    """Nanoseconds that pass only when a test says so."""
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+    def pass_ms(self, milliseconds: float) -> None:
+        self.now_ns += round(milliseconds * 1e6)
+
+
+class FakeSession:
+    """A session whose inferences take exactly the given times, in turn."""
+
+    def __init__(self, clock: FakeClock, milliseconds: Sequence[float]) -> None:
+        self.runs = 0
+        self._clock = clock
+        self._milliseconds = milliseconds
+
+    def run(self) -> None:
+        self._clock.pass_ms(self._milliseconds[self.runs % len(self._milliseconds)])
+        self.runs += 1
+
+
+MACHINE = Machine(
+    os="Linux 6",
+    architecture="x86_64",
+    cpu_model="A CPU",
+    physical_cores=2,
+    logical_cores=2,
+    available_cores=2,
+    cpu_quota=None,
+    memory_bytes=8 << 30,
+    governor=None,
+    versions={"python": "3.11.7"},
+    effmod_commit=None,
+)
+
+
+def session_facts(threads: int = 2) -> SessionFacts:
+    return SessionFacts(
+        runtime="onnxruntime 1",
+        execution_provider="CPUExecutionProvider",
+        provider_options={},
+        intra_op_num_threads=threads,
+        inter_op_num_threads=1,
+        allow_spinning=True,
+        graph_optimization_level="ORT_ENABLE_ALL",
+    )
+
+
+def timed_artifact(name: str = "efficientmod_xxs", *, batch_size: int = 1, form: str | None = "plain") -> TimedArtifact:
+    return TimedArtifact(
+        name=name,
+        source=ArtifactSource.ZOO,
+        format="onnx",
+        form=form,
+        sha256="5" * 64,
+        size_bytes=19_000_000,
+        opset=20,
+        inputs=(InputTensor(name="input", shape=(batch_size, 3, 224, 224), dtype="float"),),
+        weights="random(seed 0)",
+        params=4_736_264,
+        macs=583_000_064,
+    )
+
+
+def make_round(
+    milliseconds: Sequence[float] = (10.0, 11.0, 12.0),
+    *,
+    artifact: TimedArtifact | None = None,
+    run_id: str = "20260101T000000-0000",
+    index: int = 0,
+    threads: int = 2,
+    machine: Machine = MACHINE,
+    failure: str | None = None,
+) -> Round:
+    """A record with these timed runs, or a failed one."""
+    artifact = artifact or timed_artifact()
+    return Round(
+        id=f"{run_id}-{artifact.name}-{index}",
+        run_id=run_id,
+        index=index,
+        started_at=f"2026-01-01T00:00:{index:02}.000+00:00",
+        plan=BenchPlan(threads=threads, runs=len(milliseconds)),
+        environment=Environment(machine=machine, session=None if failure else session_facts(threads), load_average=0.5),
+        artifact=artifact,
+        outcome=Outcome.FAILED if failure else Outcome.OK,
+        failure=failure,
+        load_ns=None if failure else 50_000_000,
+        first_inference_ns=None if failure else 20_000_000,
+        durations_ns=() if failure else tuple(round(value * 1e6) for value in milliseconds),
+        peak_memory_bytes=None if failure else 100_000_000,
+    )
+
+
+def write_onnx(
+    path: Path, *, shape: Sequence[int | str] = (1, 3, 8, 8), operator: str = "Relu", nodes: int = 1
+) -> Path:
+    """A small valid ONNX file: one input `x`, a chain of `operator`, one output `y`."""
+    names = ["x", *(f"t{i}" for i in range(nodes - 1)), "y"]
+    graph = helper.make_graph(
+        [helper.make_node(operator, [a], [b]) for a, b in pairwise(names)],
+        "small",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, list(shape))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, list(shape))],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
+    return path

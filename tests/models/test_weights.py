@@ -1,0 +1,144 @@
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import safetensors.torch
+import torch
+
+import models
+from models import CheckpointError, WeightsSource
+
+
+@pytest.fixture(scope="module")
+def trained() -> torch.nn.Module:
+    model = models.create_model("efficientmod_xxs")
+    models.fill(model, image_size=64, seed=1)
+    return model
+
+
+@pytest.fixture
+def fresh() -> torch.nn.Module:
+    return models.create_model("efficientmod_xxs")
+
+
+def test_the_filling_depends_on_the_seed_alone() -> None:
+    first, second, other = (models.create_model("efficientmod_xxs") for _ in range(3))
+    weights = models.fill(first, image_size=64)
+    models.fill(second, image_size=64)
+    models.fill(other, image_size=64, seed=1)
+    assert str(weights) == "random(seed 0)"
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True))
+
+
+def test_the_filling_lets_the_output_move_with_the_input(trained: torch.nn.Module) -> None:
+    x = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        y = trained.eval()(x)
+    assert y.isfinite().all()
+    assert (y[0] - y[1]).abs().max() > 0.1 * y.abs().max()
+    gamma = trained.get_parameter("layers.0.blocks.0.gamma_1")
+    assert gamma.abs().mean() > 0.5  # LayerScale's own 1e-4 would hide the branch behind it
+
+
+def saved_by_timm(path: Path, model: torch.nn.Module) -> Path:
+    """The layout of timm's CheckpointSaver, which the authors' released files have."""
+    plain = {name: torch.zeros_like(value) for name, value in model.state_dict().items()}
+    content = {
+        "epoch": 299,
+        "arch": "efficientmod_xxs",
+        "state_dict": plain,
+        "optimizer": {"state": {}, "param_groups": [{"lr": 1e-3}]},
+        "version": 2,
+        "args": argparse.Namespace(model="efficientmod_xxs", lr=1e-3, img_size=None),
+        "state_dict_ema": model.state_dict(),
+        "metric": 76.0,
+    }
+    torch.save(content, path)
+    return path
+
+
+def test_the_released_layout_loads(trained: torch.nn.Module, fresh: torch.nn.Module, tmp_path: Path) -> None:
+    path = saved_by_timm(tmp_path / "model_best.pth.tar", trained)
+    weights = models.load_checkpoint(fresh, path)
+    assert weights.source is WeightsSource.CHECKPOINT
+    assert (weights.file, weights.entry) == ("model_best.pth.tar", "state_dict_ema")
+    assert all(torch.equal(a, b) for a, b in zip(fresh.parameters(), trained.parameters(), strict=True))
+    assert models.load_checkpoint(fresh, path, use_ema=False).entry == "state_dict"
+    assert not any(parameter.any() for parameter in fresh.parameters())
+
+
+def test_a_bare_state_dict_and_a_wrapped_one_load(
+    trained: torch.nn.Module, fresh: torch.nn.Module, tmp_path: Path
+) -> None:
+    torch.save({f"module.{name}": value for name, value in trained.state_dict().items()}, tmp_path / "bare.pth")
+    assert models.load_checkpoint(fresh, tmp_path / "bare.pth").entry is None
+    assert torch.equal(fresh.get_parameter("head.weight"), trained.get_parameter("head.weight"))
+
+
+def test_safetensors_load(trained: torch.nn.Module, fresh: torch.nn.Module, tmp_path: Path) -> None:
+    safetensors.torch.save_file(trained.state_dict(), tmp_path / "x.safetensors")
+    models.load_checkpoint(fresh, tmp_path / "x.safetensors")
+    assert torch.equal(fresh.get_parameter("head.weight"), trained.get_parameter("head.weight"))
+    (tmp_path / "bad.safetensors").write_bytes(b"nonsense")
+    with pytest.raises(CheckpointError, match="not a safetensors file"):
+        models.load_checkpoint(fresh, tmp_path / "bad.safetensors")
+
+
+class Evil:
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> Any:
+        return os.mkdir, (str(self.path),)
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(fresh: torch.nn.Module, tmp_path: Path) -> None:
+    torch.save({"state_dict": fresh.state_dict(), "hook": Evil(tmp_path / "ran")}, tmp_path / "evil.pth")
+    with pytest.raises(CheckpointError, match=r"posix\.mkdir|nt\.mkdir") as caught:
+        models.load_checkpoint(fresh, tmp_path / "evil.pth")
+    assert "weights_only=False" not in str(caught.value)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_a_checkpoint_of_another_network_names_five_differences(fresh: torch.nn.Module, tmp_path: Path) -> None:
+    torch.save(models.create_model("efficientmod_xs").state_dict(), tmp_path / "xs.pth")
+    before = fresh.get_parameter("head.weight").clone()
+    with pytest.raises(CheckpointError, match="another network") as caught:
+        models.load_checkpoint(fresh, tmp_path / "xs.pth")
+    lines = str(caught.value).splitlines()
+    assert lines[1] == "  layers.0.blocks.1.mlp.fc1.weight (192, 32): (128, 32) in the file"
+    assert len([line for line in lines if line.startswith("  ") and ":" in line]) == 5
+    assert torch.equal(before, fresh.get_parameter("head.weight"))
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"", "not a PyTorch checkpoint"), (b"hello", "not a PyTorch checkpoint"), (None, "No such file")],
+)
+def test_a_file_that_is_no_checkpoint_says_so(
+    content: bytes | None, said: str, fresh: torch.nn.Module, tmp_path: Path
+) -> None:
+    path = tmp_path / "x.pth"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(CheckpointError, match=said):
+        models.load_checkpoint(fresh, path)
+
+
+def test_a_checkpoint_that_is_cut_short_says_so(trained: torch.nn.Module, tmp_path: Path) -> None:
+    path = saved_by_timm(tmp_path / "cut.pth.tar", trained)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(CheckpointError, match="cut short"):
+        models.load_checkpoint(trained, path)
+
+
+def test_a_file_without_weights_says_what_it_has(fresh: torch.nn.Module, tmp_path: Path) -> None:
+    torch.save({"epoch": 3}, tmp_path / "empty.pth")
+    with pytest.raises(CheckpointError, match=r"holds no weights.*epoch"):
+        models.load_checkpoint(fresh, tmp_path / "empty.pth")
+    torch.save([1, 2], tmp_path / "list.pth")
+    with pytest.raises(CheckpointError, match="holds a list"):
+        models.load_checkpoint(fresh, tmp_path / "list.pth")

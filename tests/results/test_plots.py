@@ -1,0 +1,64 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from results import summarise
+from results.plots import PlotError, pareto_front, plot_tradeoff
+from tests.fakes import make_round, timed_artifact
+
+
+def test_the_pareto_front_holds_what_nothing_beats() -> None:
+    points = [(10.0, 76.0), (12.0, 75.0), (13.0, 78.0), (13.0, 77.0), (9.0, 70.0), (20.0, 78.0)]
+    assert pareto_front(points) == [4, 0, 2]
+
+
+def test_of_equal_points_one_is_on_the_front() -> None:
+    assert pareto_front([(1.0, 2.0), (1.0, 2.0)]) == [0]
+    assert pareto_front([]) == []
+
+
+@pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
+def test_a_picture_is_drawn(ending: str, tmp_path: Path) -> None:
+    names = ["efficientmod_xxs", "efficientmod_xs", "efficientmod_s", "mine.onnx"]
+    rounds = [
+        make_round([10.0 + i], artifact=timed_artifact(name, form=None if "." in name else "plain"))
+        for i, name in enumerate(names)
+    ]
+    path = tmp_path / f"tradeoff.{ending}"
+    assert plot_tradeoff(summarise(rounds), path) == ["mine.onnx"]
+    assert path.stat().st_size > 5000
+    if ending == "svg":
+        first = path.read_bytes()
+        plot_tradeoff(summarise(rounds), path)
+        assert path.read_bytes() == first  # a picture in git changes only when its records do
+
+
+def test_labels_do_not_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.figure import Figure
+
+    figures = []
+    original = Figure.savefig
+
+    def keep(self: Figure, *args: Any, **kwargs: Any) -> None:
+        figures.append(self)
+        original(self, *args, **kwargs)
+
+    monkeypatch.setattr(Figure, "savefig", keep)
+    names = ["efficientmod_xxs", "mobilevit_xs", "edgevit_xxs", "mobileone_s1", "deit_tiny"]
+    plot_tradeoff(summarise([make_round([10.0], artifact=timed_artifact(name)) for name in names]), tmp_path / "x.png")
+    boxes = [text.get_window_extent() for text in figures[0].axes[0].texts if text.get_text() in names]
+    assert len(boxes) == len(names)
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_nothing_to_draw_says_so(tmp_path: Path) -> None:
+    own = summarise([make_round(artifact=timed_artifact("mine.onnx", form=None))])
+    with pytest.raises(PlotError, match="nothing to draw"):
+        plot_tradeoff(own, tmp_path / "x.png")
+
+
+@pytest.mark.parametrize("name", ["x.xyz", "x"])
+def test_an_ending_that_cannot_be_drawn_says_so(name: str, tmp_path: Path) -> None:
+    with pytest.raises(PlotError, match=r"choose \.png"):
+        plot_tradeoff(summarise([make_round()]), tmp_path / name)

@@ -1,0 +1,101 @@
+import errno
+import os
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from results import Store, StoreError
+from tests.fakes import make_round
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "records")
+
+
+def test_a_record_comes_back_as_it_was(store: Store) -> None:
+    store.check_writable()
+    records = [make_round([1.5, 2.5], index=0), make_round(index=1, failure="killed")]
+    for record in reversed(records):
+        store.write(record)
+    assert store.read() == records
+
+
+def test_a_store_is_one_file_a_round(store: Store) -> None:
+    store.check_writable()
+    path = store.write(make_round())
+    assert [file.name for file in store.path.iterdir()] == [path.name]
+    assert msgspec.json.decode(path.read_bytes())["durations_ns"] == [10_000_000, 11_000_000, 12_000_000]
+
+
+def test_two_stores_merge_by_copying(store: Store, tmp_path: Path) -> None:
+    other = Store(tmp_path / "other")
+    for each, run_id in ((store, "20260101T000000-aaaa"), (other, "20260101T000000-bbbb")):
+        each.check_writable()
+        each.write(make_round(run_id=run_id))
+    for file in other.path.iterdir():
+        (store.path / file.name).write_bytes(file.read_bytes())
+    assert {record.run_id[-4:] for record in store.read()} == {"aaaa", "bbbb"}
+
+
+def test_a_write_that_fails_leaves_no_trace_and_loses_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.check_writable()
+    store.write(make_round(index=0))
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match="No space left on device; free some space"):
+        store.write(make_round(index=1))
+    with pytest.raises(StoreError, match="No space left"):
+        store.check_writable()
+    monkeypatch.undo()
+    assert [record.index for record in store.read()] == [0]
+    assert len(list(store.path.iterdir())) == 1
+
+
+def test_an_unwritable_store_says_so(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(StoreError, match=r"cannot write to the store .*file.*--store"):
+        Store(tmp_path / "file").check_writable()
+
+
+def test_a_store_that_was_moved_away_says_so(store: Store, tmp_path: Path) -> None:
+    store.check_writable()
+    store.path.rename(tmp_path / "elsewhere")
+    with pytest.raises(StoreError, match="moved or deleted"):
+        store.write(make_round())
+
+
+def test_a_missing_and_an_empty_store_say_what_would_fill_them(store: Store) -> None:
+    with pytest.raises(StoreError, match="there is no store at"):
+        store.read()
+    store.check_writable()
+    with pytest.raises(StoreError, match="holds no records"):
+        store.read()
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"schema_version": 99}', "schema version 99.*reads version 1"),
+        ('{"schema_version": 1}', "is not a record of effmod"),
+        ("{", "is not a record of effmod"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_named(content: str, said: str, store: Store) -> None:
+    store.check_writable()
+    store.write(make_round())
+    (store.path / "other.json").write_text(content)
+    with pytest.raises(StoreError, match=said) as caught:
+        store.read()
+    assert "other.json" in str(caught.value)
+
+
+def test_what_a_killed_writer_left_is_passed_over(store: Store) -> None:
+    store.check_writable()
+    store.write(make_round())
+    (store.path / ".partial-abc").write_text("{half")
+    assert len(store.read()) == 1

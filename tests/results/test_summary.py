@@ -1,0 +1,127 @@
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pandas as pd
+import pytest
+
+import results
+from results import StabilityWarning, Store, summarise, summarise_durations
+from results.published import published, read_table
+from tests.fakes import MACHINE, make_round, timed_artifact
+
+
+def test_statistics_are_those_of_all_runs() -> None:
+    milliseconds = np.random.default_rng(0).gamma(4, 2, 200)
+    durations = [round(value * 1e6) for value in milliseconds]
+    latency = summarise_durations([durations[:150], durations[150:]])
+    exact = np.array(durations) / 1e6
+    assert latency.runs == 200
+    assert latency.rounds == 2
+    assert latency.mean_ms == pytest.approx(exact.mean())
+    assert latency.std_ms == pytest.approx(exact.std(ddof=1))
+    assert latency.min_ms == exact.min()
+    assert latency.max_ms == exact.max()
+    for share, value in ((50, latency.p50_ms), (90, latency.p90_ms), (95, latency.p95_ms), (99, latency.p99_ms)):
+        assert value == pytest.approx(np.percentile(exact, share))
+
+
+def test_the_spread_between_rounds_is_that_of_their_medians() -> None:
+    latency = summarise_durations([[9_000_000] * 3, [10_000_000] * 3, [12_000_000] * 3])
+    assert latency.round_p50_ms == (9.0, 10.0, 12.0)
+    assert latency.round_spread == pytest.approx(0.3)
+
+
+def test_one_run_has_no_spread() -> None:
+    latency = summarise_durations([[5_000_000]])
+    assert (latency.mean_ms, latency.std_ms, latency.round_spread) == (5.0, 0.0, None)
+
+
+@pytest.mark.parametrize("rounds", [[], [[]], [[1], []]])
+def test_a_round_without_runs_is_refused(rounds: list[list[int]]) -> None:
+    with pytest.raises(ValueError, match="at least one timed run"):
+        summarise_durations(rounds)
+
+
+def test_rounds_of_one_artifact_in_one_environment_are_one_measurement() -> None:
+    (measurement,) = summarise([make_round(index=0), make_round(run_id="20260102T000000-0000", index=0)])
+    assert measurement.latency is not None
+    assert measurement.latency.rounds == 2
+    assert len(measurement.run_ids) == 2
+
+
+def test_other_threads_batches_files_and_machines_are_other_measurements() -> None:
+    updated = msgspec.structs.replace(MACHINE, versions={"onnxruntime": "2"})
+    rounds = [
+        make_round(),
+        make_round(threads=1),
+        make_round(artifact=timed_artifact(batch_size=2)),
+        make_round(artifact=timed_artifact("efficientmod_xs")),
+        make_round(machine=updated),
+    ]
+    assert len(summarise(rounds)) == len(rounds)
+
+
+def test_a_commit_of_effmod_does_not_start_another_measurement() -> None:
+    assert (
+        len(summarise([make_round(), make_round(machine=msgspec.structs.replace(MACHINE, effmod_commit="abc"))])) == 1
+    )
+
+
+def test_a_failed_round_is_a_reason_beside_the_good_ones() -> None:
+    (measurement,) = summarise([make_round(), make_round(failure="ended by SIGSEGV", index=1)])
+    assert measurement.failures == ("ended by SIGSEGV",)
+    assert measurement.latency is not None
+    assert measurement.latency.rounds == 1
+    (failed,) = summarise([make_round(failure="ended by SIGSEGV")])
+    assert failed.latency is None
+
+
+def test_the_papers_latency_is_compared_with_our_mean() -> None:
+    (measurement,) = summarise([make_round([20.4, 20.4])])
+    assert measurement.published is not None
+    assert measurement.published.cpu_e5_2680_4t_ms == 10.2
+    assert measurement.paper_ratio == pytest.approx(2.0)
+
+
+def test_the_papers_figures_are_not_attached_to_what_they_do_not_belong_to() -> None:
+    (own,) = summarise([make_round(artifact=timed_artifact("mine.onnx", form=None))])
+    assert own.published is None
+    (rewritten,) = summarise([make_round(artifact=timed_artifact(form="channels-first"))])
+    assert rewritten.published is None
+    (batch,) = summarise([make_round(artifact=timed_artifact(batch_size=2))])
+    assert batch.paper_ratio is None
+
+
+def test_doubtful_measurements_are_marked() -> None:
+    (crowded,) = summarise([make_round(threads=4)])
+    assert crowded.warnings == (StabilityWarning.FEWER_CORES,)
+    (uneven,) = summarise([make_round([10.0], index=0), make_round([12.0], index=1)])
+    assert uneven.warnings == (StabilityWarning.ROUNDS_DISAGREE,)
+    (quiet,) = summarise([make_round([10.0], index=0), make_round([10.5], index=1)])
+    assert quiet.warnings == ()
+
+
+def test_a_store_becomes_a_data_frame(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s")
+    store.check_writable()
+    store.write(make_round([10.0, 12.0]))
+    frame = results.load(str(store.path))
+    assert isinstance(frame, pd.DataFrame)
+    assert frame.loc[0, "name"] == "efficientmod_xxs"
+    assert frame.loc[0, "mean_ms"] == 11.0
+    assert frame.loc[0, "published_top1"] == 76.0
+
+
+def test_published_figures_are_the_csvs() -> None:
+    for row in read_table("table1"):
+        figures = published()[row["name"]]
+        assert figures.cpu_e5_2680_4t_ms == float(row["cpu_e5_2680_4t_ms"])
+        assert figures.gpu_p100_ms == float(row["gpu_p100_ms"])
+        assert figures.params_m == float(row["params_m"])
+        assert figures.flops_g == float(row["flops_g"])
+        assert figures.top1 == float(row["top1"] or row["top1_strong"])
+        assert figures.top1_strong == (float(row["top1_strong"]) if row["top1_strong"] else None)
+    # Table 2 has its accuracy, Table 6 its latency.
+    assert published()["efficientmod_s_conv"].top1 == 80.5
+    assert published()["efficientmod_s_conv"].cpu_e5_2680_4t_ms == 25.0
