@@ -81,6 +81,15 @@ def list_networks(
     patterns: Annotated[
         list[str] | None, typer.Argument(metavar="[PATTERN]...", help="Such as 'efficientmod_*'.", show_default=False)
     ] = None,
+    family: Annotated[
+        str | None, typer.Option(help="Only networks of this family, such as 'mobileone'.", show_default=False)
+    ] = None,
+    table: Annotated[
+        str | None,
+        typer.Option(
+            help="Only networks of this table of the paper: 1, 2, ..., 12, or L (Appendix L).", show_default=False
+        ),
+    ] = None,
     output_format: options.OutputFormatOption = OutputFormat.TABLE,
     quiet: options.Quiet = False,
     verbose: options.Verbose = 0,
@@ -89,7 +98,8 @@ def list_networks(
     from effmod_bench.listing import list_table
     from effmod_bench.targets import find_networks
 
-    _console(quiet, verbose).table(list_table(find_networks(patterns or ["*"])), output_format)
+    specs = find_networks(patterns or ["*"], family=family, table=table)
+    _console(quiet, verbose).table(list_table(specs), output_format)
 
 
 @app.command()

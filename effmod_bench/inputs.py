@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from exporters.images import natural_images
+from models.images import natural_images
 from results import InputTensor
 
 # ONNX Runtime's names of element types, for those that a vision network's input can have.

@@ -64,7 +64,9 @@ DynamicBatch = Annotated[
 Checkpoint = Annotated[
     Path | None,
     typer.Option(
-        help="Trained weights: .pth, .pth.tar or .safetensors. [default: random weights, seed 0]",
+        metavar="PATH|pretrained",
+        help="Trained weights: a .pth, .pth.tar or .safetensors file, or 'pretrained' for timm's own, which it fetches "
+        "from the internet. [default: random weights, seed 0]",
         rich_help_panel=_EXPORT,
         show_default=False,
     ),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from exporters import Format, OnnxConfig
+from exporters import PRETRAINED, Format, OnnxConfig
 from models import ModelSpec, UnknownModelError, find_model, list_models
 
 DEFAULT_TARGETS = ("efficientmod_xxs", "efficientmod_xs", "efficientmod_s", "efficientmod_s_conv")
@@ -47,15 +47,20 @@ def check_checkpoint(checkpoint: Path | None, networks: Sequence[ModelSpec]) -> 
     Raises:
         TargetError: that was asked.
     """
-    if checkpoint is not None and len(networks) != 1:
+    if checkpoint is not None and checkpoint != PRETRAINED and len(networks) != 1:
         names = ", ".join(spec.name for spec in networks) or "none"
         raise TargetError(
             f"--checkpoint {checkpoint} holds one network's weights; name that network alone, not {names}"
         )
 
 
-def find_networks(targets: Sequence[str], *, image_size: int | None = None) -> list[ModelSpec]:
+def find_networks(
+    targets: Sequence[str], *, image_size: int | None = None, family: str | None = None, table: str | None = None
+) -> list[ModelSpec]:
     """The networks that names and patterns stand for, each once, in the order given.
+
+    Args:
+        family, table: of what a pattern stands for, only the networks of this family, of this table of the paper.
 
     Raises:
         UnknownModelError: a name or pattern stands for none.
@@ -63,9 +68,13 @@ def find_networks(targets: Sequence[str], *, image_size: int | None = None) -> l
     found: dict[str, ModelSpec] = {}
     for target in targets:
         if any(character in target for character in "*?["):
-            matches = list_models(target)
+            matches = list_models(target, family=family, table=table)
             if not matches:
-                raise UnknownModelError(f"no model matches {target!r}; 'effmod list' shows the zoo")
+                within = [f"{word} {value!r}" for word, value in (("family", family), ("table", table)) if value]
+                where = f" in {' and '.join(within)}" if within else ""
+                families = ", ".join(sorted({spec.family for spec in list_models()}))
+                hint = f"families: {families}" if family else "'effmod list' shows the zoo"
+                raise UnknownModelError(f"no model matches {target!r}{where}; {hint}")
         else:
             matches = [find_model(target, image_size=image_size)]
         found |= {spec.name: spec for spec in matches}

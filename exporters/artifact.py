@@ -1,6 +1,7 @@
 """An artifact: an exported file, and the sidecar JSON that says what it is and what was proved of it."""
 
 import hashlib
+import re
 from pathlib import Path
 
 import msgspec
@@ -103,9 +104,14 @@ def sha256_of(*paths: Path) -> str:
     return digest.hexdigest()
 
 
+def public_name(model: str) -> str:
+    """A network's name without the folder that a network of the user's own, `path/to/file.py:function`, lies in."""
+    return Path(model).name
+
+
 def file_name(model: str, config: OnnxConfig, default_image_size: int) -> str:
     """A name that tells artifacts of one network apart: what is not the default is in it."""
-    parts = [model]
+    parts = [re.sub(r"[^A-Za-z0-9._-]+", "-", public_name(model))]
     if config.image_size != default_image_size:
         parts.append(f"{config.image_size}px")
     if config.dynamic_batch:

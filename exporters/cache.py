@@ -21,7 +21,7 @@ import filelock
 import msgspec
 import platformdirs
 
-from exporters.artifact import Artifact, file_name, read_sidecar, sha256_of, sidecar_path
+from exporters.artifact import Artifact, file_name, public_name, read_sidecar, sha256_of, sidecar_path
 from exporters.config import Format, OnnxConfig
 from exporters.errors import ArtifactError, OutputError
 from models import ModelSpec, Weights, WeightsSource, check_image_size
@@ -30,6 +30,8 @@ from models import ModelSpec, Weights, WeightsSource, check_image_size
 _MAKERS = ("torch", "torchvision", "timm", "onnx", "onnxscript", "onnxsim")
 _CHECKERS = ("onnxruntime-gpu", "onnxruntime", "numpy")
 SEED = 0
+PRETRAINED = Path("pretrained")
+"""In a checkpoint's place: the weights that timm publishes for the network."""
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +65,9 @@ def cache_root() -> Path:
 
 def obtain(spec: ModelSpec, config: OnnxConfig, *, checkpoint: Path | None = None) -> Made:
     """The artifact of a network, from the cache or made now.
+
+    Args:
+        checkpoint: a file, or `PRETRAINED`; None for the seeded filling.
 
     Raises:
         ImageSizeError: the network cannot take `config.image_size`.
@@ -176,10 +181,12 @@ def _entries() -> Path:
 def _make(spec: ModelSpec, config: OnnxConfig, checkpoint: Path | None, path: Path) -> Artifact:
     # Imported here, since a cached artifact needs none of it.
     from exporters import onnx
-    from models import Form, count, create_filled, create_model, load_checkpoint, reparameterize
+    from models import Form, count, create_filled, create_model, create_pretrained, load_checkpoint, reparameterize
 
     if checkpoint is None:
         model, weights = create_filled(spec, image_size=config.image_size, seed=SEED)
+    elif checkpoint == PRETRAINED:
+        model, weights = create_pretrained(spec, image_size=config.image_size)
     else:
         # A checkpoint is what training left: MobileOne's and RepVGG's branches are still apart in it.
         model = create_model(spec.name, form=Form.TRAINING, image_size=config.image_size).eval()
@@ -189,7 +196,7 @@ def _make(spec: ModelSpec, config: OnnxConfig, checkpoint: Path | None, path: Pa
     complexity = count(model, config.image_size)
     inputs, outputs = onnx.read_tensors(onnx.read_graph(path))
     artifact = Artifact(
-        model=spec.name,
+        model=public_name(spec.name),
         format=Format.ONNX,
         form="plain",
         config=config,
@@ -225,6 +232,8 @@ def _intact(path: Path) -> Artifact | None:
 def _weights_identity(checkpoint: Path | None) -> Weights:
     if checkpoint is None:
         return Weights(source=WeightsSource.RANDOM, seed=SEED)
+    if checkpoint == PRETRAINED:
+        return Weights(source=WeightsSource.PRETRAINED)
     try:
         return Weights(source=WeightsSource.CHECKPOINT, file=checkpoint.name, sha256=sha256_of(checkpoint))
     except OSError as error:

@@ -11,8 +11,8 @@ from torch import nn
 from exporters.artifact import Parity
 from exporters.config import OnnxConfig
 from exporters.errors import ParityError
-from exporters.images import natural_images
 from models import Preprocessing
+from models.images import natural_images
 
 TOLERANCE = 1e-4  # relative to the largest output; right float32 graphs are 10 to 100 times closer
 _IMAGES = 8

@@ -22,7 +22,7 @@ from models.spec import Complexity, Family, Form, ModelSpec, Preprocessing, Stag
 
 if TYPE_CHECKING:
     from models.complexity import count
-    from models.weights import CheckpointError, create_filled, fill, load_checkpoint
+    from models.weights import CheckpointError, create_filled, create_pretrained, fill, load_checkpoint
 
 __all__ = [
     "CheckpointError",
@@ -42,6 +42,7 @@ __all__ = [
     "count",
     "create_filled",
     "create_model",
+    "create_pretrained",
     "family",
     "fill",
     "find_model",
@@ -54,6 +55,7 @@ _NEEDS_TORCH = {
     "CheckpointError": "models.weights",
     "count": "models.complexity",
     "create_filled": "models.weights",
+    "create_pretrained": "models.weights",
     "fill": "models.weights",
     "load_checkpoint": "models.weights",
 }

@@ -99,14 +99,15 @@ class Complexity(msgspec.Struct, frozen=True, kw_only=True):
 class WeightsSource(StrEnum):
     RANDOM = "random"
     CHECKPOINT = "checkpoint"
+    PRETRAINED = "pretrained"
 
 
 class Weights(msgspec.Struct, frozen=True, kw_only=True):
-    """Which weights a network holds: the seeded filling, or a file, named by its hash.
+    """Which weights a network holds: the seeded filling, a file, named by its hash, or those that timm publishes.
 
     Attributes:
         seed: of the filling; None for a checkpoint.
-        file: name of the checkpoint, without its folder; None for the filling.
+        file: name of the checkpoint, without its folder; for timm's own weights, the name that timm gives them.
         sha256: of the checkpoint's bytes.
         entry: what was taken from it, such as "state_dict_ema".
     """
@@ -120,4 +121,6 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
     def __str__(self) -> str:
         if self.source is WeightsSource.RANDOM:
             return f"random(seed {self.seed})"
+        if self.source is WeightsSource.PRETRAINED:
+            return f"pretrained({self.file})"
         return f"{self.file} (sha256 {(self.sha256 or '')[:12]})"

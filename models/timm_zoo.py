@@ -19,12 +19,12 @@ from models.spec import Form, Preprocessing
 
 
 def create(name: str, *, form: Form = Form.INFERENCE, image_size: int | None = None, **kwargs: Any) -> nn.Module:
-    """Build timm's network `name`, without its weights, for images of `image_size` pixels a side.
+    """Build timm's network `name` for images of `image_size` pixels a side, freshly initialized.
 
     Args:
         form: the inference form is re-parameterized where the network can be.
         image_size: None for the size that timm trains it at. A network of fixed size is rebuilt for another.
-        kwargs: arguments of `timm.create_model`.
+        kwargs: arguments of `timm.create_model`, such as `pretrained`.
 
     Raises:
         UnknownModelError: timm has no such network.
@@ -32,15 +32,25 @@ def create(name: str, *, form: Form = Form.INFERENCE, image_size: int | None = N
     """
     config = _config(name)
     if image_size is None or not config.fixed_input_size or image_size == config.input_size[-1]:
-        model = timm.create_model(name, pretrained=False, **kwargs)
+        model = timm.create_model(name, **kwargs)
     else:
         model = _create_sized(name, image_size, config.input_size[-1], kwargs)
     return reparameterize(model) if form is Form.INFERENCE else model
 
 
+def create_pretrained(name: str, *, image_size: int | None = None) -> tuple[nn.Module, str]:
+    """timm's network with its own weights, in its inference form, and the name that timm gives those weights.
+
+    Raises:
+        OSError, RuntimeError, ValueError: timm has none, or they cannot be fetched.
+    """
+    model = create(name, image_size=image_size, pretrained=True)
+    return model, f"timm/{name}.{_config(name).tag}"
+
+
 def _create_sized(name: str, image_size: int, own_size: int, kwargs: dict[str, Any]) -> nn.Module:
     try:
-        model = timm.create_model(name, pretrained=False, img_size=image_size, **kwargs)
+        model = timm.create_model(name, img_size=image_size, **kwargs)
     except TypeError as error:
         if "img_size" not in str(error):
             raise

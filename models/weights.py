@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from models.images import natural_images
-from models.registry import create_model, reparameterize
+from models.registry import TIMM_PREFIX, create_model, family, reparameterize
 from models.spec import Form, ModelSpec, Weights, WeightsSource
 
 # Where training scripts put the tensors, best first: an averaged copy (EMA) is what timm validates with.
@@ -39,6 +39,28 @@ def create_filled(spec: ModelSpec, *, image_size: int | None = None, seed: int =
     model = create_model(spec.name, form=Form.TRAINING, image_size=size)
     weights = fill(model, image_size=size, seed=seed, linear_scale=spec.linear_scale)
     return reparameterize(spec, model).eval(), weights
+
+
+def create_pretrained(spec: ModelSpec, *, image_size: int | None = None) -> tuple[nn.Module, Weights]:
+    """A network of timm's, with the weights that timm publishes for it, in its inference form and in eval mode.
+
+    They are fetched from the internet the first time. Their accuracy is timm's, not the EfficientMod paper's.
+
+    Raises:
+        CheckpointError: timm publishes none for this network, or they cannot be fetched.
+    """
+    from models import timm_zoo
+
+    if not spec.factory.startswith(TIMM_PREFIX):
+        where = family(spec).repository
+        hint = f"; its authors' are at {where}: give the file, --checkpoint PATH" if where else ""
+        raise CheckpointError(f"timm publishes no weights for {spec.name}{hint}")
+    name = spec.factory.removeprefix(TIMM_PREFIX)
+    try:
+        model, published = timm_zoo.create_pretrained(name, image_size=image_size)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CheckpointError(f"timm's weights for {name} cannot be had: {_first_line(error)}") from error
+    return model.eval(), Weights(source=WeightsSource.PRETRAINED, file=published)
 
 
 def fill(model: nn.Module, *, image_size: int, seed: int = 0, linear_scale: float = 1.0) -> Weights:
@@ -165,6 +187,11 @@ def _refusal(path: Path) -> str:
         f"{path} was not loaded: beside weights it holds {', '.join(unsafe)}, and reading that could run code. "
         "Save the weights alone, with torch.save(model.state_dict(), PATH) or as safetensors."
     )
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
 
 
 def _differences(expected: Mapping[str, Tensor], found: Mapping[str, Any]) -> Iterator[str]:

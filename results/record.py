@@ -98,7 +98,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ArtifactSource(StrEnum):
-    """Whether an artifact is a network of the zoo, exported by effmod, or a file of the user's own."""
+    """Whether effmod exported an artifact, from a network that it knows by name, or it is a file of the user's own."""
 
     ZOO = "zoo"
     FILE = "file"

@@ -142,3 +142,29 @@ def test_a_file_without_weights_says_what_it_has(fresh: torch.nn.Module, tmp_pat
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(CheckpointError, match="holds a list"):
         models.load_checkpoint(fresh, tmp_path / "list.pth")
+
+
+def test_timms_own_weights_are_loaded_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = models.find_model("resnet18")
+    published, _ = models.create_filled(spec, image_size=32)
+    safetensors.torch.save_file(published.state_dict(), tmp_path / "model.safetensors")
+    # The one step that needs the internet; what timm does with the file is real.
+    monkeypatch.setattr("timm.models._hub.hf_hub_download", lambda **_: str(tmp_path / "model.safetensors"))
+    model, weights = models.create_pretrained(spec)
+    assert torch.equal(model.get_parameter("fc.weight"), published.get_parameter("fc.weight"))
+    assert weights.source is WeightsSource.PRETRAINED
+    assert str(weights).startswith("pretrained(timm/resnet18.")
+
+
+def test_weights_that_cannot_be_fetched_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(**_: Any) -> str:
+        raise OSError("no connection")
+
+    monkeypatch.setattr("timm.models._hub.hf_hub_download", offline)
+    with pytest.raises(CheckpointError, match="timm's weights for resnet18 cannot be had"):
+        models.create_pretrained(models.find_model("resnet18"))
+
+
+def test_a_network_that_is_not_timms_says_where_its_weights_are() -> None:
+    with pytest.raises(CheckpointError, match=r"ma-xu/EfficientMod: give the file, --checkpoint PATH"):
+        models.create_pretrained(models.find_model("efficientmod_xxs"))
