@@ -6,6 +6,7 @@ with 1 where a network fails: the exception list below is the only way to be lef
 
 import csv
 import sys
+from functools import partial
 from pathlib import Path
 
 from effmod_bench.timing import time_once
@@ -28,7 +29,7 @@ def main() -> None:
                 table.writerow([spec.name, spec.image_size, "", "", "", "", "", EXCEPTIONS[spec.name]])
                 continue
             try:
-                made, duration_ns = time_once(lambda spec=spec: export(spec))
+                made, duration_ns = time_once(partial(export, spec))
             except (ExportError, ParityError) as error:
                 failed.append(spec.name)
                 table.writerow([spec.name, spec.image_size, "", "", "", "", "", str(error)])
