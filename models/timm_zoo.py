@@ -10,6 +10,7 @@ from typing import Any
 
 import timm
 import torch
+import torch.nn.functional as F
 from timm.models.efficientformer import Attention as EfficientFormerAttention
 from timm.models.focalnet import FocalNet
 from torch import nn
@@ -63,10 +64,16 @@ def _create_sized(name: str, image_size: int, own_size: int, kwargs: dict[str, A
 
 
 def _rebuild_bias(attention: EfficientFormerAttention, side: int) -> None:
-    """Give EfficientFormer's attention a bias for each offset of tokens on a map of `side`; timm has 7x7 only."""
+    """Give EfficientFormer's attention a bias for each offset of tokens on a map of `side`; timm has 7x7 only.
+
+    What is learned for those is stretched over the larger or smaller range of offsets, bicubically.
+    """
     offset = (torch.arange(side)[:, None] - torch.arange(side)).abs()  # (side, side), one axis
     index = offset[:, None, :, None] * side + offset[None, :, None, :]  # from (row, column) to (row, column)
-    attention.attention_biases = nn.Parameter(torch.zeros(attention.num_heads, side**2))
+    own_side = math.isqrt(attention.attention_biases.shape[1])
+    biases = attention.attention_biases.detach().view(1, -1, own_side, own_side)  # (1, heads, 7, 7)
+    biases = F.interpolate(biases, size=(side, side), mode="bicubic", align_corners=True)
+    attention.attention_biases = nn.Parameter(biases[0].flatten(1))
     attention.attention_bias_idxs = index.reshape(side**2, side**2)
 
 
