@@ -95,7 +95,8 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         code = ExitCode.OK
         try:
             with console.progress("measuring") as progress:
-                runner.run(self.plan, subjects, read_machine(), store, progress, on_record=records.append)
+                plan = msgspec.structs.replace(self.plan, targets=tuple(s.artifact.name for s in subjects))
+                runner.run(plan, subjects, read_machine(), store, progress, on_record=records.append)
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED
             console.warn("interrupted: the table holds what was finished")

@@ -22,6 +22,7 @@ class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked of a run.
 
     Attributes:
+        targets: names of the artifacts, in the order in which the user gave them; tables keep it.
         threads: intra-op threads; None where the user left the choice to effmod.
         runs: timed inferences of each artifact, over all its rounds.
         rounds: fresh processes that they are split over.
@@ -32,6 +33,7 @@ class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
         ValueError: a count is out of range.
     """
 
+    targets: tuple[str, ...] = ()
     device: Device = Device.CPU
     threads: int | None = None
     runs: int = 4000

@@ -101,13 +101,15 @@ def summarise_durations(rounds: Sequence[Sequence[int]]) -> Latency:
 
 
 def summarise(rounds: Iterable[Round]) -> list[Measurement]:
-    """Group rounds into measurements, in the order in which each artifact was first seen.
+    """Group rounds into measurements: run by run, and in each in the order in which its targets were given.
 
     Rounds belong together where the artifact, the device, the threads, the machine and the runtime are the
     same; a changed driver, core count or version starts another measurement.
     """
+    rounds = list(rounds)
+    runs = list(dict.fromkeys(record.run_id for record in rounds))
     groups: dict[bytes, list[Round]] = defaultdict(list)
-    for record in rounds:
+    for record in sorted(rounds, key=lambda record: (runs.index(record.run_id), _place(record))):
         groups[_identity(record)].append(record)
     return [_measurement(group) for group in groups.values()]
 
@@ -123,6 +125,11 @@ def load(store: str) -> "pd.DataFrame":
 
     measurements = summarise(Store(Path(store)).read())
     return pd.DataFrame([{column.key: column.get(row) for column in MEASUREMENT_COLUMNS} for row in measurements])
+
+
+def _place(record: Round) -> int:
+    targets = record.plan.targets
+    return targets.index(record.artifact.name) if record.artifact.name in targets else len(targets)
 
 
 def _identity(record: Round) -> bytes:

@@ -98,6 +98,7 @@ def make_round(
     threads: int = 2,
     machine: Machine = MACHINE,
     failure: str | None = None,
+    targets: tuple[str, ...] = (),
 ) -> Round:
     """A record with these timed runs, or a failed one."""
     artifact = artifact or timed_artifact()
@@ -106,7 +107,7 @@ def make_round(
         run_id=run_id,
         index=index,
         started_at=f"2026-01-01T00:00:{index:02}.000+00:00",
-        plan=BenchPlan(threads=threads, runs=len(milliseconds)),
+        plan=BenchPlan(targets=targets, threads=threads, runs=len(milliseconds)),
         environment=Environment(machine=machine, session=None if failure else session_facts(threads), load_average=0.5),
         artifact=artifact,
         outcome=Outcome.FAILED if failure else Outcome.OK,

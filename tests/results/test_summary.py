@@ -62,6 +62,13 @@ def test_other_threads_batches_files_and_machines_are_other_measurements() -> No
     assert len(summarise(rounds)) == len(rounds)
 
 
+def test_measurements_come_in_the_order_in_which_the_targets_were_given() -> None:
+    order = ("efficientmod_xs", "efficientmod_xxs")
+    first = [make_round(artifact=timed_artifact(name), targets=order) for name in reversed(order)]
+    later = make_round(artifact=timed_artifact("resnet18"), targets=("resnet18",), run_id="20260102T000000-0000")
+    assert [m.name for m in summarise([*first, later])] == [*order, "resnet18"]
+
+
 def test_a_commit_of_effmod_does_not_start_another_measurement() -> None:
     assert (
         len(summarise([make_round(), make_round(machine=msgspec.structs.replace(MACHINE, effmod_commit="abc"))])) == 1
