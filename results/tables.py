@@ -234,13 +234,17 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     shared = {c.key: c.text(measurements[0]) for c in columns if c.key in _SHARED and c.detail} if measurements else {}
     wording = (
         ("cpu_model", "{}"),
-        ("threads", "threads: {}"),
+        ("threads", "{} thread"),
         ("batch_size", "batch {}"),
-        ("runs", "{} runs each"),
-        ("rounds", "rounds: {}"),
         ("form", "{} form"),
+        ("runs", "{} timed run"),
+        ("rounds", "{} round"),
     )
-    title = ", ".join(words.format(shared[key]) for key, words in wording if shared.get(key))
+    title = ", ".join(
+        words.format(shared[key]) + ("s" if key in ("threads", "runs", "rounds") and shared[key] != "1" else "")
+        for key, words in wording
+        if shared.get(key)
+    )
     notes = []
     if any(m.artifact.macs for m in measurements):
         notes.append("¹ multiply-adds, counted as the paper counts its FLOPs.")

@@ -19,7 +19,8 @@ def test_the_machine_is_this_one_and_nobody_can_be_recognized() -> None:
     assert {"onnxruntime", "onnxruntime-gpu"} & machine.versions.keys()
     text = msgspec.json.encode(machine).decode()
     home = str(Path.home())
-    assert os.uname().nodename not in text
+    host = os.uname().nodename
+    assert len(host) < 4 or host not in text
     assert len(home) < 2 or home not in text
 
 
