@@ -249,8 +249,9 @@ def plot(
     from results.plots import plot_tradeoff
 
     console = _console(quiet, verbose)
+    measurements = summarise(Store(store).read())
     with writing(output):
-        left_out = plot_tradeoff(summarise(Store(store).read()), output)
+        left_out = plot_tradeoff(measurements, output)
     if left_out:
         console.note(f"Left out, having no published top-1 or no latency: {', '.join(left_out)}")
     console.print(str(output))

@@ -107,7 +107,7 @@ def is_cached(spec: ModelSpec, config: OnnxConfig, *, checkpoint: Path | None = 
 def deliver(made: Made, folder: Path) -> Path:
     """Copy an artifact and its sidecar into a folder, which is made if need be; returns the file's new path.
 
-    The sidecar comes first, and each appears whole or not at all: a file under its final name is complete.
+    Both are copied before either gets its name: a file under its final name is complete.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -115,13 +115,11 @@ def deliver(made: Made, folder: Path) -> Path:
     target = folder / made.path.name
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        for source, final in ((sidecar_path(made.path), sidecar_path(target)), (made.path, target)):
-            partial = final.with_name(f".{final.name}.{os.getpid()}.partial")
-            try:
-                shutil.copyfile(source, partial)
-                partial.replace(final)
-            finally:
-                partial.unlink(missing_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as partial:
+            for source in (sidecar_path(made.path), made.path):
+                shutil.copyfile(source, Path(partial) / source.name)
+            for final in (sidecar_path(target), target):
+                (Path(partial) / final.name).replace(final)
     return target
 
 
