@@ -1,18 +1,31 @@
 """The `effmod` command."""
 
 import importlib.util
+import signal
 import sys
 from pathlib import Path
 
 
 def main() -> None:
     """Run the command line."""
-    stranger = find_stranger()
-    if stranger:
-        sys.exit(f"error: {stranger}")
-    from effmod_bench.cli import app
+    try:
+        stranger = find_stranger()
+        if stranger:
+            print(f"error: {stranger}", file=sys.stderr)  # noqa: T201 - the console is one of the packages
+            sys.exit(2)
+        for name in ("SIGTERM", "SIGHUP"):
+            if hasattr(signal, name):
+                signal.signal(getattr(signal, name), _interrupt)
+        from effmod_bench.cli import app
 
-    app(prog_name="effmod")
+        app(prog_name="effmod")
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _interrupt(*_: object) -> None:
+    """End as Ctrl-C does: the worker goes, and what is finished is shown."""
+    raise KeyboardInterrupt
 
 
 def find_stranger() -> str | None:

@@ -10,7 +10,7 @@ from effmod_bench.environment import available_cores
 from effmod_bench.errors import ExitCode
 from effmod_bench.listing import PlannedRun, plan_table
 from effmod_bench.runner import PAPER_THREADS, Subject
-from effmod_bench.targets import ExportChoices, check_checkpoint, find_networks, is_file
+from effmod_bench.targets import ExportChoices, TargetError, check_checkpoint, check_image_sizes, find_networks, is_file
 from exporters import Made, is_cached, obtain
 from models import ModelSpec
 from results import BenchPlan, Measurement, Outcome, Round, StabilityWarning, Store, summarise
@@ -40,11 +40,10 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         """What `run` would do, and about how long it would take; nothing is exported or measured.
 
         Raises:
-            UnknownModelError, ImageSizeError, TargetError, ArtifactError, CheckpointError: as `run` would.
+            UnknownModelError, ImageSizeError, TargetError, ArtifactError: as `run` would.
         """
         from effmod_bench.runner import Timeline, threads_to_use
         from effmod_bench.subjects import file_subject
-        from models import check_image_size
 
         rows = []
         for item in self._items():
@@ -54,7 +53,6 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
                 name, batch, size = subject.artifact.name, subject.artifact.batch_size, None
             else:
                 config = self.choices.config(item)
-                check_image_size(item, config.image_size)
                 cached = is_cached(item, config, checkpoint=self.choices.checkpoint)
                 macs = item.macs * config.batch_size * config.image_size**2 // item.image_size**2
                 export_s, action = (0.0, "cached") if cached else (_EXPORT_S, "to be exported")
@@ -99,7 +97,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
                 runner.run(plan, subjects, read_machine(), store, progress, on_record=records.append)
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED
-            console.warn("interrupted: the table holds what was finished")
+            console.warn("interrupted" + (": the table holds what was finished" if records else ""))
         finally:
             if records:
                 print_measurements(console, summarise(records), output_format)
@@ -116,8 +114,23 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         for target in self.targets:
             found = [Path(target)] if is_file(target) else find_networks([target], image_size=self.choices.image_size)
             items += [item for item in found if item not in items]
-        check_checkpoint(self.choices.checkpoint, [item for item in items if not isinstance(item, Path)])
+        networks = [item for item in items if not isinstance(item, Path)]
+        check_image_sizes(self.choices, networks)
+        if networks:
+            check_checkpoint(self.choices.checkpoint, networks)
+        else:
+            self._check_file_options()
+        if self.input_shapes and len(networks) == len(items):
+            raise TargetError("--input-shape is for .onnx files, and no target is one; --image-size is for networks")
         return items
+
+    def _check_file_options(self) -> None:
+        """Refuse options of the export where nothing is exported."""
+        default = ExportChoices(opset=self.choices.opset)
+        names = {"image_size": "--image-size", "dynamic_batch": "--dynamic-batch", "checkpoint": "--checkpoint"}
+        for field, name in names.items():
+            if getattr(self.choices, field) != getattr(default, field):
+                raise TargetError(f"{name} is for networks that effmod exports, and every target is a file")
 
     def _subjects(self, console: Console, items: Sequence[Path | ModelSpec]) -> list[Subject]:
         from effmod_bench.subjects import file_subject, zoo_subject
@@ -128,12 +141,14 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             for item in items
             if isinstance(item, Path)
         }
-        return [
+        subjects = [
             files[item]
             if isinstance(item, Path)
             else zoo_subject(obtain_artifact(console, item, self.choices), batch_size=self.choices.batch_size)
             for item in items
         ]
+        # One artifact named twice, as a network and as its file, say, is one target.
+        return list({msgspec.json.encode(subject.artifact): subject for subject in reversed(subjects)}.values())[::-1]
 
     def _say_threads(self, console: Console, threads: int) -> None:
         cores = available_cores()

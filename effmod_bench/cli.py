@@ -1,5 +1,6 @@
 """The commands. Each parses, calls, prints; what takes long to import is imported inside."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,7 +41,7 @@ def _log_bug(error: Exception) -> str:
 
     from effmod_bench.timing import utc_now
 
-    log = platformdirs.user_log_path("effmod", appauthor=False) / f"bug-{utc_now():%Y%m%dT%H%M%S}.log"
+    log = platformdirs.user_log_path("effmod", appauthor=False) / f"bug-{utc_now():%Y%m%dT%H%M%S}-{os.getpid()}.log"
     said = f"a bug in effmod: {type(error).__name__}: {error}"
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -111,16 +112,20 @@ def info(
     verbose: options.Verbose = 0,
 ) -> None:
     """Show one network stage by stage, and where it comes from."""
-    from effmod_bench.listing import describe, stage_table
+    from effmod_bench.listing import describe, network_info, stage_table
     from models import check_image_size, count, create_model, find_model
 
     spec = find_model(network, image_size=image_size)
     size = image_size or spec.image_size
     check_image_size(spec, size)
     console = _console(quiet, verbose)
-    for line in describe(spec):
-        console.note(line)
-    console.table(stage_table(count(create_model(network, image_size=size), size)), output_format)
+    complexity = count(create_model(network, image_size=size), size)
+    if output_format is OutputFormat.JSON:
+        console.json(network_info(spec, complexity))
+        return
+    if output_format is OutputFormat.TABLE:
+        console.print("\n".join([*describe(spec), ""]))
+    console.table(stage_table(complexity), output_format)
 
 
 @app.command()
@@ -141,7 +146,7 @@ def export(
 ) -> None:
     """Export networks to files that are proved to compute what the networks compute."""
     from effmod_bench.benchmark import obtain_artifact
-    from effmod_bench.targets import ExportChoices, check_checkpoint, find_networks
+    from effmod_bench.targets import ExportChoices, check_checkpoint, check_image_sizes, find_networks
     from exporters import deliver
 
     console = _console(quiet, verbose)
@@ -155,6 +160,7 @@ def export(
         checkpoint=checkpoint,
     )
     specs = find_networks(networks, image_size=image_size)
+    check_image_sizes(choices, specs)
     check_checkpoint(checkpoint, specs)
     for spec in specs:
         made = obtain_artifact(console, spec, choices)

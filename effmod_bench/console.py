@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 from rich.cells import cell_len
 from rich.console import Console as RichConsole
 from rich.text import Text
@@ -49,6 +50,10 @@ class Console:
         """A line of the command's own result."""
         self._out.print(Text(text), soft_wrap=True)
 
+    def json(self, value: object) -> None:
+        """One of our types, for another program."""
+        sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
     def table(self, table: Table[Row], output_format: OutputFormat) -> None:
         """Print a table, and its notes, in the format asked for."""
         if output_format is not OutputFormat.TABLE:
@@ -56,15 +61,21 @@ class Console:
             return
         if table.title:
             self._out.print(Text(table.title, style="bold"))
-        self._draw(table, table.main_columns())
+        shown = self._draw(table, table.main_columns())
         if self.verbosity >= 1 and any(column.detail for column in table.columns):
             details = [column for column in table.columns if column.detail]
-            shown = [c for c in (table.columns[0], *details) if any(c.get(row) is not None for row in table.rows)]
-            self._draw(table, shown)
+            filled = [c for c in (table.columns[0], *details) if any(c.get(row) is not None for row in table.rows)]
+            shown += self._draw(table, filled)
         for note in table.notes:
+            # A note whose mark stands in no header that is shown explains nothing.
+            if note[0] in "¹²³" and not any(
+                note[0] in text for text in (table.title or "", *(c.header for c in shown))
+            ):
+                continue
             self._out.print(Text(note, style="dim"), soft_wrap=True)
 
-    def _draw(self, table: Table[Row], columns: Iterable[Column[Row]]) -> None:
+    def _draw(self, table: Table[Row], columns: Iterable[Column[Row]]) -> list[Column[Row]]:
+        """Draw what fits; returns the columns that did."""
         shown, spared = list(columns), []
         drawn = _rich_table(table, shown)
         boundless = self._out.options.update(width=_PIPE_WIDTH * 10)
@@ -76,6 +87,7 @@ class Console:
         if spared:
             names = ", ".join(column.header.replace("\n", " ") for column in reversed(spared))
             self.note(f"Not shown, for want of width: {names}. All columns: --output-format csv")
+        return shown
 
     @contextmanager
     def progress(self, title: str) -> Iterator["ProgressDisplay"]:

@@ -1,5 +1,6 @@
 """What machine this is. A value or None, never a guess."""
 
+import contextlib
 import importlib.metadata
 import os
 import platform
@@ -45,8 +46,14 @@ def load_average() -> float | None:
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
+def reset_peak_memory() -> None:
+    """Let `peak_memory_bytes` begin anew, where the system can do that (Linux)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")
+
+
 def peak_memory_bytes() -> int | None:
-    """The largest resident memory that this process has had."""
+    """The largest resident memory that this process has had, since it was reset where the system can do that."""
     if sys.platform == "linux":
         # Not getrusage: its figure begins with that of the process that started this one.
         for line in Path("/proc/self/status").read_text().splitlines():

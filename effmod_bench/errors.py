@@ -1,5 +1,6 @@
 """From an exception to an exit code. Libraries raise; this is the only place that decides how effmod ends."""
 
+import errno
 from enum import IntEnum
 
 from effmod_bench.targets import TargetError
@@ -30,6 +31,8 @@ def exit_code(error: Exception) -> ExitCode:
             return ExitCode.CHECK_FAILED
         case UnknownModelError() | ImageSizeError() | TargetError() | ArtifactError() | ExportError() | PlotError():
             return ExitCode.USAGE
+        case OSError() if error.errno == errno.ENOSPC:
+            return ExitCode.STORE
     # Their modules import torch, so they are here only if they were raised.
     if type(error).__name__ in ("CheckpointError", "PluginError"):
         return ExitCode.USAGE

@@ -64,8 +64,9 @@ def _listen(
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        process.stdin.write(msgspec.json.encode(job))
-        process.stdin.close()
+        # The pipe stays open: its end tells the worker that this process is gone, however it went.
+        process.stdin.write(msgspec.json.encode(job) + b"\n")
+        process.stdin.flush()
     except BrokenPipeError:
         process.wait()
         return None

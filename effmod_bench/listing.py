@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from models import Complexity, ModelSpec, StageComplexity, family
+from models import Complexity, Family, ModelSpec, StageComplexity, family
 from results import Published, published
 from results.tables import Column, Table, digits
 
@@ -26,6 +26,15 @@ class Listed(msgspec.Struct, frozen=True, kw_only=True):
     top1: float | None
     published: Published | None
     note: str
+
+
+class NetworkInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """All that `effmod info` tells of one network."""
+
+    network: ModelSpec
+    source: Family
+    published: Published | None
+    complexity: Complexity
 
 
 class PlannedRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,6 +123,10 @@ def list_table(specs: Iterable[ModelSpec]) -> Table[Listed]:
     return Table(rows=tuple(map(listed, specs)), columns=_LISTED, notes=(_FLOPS_NOTE,))
 
 
+def network_info(spec: ModelSpec, complexity: Complexity) -> NetworkInfo:
+    return NetworkInfo(network=spec, source=family(spec), published=published().get(spec.name), complexity=complexity)
+
+
 def stage_table(complexity: Complexity) -> Table[StageComplexity]:
     size = complexity.image_size
     return Table(
@@ -133,8 +146,8 @@ def describe(spec: ModelSpec) -> list[str]:
     if spec.tables:
         lines.append(f"  in the EfficientMod paper's tables {', '.join(spec.tables)}")
     paper = published().get(spec.name)
-    if paper and paper.top1 is not None:
-        lines.append(f"  published top-1: {paper.top1} % with plain ImageNet-1k training")
+    if paper and paper.top1 is not None and paper.top1 != paper.top1_strong:
+        lines.append(f"  published top-1: {paper.top1} %, as the paper states it")
     if paper and paper.top1_strong is not None:
         lines.append(f"  published top-1: {paper.top1_strong} % with distillation or training-time re-parameterization")
     if spec.note:

@@ -118,6 +118,7 @@ def run(
     """
     run_id = f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     timeline = Timeline(plan, [subject.artifact.macs for subject in subjects])
+    stamps = [_stamp(subject.path) for subject in subjects]
     for number, turn in enumerate(timeline.turns):
         timeline.now = number
         subject = subjects[turn.subject]
@@ -127,24 +128,34 @@ def run(
 
         tick(0.0)
         began, load = utc_now(), load_average()
-        outcome = run_job(
-            Job(
-                path=os.fspath(subject.path.resolve()),
-                inputs=subject.artifact.inputs,
-                intra_op_num_threads=threads_to_use(plan),
-                warmup_runs=plan.warmup_runs,
-                runs=turn.runs,
-                mean=subject.preprocessing.mean,
-                std=subject.preprocessing.std,
-            ),
-            on_warm=lambda warm: timeline.saw(warm.expected_ns),
-            tick=tick,
+        job = Job(
+            path=os.fspath(subject.path.resolve()),
+            inputs=subject.artifact.inputs,
+            intra_op_num_threads=threads_to_use(plan),
+            warmup_runs=plan.warmup_runs,
+            runs=turn.runs,
+            mean=subject.preprocessing.mean,
+            std=subject.preprocessing.std,
         )
+        outcome: Timed | Broken
+        if _stamp(subject.path) == stamps[turn.subject]:
+            outcome = run_job(job, on_warm=lambda warm: timeline.saw(warm.expected_ns), tick=tick)
+        else:
+            outcome = Broken(reason=f"{subject.path.name} was changed or deleted during the run", detail="")
         if isinstance(outcome, Timed):
             timeline.saw(sum(outcome.durations_ns) / len(outcome.durations_ns))
-        record = _record(plan, subject, machine, load, run_id, turn.index, began, outcome)
+        record = _record(plan, subject, machine, load, run_id, turn, began, outcome)
         store.write(record)
         on_record(record)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """What shows that a file is no longer the one whose hash is recorded: its size and time of change."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_size, stat.st_mtime_ns
 
 
 def _record(
@@ -153,7 +164,7 @@ def _record(
     machine: Machine,
     load: float | None,
     run_id: str,
-    index: int,
+    turn: _Turn,
     began: datetime,
     outcome: Timed | Broken,
 ) -> Round:
@@ -161,12 +172,17 @@ def _record(
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", artifact.name)[:80]
     timed = outcome if isinstance(outcome, Timed) else None
     return Round(
-        id=f"{run_id}-{slug}-{artifact.sha256[:8]}-{index}",
+        id=f"{run_id}-{turn.subject}-{slug}-{turn.index}",
         run_id=run_id,
-        index=index,
+        index=turn.index,
         started_at=began.isoformat(timespec="milliseconds"),
         plan=plan,
-        environment=Environment(machine=machine, session=timed.session if timed else None, load_average=load),
+        environment=Environment(
+            machine=machine,
+            threads=threads_to_use(plan),
+            session=timed.session if timed else None,
+            load_average=load,
+        ),
         artifact=artifact,
         outcome=Outcome.OK if timed else Outcome.FAILED,
         failure=outcome.reason if isinstance(outcome, Broken) else None,

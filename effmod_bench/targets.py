@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from exporters import PRETRAINED, Format, OnnxConfig
-from models import ModelSpec, UnknownModelError, find_model, list_models
+from models import ModelSpec, UnknownModelError, check_image_size, find_model, list_models
 
 DEFAULT_TARGETS = ("efficientmod_xxs", "efficientmod_xs", "efficientmod_s", "efficientmod_s_conv")
 
@@ -52,6 +52,16 @@ def check_checkpoint(checkpoint: Path | None, networks: Sequence[ModelSpec]) -> 
         raise TargetError(
             f"--checkpoint {checkpoint} holds one network's weights; name that network alone, not {names}"
         )
+
+
+def check_image_sizes(choices: ExportChoices, networks: Sequence[ModelSpec]) -> None:
+    """Refuse an image size before anything is exported, not when the network's turn comes.
+
+    Raises:
+        ImageSizeError: a network cannot take it.
+    """
+    for spec in networks:
+        check_image_size(spec, choices.image_size or spec.image_size)
 
 
 def find_networks(
@@ -133,5 +143,9 @@ def resolve_shape(
         raise TargetError(
             f"{path}: input {name!r} has shape {text}, whose dimensions {', '.join(map(str, open_dims))} are open; "
             f"say what to time, as in --input-shape {name}:{example}"
+        )
+    if declared and batch_size != 1 and declared[0] != batch_size and not isinstance(declared[0], str):
+        raise TargetError(
+            f"{path}: input {name!r} has shape {text}, a fixed batch, and --batch-size gives {batch_size}"
         )
     return tuple(batch_size if isinstance(d, str) else d for d in declared)

@@ -1,11 +1,13 @@
 """One round: a fresh process that loads one artifact and times it.
 
-It reads a `Job` from standard input and writes messages, one JSON a line, to standard output. Native code
-that prints does so to standard error: the first thing done here is to move it there.
+It reads a `Job`, one line, from standard input, and ends when that input does. It writes messages, one JSON a
+line, to standard output. Native code that prints does so to standard error: the first thing done here is to move
+it there.
 """
 
 import os
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -60,7 +62,8 @@ Message = Warm | Timed | Broken
 def main() -> None:
     with os.fdopen(os.dup(1), "wb", buffering=0) as channel:
         os.dup2(2, 1)
-        job = msgspec.json.decode(sys.stdin.buffer.read(), type=Job)
+        job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
+        threading.Thread(target=_end_with_parent, daemon=True).start()
 
         def send(message: Message) -> None:
             channel.write(msgspec.json.encode(message) + b"\n")
@@ -71,16 +74,23 @@ def main() -> None:
             send(Broken(reason=f"{type(error).__name__}: {error}".strip(), detail=traceback.format_exc()))
 
 
+def _end_with_parent() -> None:
+    """Wait, at no cost, for the end of standard input; a round that nobody waits for would disturb the next one."""
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
 def run(job: Job, send: Callable[[Message], None]) -> None:
     """Time a job: load, first inference, warm-up, then the timed runs with nothing in between."""
     import numpy as np
 
-    from effmod_bench.environment import peak_memory_bytes
+    from effmod_bench.environment import peak_memory_bytes, reset_peak_memory
     from effmod_bench.inputs import make_input
     from effmod_bench.sessions.onnxruntime import OnnxRuntimeSession
     from effmod_bench.timing import no_garbage_collection, time_once, time_runs
 
     inputs = {tensor.name: make_input(tensor, job.mean, job.std) for tensor in job.inputs}
+    reset_peak_memory()  # or it would be that of making the images
     session, load_ns = time_once(
         lambda: OnnxRuntimeSession(Path(job.path), inputs, intra_op_num_threads=job.intra_op_num_threads)
     )

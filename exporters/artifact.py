@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from exporters.config import Format, OnnxConfig
+from exporters.config import DEFAULT_OPSET, Format, OnnxConfig
 from exporters.errors import ArtifactError
 from models import Preprocessing, Weights
 
@@ -80,18 +80,21 @@ def sidecar_path(path: Path) -> Path:
 
 
 def read_sidecar(path: Path) -> Artifact | None:
-    """The sidecar beside an artifact, None where there is none.
+    """The sidecar beside an artifact; None where there is none, or a JSON of somebody else's.
 
     Raises:
         ArtifactError: there is one that cannot be read.
     """
     sidecar = sidecar_path(path)
     try:
-        return msgspec.json.decode(sidecar.read_bytes(), type=Artifact)
+        content = sidecar.read_bytes()
+        if b'"sidecar_version"' not in content:
+            return None
+        return msgspec.json.decode(content, type=Artifact)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError) as error:
-        raise ArtifactError(f"cannot read {sidecar}: {error}; delete it, or export again") from error
+        raise ArtifactError(f"cannot read {sidecar}: {error}; export {path.name} again") from error
 
 
 def sha256_of(*paths: Path) -> str:
@@ -118,4 +121,8 @@ def file_name(model: str, config: OnnxConfig, default_image_size: int) -> str:
         parts.append("dynamic")
     elif config.batch_size != 1:
         parts.append(f"b{config.batch_size}")
+    if config.opset != DEFAULT_OPSET:
+        parts.append(f"opset{config.opset}")
+    if not config.simplify:
+        parts.append("unsimplified")
     return "-".join(parts) + ".onnx"

@@ -10,6 +10,7 @@ import functools
 import hashlib
 import importlib.metadata
 import importlib.resources
+import importlib.util
 import os
 import shutil
 import tempfile
@@ -80,7 +81,7 @@ def obtain(spec: ModelSpec, config: OnnxConfig, *, checkpoint: Path | None = Non
     weights = _weights_identity(checkpoint)
     entry = _entries() / _key(spec, config, weights)
     path = entry / file_name(spec.name, config, spec.image_size)
-    with writing(entry):
+    with writing(cache_root(), "free some space ('effmod cache clear' does), or name another folder in EFFMOD_CACHE"):
         entry.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(entry.with_suffix(".lock")):
             note = None
@@ -140,24 +141,27 @@ def clear_cache() -> CacheInfo:
         OutputError: the cache cannot be written.
     """
     info = cache_info()
-    with writing(cache_root()):
+    with writing(cache_root(), "name another folder in EFFMOD_CACHE"):
         if _entries().exists():
             shutil.rmtree(_entries())
     return info
 
 
 @contextmanager
-def writing(place: Path) -> Iterator[None]:
-    """Turn a failure to write into an `OutputError` that names the place, the cause and the next step."""
+def writing(place: Path, advice: str | None = None) -> Iterator[None]:
+    """Turn a failure to write into an `OutputError` that names the place, the cause and the next step.
+
+    Args:
+        advice: the next step, where it is not another disk or folder.
+    """
     try:
         yield
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        if error.errno == errno.ENOSPC:
-            advice = "free some space, or choose another disk"
-        else:
-            advice = "choose a folder that you can write"
+        if advice is None:
+            full = error.errno == errno.ENOSPC
+            advice = "free some space, or choose another disk" if full else "choose a folder that you can write"
         raise OutputError(f"cannot write {place}: {error.strerror or error}; {advice}") from error
 
 
@@ -242,9 +246,21 @@ def _weights_identity(checkpoint: Path | None) -> Weights:
 
 def _key(spec: ModelSpec, config: OnnxConfig, weights: Weights) -> str:
     makers = {name: version for name, version in versions().items() if name in _MAKERS}
-    own = sha256_of(Path(spec.factory.rpartition(":")[0])) if ".py:" in spec.factory else None
-    content = msgspec.json.encode((spec, config, weights, makers, own, _source_digest()), order="sorted")
+    content = msgspec.json.encode(
+        (spec, config, weights, makers, _factory_digest(spec), _source_digest()), order="sorted"
+    )
     return hashlib.sha256(content).hexdigest()[:32]
+
+
+def _factory_digest(spec: ModelSpec) -> str | None:
+    """Hash of the file that builds a network of the user's own or of a plug-in; None for ours and timm's."""
+    place = spec.factory.rpartition(":")[0]
+    if place.endswith(".py"):
+        return sha256_of(Path(place))
+    if spec.factory.startswith(("models.", "timm:")):
+        return None
+    found = importlib.util.find_spec(place)
+    return sha256_of(Path(found.origin)) if found and found.origin else None
 
 
 @functools.cache

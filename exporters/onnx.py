@@ -96,7 +96,7 @@ def read_graph(path: Path) -> onnx.ModelProto:
         ArtifactError: it is not ONNX, or keeps data outside its own folder, or that data is missing.
     """
     try:
-        graph = onnx.load(path, load_external_data=False)
+        graph = onnx.load(path, format="protobuf", load_external_data=False)
         opset_of(graph)
     except OSError as error:
         raise ArtifactError(f"cannot read {path}: {error.strerror}") from error
@@ -118,7 +118,8 @@ def external_files(graph: onnx.ModelProto, path: Path) -> list[Path]:
     """
     folder = path.parent.resolve()
     found: dict[Path, None] = {}
-    for tensor in graph.graph.initializer:
+    # onnx has no public list of every tensor: initializers, and those in attributes and subgraphs.
+    for tensor in onnx.external_data_helper._get_all_tensors(graph):
         if not onnx.external_data_helper.uses_external_data(tensor):
             continue
         location = onnx.external_data_helper.ExternalDataInfo(tensor).location

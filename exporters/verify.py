@@ -10,7 +10,7 @@ from torch import nn
 
 from exporters.artifact import Parity
 from exporters.config import OnnxConfig
-from exporters.errors import ParityError
+from exporters.errors import ExportError, ParityError
 from models import Preprocessing
 from models.images import natural_images
 
@@ -25,6 +25,7 @@ def measure_parity(model: nn.Module, path: Path, config: OnnxConfig, preprocessi
     at once as well.
 
     Raises:
+        ExportError: the network's output is no (N, classes).
         ParityError: outputs differ by more than the tolerance, are not finite, or do not depend on the input.
     """
     batch = config.batch_size
@@ -33,6 +34,10 @@ def measure_parity(model: nn.Module, path: Path, config: OnnxConfig, preprocessi
         count, (config.image_size, config.image_size), mean=preprocessing.mean, std=preprocessing.std
     )
     with torch.inference_mode():
+        found = model(torch.from_numpy(images[:batch]))
+        if not isinstance(found, torch.Tensor) or found.ndim != 2:
+            what = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
+            raise ExportError(f"{type(model).__name__} gives {what}, where logits (N, classes) are expected")
         expected = np.concatenate([model(torch.from_numpy(x)).numpy() for x in np.split(images, count // batch)])
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     sizes = {batch, 1, count} if config.dynamic_batch else {batch}

@@ -100,13 +100,13 @@ def index(rows: Iterable[ModelSpec]) -> dict[str, ModelSpec]:
     """Rows by name and by alias.
 
     Raises:
-        ValueError: two rows claim one name.
+        PluginError: two rows claim one name.
     """
     by_name: dict[str, ModelSpec] = {}
     for row in rows:
         for name in (row.name, *row.aliases):
             if name in by_name:
-                raise ValueError(f"two networks are registered as {name!r}: {by_name[name].factory} and {row.factory}")
+                raise PluginError(f"two networks are registered as {name!r}: {by_name[name].factory} and {row.factory}")
             by_name[name] = row
     return by_name
 
@@ -178,7 +178,7 @@ def check_image_size(spec: ModelSpec, image_size: int) -> None:
         return
     below, above = image_size // step * step, -(-image_size // step) * step
     near = str(smallest) if image_size < smallest else f"{below} or {above}"
-    sides = f"whose side is a multiple of {step}" if step > 1 else f"of {smallest} or more pixels a side"
+    sides = f"of {smallest} or more pixels a side" + (f", a multiple of {step}" if step > 1 else "")
     raise ImageSizeError(f"{spec.name} takes square images {sides}, not {image_size}; try {near}")
 
 

@@ -38,7 +38,7 @@ def load(target: str) -> Callable[..., nn.Module]:
     def build(**kwargs: Any) -> nn.Module:
         try:
             model = function(**kwargs)
-        except Exception as error:  # whatever the user's code raises
+        except (Exception, SystemExit) as error:  # whatever the user's code raises
             raise ModelTargetError(f"{target} failed{_line(error, path)}: {_said(error)}") from error
         if not isinstance(model, nn.Module):
             raise ModelTargetError(f"{target} returned a {type(model).__name__}, not a torch.nn.Module")
@@ -57,7 +57,7 @@ def _module(path: Path, _changed: int) -> Any:
     sys.modules[name] = module  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
-    except Exception as error:  # whatever the user's code raises
+    except (Exception, SystemExit) as error:  # whatever the user's code raises
         del sys.modules[name]
         advice = "; install it, the file's own folder is not searched" if isinstance(error, ImportError) else ""
         message = f"{path} cannot be imported, it failed{_line(error, path)}: {_said(error)}{advice}"
@@ -65,11 +65,11 @@ def _module(path: Path, _changed: int) -> Any:
     return module
 
 
-def _line(error: Exception, path: Path) -> str:
+def _line(error: BaseException, path: Path) -> str:
     """Where in the file it happened: the last line of it that was running."""
     lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
     return f" at line {lines[-1]}" if lines else ""
 
 
-def _said(error: Exception) -> str:
+def _said(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"

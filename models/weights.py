@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 import pickle
+import warnings
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -137,14 +138,18 @@ def load_checkpoint(model: nn.Module, path: str | Path, *, use_ema: bool = True)
     except OSError as error:
         raise CheckpointError(f"cannot read checkpoint {path}: {error.strerror}") from error
     entry, tensors = _read(path, use_ema)
+    strange = [name for name, tensor in tensors.items() if not isinstance(name, str) or not isinstance(tensor, Tensor)]
+    if strange:
+        raise CheckpointError(f"{path} holds no state_dict: {strange[0]!r} in it is not the name of a tensor")
     tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
     differences = list(_differences(model.state_dict(), tensors))
     if differences:
         shown = "\n".join(f"  {line}" for line in differences[:5])
         more = f"\n  and {len(differences) - 5} more" if len(differences) > 5 else ""
         raise CheckpointError(
-            f"{path} is a checkpoint of another network, it differs from {type(model).__name__} in "
-            f"{len(differences)} places:\n{shown}{more}\nName the network that it was trained as."
+            f"{path} is a checkpoint of another network, or of this one at another image size: it differs from "
+            f"{type(model).__name__} in {len(differences)} places:\n{shown}{more}\n"
+            "Name the network that it was trained as, and the size with --image-size."
         )
     model.load_state_dict(tensors)
     return Weights(source=WeightsSource.CHECKPOINT, file=path.name, sha256=sha256, entry=entry)
@@ -158,7 +163,8 @@ def _read(path: Path, use_ema: bool) -> tuple[str | None, Mapping[str, Tensor]]:
         except safetensors.SafetensorError as error:
             raise CheckpointError(f"{path} is not a safetensors file: {error}") from error
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what a file of another kind makes torch say; the error says it
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
         raise CheckpointError(_refusal(path)) from error

@@ -91,4 +91,6 @@ def _ends(measurement: Measurement) -> tuple[float, float]:
 
 def _setting(measurement: Measurement) -> str:
     threads = f"{measurement.threads} thread{'s' if measurement.threads != 1 else ''}"
-    return f"{measurement.machine.cpu_model or measurement.device}, {threads}, batch {measurement.batch_size}"
+    artifact = measurement.artifact
+    size = f", {artifact.image_size} px" if artifact.image_size else ""
+    return f"{measurement.machine.cpu_model or measurement.device}, {threads}, batch {measurement.batch_size}{size}"

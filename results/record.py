@@ -90,11 +90,13 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """What happened: machine, session, and the load that the machine had when the round began.
 
     Attributes:
+        threads: intra-op threads that the runtime was given.
         session: None where the round failed before there was one.
         load_average: processes running or waiting, over the last minute; None where the system has no such figure.
     """
 
     machine: Machine
+    threads: int
     session: SessionFacts | None
     load_average: float | None
 
@@ -139,6 +141,12 @@ class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def batch_size(self) -> int:
         return self.inputs[0].shape[0] if self.inputs and self.inputs[0].shape else 1
+
+    @property
+    def image_size(self) -> int | None:
+        """Side of the square images that the first input takes; None where it takes something else."""
+        shape = self.inputs[0].shape if self.inputs else ()
+        return shape[2] if len(shape) == 4 and shape[2] == shape[3] else None
 
 
 class Round(msgspec.Struct, frozen=True, kw_only=True):

@@ -62,12 +62,16 @@ class Store:
                     file.flush()
                     os.fsync(file.fileno())
                 partial.chmod(0o644)
+                if final.exists():
+                    raise StoreError(f"{final} is there already, and a record is never overwritten")
                 partial.replace(final)
             except BaseException:
                 with contextlib.suppress(OSError):
                     partial.unlink()
                 raise
             _sync_folder(self.path)
+        except StoreError:
+            raise
         except OSError as error:
             raise _cannot_write(self.path, error) from error
         return final

@@ -58,7 +58,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     machine: Machine
     device: Device
     batch_size: int
-    threads: int | None
+    threads: int
     session: SessionFacts | None
     run_ids: tuple[str, ...]
     latency: Latency | None
@@ -133,10 +133,11 @@ def _place(record: Round) -> int:
 
 
 def _identity(record: Round) -> bytes:
-    # A failed round may have no session: it belongs to the artifact's others by what was asked.
     # The commit and the governor can change between two runs without making them different machines.
     machine = msgspec.structs.replace(record.environment.machine, effmod_commit=None, governor=None)
-    return msgspec.json.encode((record.artifact, record.plan.device, record.plan.threads, machine), order="sorted")
+    return msgspec.json.encode(
+        (record.artifact, record.plan.device, record.environment.threads, machine), order="sorted"
+    )
 
 
 def _measurement(rounds: Sequence[Round]) -> Measurement:
@@ -145,6 +146,8 @@ def _measurement(rounds: Sequence[Round]) -> Measurement:
     latency = summarise_durations([record.durations_ns for record in good]) if good else None
     session = good[0].environment.session if good else None
     paper = published().get(first.artifact.name) if first.artifact.form == "plain" else None
+    if paper and paper.image_size != first.artifact.image_size:
+        paper = None  # its accuracy and latency are those of another input
     paper_ms = (
         paper.cpu_e5_2680_4t_ms
         if paper and first.plan.device is Device.CPU and first.artifact.batch_size == 1
@@ -156,13 +159,13 @@ def _measurement(rounds: Sequence[Round]) -> Measurement:
         machine=first.environment.machine,
         device=first.plan.device,
         batch_size=first.artifact.batch_size,
-        threads=session.intra_op_num_threads if session else first.plan.threads,
+        threads=first.environment.threads,
         session=session,
         run_ids=tuple(dict.fromkeys(record.run_id for record in rounds)),
         latency=latency,
         load_ms=_median_ms(record.load_ns for record in good),
         first_inference_ms=_median_ms(record.first_inference_ns for record in good),
-        peak_memory_bytes=max((record.peak_memory_bytes or 0 for record in good), default=None),
+        peak_memory_bytes=max((r.peak_memory_bytes for r in good if r.peak_memory_bytes is not None), default=None),
         published=paper,
         paper_ratio=latency.mean_ms / paper_ms if latency and paper_ms else None,
         warnings=find_warnings(latency.round_spread if latency else None, good),

@@ -154,6 +154,8 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(
         key="macs", header="FLOPs\nG ¹", spare=5, get=lambda row: row.artifact.macs, show=lambda v: f"{v / 1e9:.2f}"
     ),
+    Column(key="image_size", header="image\nsize", get=lambda row: row.artifact.image_size, detail=True),
+    Column(key="opset", header="opset", get=lambda row: row.artifact.opset, detail=True),
     Column(key="device", header="device", get=lambda row: str(row.device), detail=True),
     Column(key="threads", header="threads", get=lambda row: row.threads, detail=True),
     Column(key="batch_size", header="batch", get=lambda row: row.batch_size, detail=True),
@@ -207,14 +209,14 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
         show=digits(1),
         published=True,
     ),
-    Column(key="paper_ratio", header="ours /\npaper's", spare=2, get=lambda row: row.paper_ratio, show=digits(2)),
+    Column(key="paper_ratio", header="ours /\npaper's ³", spare=2, get=lambda row: row.paper_ratio, show=digits(2)),
     Column(key="warnings", header="warnings", spare=9, get=lambda row: ", ".join(row.warnings) or None),
     Column(key="failures", header="failed", get=lambda row: "; ".join(dict.fromkeys(row.failures)) or None),
 )
 
 
 # What the rows usually have in common, and so stands above the table, once.
-_SHARED = ("form", "device", "threads", "batch_size", "runs", "rounds", "cpu_model")
+_SHARED = ("form", "image_size", "opset", "device", "threads", "batch_size", "runs", "rounds", "weights", "cpu_model")
 
 
 def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]:
@@ -236,6 +238,7 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
         ("cpu_model", "{}"),
         ("threads", "{} thread"),
         ("batch_size", "batch {}"),
+        ("image_size", "{} px"),
         ("form", "{} form"),
         ("runs", "{} timed run"),
         ("rounds", "{} round"),

@@ -73,7 +73,9 @@ def session_facts(threads: int = 2) -> SessionFacts:
     )
 
 
-def timed_artifact(name: str = "efficientmod_xxs", *, batch_size: int = 1, form: str | None = "plain") -> TimedArtifact:
+def timed_artifact(
+    name: str = "efficientmod_xxs", *, batch_size: int = 1, image_size: int = 224, form: str | None = "plain"
+) -> TimedArtifact:
     return TimedArtifact(
         name=name,
         source=ArtifactSource.ZOO,
@@ -82,7 +84,7 @@ def timed_artifact(name: str = "efficientmod_xxs", *, batch_size: int = 1, form:
         sha256="5" * 64,
         size_bytes=19_000_000,
         opset=20,
-        inputs=(InputTensor(name="input", shape=(batch_size, 3, 224, 224), dtype="float"),),
+        inputs=(InputTensor(name="input", shape=(batch_size, 3, image_size, image_size), dtype="float"),),
         weights="random(seed 0)",
         params=4_736_264,
         macs=583_000_064,
@@ -108,7 +110,12 @@ def make_round(
         index=index,
         started_at=f"2026-01-01T00:00:{index:02}.000+00:00",
         plan=BenchPlan(targets=targets, threads=threads, runs=len(milliseconds)),
-        environment=Environment(machine=machine, session=None if failure else session_facts(threads), load_average=0.5),
+        environment=Environment(
+            machine=machine,
+            threads=threads,
+            session=None if failure else session_facts(threads),
+            load_average=0.5,
+        ),
         artifact=artifact,
         outcome=Outcome.FAILED if failure else Outcome.OK,
         failure=failure,

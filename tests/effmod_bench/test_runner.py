@@ -163,6 +163,24 @@ def test_a_full_store_stops_the_run_and_keeps_what_it_has(store: Store, answer_w
     assert Store(store.path.with_name("moved")).read() == seen
 
 
+def test_a_file_that_changes_during_the_run_is_a_failed_round(
+    store: Store, answer_with: Callable[[Answer], None], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.onnx"
+    path.write_bytes(b"one")
+
+    def answer(job: Job) -> Timed:
+        path.write_bytes(b"another")
+        return timed(job)
+
+    answer_with(answer)
+    target = Subject(path=path, artifact=timed_artifact("a"), preprocessing=Preprocessing())
+    runner.run(BenchPlan(runs=4, rounds=2), [target], MACHINE, store, Watcher(), on_record=lambda _: None)
+    first, second = store.read()
+    assert first.outcome is Outcome.OK
+    assert second.failure == "a.onnx was changed or deleted during the run"
+
+
 def test_an_interruption_keeps_what_is_finished(store: Store, answer_with: Callable[[Answer], None]) -> None:
     def answer(job: Job) -> Timed:
         if list(store.path.iterdir()):

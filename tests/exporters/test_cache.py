@@ -78,6 +78,19 @@ def test_another_checkpoint_gives_another_file(spec: ModelSpec, tmp_path: Path) 
     assert obtain(spec, CONFIG, checkpoint=tmp_path / "seven.pth").reused
 
 
+def test_another_source_of_a_plug_in_gives_another_file(
+    spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    plugin = msgspec.structs.replace(spec, factory="house_net:build")
+    module = tmp_path / "house_net.py"
+    keys = []
+    for source in ("WIDTH = 1", "WIDTH = 2"):
+        module.write_text(source)
+        keys.append(exporters.cache._key(plugin, CONFIG, exporters.cache._weights_identity(None)))
+    assert len(set(keys)) == 2
+
+
 def test_a_new_version_of_torch_makes_the_file_again(spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     obtain(spec, CONFIG)
     monkeypatch.setattr(exporters.cache, "versions", lambda: {"torch": "99.0"})
@@ -123,7 +136,7 @@ def test_an_image_size_is_checked_before_anything_is_built(spec: ModelSpec) -> N
 def test_delivery_copies_file_and_sidecar(spec: ModelSpec, tmp_path: Path) -> None:
     made = obtain(spec, CONFIG)
     path = deliver(made, tmp_path / "new" / "folder")
-    assert path.name == "efficientmod_xxs-32px.onnx"
+    assert path.name == "efficientmod_xxs-32px-unsimplified.onnx"
     assert sorted(file.name for file in path.parent.iterdir()) == [path.name, f"{path.name}.json"]
     artifact = read_sidecar(path)
     assert artifact is not None

@@ -45,7 +45,7 @@ def test_labels_do_not_overlap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         original(self, *args, **kwargs)
 
     monkeypatch.setattr(Figure, "savefig", keep)
-    names = ["efficientmod_xxs", "mobilevit_xs", "edgevit_xxs", "mobileone_s1", "deit_tiny"]
+    names = ["efficientmod_xxs", "mobilenetv2_100", "edgevit_xxs", "mobileone_s1", "deit_tiny"]
     plot_tradeoff(summarise([make_round([10.0], artifact=timed_artifact(name)) for name in names]), tmp_path / "x.png")
     boxes = [text.get_window_extent() for text in figures[0].axes[0].texts if text.get_text() in names]
     assert len(boxes) == len(names)

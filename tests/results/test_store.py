@@ -29,6 +29,14 @@ def test_a_store_is_one_file_a_round(store: Store) -> None:
     assert msgspec.json.decode(path.read_bytes())["durations_ns"] == [10_000_000, 11_000_000, 12_000_000]
 
 
+def test_a_record_is_never_overwritten(store: Store) -> None:
+    store.check_writable()
+    store.write(make_round([1.0]))
+    with pytest.raises(StoreError, match="never overwritten"):
+        store.write(make_round([2.0]))
+    assert store.read() == [make_round([1.0])]
+
+
 def test_two_stores_merge_by_copying(store: Store, tmp_path: Path) -> None:
     other = Store(tmp_path / "other")
     for each, run_id in ((store, "20260101T000000-aaaa"), (other, "20260101T000000-bbbb")):

@@ -75,6 +75,13 @@ def test_a_commit_of_effmod_does_not_start_another_measurement() -> None:
     )
 
 
+def test_threads_given_and_threads_chosen_are_one_environment() -> None:
+    chosen = make_round(index=1)
+    chosen = msgspec.structs.replace(chosen, plan=msgspec.structs.replace(chosen.plan, threads=None))
+    (measurement,) = summarise([make_round(index=0), chosen])
+    assert measurement.threads == 2
+
+
 def test_a_failed_round_is_a_reason_beside_the_good_ones() -> None:
     (measurement,) = summarise([make_round(), make_round(failure="ended by SIGSEGV", index=1)])
     assert measurement.failures == ("ended by SIGSEGV",)
@@ -96,6 +103,8 @@ def test_the_papers_figures_are_not_attached_to_what_they_do_not_belong_to() -> 
     assert own.published is None
     (rewritten,) = summarise([make_round(artifact=timed_artifact(form="channels-first"))])
     assert rewritten.published is None
+    (larger,) = summarise([make_round(artifact=timed_artifact(image_size=256))])
+    assert larger.published is None
     (batch,) = summarise([make_round(artifact=timed_artifact(batch_size=2))])
     assert batch.paper_ratio is None
 
