@@ -16,7 +16,6 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -71,8 +70,7 @@ _SEVERAL = ("values",)  # the parameters that take several arguments
 Value = Any  # a Tensor (float32, int64 or bool), a str, or a list of these for a parameter that takes several
 
 
-@dataclass(frozen=True)
-class _Declared:
+class _Declared(msgspec.Struct, frozen=True):
     """A value that the program names; `shape` is None where the program leaves it open, and an open size is None."""
 
     name: str
@@ -80,15 +78,13 @@ class _Declared:
     shape: tuple[int | None, ...] | None
 
 
-@dataclass(frozen=True)
-class _Reference:
+class _Reference(msgspec.Struct, frozen=True):
     """An argument that an earlier operator, a constant or an input provides."""
 
     name: str
 
 
-@dataclass(frozen=True)
-class _Operator:
+class _Operator(msgspec.Struct, frozen=True):
     kind: str
     name: str
     arguments: Mapping[str, Sequence[Any]]  # by parameter, one or several: a `_Reference`, or the value itself
@@ -360,8 +356,7 @@ class _Manifest(msgspec.Struct, rename="camel"):
     root_model_identifier: str
 
 
-@dataclass(frozen=True)
-class _Specification:
+class _Specification(msgspec.Struct, frozen=True):
     spec: Any  # coremltools.proto.Model_pb2.Model
     folder: Path  # that it lies in, which is what "@model_path" stands for
     type_names: Mapping[int, str]
@@ -520,8 +515,7 @@ class _Reader:
         return ArtifactError(f"the weight file of {self._path} is damaged: {what}. Export it again")
 
 
-@dataclass(frozen=True)
-class _Anonymous:
+class _Anonymous(msgspec.Struct, frozen=True):
     """Stands in for a named type where a value has none."""
 
     type: Any

@@ -85,8 +85,8 @@ def measure_package_parity(
         full = _compare(expected, _evaluate(program, given, Precision.FLOAT32), tolerance)
         if not np.isfinite(own.relative_error):
             _explain_overflow(program, given)
-    for parity in (full, own):
-        _judge(parity, path.name)
+    _judge(full, f"{path.name}, evaluated in float32,")
+    _judge(own, path.name)
     return msgspec.structs.replace(own, float32_relative_error=full.relative_error)
 
 

@@ -38,8 +38,8 @@ class Normalized(nn.Module):
     def __init__(self, model: nn.Module, preprocessing: Preprocessing) -> None:
         super().__init__()
         self.model = model
-        self.register_buffer("mean", 255 * torch.tensor(preprocessing.mean).reshape(1, 3, 1, 1))
-        self.register_buffer("std", 255 * torch.tensor(preprocessing.std).reshape(1, 3, 1, 1))
+        self.mean = nn.Buffer(255 * torch.tensor(preprocessing.mean).reshape(1, 3, 1, 1))
+        self.std = nn.Buffer(255 * torch.tensor(preprocessing.std).reshape(1, 3, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         return self.model((x - self.mean) / self.std)
