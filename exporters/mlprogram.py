@@ -201,7 +201,13 @@ class Program:
             raise ArtifactError(
                 f"{self.path}: {operator.kind} {operator.name!r} cannot be computed: {error}"
             ) from error
-        return results if isinstance(results, (tuple, list)) else (results,)
+        results = results if isinstance(results, (tuple, list)) else (results,)
+        if len(results) != len(operator.results):
+            raise ArtifactError(
+                f"{self.path}: {operator.kind} {operator.name!r} gives {len(results)} results, where the program says "
+                f"{len(operator.results)}; the package is damaged, or effmod misreads this operator"
+            )
+        return results
 
     def _input(self, declared: _Declared, array: npt.NDArray[Any]) -> Tensor:
         x = torch.tensor(np.ascontiguousarray(array))
