@@ -22,7 +22,9 @@ class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Parity(msgspec.Struct, frozen=True, kw_only=True):
-    """How closely an artifact's outputs are the network's, over `inputs` different images in float32.
+    """How closely an artifact's outputs are the network's, over `inputs` different images.
+
+    The network computes in float32; the artifact stores its values in its own precision.
 
     Attributes:
         max_abs_error: largest difference of any output value.
@@ -31,6 +33,8 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
         output_change: largest difference between the network's outputs for two of the images, relative
             to its largest output. Near 0 the comparison would prove nothing.
         tolerance: the relative error up to which the artifact passes.
+        float32_relative_error: of a Core ML program evaluated in float32: what is left of the error where only the
+            weights are rounded. None for ONNX.
     """
 
     inputs: int
@@ -39,6 +43,7 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     top1_agreement: float
     output_change: float
     tolerance: float
+    float32_relative_error: float | None = None
 
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,7 +1,12 @@
-"""Does a file compute what its network computes? Measured in ONNX Runtime on the CPU before a file is kept."""
+"""Does a file compute what its network computes? Measured before a file is kept.
 
+ONNX runs in ONNX Runtime on the CPU. A Core ML package is evaluated from what was saved (`exporters.mlprogram`).
+"""
+
+from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
@@ -10,7 +15,8 @@ from torch import nn
 
 from exporters.artifact import Parity
 from exporters.config import OnnxConfig
-from exporters.errors import ExportError, ParityError
+from exporters.errors import ArtifactError, ExportError, ParityError
+from exporters.mlprogram import FLOAT16_MAX, Precision, Program, load_program
 from models import Preprocessing
 from models.images import natural_images
 
@@ -41,7 +47,7 @@ def measure_parity(model: nn.Module, path: Path, config: OnnxConfig, preprocessi
         expected = np.concatenate([model(torch.from_numpy(x)).numpy() for x in np.split(images, count // batch)])
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     sizes = {batch, 1, count} if config.dynamic_batch else {batch}
-    parities = [_compare(expected, _run(session, images, size)) for size in sizes]
+    parities = [_compare(expected, _run(session, images, size), TOLERANCE) for size in sizes]
     worst = max(parities, key=lambda parity: parity.relative_error)
     _judge(worst, path.name)
     return worst
@@ -52,7 +58,89 @@ def _run(session: onnxruntime.InferenceSession, images: npt.NDArray[np.float32],
     return np.concatenate([session.run(None, {name: x})[0] for x in np.split(images, len(images) // batch)])
 
 
-def _compare(expected: npt.NDArray[np.float32], found: npt.NDArray[np.float32]) -> Parity:
+def measure_package_parity(
+    model: nn.Module,
+    path: Path,
+    *,
+    image_size: int,
+    preprocessing: Preprocessing,
+    image_input: bool,
+    tolerance: float,
+) -> Parity:
+    """Compare a Core ML package's outputs with the network's, over several images.
+
+    The saved program is evaluated twice, in its own precision and in float32, and must hold in both.
+
+    Args:
+        model: in eval mode; input (1, 3, H, W), output (1, classes).
+        image_input: whether the package takes pixels, 0..255, and normalizes them itself.
+        tolerance: of the error relative to the largest output: 1e-5 suits a float32 program.
+
+    Raises:
+        ArtifactError: the package cannot be read, or has an operator that cannot be evaluated.
+        ParityError: outputs differ by more than the tolerance, are not finite, or do not depend on the input.
+    """
+    program = load_program(path)
+    images, given = _images_for(preprocessing, image_size, image_input)
+    with torch.inference_mode():
+        expected = np.concatenate([model(torch.from_numpy(x)).numpy() for x in np.split(images, _IMAGES)])
+    own = _compare(expected, _evaluate(program, given, program.precision), tolerance)
+    full = own
+    if program.precision is not Precision.FLOAT32:
+        full = _compare(expected, _evaluate(program, given, Precision.FLOAT32), tolerance)
+        if not np.isfinite(own.relative_error):
+            _explain_overflow(program, given)
+    _judge(full, f"{path.name}, evaluated in float32,")
+    _judge(own, path.name)
+    return msgspec.structs.replace(own, float32_relative_error=full.relative_error)
+
+
+def _images_for(
+    preprocessing: Preprocessing, size: int, image_input: bool
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """What the network is fed, and what a package is: the same, or the pixels that it is made of."""
+    mean, std = preprocessing.mean, preprocessing.std
+    if not image_input:
+        images = natural_images(_IMAGES, (size, size), mean=mean, std=std)
+        return images, images
+    pixels = np.round(255 * natural_images(_IMAGES, (size, size), mean=(0, 0, 0), std=(1, 1, 1)))
+    shape = (1, 3, 1, 1)
+    normalized = (pixels.astype(np.float64) / 255 - np.reshape(mean, shape)) / np.reshape(std, shape)
+    return normalized.astype(np.float32), pixels
+
+
+def _evaluate(program: Program, images: npt.NDArray[np.float32], precision: Precision) -> npt.NDArray[np.float32]:
+    return np.concatenate(
+        [_scores(program, program.run(_named(program, x), precision=precision)) for x in np.split(images, len(images))]
+    )
+
+
+def _named(program: Program, image: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
+    if len(program.input_names) != 1:
+        raise ArtifactError(f"{program.path} takes {len(program.input_names)} inputs, where one image is expected")
+    return {program.input_names[0]: image}
+
+
+def _scores(program: Program, outputs: Mapping[str, npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+    """The one output that holds numbers; a label may stand beside it."""
+    numbers = [x for x in outputs.values() if x.dtype.kind == "f"]
+    if len(numbers) != 1:
+        raise ArtifactError(f"{program.path} gives {', '.join(outputs)}, where one output of scores is expected")
+    return numbers[0].reshape(1, -1)
+
+
+def _explain_overflow(program: Program, images: npt.NDArray[np.float32]) -> None:
+    for image in np.split(images, len(images)):
+        found = program.activation_range(_named(program, image))
+        if found.overflow is not None:
+            raise ParityError(
+                f"{program.path.name} overflows float16: {found.overflow_kind} {found.overflow!r} is the first "
+                f"operator that goes beyond {FLOAT16_MAX:.0f} (the largest activation is {found.largest:.1e}, of "
+                f"{found.kind} {found.operator!r}). The file was not kept; ask for --compute-precision float32."
+            )
+
+
+def _compare(expected: npt.NDArray[np.float32], found: npt.NDArray[np.float32], tolerance: float) -> Parity:
     largest = float(np.abs(expected).max())
     error = float(np.abs(expected - found).max())
     return Parity(
@@ -61,7 +149,7 @@ def _compare(expected: npt.NDArray[np.float32], found: npt.NDArray[np.float32]) 
         relative_error=error / largest if largest else float("inf"),
         top1_agreement=float((expected.argmax(axis=1) == found.argmax(axis=1)).mean()),
         output_change=float(np.ptp(expected, axis=0).max()) / largest if largest else 0.0,
-        tolerance=TOLERANCE,
+        tolerance=tolerance,
     )
 
 
