@@ -67,6 +67,7 @@ def test_export_leaves_a_file_that_runs_and_its_sidecar(effmod: Run, tmp_path: P
     assert session.get_inputs()[0].shape == [1, 3, 32, 32]
     sidecar = read_sidecar(path)
     assert sidecar is not None
+    assert sidecar.parity is not None
     assert sidecar.parity.relative_error < 1e-4
     assert "random(seed 0)" in done.stderr
 
@@ -294,7 +295,7 @@ def test_a_full_cache_is_a_store_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OutputError("cannot write x: No space left on device; free some space, or choose another disk")
 
-    monkeypatch.setattr("effmod_bench.benchmark.obtain", full)
+    monkeypatch.setattr("effmod_bench.exporting.obtain", full)
     result = CliRunner().invoke(app, ["export", "efficientmod_xxs"])
     assert result.exit_code == 5
     assert "No space left on device" in result.output

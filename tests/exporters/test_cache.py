@@ -49,6 +49,7 @@ def test_the_sidecar_says_what_the_file_is(spec: ModelSpec) -> None:
     )
     assert str(artifact.weights) == "random(seed 0)"
     assert artifact.preprocessing.mean == (0.485, 0.456, 0.406)
+    assert artifact.parity is not None
     assert artifact.parity.relative_error < artifact.parity.tolerance
     assert {"torch", "onnx", "numpy", "effmod-bench"} <= artifact.versions.keys()
     assert artifact.macs < spec.macs  # of the image size that was exported
