@@ -97,17 +97,20 @@ TableOfPaper = Annotated[
 
 Target = Annotated[
     DeploymentTarget | None,
-    typer.Option("--target", help="The oldest system to run on. [default: iOS16]", rich_help_panel=_COREML),
+    typer.Option("--target", help="The oldest system to run on.", show_default="iOS16", rich_help_panel=_COREML),
 ]
 Precision = Annotated[
     ComputePrecision | None,
-    typer.Option("--compute-precision", help="Arithmetic of the package. [default: float16]", rich_help_panel=_COREML),
+    typer.Option(
+        "--compute-precision", help="Arithmetic of the package.", show_default="float16", rich_help_panel=_COREML
+    ),
 ]
 InputOption = Annotated[
     InputKind | None,
     typer.Option(
         "--input",
-        help="An RGB image, or the tensor that is normalized already. [default: image]",
+        help="An RGB image, or the tensor that is normalized already.",
+        show_default="image",
         rich_help_panel=_COREML,
     ),
 ]
@@ -128,7 +131,8 @@ CompressOption = Annotated[
     Compression | None,
     typer.Option(
         "--compress",
-        help="Store the weights in 8 or 6 bits; outputs are then not equal to the network's. [default: none]",
+        help="Store the weights in 8 or 6 bits; outputs are then not equal to the network's.",
+        show_default="none",
         rich_help_panel=_COREML,
     ),
 ]

@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import platform
+import re
 import shutil
 import sys
 import warnings
@@ -40,6 +41,9 @@ SPECIFICATION_VERSIONS = {
     DeploymentTarget.IOS17: 8,
     DeploymentTarget.IOS18: 9,
 }
+
+# What coremltools says of an operator that came with a later system.
+_LACKS = re.compile(r"No available version for (\w+) in the .* at least (?:coremltools\.target\.)?(iOS\d+)", re.DOTALL)
 
 MeasureParity = Callable[[nn.Module, Path, CoreMLConfig, Preprocessing], Parity]
 """Compares a saved package with its network; raises `ParityError` where they differ."""
@@ -258,6 +262,7 @@ def _convert_graph(ct: Any, graph: Any, config: CoreMLConfig) -> Any:
         classifier_config=ct.ClassifierConfig(list(config.labels), CLASS) if config.labels else None,
         minimum_deployment_target=ct.target[config.target],
         compute_precision=ct.precision[config.compute_precision.name],
+        pass_pipeline=coreml_workarounds.pass_pipeline(ct),
         skip_model_load=True,
     )
     if not config.labels:
@@ -268,27 +273,33 @@ def _convert_graph(ct: Any, graph: Any, config: CoreMLConfig) -> Any:
 
 
 def _trace(deployed: Deployed, config: CoreMLConfig) -> Any:
-    # A trace holds what the example went through; another image shows whether the network would go elsewhere.
-    size = (config.image_size, config.image_size)
-    other = torch.from_numpy(natural_images(config.batch_size, size))
-    if config.input is InputKind.IMAGE:
-        other = (other - other.min()) / (other.max() - other.min()) * 255
     with torch.no_grad():
         traced: Any = torch.jit.trace(deployed, (_example(config),), check_trace=False)  # type: ignore[no-untyped-call]
-        expected, found = deployed(other), traced(other)
-    if not torch.allclose(expected, found, rtol=1e-3, atol=1e-3 * float(expected.abs().max())):
-        raise ExportError("it computes differently from image to image, which no fixed program does")
+        # A trace holds the way that the example went; other images show whether the network takes another for them.
+        for x in _other_images(config):
+            expected, found = deployed(x), traced(x)
+            if not torch.allclose(expected, found, rtol=1e-3, atol=1e-3 * float(expected.abs().max())):
+                raise ExportError("it computes differently from image to image, which no fixed program does")
     return traced
 
 
+def _other_images(config: CoreMLConfig) -> Iterator[Tensor]:
+    for seed in range(4):
+        x = torch.from_numpy(natural_images(config.batch_size, (config.image_size, config.image_size), seed=seed))
+        if config.input is InputKind.IMAGE:
+            x = (x - x.min()) / (x.max() - x.min()) * 255
+            yield from (x, 255 - x)
+        else:
+            yield from (x, -x)
+
+
 def _refusal(network: nn.Module, config: CoreMLConfig, first: Exception, second: Exception) -> str:
+    where = f"{type(network).__name__} for {config.target}"
+    for error in (first, second):
+        if lacks := _LACKS.search(str(error)):
+            return f"cannot convert {where}, which has no operator {lacks[1]}; give --target {lacks[2]} or later"
     reasons = " / ".join(dict.fromkeys(map(_first_line, (first, second))))
-    later = [target for target in DeploymentTarget if target > config.target]
-    lacking = any(
-        "opset version" in str(error) or "minimum_deployment_target" in str(error) for error in (first, second)
-    )
-    advice = f"; the target {config.target} may lack an operator, try --target {later[-1]}" if lacking and later else ""
-    return f"coremltools could not convert {type(network).__name__} for {config.target}: {reasons}{advice}"
+    return f"coremltools could not convert {where}: {reasons}; --format onnx may take it"
 
 
 def _compress(package: Any, compress: Compression) -> Any:
