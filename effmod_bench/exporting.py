@@ -6,7 +6,7 @@ from pathlib import Path
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, exit_code
 from effmod_bench.targets import ExportChoices
-from exporters import Artifact, Compression, CoreMLConfig, Format, Made, deliver, is_cached, obtain
+from exporters import Compression, CoreMLConfig, Format, Made, deliver, is_cached, obtain
 from models import ModelSpec
 
 # What goes wrong with one network; a full disk or a missing converter goes wrong with all.
@@ -35,7 +35,7 @@ def export_all(console: Console, specs: Sequence[ModelSpec], choices: ExportChoi
             console.warn(f"{spec.name} failed; on to the next")
             failures[spec.name] = error
             continue
-        _say_what_it_is(console, spec.name, made.artifact)
+        _say_what_it_is(console, spec.name, made)
         console.print(str(path))
     if choices.checkpoint is None:
         console.note(
@@ -64,8 +64,8 @@ def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -
     return made
 
 
-def _say_what_it_is(console: Console, name: str, artifact: Artifact) -> None:
-    parity = artifact.parity
+def _say_what_it_is(console: Console, name: str, made: Made) -> None:
+    artifact, parity = made.artifact, made.artifact.parity
     config = artifact.config
     if isinstance(config, CoreMLConfig):
         what = f"{config.target}, {config.compute_precision}, specification version {artifact.specification_version}"

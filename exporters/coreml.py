@@ -13,6 +13,7 @@ import platform
 import re
 import shutil
 import sys
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -233,6 +234,7 @@ def _convert(ct: Any, deployed: Deployed, config: CoreMLConfig) -> Any:
             exported = torch.export.export(deployed, (_example(config),)).run_decompositions({})
         return _convert_graph(ct, exported, config)
     except Exception as error:  # torch and coremltools raise dozens of types
+        traceback.clear_frames(error.__traceback__)  # they hold a temporary folder
         first = error
     if isinstance(first, OSError):
         raise first
@@ -241,6 +243,7 @@ def _convert(ct: Any, deployed: Deployed, config: CoreMLConfig) -> Any:
     except OSError:
         raise
     except Exception as second:
+        traceback.clear_frames(second.__traceback__)
         raise ExportError(_refusal(deployed.network, config, first, second)) from first
 
 
@@ -262,7 +265,6 @@ def _convert_graph(ct: Any, graph: Any, config: CoreMLConfig) -> Any:
         classifier_config=ct.ClassifierConfig(list(config.labels), CLASS) if config.labels else None,
         minimum_deployment_target=ct.target[config.target],
         compute_precision=ct.precision[config.compute_precision.name],
-        pass_pipeline=coreml_workarounds.pass_pipeline(ct),
         skip_model_load=True,
     )
     if not config.labels:

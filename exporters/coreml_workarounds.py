@@ -6,20 +6,11 @@ from typing import Any
 def apply() -> None:
     """Put the mended functions in place; coremltools is imported already. Doing it again changes nothing."""
     from coremltools.converters.mil.frontend.torch import ops, torch_op_registry
+    from coremltools.converters.mil.mil.passes.defs import optimize_elementwise_binary
 
     _unpack_constants(ops)
     _know_alias(ops, torch_op_registry._TORCH_OPS_REGISTRY)
-
-
-def pass_pipeline(coremltools: Any) -> Any:
-    """coremltools' own passes over a program, but for one that is not exact.
-
-    It makes a batch_norm of a multiplication and an addition by channel, and divides by sqrt(1 + 1e-5) in doing so:
-    half of what we allow a float32 package to be wrong by. It goes when the pass gives an epsilon of 0.
-    """
-    pipeline = coremltools.PassPipeline.DEFAULT
-    pipeline.remove_passes({"common::fuse_elementwise_to_batchnorm"})
-    return pipeline
+    _leave_affines(optimize_elementwise_binary)
 
 
 def _unpack_constants(ops: Any) -> None:
@@ -49,3 +40,13 @@ def _know_alias(ops: Any, registry: Any) -> None:
     """
     if registry.get_func("alias") is None:
         registry.set_func_by_name(ops.noop, "alias")
+
+
+def _leave_affines(passes: Any) -> None:
+    """A pass makes a batch_norm of a multiplication and an addition by channel, and that is not exact.
+
+    It leaves batch_norm's epsilon at 1e-5, and so divides by sqrt(1 + 1e-5): half of what we allow a float32 package
+    to be wrong by. In a float16 program, when weights are compressed, it fails. So it does nothing.
+    Goes when the pass gives an epsilon of 0, and the mean and variance the input's type.
+    """
+    passes.fuse_elementwise_to_batchnorm.apply = lambda *_: None
