@@ -8,10 +8,11 @@ import msgspec
 from effmod_bench.console import Console, in_words
 from effmod_bench.environment import available_cores
 from effmod_bench.errors import ExitCode
+from effmod_bench.exporting import obtain_artifact
 from effmod_bench.listing import PlannedRun, plan_table
 from effmod_bench.runner import PAPER_THREADS, Subject
 from effmod_bench.targets import ExportChoices, TargetError, check_checkpoint, check_image_sizes, find_networks, is_file
-from exporters import Made, is_cached, obtain
+from exporters import Format, is_cached
 from models import ModelSpec
 from results import BenchPlan, Measurement, Outcome, Round, StabilityWarning, Store, summarise
 from results.tables import OutputFormat, Table, measurement_table
@@ -110,6 +111,10 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
 
     def _items(self) -> list[Path | ModelSpec]:
         """Files and networks, each once, in the order given."""
+        if self.choices.format is not Format.ONNX:
+            raise TargetError(
+                f"effmod bench times ONNX files; --format {self.choices.format} runs on Apple's devices alone"
+            )
         items: list[Path | ModelSpec] = []
         for target in self.targets:
             found = [Path(target)] if is_file(target) else find_networks([target], image_size=self.choices.image_size)
@@ -161,20 +166,6 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             console.warn(
                 f"{threads} threads on {_counted(cores, 'core')} wait for each other: expect slow and uneven times"
             )
-
-
-def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -> Made:
-    """The artifact of a network, with a word to the user where it takes time or something was wrong."""
-    config = choices.config(spec)
-    if not is_cached(spec, config, checkpoint=choices.checkpoint):
-        console.note(f"exporting {spec.name} ({choices.format}) and checking it ...")
-    made = obtain(spec, config, checkpoint=choices.checkpoint)
-    if made.note:
-        console.warn(made.note)
-    if made.artifact.simplified is False:
-        console.warn(f"{spec.name}: onnxsim failed or changed the outputs, so the file is not simplified")
-    console.detail(f"{spec.name}: {made.path}")
-    return made
 
 
 def print_measurements(console: Console, measurements: Sequence[Measurement], output_format: OutputFormat) -> None:

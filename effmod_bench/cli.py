@@ -130,7 +130,8 @@ def info(
 
 @app.command()
 def export(
-    networks: options.Networks,
+    networks: options.Networks = None,
+    table: options.TableOfPaper = None,
     format_: options.FormatOption = Format.ONNX,
     opset: options.Opset = DEFAULT_OPSET,
     image_size: options.ImageSize = None,
@@ -138,6 +139,13 @@ def export(
     dynamic_batch: options.DynamicBatch = False,
     checkpoint: options.Checkpoint = None,
     no_simplify: options.NoSimplify = False,
+    target: options.Target = None,
+    compute_precision: options.Precision = None,
+    input_: options.InputOption = None,
+    labels: options.Labels = None,
+    softmax: options.Softmax = False,
+    compress: options.CompressOption = None,
+    purpose: options.PurposeOption = None,
     output: Annotated[
         Path, typer.Option("--output", help="Folder for the file and its sidecar.", rich_help_panel="Output")
     ] = Path(),
@@ -145,36 +153,38 @@ def export(
     verbose: options.Verbose = 0,
 ) -> None:
     """Export networks to files that are proved to compute what the networks compute."""
-    from effmod_bench.benchmark import obtain_artifact
-    from effmod_bench.targets import ExportChoices, check_checkpoint, check_image_sizes, find_networks
-    from exporters import deliver
+    from effmod_bench.exporting import export_all
+    from effmod_bench.targets import (
+        ExportChoices,
+        TargetError,
+        check_checkpoint,
+        check_image_sizes,
+        find_networks,
+        read_labels,
+    )
 
-    console = _console(quiet, verbose)
+    if not networks and table is None:
+        raise TargetError("say what to export: a network of 'effmod list', or a table of the paper, --table 12")
     choices = ExportChoices(
         format=format_,
         image_size=image_size,
         batch_size=batch_size,
+        checkpoint=checkpoint,
         dynamic_batch=dynamic_batch,
         opset=opset,
         simplify=not no_simplify,
-        checkpoint=checkpoint,
+        target=target,
+        compute_precision=compute_precision,
+        input=input_,
+        labels=read_labels(labels),
+        softmax=softmax,
+        compress=compress,
+        purpose=purpose,
     )
-    specs = find_networks(networks, image_size=image_size)
+    specs = find_networks(networks or ["*"], image_size=image_size, table=table)
     check_image_sizes(choices, specs)
     check_checkpoint(checkpoint, specs)
-    for spec in specs:
-        made = obtain_artifact(console, spec, choices)
-        parity = made.artifact.parity
-        console.note(
-            f"{spec.name}: opset {made.artifact.opset}, {made.artifact.size_bytes / 1e6:.1f} MB; "
-            f"against the network over {parity.inputs} images: max abs error {parity.max_abs_error:.1e}, "
-            f"relative {parity.relative_error:.1e}, same top-1 in {parity.top1_agreement:.0%}"
-        )
-        console.print(str(deliver(made, output)))
-    if checkpoint is None:
-        console.note(
-            "Weights are random(seed 0): right for latency, useless for predictions. Trained ones: --checkpoint"
-        )
+    raise typer.Exit(export_all(_console(quiet, verbose), specs, choices, output))
 
 
 @app.command()

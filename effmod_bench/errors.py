@@ -4,7 +4,7 @@ import errno
 from enum import IntEnum
 
 from effmod_bench.targets import TargetError
-from exporters import ArtifactError, ExportError, OutputError, ParityError
+from exporters import ArtifactError, ExportError, FormatUnavailableError, OutputError, ParityError
 from models import ImageSizeError, UnknownModelError
 from results import StoreError
 from results.plots import PlotError
@@ -16,6 +16,7 @@ class ExitCode(IntEnum):
     OK = 0
     SOME_FAILED = 1
     USAGE = 2
+    UNAVAILABLE = 3
     CHECK_FAILED = 4
     STORE = 5
     BUG = 70
@@ -27,6 +28,8 @@ def exit_code(error: Exception) -> ExitCode:
     match error:
         case StoreError() | OutputError():
             return ExitCode.STORE
+        case FormatUnavailableError():
+            return ExitCode.UNAVAILABLE
         case ParityError():
             return ExitCode.CHECK_FAILED
         case UnknownModelError() | ImageSizeError() | TargetError() | ArtifactError() | ExportError() | PlotError():

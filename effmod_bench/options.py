@@ -6,11 +6,13 @@ from typing import Annotated
 
 import typer
 
-from exporters import OLDEST_OPSET, Format
+from effmod_bench.targets import Purpose
+from exporters import OLDEST_OPSET, Compression, ComputePrecision, DeploymentTarget, Format, InputKind
 from results import Device
 from results.tables import OutputFormat
 
 _EXPORT = "Export"
+_COREML = "Core ML"
 _MEASURE = "Measurement"
 _OUTPUT = "Output"
 
@@ -29,9 +31,9 @@ Targets = Annotated[
     ),
 ]
 Networks = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(
-        metavar="NETWORK...",
+        metavar="[NETWORK]...",
         help="A network of 'effmod list', or a pattern such as 'efficientmod_*'.",
         show_default=False,
     ),
@@ -82,6 +84,61 @@ InputShape = Annotated[
         rich_help_panel=_EXPORT,
         show_default=False,
     ),
+]
+TableOfPaper = Annotated[
+    str | None,
+    typer.Option(
+        "--table",
+        help="All networks of this table of the paper: 1, 2, ..., 12, or L (Appendix L).",
+        rich_help_panel=_EXPORT,
+        show_default=False,
+    ),
+]
+
+Target = Annotated[
+    DeploymentTarget | None,
+    typer.Option("--target", help="The oldest system to run on.", show_default="iOS16", rich_help_panel=_COREML),
+]
+Precision = Annotated[
+    ComputePrecision | None,
+    typer.Option(
+        "--compute-precision", help="Arithmetic of the package.", show_default="float16", rich_help_panel=_COREML
+    ),
+]
+InputOption = Annotated[
+    InputKind | None,
+    typer.Option(
+        "--input",
+        help="An RGB image, or the tensor that is normalized already.",
+        show_default="image",
+        rich_help_panel=_COREML,
+    ),
+]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Names of the classes, one a line, in their order: the package becomes a classifier.",
+        rich_help_panel=_COREML,
+        show_default=False,
+    ),
+]
+Softmax = Annotated[
+    bool,
+    typer.Option("--softmax", help="End in a softmax: probabilities instead of logits.", rich_help_panel=_COREML),
+]
+CompressOption = Annotated[
+    Compression | None,
+    typer.Option(
+        "--compress",
+        help="Store the weights in 8 or 6 bits; outputs are then not equal to the network's.",
+        show_default="none",
+        rich_help_panel=_COREML,
+    ),
+]
+PurposeOption = Annotated[
+    Purpose | None,
+    typer.Option("--for", help="Make what Apple's ModelBench app takes: iOS 15, an image.", rich_help_panel=_COREML),
 ]
 
 DeviceOption = Annotated[Device, typer.Option("--device", help="Where to run.", rich_help_panel=_MEASURE)]

@@ -52,6 +52,7 @@ def file_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch
 
 
 def _zoo_subject(path: Path, artifact: Artifact, inputs: tuple[InputTensor, ...]) -> Subject:
+    assert artifact.opset is not None  # of an ONNX file
     return Subject(
         path=path,
         preprocessing=artifact.preprocessing,

@@ -1,11 +1,23 @@
 """Targets of a command: names and patterns of the zoo, networks and ONNX files of the user's own."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 
-from exporters import PRETRAINED, Format, OnnxConfig
+from exporters import (
+    DEFAULT_OPSET,
+    PRETRAINED,
+    Compression,
+    ComputePrecision,
+    CoreMLConfig,
+    DeploymentTarget,
+    ExportConfig,
+    Format,
+    InputKind,
+    OnnxConfig,
+)
 from models import ModelSpec, UnknownModelError, check_image_size, find_model, list_models
 
 DEFAULT_TARGETS = ("efficientmod_xxs", "efficientmod_xs", "efficientmod_s", "efficientmod_s_conv")
@@ -15,25 +27,111 @@ class TargetError(ValueError):
     """A target cannot be used as it was given; the message says how to give it."""
 
 
+class Purpose(StrEnum):
+    """What a package is made for, where that decides its form."""
+
+    MODELBENCH = "modelbench"
+
+
 class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
-    """The export's options as the user gave them; None where a network's own value holds."""
+    """The export's options as the user gave them; None where a network's own value, or the format's default, holds."""
 
     format: Format = Format.ONNX
     image_size: int | None = None
     batch_size: int = 1
-    dynamic_batch: bool = False
-    opset: int
-    simplify: bool = True
     checkpoint: Path | None = None
+    dynamic_batch: bool = False
+    opset: int = DEFAULT_OPSET
+    simplify: bool = True
+    target: DeploymentTarget | None = None
+    compute_precision: ComputePrecision | None = None
+    input: InputKind | None = None
+    labels: tuple[str, ...] | None = None
+    softmax: bool = False
+    compress: Compression | None = None
+    purpose: Purpose | None = None
 
-    def config(self, spec: ModelSpec) -> OnnxConfig:
-        return OnnxConfig(
-            image_size=self.image_size or spec.image_size,
-            batch_size=self.batch_size,
-            dynamic_batch=self.dynamic_batch,
-            opset=self.opset,
-            simplify=self.simplify,
-        )
+    def config(self, spec: ModelSpec) -> ExportConfig:
+        """What the choices come to for one network.
+
+        Raises:
+            TargetError: they contradict each other, or are of another format.
+        """
+        self._check_format()
+        image_size = self.image_size or spec.image_size
+        if self.format is Format.ONNX:
+            return OnnxConfig(
+                image_size=image_size,
+                batch_size=self.batch_size,
+                dynamic_batch=self.dynamic_batch,
+                opset=self.opset,
+                simplify=self.simplify,
+            )
+        modelbench = self.purpose is Purpose.MODELBENCH
+        try:
+            return CoreMLConfig(
+                image_size=image_size,
+                batch_size=self.batch_size,
+                target=self.target or (DeploymentTarget.IOS15 if modelbench else DeploymentTarget.IOS16),
+                compute_precision=self.compute_precision or ComputePrecision.FLOAT16,
+                input=self.input or InputKind.IMAGE,
+                labels=self.labels,
+                softmax=self.softmax,
+                compress=self.compress or Compression.NONE,
+                modelbench=modelbench,
+            )
+        except ValueError as error:
+            raise TargetError(str(error)) from error
+
+    def _check_format(self) -> None:
+        onnx = {
+            "--dynamic-batch": self.dynamic_batch,
+            "--opset": self.opset != DEFAULT_OPSET,
+            "--no-simplify": not self.simplify,
+        }
+        coreml = {
+            "--target": self.target,
+            "--compute-precision": self.compute_precision,
+            "--input": self.input,
+            "--labels": self.labels,
+            "--softmax": self.softmax,
+            "--compress": self.compress,
+            "--for": self.purpose,
+        }
+        foreign, owner = (coreml, Format.COREML) if self.format is Format.ONNX else (onnx, Format.ONNX)
+        given = [name for name, value in foreign.items() if value]
+        if given:
+            raise TargetError(f"{given[0]} goes with --format {owner}, not with --format {self.format}")
+
+
+def read_labels(path: Path | None) -> tuple[str, ...] | None:
+    """The class names in a file, one a line; an empty line at the end counts for nothing.
+
+    Raises:
+        TargetError: the file cannot be read, or a name is empty or stands there twice: a classifier's result has one
+            entry a name.
+    """
+    if path is None:
+        return None
+    try:
+        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+    except OSError as error:
+        raise TargetError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise TargetError(f"{path} is not text in UTF-8; write one label a line") from error
+    first: dict[str, int] = {}
+    for number, label in enumerate(map(str.strip, lines), start=1):
+        if not label:
+            raise TargetError(f"{path}: line {number} is empty; write one label a line")
+        if label in first:
+            raise TargetError(
+                f"{path}: lines {first[label]} and {number} are both {label!r}, and a classifier's result has one "
+                "entry a label; tell them apart"
+            )
+        first[label] = number
+    if not first:
+        raise TargetError(f"{path} is empty; write one label a line")
+    return tuple(first)
 
 
 def is_file(target: str) -> bool:

@@ -1,12 +1,32 @@
 """Network to artifact: a file that is proved to compute what its network computes.
 
-Importing this package imports neither torch nor onnx.
+Importing this package imports neither torch nor onnx nor coremltools.
 """
 
-from exporters.artifact import Artifact, Parity, TensorSpec, read_sidecar, sha256_of, sidecar_path
+from exporters.artifact import (
+    Artifact,
+    Parity,
+    TensorSpec,
+    artifact_sha256,
+    package_sha256,
+    read_sidecar,
+    sha256_of,
+    sidecar_path,
+)
 from exporters.cache import PRETRAINED, CacheInfo, Made, cache_info, clear_cache, deliver, is_cached, obtain, writing
-from exporters.config import DEFAULT_OPSET, OLDEST_OPSET, Format, OnnxConfig
-from exporters.errors import ArtifactError, ExportError, OutputError, ParityError
+from exporters.config import (
+    DEFAULT_OPSET,
+    OLDEST_OPSET,
+    Compression,
+    ComputePrecision,
+    CoreMLConfig,
+    DeploymentTarget,
+    ExportConfig,
+    Format,
+    InputKind,
+    OnnxConfig,
+)
+from exporters.errors import ArtifactError, ExportError, FormatUnavailableError, OutputError, ParityError
 
 __all__ = [
     "DEFAULT_OPSET",
@@ -15,19 +35,28 @@ __all__ = [
     "Artifact",
     "ArtifactError",
     "CacheInfo",
+    "Compression",
+    "ComputePrecision",
+    "CoreMLConfig",
+    "DeploymentTarget",
+    "ExportConfig",
     "ExportError",
     "Format",
+    "FormatUnavailableError",
+    "InputKind",
     "Made",
     "OnnxConfig",
     "OutputError",
     "Parity",
     "ParityError",
     "TensorSpec",
+    "artifact_sha256",
     "cache_info",
     "clear_cache",
     "deliver",
     "is_cached",
     "obtain",
+    "package_sha256",
     "read_sidecar",
     "sha256_of",
     "sidecar_path",

@@ -1,16 +1,27 @@
-"""An artifact: an exported file, and the sidecar JSON that says what it is and what was proved of it."""
+"""An artifact: an exported file or package, and the sidecar JSON that says what it is and what was proved of it."""
 
 import hashlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
-from exporters.config import DEFAULT_OPSET, Format, OnnxConfig
+from exporters.config import (
+    DEFAULT_OPSET,
+    Compression,
+    ComputePrecision,
+    CoreMLConfig,
+    DeploymentTarget,
+    ExportConfig,
+    Format,
+    InputKind,
+    OnnxConfig,
+)
 from exporters.errors import ArtifactError
 from models import Preprocessing, Weights
 
-SIDECAR_VERSION = 1
+SIDECAR_VERSION = 2  # 1 had neither the format within `config`, nor `specification_version`
 
 
 class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,23 +58,26 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True):
-    """The sidecar of an exported file.
+    """The sidecar of an exported file or package.
 
     Attributes:
         form: which form of the network it holds; "plain" is the network as its authors wrote it.
         rewrites: what was changed on the way, by name.
-        simplified: whether the file is onnxsim's; None where that was not asked.
+        simplified: whether the file is onnxsim's; None where that was not asked, and for Core ML.
         macs: multiply-adds of one image at `config.image_size`.
-        opset: of the file itself.
-        versions: of everything that had a hand in making the file.
-        sha256: of the file.
+        opset: of the file itself; None for Core ML.
+        specification_version: of the package itself; None for ONNX.
+        parity: None where nothing was proved.
+        versions: of everything that had a hand in making it.
+        size_bytes: of all its files.
+        sha256: of the file, or of what matters in a package (`package_sha256`).
     """
 
     sidecar_version: int = SIDECAR_VERSION
     model: str
     format: Format
     form: str
-    config: OnnxConfig
+    config: ExportConfig
     weights: Weights
     rewrites: tuple[str, ...]
     simplified: bool | None
@@ -72,8 +86,9 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     preprocessing: Preprocessing
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
-    opset: int
-    parity: Parity
+    opset: int | None = None
+    specification_version: int | None = None
+    parity: Parity | None
     versions: dict[str, str]
     size_bytes: int
     sha256: str
@@ -112,22 +127,86 @@ def sha256_of(*paths: Path) -> str:
     return digest.hexdigest()
 
 
+def package_sha256(path: Path) -> str:
+    """The hash of a Core ML package: the names and bytes of the files under `Data/`, the model and its weights.
+
+    The manifest beside it names the same files by identifiers that are drawn anew each time a package is saved.
+
+    Raises:
+        ArtifactError: the folder is no package.
+        OSError: a file in it cannot be read.
+    """
+    data = path / "Data"
+    if not (path / "Manifest.json").is_file() or not data.is_dir():
+        raise ArtifactError(f"{path} is not a Core ML package: it has no Manifest.json, or no Data")
+    digest = hashlib.sha256()
+    for file in sorted(_files(data), key=lambda file: file.relative_to(data).as_posix()):
+        name = file.relative_to(data).as_posix()
+        digest.update(f"{name}\0{file.stat().st_size}\0{sha256_of(file)}\n".encode())
+    return digest.hexdigest()
+
+
+def artifact_sha256(path: Path) -> str:
+    """The hash that the sidecar of a file or a package holds."""
+    return package_sha256(path) if path.is_dir() else sha256_of(path)
+
+
+def size_bytes(path: Path) -> int:
+    """The size of a file, or of all files of a package."""
+    return sum(file.stat().st_size for file in _files(path))
+
+
+def _files(path: Path) -> Iterator[Path]:
+    return (file for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
+
+
 def public_name(model: str) -> str:
     """A network's name without the folder that a network of the user's own, `path/to/file.py:function`, lies in."""
     return Path(model).name
 
 
-def file_name(model: str, config: OnnxConfig, default_image_size: int) -> str:
+def file_name(model: str, config: ExportConfig, default_image_size: int) -> str:
     """A name that tells artifacts of one network apart: what is not the default is in it."""
     parts = [re.sub(r"[^A-Za-z0-9._-]+", "-", public_name(model))]
     if config.image_size != default_image_size:
         parts.append(f"{config.image_size}px")
+    match config:
+        case OnnxConfig():
+            return "-".join([*parts, *_onnx_parts(config)]) + ".onnx"
+        case CoreMLConfig():
+            name = "-".join([*parts, *_coreml_parts(config)])
+            return (_swift_class_name(name) if config.modelbench else name) + ".mlpackage"
+
+
+def _onnx_parts(config: OnnxConfig) -> Iterator[str]:
     if config.dynamic_batch:
-        parts.append("dynamic")
+        yield "dynamic"
     elif config.batch_size != 1:
-        parts.append(f"b{config.batch_size}")
+        yield f"b{config.batch_size}"
     if config.opset != DEFAULT_OPSET:
-        parts.append(f"opset{config.opset}")
+        yield f"opset{config.opset}"
     if not config.simplify:
-        parts.append("unsimplified")
-    return "-".join(parts) + ".onnx"
+        yield "unsimplified"
+
+
+def _coreml_parts(config: CoreMLConfig) -> Iterator[str]:
+    if config.batch_size != 1:
+        yield f"b{config.batch_size}"
+    if config.target is not DeploymentTarget.IOS16 and not config.modelbench:
+        yield config.target
+    if config.compute_precision is not ComputePrecision.FLOAT16:
+        yield config.compute_precision
+    if config.input is not InputKind.IMAGE:
+        yield config.input
+    if config.softmax:
+        yield "softmax"
+    if config.labels is not None:
+        yield "classifier"
+    if config.compress is not Compression.NONE:
+        yield config.compress
+
+
+def _swift_class_name(name: str) -> str:
+    """Xcode names a model's class after its file: letters, digits and underscores, and no digit first."""
+    name = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    return f"Model_{name}" if name[0].isdigit() else name

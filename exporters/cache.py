@@ -11,24 +11,41 @@ import hashlib
 import importlib.metadata
 import importlib.resources
 import importlib.util
+import itertools
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import filelock
 import msgspec
 import platformdirs
 
-from exporters.artifact import Artifact, file_name, public_name, read_sidecar, sha256_of, sidecar_path
-from exporters.config import Format, OnnxConfig
+from exporters.artifact import (
+    Artifact,
+    artifact_sha256,
+    file_name,
+    public_name,
+    read_sidecar,
+    sha256_of,
+    sidecar_path,
+    size_bytes,
+)
+from exporters.config import CoreMLConfig, ExportConfig, Format, OnnxConfig
 from exporters.errors import ArtifactError, OutputError
-from models import ModelSpec, Weights, WeightsSource, check_image_size
+from models import ModelSpec, Weights, WeightsSource, check_image_size, family
+
+if TYPE_CHECKING:
+    from torch import nn
 
 # What can change the bytes of a file. Versions are read from the packages' metadata: importing torch takes seconds.
-_MAKERS = ("torch", "torchvision", "timm", "onnx", "onnxscript", "onnxsim")
+_MAKERS = {
+    Format.ONNX: ("torch", "torchvision", "timm", "onnx", "onnxscript", "onnxsim"),
+    Format.COREML: ("torch", "torchvision", "timm", "coremltools", "numpy", "scikit-learn"),
+}
 _CHECKERS = ("onnxruntime-gpu", "onnxruntime", "numpy")
 SEED = 0
 PRETRAINED = Path("pretrained")
@@ -39,7 +56,7 @@ class Made(msgspec.Struct, frozen=True, kw_only=True):
     """An artifact in the cache.
 
     Attributes:
-        path: of the file; its sidecar lies beside it.
+        path: of the file, or of the package, which is a folder; its sidecar lies beside it.
         reused: it was made by an earlier call.
         note: what the user should hear of it, if anything.
     """
@@ -64,7 +81,7 @@ def cache_root() -> Path:
     return Path(named) if named else platformdirs.user_cache_path("effmod", appauthor=False)
 
 
-def obtain(spec: ModelSpec, config: OnnxConfig, *, checkpoint: Path | None = None) -> Made:
+def obtain(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = None) -> Made:
     """The artifact of a network, from the cache or made now.
 
     Args:
@@ -73,6 +90,7 @@ def obtain(spec: ModelSpec, config: OnnxConfig, *, checkpoint: Path | None = Non
     Raises:
         ImageSizeError: the network cannot take `config.image_size`.
         CheckpointError: `checkpoint` is not one of this network.
+        FormatUnavailableError: the format's tools do not run here.
         ExportError: the export failed.
         ParityError: the file does not compute what the network computes.
         OutputError: the cache cannot be written.
@@ -100,13 +118,13 @@ def obtain(spec: ModelSpec, config: OnnxConfig, *, checkpoint: Path | None = Non
     return Made(path=path, artifact=artifact, reused=False, note=note)
 
 
-def is_cached(spec: ModelSpec, config: OnnxConfig, *, checkpoint: Path | None = None) -> bool:
+def is_cached(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = None) -> bool:
     """Whether `obtain` would find the artifact already made."""
     return (_entries() / _key(spec, config, _weights_identity(checkpoint))).exists()
 
 
 def deliver(made: Made, folder: Path) -> Path:
-    """Copy an artifact and its sidecar into a folder, which is made if need be; returns the file's new path.
+    """Copy an artifact and its sidecar into a folder, which is made if need be; returns the artifact's new path.
 
     Both are copied before either gets its name: a file under its final name is complete.
 
@@ -118,18 +136,56 @@ def deliver(made: Made, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as partial:
             for source in (sidecar_path(made.path), made.path):
-                shutil.copyfile(source, Path(partial) / source.name)
+                _copy(source, Path(partial) / source.name)
             for final in (sidecar_path(target), target):
-                (Path(partial) / final.name).replace(final)
+                move_into_place(Path(partial) / final.name, final)
     return target
+
+
+def move_into_place(partial: Path, final: Path) -> None:
+    """Give a whole artifact its final name, in the place of one that has it.
+
+    A folder cannot replace another in one step: the old one steps aside first, and comes back if the new one fails.
+    """
+    if not partial.is_dir():
+        partial.replace(final)
+        return
+    aside = final.with_name(f".{final.name}.{os.getpid()}.old")
+    _remove(aside)
+    replaced = final.exists() or final.is_symlink()
+    if replaced:
+        final.rename(aside)
+    try:
+        partial.rename(final)
+    except BaseException:
+        if replaced:
+            aside.rename(final)
+        raise
+    _remove(aside)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_file():
+        shutil.copyfile(source, target)
+        return
+    target.mkdir()
+    for entry in source.iterdir():
+        _copy(entry, target / entry.name)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def cache_info() -> CacheInfo:
     """Count what the cache holds."""
-    files = [path for path in _entries().glob("*/*") if path.is_file()]
+    files = [path for path in _entries().glob("*/**/*") if path.is_file()]
     return CacheInfo(
         path=str(cache_root()),
-        artifacts=len({path.parent for path in files}),
+        artifacts=len({path.relative_to(_entries()).parts[0] for path in files}),
         size_bytes=sum(path.stat().st_size for path in files),
     )
 
@@ -168,7 +224,7 @@ def writing(place: Path, advice: str | None = None) -> Iterator[None]:
 def versions() -> dict[str, str]:
     """Versions of what makes and checks an artifact, by distribution."""
     found = {}
-    for name in ("effmod-bench", *_MAKERS, *_CHECKERS):
+    for name in dict.fromkeys(("effmod-bench", *itertools.chain(*_MAKERS.values()), *_CHECKERS)):
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -180,26 +236,33 @@ def _entries() -> Path:
     return cache_root() / "artifacts"
 
 
-def _make(spec: ModelSpec, config: OnnxConfig, checkpoint: Path | None, path: Path) -> Artifact:
+def _versions_for(config: ExportConfig) -> dict[str, str]:
+    names = ("effmod-bench", *_MAKERS[config.format], *_CHECKERS)
+    return {name: version for name, version in versions().items() if name in names}
+
+
+def _make(spec: ModelSpec, config: ExportConfig, checkpoint: Path | None, path: Path) -> Artifact:
+    match config:
+        case OnnxConfig():
+            artifact = _make_onnx(spec, config, checkpoint, path)
+        case CoreMLConfig():
+            artifact = _make_coreml(spec, config, checkpoint, path)
+    sidecar_path(path).write_bytes(msgspec.json.format(msgspec.json.encode(artifact), indent=2))
+    return artifact
+
+
+def _make_onnx(spec: ModelSpec, config: OnnxConfig, checkpoint: Path | None, path: Path) -> Artifact:
     # Imported here, since a cached artifact needs none of it.
     from exporters import onnx
-    from models import Form, count, create_filled, create_model, create_pretrained, load_checkpoint, reparameterize
+    from models import count
 
-    if checkpoint is None:
-        model, weights = create_filled(spec, image_size=config.image_size, seed=SEED)
-    elif checkpoint == PRETRAINED:
-        model, weights = create_pretrained(spec, image_size=config.image_size)
-    else:
-        # A checkpoint is what training left: MobileOne's and RepVGG's branches are still apart in it.
-        model = create_model(spec.name, form=Form.TRAINING, image_size=config.image_size).eval()
-        weights = load_checkpoint(model, checkpoint)
-        model = reparameterize(spec, model)
+    model, weights = _create(spec, config, checkpoint)
     parity, simplified = onnx.export(model, path, config, spec.preprocessing)
     complexity = count(model, config.image_size)
     inputs, outputs = onnx.read_tensors(onnx.read_graph(path))
-    artifact = Artifact(
+    return Artifact(
         model=public_name(spec.name),
-        format=Format.ONNX,
+        format=config.format,
         form="plain",
         config=config,
         weights=weights,
@@ -212,19 +275,77 @@ def _make(spec: ModelSpec, config: OnnxConfig, checkpoint: Path | None, path: Pa
         outputs=outputs,
         opset=config.opset,
         parity=parity,
-        versions=versions(),
-        size_bytes=path.stat().st_size,
-        sha256=sha256_of(path),
+        versions=_versions_for(config),
+        size_bytes=size_bytes(path),
+        sha256=artifact_sha256(path),
     )
-    sidecar_path(path).write_bytes(msgspec.json.format(msgspec.json.encode(artifact), indent=2))
-    return artifact
+
+
+def _make_coreml(spec: ModelSpec, config: CoreMLConfig, checkpoint: Path | None, path: Path) -> Artifact:
+    from exporters import coreml, verify
+    from models import count
+
+    coreml.check_available()
+    coreml.check_compression(config.compress)
+    model, weights = _create(spec, config, checkpoint)
+    complexity = count(model, config.image_size)
+    rewrites: tuple[str, ...] = ()  # names of what changed `model` on the way; none is written yet
+    about = family(spec)
+    metadata = coreml.PackageMetadata(
+        model=public_name(spec.name),
+        paper=f"{about.title} (arXiv {about.arxiv})" if about.arxiv else "",
+        weights=str(weights),
+        rewrites=rewrites,
+        versions=_versions_for(config),
+    )
+    # Until `exporters.verify` can run a saved package there is no proof, and the sidecar says so.
+    measure_parity = getattr(verify, "measure_package_parity", None)
+    parity = coreml.export(model, path, config, spec.preprocessing, metadata, measure_parity=measure_parity)
+    inputs, outputs = coreml.read_tensors(path)
+    return Artifact(
+        model=public_name(spec.name),
+        format=config.format,
+        form="plain",
+        config=config,
+        weights=weights,
+        rewrites=rewrites,
+        simplified=None,
+        params=complexity.params,
+        macs=complexity.macs,
+        preprocessing=spec.preprocessing,
+        inputs=inputs,
+        outputs=outputs,
+        specification_version=coreml.SPECIFICATION_VERSIONS[config.target],
+        parity=parity,
+        versions=_versions_for(config),
+        size_bytes=size_bytes(path),
+        sha256=artifact_sha256(path),
+    )
+
+
+def _create(spec: ModelSpec, config: ExportConfig, checkpoint: Path | None) -> tuple["nn.Module", Weights]:
+    """The network in its inference form, with the weights asked for."""
+    from models import Form, create_filled, create_model, create_pretrained, load_checkpoint, reparameterize
+
+    if checkpoint is None:
+        return create_filled(spec, image_size=config.image_size, seed=SEED)
+    if checkpoint == PRETRAINED:
+        return create_pretrained(spec, image_size=config.image_size)
+    # A checkpoint is what training left: MobileOne's and RepVGG's branches are still apart in it.
+    model = create_model(spec.name, form=Form.TRAINING, image_size=config.image_size).eval()
+    weights = load_checkpoint(model, checkpoint)
+    return reparameterize(spec, model), weights
 
 
 def _intact(path: Path) -> Artifact | None:
-    """The sidecar of a cached file, or None where file or sidecar are not what was written."""
+    """The sidecar of a cached artifact, or None where one of the two is not what was written."""
     try:
         artifact = read_sidecar(path)
-        if artifact is not None and sha256_of(path) == artifact.sha256:
+        if (
+            artifact is not None
+            and size_bytes(path) == artifact.size_bytes
+            and artifact_sha256(path) == artifact.sha256
+        ):
             return artifact
     except (ArtifactError, OSError):
         pass
@@ -244,8 +365,8 @@ def _weights_identity(checkpoint: Path | None) -> Weights:
         raise CheckpointError(f"cannot read checkpoint {checkpoint}: {error.strerror}") from error
 
 
-def _key(spec: ModelSpec, config: OnnxConfig, weights: Weights) -> str:
-    makers = {name: version for name, version in versions().items() if name in _MAKERS}
+def _key(spec: ModelSpec, config: ExportConfig, weights: Weights) -> str:
+    makers = {name: version for name, version in versions().items() if name in _MAKERS[config.format]}
     content = msgspec.json.encode(
         (spec, config, weights, makers, _factory_digest(spec), _source_digest()), order="sorted"
     )

@@ -1,6 +1,7 @@
 """What a user can choose about an artifact."""
 
 from enum import StrEnum
+from typing import ClassVar
 
 import msgspec
 
@@ -12,9 +13,10 @@ class Format(StrEnum):
     """The kind of file that a network is exported to."""
 
     ONNX = "onnx"
+    COREML = "coreml"
 
 
-class OnnxConfig(msgspec.Struct, frozen=True, kw_only=True):
+class OnnxConfig(msgspec.Struct, frozen=True, kw_only=True, tag_field="format", tag="onnx"):
     """An ONNX export.
 
     Attributes:
@@ -28,6 +30,8 @@ class OnnxConfig(msgspec.Struct, frozen=True, kw_only=True):
         ValueError: a value is out of range.
     """
 
+    format: ClassVar[Format] = Format.ONNX
+
     image_size: int
     batch_size: int = 1
     dynamic_batch: bool = False
@@ -39,3 +43,83 @@ class OnnxConfig(msgspec.Struct, frozen=True, kw_only=True):
             raise ValueError(f"batch_size is at least 1, not {self.batch_size}")
         if self.opset < OLDEST_OPSET:
             raise ValueError(f"opset is at least {OLDEST_OPSET}, not {self.opset}")
+
+
+class DeploymentTarget(StrEnum):
+    """The oldest system that a Core ML package runs on; macOS 12 to 15 take what iOS 15 to 18 take."""
+
+    IOS15 = "iOS15"
+    IOS16 = "iOS16"
+    IOS17 = "iOS17"
+    IOS18 = "iOS18"
+
+
+class ComputePrecision(StrEnum):
+    """The arithmetic of an artifact."""
+
+    FLOAT16 = "float16"
+    FLOAT32 = "float32"
+
+
+class InputKind(StrEnum):
+    """What a Core ML package takes: an RGB image as it comes from a camera, or the normalized tensor."""
+
+    IMAGE = "image"
+    TENSOR = "tensor"
+
+
+class Compression(StrEnum):
+    """How weights are stored: as they are, as 8-bit integers, or as 6-bit places in a table of 64 values."""
+
+    NONE = "none"
+    INT8 = "int8"
+    PALETTE6 = "palette6"
+
+
+class CoreMLConfig(msgspec.Struct, frozen=True, kw_only=True, tag_field="format", tag="coreml"):
+    """A Core ML export: an ML program in a `.mlpackage`.
+
+    Attributes:
+        image_size: side of the square input, in pixels.
+        batch_size: images in one inference.
+        labels: names of the classes, which make the package a classifier.
+        softmax: end in a softmax, and call the output "probabilities".
+        modelbench: make what Apple's ModelBench app takes.
+
+    Raises:
+        ValueError: two choices contradict each other, or a value is out of range.
+    """
+
+    format: ClassVar[Format] = Format.COREML
+
+    image_size: int
+    batch_size: int = 1
+    target: DeploymentTarget = DeploymentTarget.IOS16
+    compute_precision: ComputePrecision = ComputePrecision.FLOAT16
+    input: InputKind = InputKind.IMAGE
+    labels: tuple[str, ...] | None = None
+    softmax: bool = False
+    compress: Compression = Compression.NONE
+    modelbench: bool = False
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size is at least 1, not {self.batch_size}")
+        if self.batch_size > 1 and self.input is InputKind.IMAGE:
+            raise ValueError(f"an image input holds one image, not {self.batch_size}; a batch needs the input 'tensor'")
+        if self.batch_size > 1 and self.labels is not None:
+            raise ValueError(f"a classifier takes one image, not {self.batch_size}; leave the labels out")
+        if self.compress is not Compression.NONE and self.target is DeploymentTarget.IOS15:
+            raise ValueError(f"compressed weights ({self.compress}) need the target iOS16 or later")
+        if self.modelbench and (self.target is not DeploymentTarget.IOS15 or self.input is not InputKind.IMAGE):
+            raise ValueError("ModelBench takes the target iOS15 and the input 'image'; leave both out")
+        if self.modelbench and self.labels is not None:
+            raise ValueError("ModelBench takes no classifier; leave the labels out")
+
+    @property
+    def output(self) -> str:
+        """The name of the output."""
+        return "probabilities" if self.softmax else "logits"
+
+
+ExportConfig = OnnxConfig | CoreMLConfig

@@ -2,7 +2,7 @@
 
 
 class ArtifactError(ValueError):
-    """A file is no artifact that can be used: not ONNX, damaged, or reaching outside its folder."""
+    """A file is no artifact that can be used: of another format, damaged, or reaching outside its folder."""
 
 
 class ExportError(RuntimeError):
@@ -15,3 +15,7 @@ class ParityError(RuntimeError):
 
 class OutputError(OSError):
     """A file could not be written where it should go."""
+
+
+class FormatUnavailableError(RuntimeError):
+    """The format's tools do not run on this machine; the message says what would help."""

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "exporters": {"models"},
     "effmod_bench": {"models", "exporters", "results"},
 }
-HEAVY = ("torch", "torchvision", "timm", "onnx", "onnxruntime", "pandas", "scipy", "matplotlib", "numpy")
+HEAVY = ("torch", "torchvision", "timm", "onnx", "onnxruntime", "coremltools", "pandas", "scipy", "matplotlib", "numpy")
 
 
 def _imports(path: Path) -> set[str]:

@@ -36,6 +36,7 @@ def main() -> None:
                 print(f"{spec.name}: {error}", flush=True)
                 continue
             artifact, parity = made.artifact, made.artifact.parity
+            assert parity is not None  # of an ONNX file
             figures = [f"{parity.max_abs_error:.1e}", f"{parity.relative_error:.1e}", f"{parity.top1_agreement:.0%}"]
             result = "simplified" if artifact.simplified else "not simplified"
             size_mb = f"{artifact.size_bytes / 1e6:.1f}"

@@ -68,6 +68,7 @@ def test_export_leaves_a_file_that_runs_and_its_sidecar(effmod: Run, tmp_path: P
     assert session.get_inputs()[0].shape == [1, 3, 32, 32]
     sidecar = read_sidecar(path)
     assert sidecar is not None
+    assert sidecar.parity is not None
     assert sidecar.parity.relative_error < 1e-4
     assert "random(seed 0)" in done.stderr
 
@@ -229,6 +230,13 @@ def test_an_interrupted_run_keeps_and_shows_what_is_finished(tmp_path: Path) -> 
         (["bench", "efficientmod_xxs", "deit_tiny", "--image-size", "100"], 2, "deit_tiny takes square images"),
         (["export", "efficientmod_xxs", "--checkpoint", "odd.pth"], 2, "holds no state_dict"),
         (["plot", "nowhere"], 5, "error: there is no store at nowhere"),
+        (["export"], 2, "say what to export"),
+        (["export", "--table", "99"], 2, "no model matches '*' in table '99'"),
+        (["export", "efficientmod_xxs", "--softmax"], 2, "--softmax goes with --format coreml"),
+        (["export", "efficientmod_xxs", "--format", "coreml", "--labels", "none.txt"], 2, "cannot read none.txt"),
+        (["export", "efficientmod_xxs", "--format", "coreml", "--target", "iOS14"], 2, "--target"),
+        (["export", "efficientmod_xxs", "--format", "coreml", "--image-size", "1"], 2, "takes square images"),
+        (["export", "efficientmod_xxs", "--format", "coreml", "--checkpoint", "text.onnx"], 2, "not a PyTorch"),
         (["show", "nowhere"], 5, "there is no store at nowhere"),
         (["plot", "store", "--output", "x.xyz"], 2, "cannot draw a .xyz"),
         (["plot", "store", "--output", "text.onnx/x.png"], 5, "cannot write text.onnx/x.png"),
@@ -351,7 +359,7 @@ def test_a_full_cache_is_a_store_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OutputError("cannot write x: No space left on device; free some space, or choose another disk")
 
-    monkeypatch.setattr("effmod_bench.benchmark.obtain", full)
+    monkeypatch.setattr("effmod_bench.exporting.obtain", full)
     result = CliRunner().invoke(app, ["export", "efficientmod_xxs"])
     assert result.exit_code == 5
     assert "No space left on device" in result.output

@@ -1,18 +1,40 @@
 import errno
+import importlib.util
 import os
+import shutil
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 import torch
 
 import exporters.cache
+import exporters.verify
 import models
-from exporters import OnnxConfig, OutputError, clear_cache, deliver, is_cached, obtain, read_sidecar, sha256_of
+from exporters import (
+    CoreMLConfig,
+    DeploymentTarget,
+    FormatUnavailableError,
+    OnnxConfig,
+    OutputError,
+    Parity,
+    clear_cache,
+    deliver,
+    is_cached,
+    obtain,
+    package_sha256,
+    read_sidecar,
+    sha256_of,
+)
 from models import CheckpointError, ImageSizeError, ModelSpec
 
 # The smallest image that xxs takes: these tests are about files, not about pixels.
 CONFIG = OnnxConfig(image_size=32, simplify=False)
+COREML = CoreMLConfig(image_size=32)
+needs_coremltools = pytest.mark.skipif(
+    importlib.util.find_spec("coremltools") is None, reason="coremltools has no wheel for this platform and Python"
+)
 
 
 @pytest.fixture
@@ -49,6 +71,7 @@ def test_the_sidecar_says_what_the_file_is(spec: ModelSpec) -> None:
     )
     assert str(artifact.weights) == "random(seed 0)"
     assert artifact.preprocessing.mean == (0.485, 0.456, 0.406)
+    assert artifact.parity is not None
     assert artifact.parity.relative_error < artifact.parity.tolerance
     assert {"torch", "onnx", "numpy", "effmod-bench"} <= artifact.versions.keys()
     assert artifact.macs < spec.macs  # of the image size that was exported
@@ -172,3 +195,144 @@ def test_the_cache_counts_and_clears(spec: ModelSpec, cache: Path) -> None:
     clear_cache()
     assert exporters.cache_info().artifacts == 0
     assert not is_cached(spec, CONFIG)
+
+
+@needs_coremltools
+def test_a_package_is_made_once_and_its_sidecar_says_what_it_is(spec: ModelSpec) -> None:
+    made, again = obtain(spec, COREML), obtain(spec, COREML)
+    assert again.reused
+    assert again.artifact == made.artifact == read_sidecar(made.path)
+    artifact = made.artifact
+    assert made.path.name == "efficientmod_xxs-32px.mlpackage"
+    assert (artifact.format, artifact.config, artifact.specification_version) == ("coreml", COREML, 7)
+    assert (artifact.opset, artifact.simplified, artifact.rewrites) == (None, None, ())
+    assert artifact.sha256 == package_sha256(made.path)
+    assert artifact.size_bytes == sum(file.stat().st_size for file in made.path.rglob("*") if file.is_file())
+    assert (artifact.inputs[0].dtype, artifact.outputs[0].shape) == ("image", (1, 1000))
+    assert {"torch", "coremltools", "effmod-bench"} <= artifact.versions.keys()
+    assert not {"onnx", "onnxsim"} & artifact.versions.keys()
+
+
+@needs_coremltools
+def test_a_package_that_nobody_proved_says_so(spec: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(exporters.verify, "measure_package_parity", raising=False)
+    assert obtain(spec, COREML).artifact.parity is None
+    assert cache.is_dir()
+
+
+@needs_coremltools
+def test_the_proof_goes_into_the_sidecar(spec: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parity = Parity(
+        inputs=8, max_abs_error=1e-3, relative_error=1e-3, top1_agreement=1.0, output_change=1.0, tolerance=5e-3
+    )
+    monkeypatch.setattr(exporters.verify, "measure_package_parity", lambda *_: parity, raising=False)
+    made = obtain(spec, COREML)
+    assert made.artifact.parity == parity
+    assert made.path.is_relative_to(cache)
+
+
+@needs_coremltools
+@pytest.mark.parametrize("damage", ["flip", "manifest", "missing"])
+def test_a_damaged_package_is_made_again(damage: str, spec: ModelSpec, cache: Path) -> None:
+    path = obtain(spec, COREML).path
+    weights = next(path.rglob("weight.bin"))
+    match damage:
+        case "flip":
+            content = weights.read_bytes()
+            weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+        case "manifest":
+            (path / "Manifest.json").write_text("{}")
+        case "missing":
+            shutil.rmtree(path)
+    made = obtain(spec, COREML)
+    assert made.note is not None
+    assert package_sha256(made.path) == made.artifact.sha256
+    assert made.path.is_relative_to(cache)
+
+
+@needs_coremltools
+def test_a_package_is_delivered_whole_in_place_of_an_older_one(spec: ModelSpec, tmp_path: Path) -> None:
+    made = obtain(spec, COREML)
+    old = tmp_path / "out" / made.path.name
+    (old / "Data").mkdir(parents=True)
+    (old / "Data" / "stale").write_text("of another export")
+    path = deliver(made, tmp_path / "out")
+    assert path == old
+    assert sorted(entry.name for entry in path.parent.iterdir()) == [path.name, f"{path.name}.json"]
+    artifact = read_sidecar(path)
+    assert artifact is not None
+    assert artifact.sha256 == package_sha256(path)
+
+
+@needs_coremltools
+def test_a_full_disk_leaves_the_older_package(spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = obtain(spec, COREML)
+    path = deliver(made, tmp_path / "out")
+    before = package_sha256(path)
+    copyfile = shutil.copyfile
+
+    def full(source: Path, target: Path) -> None:
+        if source.name == "weight.bin":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        copyfile(source, target)
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(OutputError, match="No space left on device"):
+        deliver(made, tmp_path / "out")
+    assert sorted(entry.name for entry in path.parent.iterdir()) == [path.name, f"{path.name}.json"]
+    assert package_sha256(path) == before
+
+
+@needs_coremltools
+def test_an_older_package_comes_back_where_the_new_one_cannot_take_its_name(
+    spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = obtain(spec, COREML)
+    path = deliver(made, tmp_path / "out")
+    rename = Path.rename
+
+    def refuse(source: Path, target: Path) -> Any:
+        if source.name.endswith(".partial"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return rename(source, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(OutputError, match="Permission denied"):
+        deliver(made, tmp_path / "out")
+    assert package_sha256(path) == made.artifact.sha256
+
+
+@needs_coremltools
+def test_packages_are_counted_with_all_their_files(spec: ModelSpec, cache: Path) -> None:
+    made = obtain(spec, COREML)
+    info = exporters.cache_info()
+    sidecar = made.path.with_name(made.path.name + ".json")
+    assert cache.is_dir()
+    assert (info.artifacts, info.size_bytes) == (1, made.artifact.size_bytes + sidecar.stat().st_size)
+
+
+def test_the_two_formats_are_two_artifacts(spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
+    obtain(spec, CONFIG)
+    key = exporters.cache._key
+    weights = exporters.cache._weights_identity(None)
+    onnx, coreml = key(spec, CONFIG, weights), key(spec, COREML, weights)
+    assert onnx != coreml
+    # A newer coremltools does not make ONNX files again.
+    newer = exporters.cache.versions() | {"coremltools": "99.0"}
+    monkeypatch.setattr(exporters.cache, "versions", lambda: newer)
+    assert key(spec, CONFIG, weights) == onnx
+    assert key(spec, COREML, weights) != coreml
+
+
+def test_a_missing_converter_is_said_before_a_network_is_built(
+    spec: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.setattr("exporters.cache._create", None)  # not reached
+    with pytest.raises(FormatUnavailableError, match="--format onnx"):
+        obtain(spec, COREML)
+    assert not [path for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock"]
+
+
+def test_a_target_is_part_of_the_key(spec: ModelSpec) -> None:
+    assert not is_cached(spec, msgspec.structs.replace(COREML, target=DeploymentTarget.IOS18))

@@ -1,0 +1,458 @@
+"""Network to Core ML: an ML program in a package, with the network's own preprocessing inside it.
+
+coremltools takes seconds to import and talks a lot, so it is imported where it is used, and quietly.
+"""
+
+import contextlib
+import importlib.util
+import io
+import json
+import logging
+import os
+import platform
+import re
+import shutil
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from torch import Tensor, nn
+
+from exporters import coreml_workarounds
+from exporters.artifact import Parity, TensorSpec
+from exporters.cache import move_into_place, writing
+from exporters.config import Compression, CoreMLConfig, DeploymentTarget, InputKind
+from exporters.errors import ArtifactError, ExportError, FormatUnavailableError
+from models import Preprocessing
+from models.images import natural_images
+
+INPUT = "input"
+CLASS = "classLabel"
+COMPUTE_UNITS = "all"
+"""Which processors a package is meant for: coremltools' word for CPU, GPU and Neural Engine, as the system likes."""
+
+SPECIFICATION_VERSIONS = {
+    DeploymentTarget.IOS15: 6,
+    DeploymentTarget.IOS16: 7,
+    DeploymentTarget.IOS17: 8,
+    DeploymentTarget.IOS18: 9,
+}
+
+# What coremltools says of an operator that came with a later system.
+_LACKS = re.compile(r"No available version for (\w+) in the .* at least (?:coremltools\.target\.)?(iOS\d+)", re.DOTALL)
+
+MeasureParity = Callable[[nn.Module, Path, CoreMLConfig, Preprocessing], Parity]
+"""Compares a saved package with its network; raises `ParityError` where they differ."""
+
+
+class PackageMetadata(msgspec.Struct, frozen=True, kw_only=True):
+    """What a package says of itself to whoever opens it in Xcode."""
+
+    model: str
+    paper: str
+    weights: str
+    rewrites: tuple[str, ...]
+    versions: dict[str, str]
+
+
+class Deployed(nn.Module):
+    """A network as it is deployed: an image's bytes in front of it, a softmax behind it, where they are asked for.
+
+    Given:   y = network((x / 255 - mean) / std)   by channel, x an RGB image in 0 to 255
+    Result:  y = network(scale x + bias)   with   scale = 1 / (255 std),  bias = -mean / std
+    """
+
+    def __init__(self, network: nn.Module, config: CoreMLConfig, preprocessing: Preprocessing) -> None:
+        super().__init__()
+        self.scale: Tensor
+        self.bias: Tensor
+        self.network = network
+        self.takes_image = config.input is InputKind.IMAGE
+        self.softmax = nn.Softmax(dim=1) if config.softmax else nn.Identity()
+        mean, std = (torch.tensor(x, dtype=torch.float64) for x in (preprocessing.mean, preprocessing.std))
+        self.register_buffer("scale", (1 / (255 * std)).float().view(1, 3, 1, 1))
+        self.register_buffer("bias", (-mean / std).float().view(1, 3, 1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.takes_image:
+            x = x * self.scale + self.bias  # (N, 3, H, W)
+        return self.softmax(self.network(x))  # (N, classes)
+
+
+def export(
+    model: nn.Module,
+    path: Path,
+    config: CoreMLConfig,
+    preprocessing: Preprocessing,
+    metadata: PackageMetadata,
+    *,
+    measure_parity: MeasureParity | None = None,
+) -> Parity | None:
+    """Write a network to a Core ML package, and prove it equal to the network where that can be done.
+
+    The package appears under its name whole, or not at all; one that is there already is replaced.
+
+    Args:
+        model: in eval mode; input (N, 3, H, W), output (N, classes).
+        path: the package to write, `NAME.mlpackage`.
+        measure_parity: the proof; without one the result is None.
+
+    Raises:
+        FormatUnavailableError: coremltools, or what the compression needs, cannot be had here.
+        ExportError: the network cannot be converted as asked, or the labels are not as many as its classes.
+        ParityError: the package computes something else.
+        OutputError: the folder cannot be written.
+    """
+    ct = import_coremltools()
+    check_compression(config.compress)
+    deployed = Deployed(model, config, preprocessing).eval()
+    _check_classes(deployed, config)
+    with writing(path), _replacing(path) as partial:
+        with _quiet():
+            package = _compress(_convert(ct, deployed, config), config.compress)
+            _describe(package, config, preprocessing, metadata)
+            package.save(str(partial))
+        _tidy(partial)
+        _check(partial, config)
+        return measure_parity(model, partial, config, preprocessing) if measure_parity else None
+
+
+def check_available() -> None:
+    """Find out early, and without importing it, whether coremltools is there.
+
+    Raises:
+        FormatUnavailableError: it is not.
+    """
+    if importlib.util.find_spec("coremltools") is None:
+        raise FormatUnavailableError(_unavailable("coremltools is not installed"))
+
+
+def import_coremltools() -> Any:
+    """coremltools, mended where it needs it.
+
+    Raises:
+        FormatUnavailableError: it is not installed, or its compiled parts are not for this machine.
+    """
+    check_available()
+    try:
+        with _quiet():
+            import coremltools
+            import coremltools.libmilstoragepython  # writes weights; without it a conversion fails at its end
+
+            coreml_workarounds.apply()
+    except ImportError as error:
+        raise FormatUnavailableError(_unavailable(f"coremltools does not load ({_first_line(error)})")) from error
+    return coremltools
+
+
+def check_compression(compress: Compression) -> None:
+    """Find out early whether the weights can be compressed.
+
+    Raises:
+        FormatUnavailableError: what it needs is not installed.
+    """
+    if compress is Compression.PALETTE6 and importlib.util.find_spec("sklearn") is None:
+        raise FormatUnavailableError(
+            "--compress palette6 needs scikit-learn, which is not installed: "
+            "pip install scikit-learn in effmod's environment, or use --compress int8"
+        )
+
+
+def read_specification(path: Path) -> Any:
+    """The model in a package, without its weights: coremltools' `Model` message.
+
+    Raises:
+        ArtifactError: it is not there, or cannot be read.
+    """
+    from google.protobuf.message import DecodeError
+
+    import_coremltools()
+    with _quiet():
+        from coremltools.proto import Model_pb2
+    specification = Model_pb2.Model()
+    try:
+        specification.ParseFromString(_model_file(path).read_bytes())
+    except (OSError, DecodeError) as error:
+        raise ArtifactError(f"{path} is not a Core ML package, or it is damaged: {_first_line(error)}") from error
+    return specification
+
+
+def read_tensors(path: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    """The inputs and outputs of a package. An image is (1, 3, H, W) of "image"; a classifier's outputs have no shape.
+
+    Raises:
+        ArtifactError: the package cannot be read.
+    """
+    description = read_specification(path).description
+    return tuple(map(_tensor, description.input)), tuple(map(_tensor, description.output))
+
+
+def _tensor(feature: Any) -> TensorSpec:
+    kind = feature.type.WhichOneof("Type")
+    match kind:
+        case "imageType":
+            image = feature.type.imageType
+            return TensorSpec(name=feature.name, shape=(1, 3, image.height, image.width), dtype="image")
+        case "multiArrayType":
+            array = feature.type.multiArrayType
+            dtype = type(array).ArrayDataType.Name(array.dataType).lower()
+            return TensorSpec(name=feature.name, shape=tuple(array.shape), dtype=dtype)
+        case _:
+            return TensorSpec(name=feature.name, shape=(), dtype=kind.removesuffix("Type"))
+
+
+def _check_classes(deployed: Deployed, config: CoreMLConfig) -> None:
+    try:
+        with torch.inference_mode():
+            found = deployed(_example(config))
+    except Exception as error:  # whatever the network raises
+        raise ExportError(f"{type(deployed.network).__name__} does not run: {_first_line(error)}") from error
+    shape = tuple(found.shape) if isinstance(found, Tensor) else ()
+    if len(shape) != 2 or shape[0] != config.batch_size:
+        text = shape or type(found).__name__
+        raise ExportError(f"{type(deployed.network).__name__} gives {text}, where (N, classes) is expected")
+    if config.labels is not None and len(config.labels) != shape[1]:
+        raise ExportError(
+            f"there are {len(config.labels)} labels, and {type(deployed.network).__name__} tells {shape[1]} classes "
+            "apart; write one label a line, in the order of the classes"
+        )
+
+
+def _example(config: CoreMLConfig) -> Tensor:
+    return torch.zeros(config.batch_size, 3, config.image_size, config.image_size)
+
+
+def _convert(ct: Any, deployed: Deployed, config: CoreMLConfig) -> Any:
+    """The converted network: from what torch exports, or where that fails, from a trace."""
+    try:
+        with torch.no_grad():
+            exported = torch.export.export(deployed, (_example(config),)).run_decompositions({})
+        return _convert_graph(ct, exported, config)
+    except Exception as error:  # torch and coremltools raise dozens of types
+        traceback.clear_frames(error.__traceback__)  # they hold a temporary folder
+        first = error
+    if isinstance(first, OSError):
+        raise first
+    try:
+        return _convert_graph(ct, _trace(deployed, config), config)
+    except OSError:
+        raise
+    except Exception as second:
+        traceback.clear_frames(second.__traceback__)
+        raise ExportError(_refusal(deployed.network, config, first, second)) from first
+
+
+def _convert_graph(ct: Any, graph: Any, config: CoreMLConfig) -> Any:
+    import numpy as np
+
+    shape = tuple(_example(config).shape)
+    if config.input is InputKind.IMAGE:
+        feed = ct.ImageType(name=INPUT, shape=shape, color_layout=ct.colorlayout.RGB)
+    else:
+        feed = ct.TensorType(name=INPUT, shape=shape, dtype=np.float32)
+    converted = ct.convert(
+        graph,
+        source="pytorch",
+        convert_to="mlprogram",
+        inputs=[feed],
+        # A classifier's outputs are named after the conversion.
+        outputs=None if config.labels else [ct.TensorType(name=config.output, dtype=np.float32)],
+        classifier_config=ct.ClassifierConfig(list(config.labels), CLASS) if config.labels else None,
+        minimum_deployment_target=ct.target[config.target],
+        compute_precision=ct.precision[config.compute_precision.name],
+        skip_model_load=True,
+    )
+    if not config.labels:
+        return converted
+    specification = converted.get_spec()
+    ct.utils.rename_feature(specification, specification.description.predictedProbabilitiesName, config.output)
+    return ct.models.MLModel(specification, weights_dir=converted.weights_dir, skip_model_load=True)
+
+
+def _trace(deployed: Deployed, config: CoreMLConfig) -> Any:
+    with torch.no_grad():
+        traced: Any = torch.jit.trace(deployed, (_example(config),), check_trace=False)  # type: ignore[no-untyped-call]
+        # A trace holds the way that the example went; other images show whether the network takes another for them.
+        for x in _other_images(config):
+            expected, found = deployed(x), traced(x)
+            if not torch.allclose(expected, found, rtol=1e-3, atol=1e-3 * float(expected.abs().max())):
+                raise ExportError("it computes differently from image to image, which no fixed program does")
+    return traced
+
+
+def _other_images(config: CoreMLConfig) -> Iterator[Tensor]:
+    for seed in range(4):
+        x = torch.from_numpy(natural_images(config.batch_size, (config.image_size, config.image_size), seed=seed))
+        if config.input is InputKind.IMAGE:
+            x = (x - x.min()) / (x.max() - x.min()) * 255
+            yield from (x, 255 - x)
+        else:
+            yield from (x, -x)
+
+
+def _refusal(network: nn.Module, config: CoreMLConfig, first: Exception, second: Exception) -> str:
+    where = f"{type(network).__name__} for {config.target}"
+    for error in (first, second):
+        if lacks := _LACKS.search(str(error)):
+            return f"cannot convert {where}, which has no operator {lacks[1]}; give --target {lacks[2]} or later"
+    reasons = " / ".join(dict.fromkeys(map(_first_line, (first, second))))
+    return f"coremltools could not convert {where}: {reasons}; --format onnx may take it"
+
+
+def _compress(package: Any, compress: Compression) -> Any:
+    if compress is Compression.NONE:
+        return package
+    import coremltools.optimize.coreml as optimize
+
+    try:
+        if compress is Compression.INT8:
+            int8 = optimize.OpLinearQuantizerConfig(mode="linear_symmetric", dtype="int8")
+            return optimize.linear_quantize_weights(package, optimize.OptimizationConfig(int8))
+        palette6 = optimize.OpPalettizerConfig(mode="kmeans", nbits=6)
+        return optimize.palettize_weights(package, optimize.OptimizationConfig(palette6))
+    except Exception as error:  # coremltools raises dozens of types
+        if isinstance(error, OSError):
+            raise
+        raise ExportError(f"coremltools could not compress the weights to {compress}: {_first_line(error)}") from error
+
+
+def _describe(package: Any, config: CoreMLConfig, preprocessing: Preprocessing, metadata: PackageMetadata) -> None:
+    package.short_description = f"{metadata.model}, an image classification network"
+    package.author = metadata.paper
+    package.input_description[INPUT] = (
+        f"RGB image, {config.image_size} x {config.image_size}"
+        if config.input is InputKind.IMAGE
+        else f"RGB in [0, 1], less {preprocessing.mean}, over {preprocessing.std} by channel"
+    )
+    what = "probabilities" if config.softmax else "logits"
+    package.output_description[config.output] = f"{what}, by class"
+    package.user_defined_metadata.update(
+        {
+            "effmod.network": metadata.model,
+            "effmod.paper": metadata.paper,
+            "effmod.weights": metadata.weights,
+            "effmod.rewrites": ", ".join(metadata.rewrites) or "none",
+            "effmod.compression": str(config.compress),
+            "effmod.target": str(config.target),
+            "effmod.compute_precision": str(config.compute_precision),
+            "effmod.compute_units": COMPUTE_UNITS,
+            "effmod.versions": ", ".join(f"{name} {version}" for name, version in sorted(metadata.versions.items())),
+        }
+    )
+
+
+def _tidy(path: Path) -> None:
+    """Leave in a package what its manifest names, and nothing that differs from one conversion to the next."""
+    for entry in path.iterdir():
+        if entry.name not in ("Data", "Manifest.json"):
+            entry.unlink()  # a table for ExecuTorch's debugger
+    specification = read_specification(path)
+    specification.description.metadata.userDefined.pop("com.github.apple.coremltools.conversion_date", None)
+    _model_file(path).write_bytes(specification.SerializeToString(deterministic=True))
+
+
+def _check(path: Path, config: CoreMLConfig) -> None:
+    specification = read_specification(path)
+    expected = SPECIFICATION_VERSIONS[config.target]
+    if specification.specificationVersion != expected:
+        raise ExportError(
+            f"coremltools wrote specification version {specification.specificationVersion} for {config.target}, "
+            f"where {expected} belongs; choose another --target"
+        )
+    inputs, outputs = ([feature.name for feature in features] for features in _features(specification))
+    names = [CLASS, config.output] if config.labels else [config.output]
+    if inputs != [INPUT] or sorted(outputs) != sorted(names):
+        raise ExportError(f"coremltools wrote inputs {inputs} and outputs {outputs}, where {names} belong")
+
+
+def _features(specification: Any) -> tuple[Any, Any]:
+    return specification.description.input, specification.description.output
+
+
+def _model_file(path: Path) -> Path:
+    """The model within a package, which the manifest names.
+
+    Raises:
+        ArtifactError: the manifest cannot be read, or names a file outside the package.
+    """
+    try:
+        manifest = json.loads((path / "Manifest.json").read_bytes())
+        entry = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ArtifactError(f"{path} is not a Core ML package: its Manifest.json cannot be read") from error
+    data = (path / "Data").resolve()
+    file = (data / entry).resolve()
+    if not file.is_relative_to(data):
+        raise ArtifactError(f"{path} keeps its model outside itself, in {entry!r}; effmod does not follow such a path")
+    return file
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A place beside `path` for a package, which takes its name once it is whole."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        yield partial
+        move_into_place(partial, path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)  # gone already where all went well
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """coremltools narrates through warnings, loggers, progress bars and the process's own stderr.
+
+    What matters of it is in the exception.
+    """
+    logger = logging.getLogger("coremltools")
+    torch_logger = logging.getLogger("torch")
+    levels = logger.level, torch_logger.level
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        stack.enter_context(_silent_stderr())
+        logger.setLevel(logging.CRITICAL)
+        torch_logger.setLevel(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            logger.setLevel(levels[0])
+            torch_logger.setLevel(levels[1])
+
+
+@contextlib.contextmanager
+def _silent_stderr() -> Iterator[None]:
+    """Send what compiled code writes to the process's stderr nowhere."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # the process has none
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _unavailable(why: str) -> str:
+    return (
+        f"Core ML packages cannot be made here: {why}. coremltools 9 is for Linux and macOS with Python 3.11 to 3.13, "
+        f"and this is {platform.system()} on {platform.machine()} with Python {sys.version_info[0]}."
+        f"{sys.version_info[1]}. Install effmod there, or use --format onnx"
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

@@ -1,0 +1,133 @@
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import effmod_bench.exporting
+import models
+from effmod_bench.cli import app
+from effmod_bench.console import Console
+from effmod_bench.errors import ExitCode, exit_code
+from effmod_bench.exporting import export_all
+from effmod_bench.targets import ExportChoices, Purpose, TargetError, read_labels
+from exporters import (
+    Compression,
+    CoreMLConfig,
+    DeploymentTarget,
+    ExportError,
+    FormatUnavailableError,
+    InputKind,
+    Made,
+    OutputError,
+)
+from models import ModelSpec
+
+SPEC = models.find_model("efficientmod_xxs")
+COREML = ExportChoices(format="coreml")  # type: ignore[arg-type]
+
+
+def test_the_defaults_of_core_ml() -> None:
+    assert COREML.config(SPEC) == CoreMLConfig(image_size=224, target=DeploymentTarget.IOS16, input=InputKind.IMAGE)
+
+
+def test_modelbench_takes_ios_15() -> None:
+    config = ExportChoices(format=COREML.format, purpose=Purpose.MODELBENCH).config(SPEC)
+    assert config == CoreMLConfig(image_size=224, target=DeploymentTarget.IOS15, modelbench=True)
+
+
+def test_an_option_of_the_other_format_is_refused() -> None:
+    with pytest.raises(TargetError, match="--target goes with --format coreml, not with --format onnx"):
+        ExportChoices(target=DeploymentTarget.IOS16).config(SPEC)
+    with pytest.raises(TargetError, match="--opset goes with --format onnx, not with --format coreml"):
+        ExportChoices(format=COREML.format, opset=18).config(SPEC)
+    with pytest.raises(TargetError, match="--dynamic-batch goes with --format onnx"):
+        ExportChoices(format=COREML.format, dynamic_batch=True).config(SPEC)
+
+
+def test_choices_that_contradict_each_other_are_a_wrong_use() -> None:
+    with pytest.raises(TargetError, match="need the target iOS16"):
+        ExportChoices(format=COREML.format, target=DeploymentTarget.IOS15, compress=Compression.INT8).config(SPEC)
+    with pytest.raises(TargetError, match="ModelBench takes the target iOS15"):
+        ExportChoices(format=COREML.format, target=DeploymentTarget.IOS17, purpose=Purpose.MODELBENCH).config(SPEC)
+
+
+def test_labels_are_read_in_order(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("tench, fish\n  ünder \nlast\n\n", encoding="utf-8")
+    assert read_labels(tmp_path / "labels.txt") == ("tench, fish", "ünder", "last")
+    assert read_labels(None) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"crane\ndog\ncrane\n", "lines 1 and 3 are both 'crane'"),
+        (b"crane\n\ndog\n", "line 2 is empty"),
+        (b"", "is empty; write one label a line"),
+        (b"\xff\xfe\x00", "not text in UTF-8"),
+    ],
+)
+def test_labels_that_cannot_be_used_say_why(content: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_bytes(content)
+    with pytest.raises(TargetError, match=said):
+        read_labels(tmp_path / "labels.txt")
+
+
+def test_a_missing_labels_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(TargetError, match="No such file"):
+        read_labels(tmp_path / "labels.txt")
+
+
+def failing(names: Mapping[str, Exception]) -> object:
+    """An export that fails for these networks, and for the others delivers nothing but a name."""
+
+    def obtain_artifact(_: Console, spec: ModelSpec, __: ExportChoices) -> Made:
+        if spec.name in names:
+            raise names[spec.name]
+        return None  # type: ignore[return-value]
+
+    return obtain_artifact
+
+
+@pytest.fixture
+def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(effmod_bench.exporting, "deliver", lambda *_: Path("out"))
+    monkeypatch.setattr(effmod_bench.exporting, "_say_what_it_is", lambda *_: None)
+
+
+@pytest.mark.usefixtures("no_files")
+def test_a_table_goes_on_past_a_failure_and_names_it_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    table = models.list_models("*", table="12")
+    broken = {table[1].name: ExportError("an operator is lacking")}
+    monkeypatch.setattr(effmod_bench.exporting, "obtain_artifact", failing(broken))
+    done = CliRunner().invoke(app, ["export", "--format", "coreml", "--table", "12"])
+    assert done.exit_code == ExitCode.SOME_FAILED
+    assert done.stdout.count("out") == len(table) - 1
+    assert f"1 of {len(table)} networks failed" in done.stderr
+    assert f"{table[1].name}: an operator is lacking" in done.stderr
+
+
+@pytest.mark.usefixtures("no_files")
+@pytest.mark.parametrize("error", [OutputError("full"), FormatUnavailableError("no wheel"), ZeroDivisionError("a bug")])
+def test_what_fails_for_all_stops_at_once(error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    specs = models.list_models("efficientmod_xx*")
+    monkeypatch.setattr(effmod_bench.exporting, "obtain_artifact", failing({specs[0].name: error}))
+    with pytest.raises(type(error)):
+        export_all(Console(-1), specs, COREML, tmp_path)
+
+
+@pytest.mark.usefixtures("no_files")
+def test_the_only_network_fails_with_its_own_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(effmod_bench.exporting, "obtain_artifact", failing({SPEC.name: ExportError("no")}))
+    with pytest.raises(ExportError):
+        export_all(Console(-1), [SPEC], COREML, tmp_path)
+
+
+def test_a_missing_converter_is_code_3() -> None:
+    assert exit_code(FormatUnavailableError("no wheel")) == 3
+
+
+def test_bench_does_not_time_core_ml_here() -> None:
+    done = CliRunner().invoke(app, ["bench", "efficientmod_xxs", "--format", "coreml"])
+    assert done.exit_code == ExitCode.USAGE
+    assert "--format coreml runs on Apple's devices alone" in done.stderr

@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from exporters import (
+    ArtifactError,
+    Compression,
+    ComputePrecision,
+    CoreMLConfig,
+    DeploymentTarget,
+    InputKind,
+    OnnxConfig,
+    read_sidecar,
+)
+from exporters.artifact import file_name
+from exporters.config import ExportConfig
+
+
+@pytest.mark.parametrize(
+    ("config", "name"),
+    [
+        (OnnxConfig(image_size=224), "net.onnx"),
+        (OnnxConfig(image_size=64, dynamic_batch=True), "net-64px-dynamic.onnx"),
+        (CoreMLConfig(image_size=224), "net.mlpackage"),
+        (CoreMLConfig(image_size=224, target=DeploymentTarget.IOS17), "net-iOS17.mlpackage"),
+        (
+            CoreMLConfig(
+                image_size=64, batch_size=2, input=InputKind.TENSOR, compute_precision=ComputePrecision.FLOAT32
+            ),
+            "net-64px-b2-float32-tensor.mlpackage",
+        ),
+        (
+            CoreMLConfig(image_size=224, softmax=True, labels=("a",), compress=Compression.INT8),
+            "net-softmax-classifier-int8.mlpackage",
+        ),
+        (CoreMLConfig(image_size=64, target=DeploymentTarget.IOS15, modelbench=True), "net_64px.mlpackage"),
+    ],
+)
+def test_a_name_holds_what_is_not_the_default(config: ExportConfig, name: str) -> None:
+    assert file_name("net", config, 224) == name
+
+
+@pytest.mark.parametrize(("model", "name"), [("timm:a.b-c", "timm_a_b_c"), ("path/2d.py:net", "Model_2d_py_net")])
+def test_modelbench_gets_the_name_of_a_swift_class(model: str, name: str) -> None:
+    config = CoreMLConfig(image_size=224, target=DeploymentTarget.IOS15, modelbench=True)
+    assert file_name(model, config, 224) == f"{name}.mlpackage"
+    assert name.isidentifier()
+
+
+@pytest.mark.parametrize("config", [OnnxConfig(image_size=64), CoreMLConfig(image_size=64, labels=("a", "b"))])
+def test_a_config_in_json_says_its_format(config: ExportConfig) -> None:
+    encoded = msgspec.json.encode(config)
+    assert msgspec.json.decode(encoded)["format"] == config.format
+    assert msgspec.json.decode(encoded, type=ExportConfig) == config
+
+
+def test_a_sidecar_that_cannot_be_read_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "x.onnx.json").write_text('{"model": "x"}')
+    with pytest.raises(ArtifactError, match="delete it, or export again"):
+        read_sidecar(tmp_path / "x.onnx")

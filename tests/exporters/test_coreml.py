@@ -1,0 +1,387 @@
+import errno
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import exporters.coreml
+import models
+from exporters import (
+    ArtifactError,
+    Compression,
+    ComputePrecision,
+    CoreMLConfig,
+    DeploymentTarget,
+    ExportError,
+    FormatUnavailableError,
+    InputKind,
+    OutputError,
+    Parity,
+    ParityError,
+    package_sha256,
+)
+from exporters.coreml import Deployed, PackageMetadata, read_specification, read_tensors
+from models import Preprocessing
+from tests.exporters.test_onnx import Small
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("coremltools") is None, reason="coremltools has no wheel for this platform and Python"
+)
+
+METADATA = PackageMetadata(
+    model="small", paper="A paper", weights="random(seed 0)", rewrites=("fold_norm",), versions={"torch": "2"}
+)
+PARITY = Parity(inputs=8, max_abs_error=0.0, relative_error=0.0, top1_agreement=1.0, output_change=1.0, tolerance=1e-5)
+FLOAT32 = ComputePrecision.FLOAT32
+
+
+@pytest.fixture
+def small() -> nn.Module:
+    model = Small().eval()
+    models.fill(model, image_size=32)
+    return model
+
+
+def write(model: nn.Module, path: Path, **choices: Any) -> Path:
+    config = CoreMLConfig(image_size=32, **choices)
+    exporters.coreml.export(model, path, config, Preprocessing(), METADATA)
+    return path
+
+
+def operators(path: Path) -> list[Any]:
+    function = read_specification(path).mlProgram.functions["main"]
+    return list(function.block_specializations[function.opset].operations)
+
+
+def constant(path: Path, operator: Any, argument: str) -> Any:
+    """The floats of a constant that an operator takes."""
+    name = operator.inputs[argument].arguments[0].name
+    (found,) = [candidate for candidate in operators(path) if candidate.outputs[0].name == name]
+    return np.array(found.attributes["val"].immediateValue.tensor.floats.values, np.float32)
+
+
+def test_the_package_takes_an_image_and_gives_logits(small: nn.Module, tmp_path: Path) -> None:
+    path = write(small, tmp_path / "small.mlpackage")
+    inputs, outputs = read_tensors(path)
+    assert [(x.name, x.shape, x.dtype) for x in inputs] == [("input", (1, 3, 32, 32), "image")]
+    assert [(x.name, x.shape, x.dtype) for x in outputs] == [("logits", (1, 10), "float32")]
+    (feature,) = read_specification(path).description.input
+    assert feature.type.imageType.colorSpace == feature.type.imageType.RGB
+    assert [entry.name for entry in tmp_path.iterdir()] == ["small.mlpackage"]
+    assert sorted(entry.name for entry in path.iterdir()) == ["Data", "Manifest.json"]
+
+
+def test_a_tensor_input_is_float32_and_not_normalized_again(small: nn.Module, tmp_path: Path) -> None:
+    path = write(small, tmp_path / "x.mlpackage", input=InputKind.TENSOR, batch_size=2, compute_precision=FLOAT32)
+    ((tensor,), (output,)) = read_tensors(path)
+    assert (tensor.name, tensor.shape, tensor.dtype) == ("input", (2, 3, 32, 32), "float32")
+    assert output.shape == (2, 10)
+    assert "mul" not in [operator.type for operator in operators(path)]
+
+
+def test_the_networks_own_normalization_is_in_the_package_exactly(small: nn.Module, tmp_path: Path) -> None:
+    path = tmp_path / "x.mlpackage"
+    own = Preprocessing(mean=(0.5, 0.25, 0.125), std=(0.1, 0.2, 0.3))
+    config = CoreMLConfig(image_size=32, compute_precision=FLOAT32)
+    exporters.coreml.export(small, path, config, own, METADATA)
+    mul, add = (operator for operator in operators(path) if operator.type in ("mul", "add"))
+    mean, std = np.array(own.mean), np.array(own.std)
+    np.testing.assert_array_equal(constant(path, mul, "y"), (1 / (255 * std)).astype(np.float32))
+    np.testing.assert_array_equal(constant(path, add, "y"), (-mean / std).astype(np.float32))
+
+
+def test_an_images_bytes_and_its_normalized_tensor_give_the_same(small: nn.Module) -> None:
+    own = Preprocessing(mean=(0.5, 0.25, 0.125), std=(0.1, 0.2, 0.3))
+    image = torch.randint(0, 256, (1, 3, 32, 32)).float()
+    mean, std = (torch.tensor(x).view(1, 3, 1, 1) for x in (own.mean, own.std))
+    deployed = Deployed(small, CoreMLConfig(image_size=32, softmax=True), own).eval()
+    with torch.inference_mode():
+        expected = small((image / 255 - mean) / std).softmax(dim=1)
+        torch.testing.assert_close(deployed(image), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("target", "version"), list(zip(DeploymentTarget, (6, 7, 8, 9), strict=True)))
+def test_each_target_has_its_specification_version(
+    target: DeploymentTarget, version: int, small: nn.Module, tmp_path: Path
+) -> None:
+    specification = read_specification(write(small, tmp_path / "x.mlpackage", target=target))
+    assert specification.specificationVersion == version
+    assert specification.WhichOneof("Type") == "mlProgram"
+
+
+@pytest.mark.parametrize("precision", ComputePrecision)
+def test_the_precision_is_that_of_the_convolution(
+    precision: ComputePrecision, small: nn.Module, tmp_path: Path
+) -> None:
+    path = write(small, tmp_path / "x.mlpackage", compute_precision=precision)
+    (conv,) = [operator for operator in operators(path) if operator.type == "conv"]
+    dtype = conv.outputs[0].type.tensorType.dataType
+    assert (
+        type(conv.outputs[0].type.tensorType)
+        .DESCRIPTOR.fields_by_name["dataType"]
+        .enum_type.values_by_number[dtype]
+        .name
+        == precision.upper()
+    )
+
+
+def test_a_classifier_holds_its_labels_in_order(small: nn.Module, tmp_path: Path) -> None:
+    labels = tuple("abcdefghij")
+    path = write(small, tmp_path / "x.mlpackage", labels=labels, softmax=True)
+    description = read_specification(path).description
+    assert (description.predictedFeatureName, description.predictedProbabilitiesName) == ("classLabel", "probabilities")
+    _, outputs = read_tensors(path)
+    assert {x.name: x.dtype for x in outputs} == {"classLabel": "string", "probabilities": "dictionary"}
+    (classify,) = [operator for operator in operators(path) if operator.type == "classify"]
+    assert classify.outputs[1].name == "probabilities"
+    assert "softmax" in [operator.type for operator in operators(path)]
+    values = classify.inputs["classes"].arguments[0].value.immediateValue.list.values
+    assert tuple(value.immediateValue.tensor.strings.values[0] for value in values) == labels
+
+
+def test_as_many_labels_as_classes(small: nn.Module, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="there are 2 labels, and Small tells 10 classes apart"):
+        write(small, tmp_path / "x.mlpackage", labels=("cat", "dog"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_metadata_says_what_it_is(small: nn.Module, tmp_path: Path) -> None:
+    metadata = read_specification(write(small, tmp_path / "x.mlpackage")).description.metadata
+    said = metadata.userDefined
+    assert metadata.author == "A paper"
+    assert metadata.shortDescription.startswith("small")
+    assert (said["effmod.network"], said["effmod.weights"]) == ("small", "random(seed 0)")
+    assert (said["effmod.rewrites"], said["effmod.versions"]) == ("fold_norm", "torch 2")
+    assert (said["effmod.compute_units"], said["effmod.target"]) == ("all", "iOS16")
+    assert said["com.github.apple.coremltools.version"].startswith("9.")
+
+
+def test_the_hash_is_of_what_the_package_computes(small: nn.Module, tmp_path: Path) -> None:
+    first, second = (write(small, tmp_path / name / "x.mlpackage") for name in ("a", "b"))
+    manifests = [(path / "Manifest.json").read_bytes() for path in (first, second)]
+    assert manifests[0] != manifests[1]
+    assert package_sha256(first) == package_sha256(second)
+    weights = next(second.rglob("weight.bin"))
+    content = weights.read_bytes()
+    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert package_sha256(first) != package_sha256(second)
+
+
+def test_a_folder_that_is_no_package_has_no_hash(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match="is not a Core ML package"):
+        package_sha256(tmp_path)
+
+
+def test_a_package_that_points_outside_itself_is_not_followed(small: nn.Module, tmp_path: Path) -> None:
+    path = write(small, tmp_path / "x.mlpackage")
+    manifest = path / "Manifest.json"
+    manifest.write_text(manifest.read_text().replace("com.apple.CoreML/model.mlmodel", "../../secret"))
+    with pytest.raises(ArtifactError, match="outside itself"):
+        read_tensors(path)
+
+
+def test_a_damaged_model_says_so(small: nn.Module, tmp_path: Path) -> None:
+    path = write(small, tmp_path / "x.mlpackage")
+    next(path.rglob("model.mlmodel")).write_bytes(b"\x0f\xff\xff")
+    with pytest.raises(ArtifactError, match="damaged"):
+        read_tensors(path)
+
+
+def test_weights_of_8_bits_take_less_room(tmp_path: Path) -> None:
+    class Wide(Small):
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv = nn.Conv2d(3, 128, 3, stride=4)
+            self.head = nn.Linear(128, 10)
+
+    model = Wide().eval()
+    whole, small = (
+        write(model, tmp_path / f"{compress}.mlpackage", compress=compress)
+        for compress in (Compression.NONE, Compression.INT8)
+    )
+    weights = [next(path.rglob("weight.bin")).stat().st_size for path in (whole, small)]
+    assert weights[1] < 0.75 * weights[0]
+    assert "constexpr_affine_dequantize" in [operator.type for operator in operators(small)]
+
+
+def test_a_palette_says_what_it_needs(small: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "sklearn" else find_spec(name))
+    with pytest.raises(FormatUnavailableError, match=r"needs scikit-learn.*--compress int8"):
+        write(small, tmp_path / "x.mlpackage", compress=Compression.PALETTE6)
+
+
+@pytest.mark.skipif(importlib.util.find_spec("sklearn") is None, reason="scikit-learn is not installed")
+def test_a_palette_has_64_values(small: nn.Module, tmp_path: Path) -> None:
+    path = write(small, tmp_path / "x.mlpackage", compress=Compression.PALETTE6)
+    assert read_tensors(path)
+
+
+def test_without_coremltools_the_message_says_where_it_runs(
+    small: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(FormatUnavailableError, match=r"coremltools is not installed.*Linux and macOS.*--format onnx"):
+        write(small, tmp_path / "x.mlpackage")
+
+
+def test_a_wheel_without_its_compiled_part_is_as_good_as_none(
+    small: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "coremltools.libmilstoragepython", None)
+    with pytest.raises(FormatUnavailableError, match=r"coremltools does not load"):
+        write(small, tmp_path / "x.mlpackage")
+
+
+def with_middle(function: Callable[[torch.Tensor], torch.Tensor]) -> nn.Module:
+    class Network(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return function(x).mean(dim=(2, 3))
+
+    return Network().eval()
+
+
+def test_an_operator_that_the_target_lacks_is_named(tmp_path: Path) -> None:
+    model = with_middle(lambda x: nn.functional.pixel_unshuffle(x, 2))
+    message = r"cannot convert Network for iOS15, which has no operator pixel_unshuffle; give --target iOS16 or later"
+    with pytest.raises(ExportError, match=message):
+        write(model, tmp_path / "x.mlpackage", target=DeploymentTarget.IOS15)
+    assert not list(tmp_path.iterdir())
+    assert write(model, tmp_path / "x.mlpackage", target=DeploymentTarget.IOS16).is_dir()
+
+
+def test_an_operator_that_no_target_has_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"special_i0.*--format onnx may take it"):
+        write(with_middle(torch.special.i0), tmp_path / "x.mlpackage")
+
+
+def test_a_network_that_torch_cannot_export_is_traced(
+    small: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(torch.export, "export", fail)
+    assert read_tensors(write(small, tmp_path / "x.mlpackage"))[1][0].name == "logits"
+
+
+def test_a_trace_that_holds_for_one_image_alone_is_refused(tmp_path: Path) -> None:
+    model = with_middle(lambda x: x if x.mean() > 0 else x * x)
+    with pytest.raises(ExportError, match="differently from image to image"):
+        write(model, tmp_path / "x.mlpackage")
+
+
+def test_an_output_that_is_not_of_classes_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"gives \(1, 3, 32, 32\), where \(N, classes\) is expected"):
+        write(nn.Identity().eval(), tmp_path / "x.mlpackage")
+
+
+def test_a_size_that_the_network_does_not_run_on_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="Conv2d does not run"):
+        write(nn.Conv2d(3, 8, 64), tmp_path / "x.mlpackage")
+
+
+def test_an_older_package_is_replaced_whole(small: nn.Module, tmp_path: Path) -> None:
+    path = write(small, tmp_path / "x.mlpackage")
+    (path / "Data" / "stale").write_text("of another export")
+    write(small, path, softmax=True)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.mlpackage"]
+    assert not (path / "Data" / "stale").exists()
+    assert read_tensors(path)[1][0].name == "probabilities"
+
+
+def test_a_full_disk_leaves_the_older_package(
+    small: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(small, tmp_path / "x.mlpackage")
+    before = package_sha256(path)
+
+    def full(_: Any, target: str) -> None:
+        Path(target).mkdir()
+        (Path(target) / "half").write_bytes(b"half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(shutil, "copytree", full)
+    with pytest.raises(OutputError, match="No space left on device; free some space"):
+        write(small, path, softmax=True)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["x.mlpackage"]
+    assert package_sha256(path) == before
+
+
+def test_the_proof_sees_the_saved_package_and_is_handed_back(small: nn.Module, tmp_path: Path) -> None:
+    seen = []
+
+    def measure(model: nn.Module, path: Path, config: CoreMLConfig, preprocessing: Preprocessing) -> Parity:
+        seen.append((model, path.suffix, read_tensors(path)[1][0].name, config.image_size, preprocessing))
+        return PARITY
+
+    config = CoreMLConfig(image_size=32)
+    path = tmp_path / "x.mlpackage"
+    found = exporters.coreml.export(small, path, config, Preprocessing(), METADATA, measure_parity=measure)
+    assert found == PARITY
+    assert seen == [(small, ".mlpackage", "logits", 32, Preprocessing())]
+    assert exporters.coreml.export(small, path, config, Preprocessing(), METADATA) is None
+
+
+def test_a_package_that_fails_the_proof_is_not_kept(small: nn.Module, tmp_path: Path) -> None:
+    def measure(*_: Any) -> Parity:
+        raise ParityError("it computes something else")
+
+    config = CoreMLConfig(image_size=32)
+    with pytest.raises(ParityError):
+        exporters.coreml.export(
+            small, tmp_path / "x.mlpackage", config, Preprocessing(), METADATA, measure_parity=measure
+        )
+    assert not list(tmp_path.iterdir())
+
+
+def test_nothing_is_said_on_the_way(tmp_path: Path) -> None:
+    # In a process of its own: coremltools speaks when it is first imported, compiled parts included.
+    program = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from pathlib import Path\n"
+        "from tests.exporters.test_coreml import Small, write\n"
+        "write(Small().eval(), Path(sys.argv[2]))\n"
+        "print('done')\n"
+    )
+    root = Path(__file__).resolve().parent.parent.parent
+    command = [sys.executable, "-c", program, str(root), str(tmp_path / "x.mlpackage")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
+def test_efficientmod_converts(tmp_path: Path) -> None:
+    spec = models.find_model("efficientmod_xxs")
+    model, _ = models.create_filled(spec, image_size=64)
+    path = tmp_path / "x.mlpackage"
+    exporters.coreml.export(model, path, CoreMLConfig(image_size=64), spec.preprocessing, METADATA)
+    kinds = [operator.type for operator in operators(path)]
+    assert kinds.count("layer_norm") == 23
+    assert kinds.count("batch_norm") == 0
+    assert read_tensors(path)[1][0].shape == (1, 1000)
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        ({"batch_size": 0}, "batch_size is at least 1"),
+        ({"batch_size": 2}, "an image input holds one image"),
+        ({"batch_size": 2, "input": InputKind.TENSOR, "labels": ("a",)}, "a classifier takes one image"),
+        ({"compress": Compression.INT8, "target": DeploymentTarget.IOS15}, "need the target iOS16"),
+        ({"modelbench": True}, "ModelBench takes the target iOS15"),
+        ({"modelbench": True, "target": DeploymentTarget.IOS15, "input": InputKind.TENSOR}, "ModelBench takes"),
+        ({"modelbench": True, "target": DeploymentTarget.IOS15, "labels": ("a",)}, "takes no classifier"),
+    ],
+)
+def test_choices_that_contradict_each_other_are_refused(choices: dict[str, Any], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        CoreMLConfig(image_size=32, **choices)
