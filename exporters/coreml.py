@@ -64,23 +64,25 @@ class Deployed(nn.Module):
     """A network as it is deployed: an image's bytes in front of it, a softmax behind it, where they are asked for.
 
     Given:   y = network((x / 255 - mean) / std)   by channel, x an RGB image in 0 to 255
-    Result:  y = network(scale x + bias)   with   scale = 1 / (255 std),  bias = -mean / std
+    Result:  y = network(scale (x - shift))   with   shift = 255 mean,  scale = 1 / (255 std)
+
+    In float16 the shift comes first: x is an integer, and the difference is then exact but for the shift's rounding.
     """
 
     def __init__(self, network: nn.Module, config: CoreMLConfig, preprocessing: Preprocessing) -> None:
         super().__init__()
+        self.shift: Tensor
         self.scale: Tensor
-        self.bias: Tensor
         self.network = network
         self.takes_image = config.input is InputKind.IMAGE
         self.softmax = nn.Softmax(dim=1) if config.softmax else nn.Identity()
         mean, std = (torch.tensor(x, dtype=torch.float64) for x in (preprocessing.mean, preprocessing.std))
+        self.register_buffer("shift", (255 * mean).float().view(1, 3, 1, 1))
         self.register_buffer("scale", (1 / (255 * std)).float().view(1, 3, 1, 1))
-        self.register_buffer("bias", (-mean / std).float().view(1, 3, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
         if self.takes_image:
-            x = x * self.scale + self.bias  # (N, 3, H, W)
+            x = (x - self.shift) * self.scale  # (N, 3, H, W)
         return self.softmax(self.network(x))  # (N, classes)
 
 

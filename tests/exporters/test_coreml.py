@@ -93,10 +93,10 @@ def test_the_networks_own_normalization_is_in_the_package_exactly(small: nn.Modu
     own = Preprocessing(mean=(0.5, 0.25, 0.125), std=(0.1, 0.2, 0.3))
     config = CoreMLConfig(image_size=32, compute_precision=FLOAT32)
     exporters.coreml.export(small, path, config, own, METADATA)
-    mul, add = (operator for operator in operators(path) if operator.type in ("mul", "add"))
+    sub, mul = (operator for operator in operators(path) if operator.type in ("sub", "mul"))
     mean, std = np.array(own.mean), np.array(own.std)
     np.testing.assert_array_equal(constant(path, mul, "y"), (1 / (255 * std)).astype(np.float32))
-    np.testing.assert_array_equal(constant(path, add, "y"), (-mean / std).astype(np.float32))
+    np.testing.assert_array_equal(constant(path, sub, "y"), (255 * mean).astype(np.float32))
 
 
 def test_an_images_bytes_and_its_normalized_tensor_give_the_same(small: nn.Module) -> None:

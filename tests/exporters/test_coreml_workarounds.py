@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from exporters import ComputePrecision, coreml_workarounds
+from exporters import ComputePrecision, InputKind, coreml_workarounds
 from exporters.coreml import import_coremltools, read_specification
 from tests.exporters.test_coreml import operators, write
 
@@ -79,7 +79,9 @@ def test_alias_is_another_name_for_the_same(tmp_path: Path) -> None:
 
 
 def test_an_affine_by_channel_stays_exact(tmp_path: Path) -> None:
-    path = write(Pooled(nn.Identity()).eval(), tmp_path / "x.mlpackage", compute_precision=ComputePrecision.FLOAT32)
+    scale, bias = torch.tensor([0.1, 0.2, 0.3]).view(1, 3, 1, 1), torch.tensor([4.0, 5.0, 6.0]).view(1, 3, 1, 1)
+    model = Pooled(lambda x: x * scale + bias).eval()
+    path = write(model, tmp_path / "x.mlpackage", compute_precision=ComputePrecision.FLOAT32, input=InputKind.TENSOR)
     kinds = [operator.type for operator in operators(path)]
     assert (kinds.count("mul"), kinds.count("add"), kinds.count("batch_norm")) == (1, 1, 0)
 
