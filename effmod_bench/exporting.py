@@ -6,7 +6,7 @@ from pathlib import Path
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, exit_code
 from effmod_bench.targets import ExportChoices
-from exporters import Compression, CoreMLConfig, Format, Made, deliver, is_cached, obtain
+from exporters import Compression, CoreMLConfig, Made, deliver, is_cached, obtain
 from models import ModelSpec
 
 # What goes wrong with one network; a full disk or a missing converter goes wrong with all.
@@ -53,8 +53,7 @@ def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -
     """The artifact of a network, with a word to the user where it takes time or something was wrong."""
     config = choices.config(spec)
     if not is_cached(spec, config, checkpoint=choices.checkpoint):
-        checking = " and checking it" if choices.format is Format.ONNX else ""
-        console.note(f"exporting {spec.name} ({choices.format}){checking} ...")
+        console.note(f"exporting {spec.name} ({choices.format}) and checking it ...")
     made = obtain(spec, config, checkpoint=choices.checkpoint)
     if made.note:
         console.warn(made.note)
@@ -71,14 +70,10 @@ def _say_what_it_is(console: Console, name: str, made: Made) -> None:
         what = f"{config.target}, {config.compute_precision}, specification version {artifact.specification_version}"
     else:
         what = f"opset {artifact.opset}"
-    proved = (
-        f"against the network over {parity.inputs} images: max abs error {parity.max_abs_error:.1e}, "
-        f"relative {parity.relative_error:.1e}, same top-1 in {parity.top1_agreement:.0%}"
-        if parity
-        else "not compared with the network"
+    console.note(
+        f"{name}: {what}, {artifact.size_bytes / 1e6:.1f} MB; against the network over {parity.inputs} images: "
+        f"max abs error {parity.max_abs_error:.1e}, relative {parity.relative_error:.1e}, "
+        f"same top-1 in {parity.top1_agreement:.0%}"
     )
-    console.note(f"{name}: {what}, {artifact.size_bytes / 1e6:.1f} MB; {proved}")
-    if parity is None:
-        console.warn(f"{name}: nothing was proved of this package: effmod cannot run a Core ML package yet")
     if isinstance(config, CoreMLConfig) and config.compress is not Compression.NONE:
         console.warn(f"{name}: its weights are compressed ({config.compress}): it is not equal to the network")

@@ -43,7 +43,7 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
         top1_agreement: share of the images for which both name the same class.
         output_change: largest difference between the network's outputs for two of the images, relative
             to its largest output. Near 0 the comparison would prove nothing.
-        tolerance: the relative error up to which the artifact passes.
+        tolerance: the relative error up to which the artifact passes; None where it is not meant to be equal.
         float32_relative_error: of a Core ML program evaluated in float32: what is left of the error where only the
             weights are rounded. None for ONNX.
     """
@@ -53,7 +53,7 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     relative_error: float
     top1_agreement: float
     output_change: float
-    tolerance: float
+    tolerance: float | None
     float32_relative_error: float | None = None
 
 
@@ -67,7 +67,6 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
         macs: multiply-adds of one image at `config.image_size`.
         opset: of the file itself; None for Core ML.
         specification_version: of the package itself; None for ONNX.
-        parity: None where nothing was proved.
         versions: of everything that had a hand in making it.
         size_bytes: of all its files.
         sha256: of the file, or of what matters in a package (`package_sha256`).
@@ -88,7 +87,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     outputs: tuple[TensorSpec, ...]
     opset: int | None = None
     specification_version: int | None = None
-    parity: Parity | None
+    parity: Parity
     versions: dict[str, str]
     size_bytes: int
     sha256: str

@@ -298,9 +298,9 @@ def _make_coreml(spec: ModelSpec, config: CoreMLConfig, checkpoint: Path | None,
         rewrites=rewrites,
         versions=_versions_for(config),
     )
-    # Until `exporters.verify` can run a saved package there is no proof, and the sidecar says so.
-    measure_parity = getattr(verify, "measure_package_parity", None)
-    parity = coreml.export(model, path, config, spec.preprocessing, metadata, measure_parity=measure_parity)
+    measure = verify.measure_coreml_parity
+    parity = coreml.export(model, path, config, spec.preprocessing, metadata, measure_parity=measure)
+    assert parity is not None  # it was asked for
     inputs, outputs = coreml.read_tensors(path)
     return Artifact(
         model=public_name(spec.name),

@@ -13,12 +13,15 @@ import exporters.cache
 import exporters.verify
 import models
 from exporters import (
+    Compression,
+    ComputePrecision,
     CoreMLConfig,
     DeploymentTarget,
     FormatUnavailableError,
+    InputKind,
     OnnxConfig,
     OutputError,
-    Parity,
+    ParityError,
     clear_cache,
     deliver,
     is_cached,
@@ -72,7 +75,7 @@ def test_the_sidecar_says_what_the_file_is(spec: ModelSpec) -> None:
     assert str(artifact.weights) == "random(seed 0)"
     assert artifact.preprocessing.mean == (0.485, 0.456, 0.406)
     assert artifact.parity is not None
-    assert artifact.parity.relative_error < artifact.parity.tolerance
+    assert artifact.parity.relative_error < 1e-5
     assert {"torch", "onnx", "numpy", "effmod-bench"} <= artifact.versions.keys()
     assert artifact.macs < spec.macs  # of the image size that was exported
 
@@ -214,21 +217,44 @@ def test_a_package_is_made_once_and_its_sidecar_says_what_it_is(spec: ModelSpec)
 
 
 @needs_coremltools
-def test_a_package_that_nobody_proved_says_so(spec: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(exporters.verify, "measure_package_parity", raising=False)
-    assert obtain(spec, COREML).artifact.parity is None
-    assert cache.is_dir()
+def test_the_proof_of_a_package_goes_into_the_sidecar(spec: ModelSpec) -> None:
+    parity = obtain(spec, COREML).artifact.parity
+    assert parity.relative_error < 5e-3  # float16
+    assert parity.float32_relative_error is not None
+    assert parity.float32_relative_error < 5e-3
+    assert parity.inputs == 8
 
 
 @needs_coremltools
-def test_the_proof_goes_into_the_sidecar(spec: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    parity = Parity(
-        inputs=8, max_abs_error=1e-3, relative_error=1e-3, top1_agreement=1.0, output_change=1.0, tolerance=5e-3
-    )
-    monkeypatch.setattr(exporters.verify, "measure_package_parity", lambda *_: parity, raising=False)
-    made = obtain(spec, COREML)
-    assert made.artifact.parity == parity
-    assert made.path.is_relative_to(cache)
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"compute_precision": ComputePrecision.FLOAT32, "input": InputKind.TENSOR},
+        {"batch_size": 2, "input": InputKind.TENSOR},
+        {"softmax": True, "labels": tuple(f"class {i}" for i in range(1000))},
+    ],
+)
+def test_packages_of_every_kind_are_proved(changes: dict[str, Any], spec: ModelSpec) -> None:
+    config = msgspec.structs.replace(COREML, **changes)
+    parity = obtain(spec, config).artifact.parity
+    assert parity.relative_error < (1e-5 if config.compute_precision is ComputePrecision.FLOAT32 else 1e-2)
+
+
+@needs_coremltools
+def test_a_compressed_package_has_its_error_and_no_tolerance(spec: ModelSpec) -> None:
+    parity = obtain(spec, msgspec.structs.replace(COREML, compress=Compression.INT8)).artifact.parity
+    assert parity.tolerance is None
+    assert parity.relative_error > 1e-3
+
+
+@needs_coremltools
+def test_a_package_that_computes_something_else_is_not_kept(
+    spec: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporters.verify, "FLOAT16_TOLERANCE", 1e-9)
+    with pytest.raises(ParityError, match="does not compute what the network computes"):
+        obtain(spec, COREML)
+    assert not list(cache.rglob("*.mlpackage"))
 
 
 @needs_coremltools
