@@ -15,6 +15,7 @@ s = 1 / sqrt(var + eps) and t = -s mean. The classifier has none, as in the pape
 from collections.abc import Callable
 from typing import Any, cast
 
+import numpy as np
 import torch
 from torch import Tensor, fx
 
@@ -60,20 +61,23 @@ def _calibrate(network: Network) -> None:
     """Run images through the network, and normalize each layer by what comes out of it, from input to output."""
     batch, _, *size = image_shape(network)
     count = max(_IMAGES, batch) // batch * batch
-    images = torch.split(torch.from_numpy(natural_images(count, (size[0], size[1]))), batch)
+    # Noise and natural images, in pairs: statistics of one kind alone are far off for the other.
+    images = torch.from_numpy(natural_images(count, (size[0], size[1])))
+    images[::2] = torch.from_numpy(np.random.default_rng(0).standard_normal(images[::2].shape, dtype=np.float32))
+    batches = torch.split(images, batch)
     left = {node: len(node.users) for node in network.graph.nodes}
     values: dict[fx.Node, list[Any]] = {}  # of a node: what it gives for each batch
     nodes = list(network.graph.nodes)
     with torch.no_grad():
         for node in nodes:
             if node.op == "placeholder":
-                values[node] = list(images)
+                values[node] = list(batches)
             elif node.op == "get_attr":
-                values[node] = [getattr(network, node.target)] * len(images)
+                values[node] = [getattr(network, node.target)] * len(batches)
             elif node.op == "call_function":
                 if node.target is aten.batch_norm.default:
                     _recalibrate(network, node, values)
-                values[node] = [_run(node, values, i) for i in range(len(images))]
+                values[node] = [_run(node, values, i) for i in range(len(batches))]
                 if is_weighted(network, node) and not _is_classifier(node) and not _has_batch_norm(node):
                     values[node] = _normalize(network, node, values[node])
             for source in node.all_input_nodes:

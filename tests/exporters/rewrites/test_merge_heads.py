@@ -8,12 +8,13 @@ from tests.exporters.rewrites.support import TOLERANCE, filled, max_error, opera
 @pytest.mark.parametrize("name", ["efficientformer_l1", "efficientformerv2_s0"])
 def test_two_heads_on_one_feature_become_one(name: str) -> None:
     model = zoo(name, 224)
-    before, _ = rewritten(model, size=224)
+    whole, _ = rewritten(model, size=224)
     network, (report,) = rewritten(model, "merge_heads", size=224)
     assert report.count == 1
     assert operators(network)["div"] == 0
-    assert operators(before)["linear"] == 1
+    assert operators(whole)["linear"] == 1
     assert max_error(model, network, 224) < TOLERANCE
+    assert max_error(model, whole, 224) < TOLERANCE
 
 
 def test_two_heads_on_two_tokens_become_one_of_twice_the_width() -> None:
