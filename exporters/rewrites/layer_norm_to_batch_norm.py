@@ -38,7 +38,7 @@ from models.images import natural_images
 NAME = "layer_norm_to_batch_norm"
 EQUIVALENCE = Equivalence.RETRAIN
 
-_IMAGES = 8
+_IMAGES = 24
 _EPS = 1e-5
 
 
@@ -61,9 +61,9 @@ def _calibrate(network: Network) -> None:
     """Run images through the network, and normalize each layer by what comes out of it, from input to output."""
     batch, _, *size = image_shape(network)
     count = max(_IMAGES, batch) // batch * batch
-    # Noise and natural images, in pairs: statistics of one kind alone are far off for the other.
+    # Noise and natural images: statistics of one kind alone are far off for the other.
     images = torch.from_numpy(natural_images(count, (size[0], size[1])))
-    images[::2] = torch.from_numpy(np.random.default_rng(0).standard_normal(images[::2].shape, dtype=np.float32))
+    images[::4] = torch.from_numpy(np.random.default_rng(0).standard_normal(images[::4].shape, dtype=np.float32))
     batches = torch.split(images, batch)
     left = {node: len(node.users) for node in network.graph.nodes}
     values: dict[fx.Node, list[Any]] = {}  # of a node: what it gives for each batch
