@@ -1,0 +1,313 @@
+"""A network as a graph of ATen operators with known shapes and readable weights: what the rewrites act on.
+
+`torch.export` gives the graph. What stands between a rewrite and the algebra is taken out first: operators without
+effect, computations on constants alone, and the three outputs of a BatchNorm of which only one is used.
+"""
+
+import operator
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, cast
+
+import torch
+from torch import Tensor, fx, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.fx.passes.fake_tensor_prop import FakeTensorProp
+
+from exporters.rewrites.base import RewriteError
+
+aten = torch.ops.aten
+
+Network = fx.GraphModule
+"""A traced network; `trace` makes it. Every constant is a parameter of its root, every node knows its shape."""
+
+_WITHOUT_EFFECT = {
+    aten.alias.default,
+    aten.clone.default,
+    aten.contiguous.default,
+    aten.detach.default,
+    aten.lift_fresh_copy.default,
+}
+
+
+def trace(model: nn.Module, image_size: int, batch_size: int) -> Network:
+    """A network's graph for images (batch_size, 3, image_size, image_size). The network itself is not touched.
+
+    Raises:
+        RewriteError: it is in training mode, or torch cannot export it.
+    """
+    if model.training:
+        raise RewriteError(f"{type(model).__name__} is in training mode; call .eval() on it first")
+    example = torch.zeros(batch_size, 3, image_size, image_size)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's advice to its own developers
+        try:
+            program = torch.export.export(model, (example,)).run_decompositions({})
+        except Exception as error:  # torch raises dozens of types here, its own and Python's
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            raise RewriteError(f"torch cannot trace {type(model).__name__}: {lines[0]}") from error
+        module = cast(fx.GraphModule, program.module())
+    network = _Cleaner(module).clean()
+    infer_shapes(network, example)
+    return network
+
+
+class _Cleaner:
+    """Copies a graph without what has no effect, constants computed."""
+
+    def __init__(self, module: fx.GraphModule) -> None:
+        self.module = module
+        self.network = Network(nn.Module(), fx.Graph())
+        self.graph = self.network.graph
+        self.values: dict[fx.Node, Any] = {}  # of an old node: its new node, or the tensors it always gives
+
+    def clean(self) -> Network:
+        for node in self.module.graph.nodes:
+            if node.op == "placeholder":
+                self.values[node] = self.graph.placeholder(node.name)
+            elif node.op == "get_attr":
+                self.values[node] = _attribute(self.module, node.target)
+            elif node.op == "call_function":
+                self.values[node] = self._call(node)
+            elif node.op == "output":
+                (result,) = cast(tuple[Any, ...], node.args)
+                single = isinstance(result, (tuple, list)) and len(result) == 1
+                self.graph.output(self._argument(result[0] if single else result))
+        finish(self.network)
+        return self.network
+
+    def _call(self, node: fx.Node) -> Any:
+        if node.target in _WITHOUT_EFFECT or (node.target is aten.dropout.default and not node.args[2]):
+            return self.values[node.args[0]]  # type: ignore[index]
+        if _is_identity(node):
+            return self.values[node.args[0]]  # type: ignore[index]
+        inputs = [self.values[old] for old in node.all_input_nodes]
+        if inputs and not any(_holds_node(value) for value in inputs):
+            with torch.no_grad():
+                args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda old: self.values[old])
+                return cast(Callable[..., Any], node.target)(*args, **kwargs)
+        target, args = node.target, node.args
+        if target is aten._native_batch_norm_legit_no_training.default:
+            target, args = aten.batch_norm.default, (*args[:5], False, *args[5:], False)
+        elif target in (aten.view.default, aten._unsafe_view.default):
+            target = aten.reshape.default  # a view depends on strides, which a rewrite may change
+        elif target is operator.getitem and self._gives_one(node.args[0]):
+            return self.values[node.args[0]]  # type: ignore[index]
+        args, kwargs = fx.node.map_arg((args, node.kwargs), lambda old: self._argument(self.values[old]))
+        new = self.graph.create_node("call_function", target, args, kwargs, name=node.name)
+        new.meta["place"] = place(node)
+        return new
+
+    def _gives_one(self, old: Any) -> bool:
+        return self.values[old].target is aten.batch_norm.default
+
+    def _argument(self, value: Any) -> Any:
+        if isinstance(value, fx.Node) and value in self.values and value.graph is not self.graph:
+            value = self.values[value]
+        return constant(self.network, value) if isinstance(value, Tensor) else value
+
+
+def _holds_node(value: Any) -> bool:
+    return isinstance(value, fx.Node)
+
+
+def _is_identity(node: fx.Node) -> bool:
+    source = node.args[0] if node.args else None
+    if not isinstance(source, fx.Node) or not isinstance(source.meta.get("val"), Tensor):
+        return False
+    if node.target is aten.permute.default:
+        dims = cast(list[int], node.args[1])
+        return [dim % len(dims) for dim in dims] == list(range(len(dims)))
+    if node.target in (aten.view.default, aten._unsafe_view.default, aten.reshape.default, aten.expand.default):
+        return shape(node) == shape(source)
+    if node.target is aten.slice.Tensor:
+        return shape(node) == shape(source) and bool(argument(node, 4, 1) == 1)
+    return False
+
+
+def _attribute(module: nn.Module, path: Any) -> Tensor:
+    *parents, name = str(path).split(".")
+    for parent in parents:
+        module = getattr(module, parent)
+    value: Tensor = getattr(module, name)
+    return value.detach()
+
+
+def constant(network: Network, value: Tensor) -> fx.Node:
+    """A node that gives `value`; it is placed where the graph is being written."""
+    name = f"constant_{len(network._parameters)}"
+    network.register_parameter(name, nn.Parameter(value.detach().clone().contiguous(), requires_grad=False))
+    return network.graph.get_attr(name)
+
+
+def value_of(network: Network, node: Any) -> Tensor | None:
+    """The tensor that a node always gives, in float64 where it is a fraction; None where it depends on the image."""
+    if not isinstance(node, fx.Node) or node.op != "get_attr":
+        return None
+    value = _attribute(network, node.target)
+    return value.double() if value.is_floating_point() else value
+
+
+def place(node: fx.Node) -> str:
+    """Where in the network a node stands: the path of its module, or its own name where it has none."""
+    if "place" in node.meta:
+        return str(node.meta["place"])
+    stack = node.meta.get("nn_module_stack") or {}
+    paths = [str(path) for path, _ in stack.values()]
+    return (paths and paths[-1]) or node.name
+
+
+def word(node: fx.Node) -> str:
+    """What a node does, in PyTorch's word for it."""
+    if isinstance(node.target, torch._ops.OpOverload):
+        return str(node.target.overloadpacket.__name__)
+    return "the output" if node.op == "output" else node.name
+
+
+def shape(node: Any) -> tuple[int, ...]:
+    """The shape of what a node gives."""
+    return tuple(int(size) for size in node.meta["val"].shape)
+
+
+def infer_shapes(network: Network, example: Tensor | None = None) -> None:
+    """Note each node's shape, without computing anything."""
+    if example is None:
+        example = torch.zeros(image_shape(network))
+    mode = FakeTensorMode(allow_non_fake_inputs=True)
+    with torch.no_grad():
+        FakeTensorProp(network, mode).propagate(example)
+
+
+def image_shape(network: Network) -> tuple[int, ...]:
+    return shape(next(node for node in network.graph.nodes if node.op == "placeholder"))
+
+
+def finish(network: Network) -> None:
+    """Drop nodes and constants that nothing uses, and make the graph callable."""
+    network.graph.eliminate_dead_code()
+    used = {node.target for node in network.graph.nodes if node.op == "get_attr"}
+    for name in [name for name in network._parameters if name not in used]:
+        del network._parameters[name]
+    # Numbered anew, so that a new constant never takes the name of a living one.
+    parameters = dict(network._parameters)
+    network._parameters.clear()
+    names = {name: f"constant_{i}" for i, name in enumerate(parameters)}
+    for name, parameter in parameters.items():
+        network._parameters[names[name]] = parameter
+    for node in network.graph.nodes:
+        if node.op == "get_attr":
+            node.target = names[node.target]
+    network.graph.lint()
+    network.recompile()
+    network.eval()
+
+
+def calls(network: Network, *targets: Any) -> Iterator[fx.Node]:
+    """The nodes that call one of `targets`, from input to output; nodes may be erased meanwhile."""
+    for node in list(network.graph.nodes):
+        if node.op == "call_function" and node.target in targets:
+            yield node
+
+
+# The linear operators, and how a rewrite changes their weights.
+
+POINTWISE = (aten.linear.default,)
+CONVOLUTIONS = (aten.conv2d.default, aten.conv1d.default)
+WEIGHTED = POINTWISE + CONVOLUTIONS
+
+
+def argument(node: fx.Node, index: int, default: Any) -> Any:
+    return node.args[index] if len(node.args) > index else default
+
+
+def is_weighted(network: Network, node: Any) -> bool:
+    """Whether a node is a convolution or linear layer whose weights are constants."""
+    return (
+        isinstance(node, fx.Node)
+        and node.target in WEIGHTED
+        and value_of(network, node.args[1]) is not None
+        and (argument(node, 2, None) is None or value_of(network, node.args[2]) is not None)
+    )
+
+
+def is_padded(node: fx.Node) -> bool:
+    """Whether zeros stand around a convolution's input."""
+    if node.target not in CONVOLUTIONS:
+        return False
+    padding = argument(node, 4, 0)
+    return padding != "valid" and any(padding if isinstance(padding, (list, tuple)) else [padding])
+
+
+def readers(network: Network, node: fx.Node, axis: int) -> list[fx.Node] | str:
+    """The linear operators that take each channel (axis `axis`) of a node's output as it is or averaged over the map.
+
+    So a scale and a shift of the channels can be moved into them (`scale_inputs`). Where something else reads the
+    output, what that is.
+    """
+    found: list[fx.Node] = []
+    for user in node.users:
+        inner: list[fx.Node] | str
+        if is_weighted(network, user) and user.args[0] is node:
+            if axis != (len(shape(node)) - 1 if user.target in POINTWISE else 1):
+                return f"{place(user)} reads it along another axis"
+            if is_padded(user):
+                return f"the convolution behind it, {place(user)}, is padded"
+            inner = [user]
+        elif (after := _channel_axis(user, node, axis)) is not None:
+            inner = readers(network, user, after)
+        else:
+            return f"behind it comes {word(user)}" + (f" at {place(user)}" if user.op == "call_function" else "")
+        if isinstance(inner, str):
+            return inner
+        found += inner
+    return found
+
+
+def _channel_axis(user: fx.Node, node: fx.Node, axis: int) -> int | None:
+    """Where the channels are behind an operator that averages or picks pixels; None for any other operator."""
+    rank = len(shape(node))
+    if user.target is aten.mean.dim:
+        dims = {dim % rank for dim in cast(list[int], user.args[1])}
+        if axis in dims:
+            return None
+        return axis if argument(user, 2, False) else axis - sum(dim < axis for dim in dims)
+    if user.target is aten.adaptive_avg_pool2d.default:
+        return axis if axis == rank - 3 else None
+    if user.target is aten.slice.Tensor:
+        return axis if argument(user, 1, 0) % rank != axis else None
+    if user.target in (aten.reshape.default, aten.squeeze.dims):
+        kept = [i for i, size in enumerate(shape(node)) if size != 1 or i in (0, axis)]
+        same = tuple(shape(node)[i] for i in kept) == shape(user)
+        return kept.index(axis) if same else None
+    return None
+
+
+def weights_of(network: Network, node: fx.Node) -> tuple[Tensor, Tensor]:
+    """Weight and bias in float64; a bias that is not there is zero."""
+    weight = value_of(network, node.args[1])
+    assert weight is not None
+    bias = value_of(network, argument(node, 2, None))
+    return weight, weight.new_zeros(len(weight)) if bias is None else bias
+
+
+def set_weights(network: Network, node: fx.Node, weight: Tensor, bias: Tensor) -> None:
+    with network.graph.inserting_before(node):
+        constants = [constant(network, tensor.float()) for tensor in (weight, bias)]
+    node.args = (node.args[0], *constants, *node.args[3:])
+
+
+def scale_outputs(network: Network, node: fx.Node, scale: Tensor, shift: Tensor) -> None:
+    """Make a linear operator give scale * y + shift, both one number a channel of y."""
+    weight, bias = weights_of(network, node)
+    set_weights(network, node, weight * scale.view(-1, *[1] * (weight.ndim - 1)), bias * scale + shift)
+
+
+def scale_inputs(network: Network, node: fx.Node, scale: Tensor, shift: Tensor) -> None:
+    """Make a linear operator take x where it took scale * x + shift; it must not be padded (`is_padded`)."""
+    weight, bias = weights_of(network, node)
+    groups = argument(node, 6, 1) if node.target in CONVOLUTIONS else 1
+    # Row o of the weight reads the channels of its group: (O, I / groups).
+    scales, shifts = (t.view(groups, -1).repeat_interleave(len(weight) // groups, 0) for t in (scale, shift))
+    flat = weight.flatten(2).sum(2) if weight.ndim > 2 else weight
+    trailing = [1] * (weight.ndim - 2)
+    set_weights(network, node, weight * scales.view(*scales.shape, *trailing), bias + (flat * shifts).sum(1))

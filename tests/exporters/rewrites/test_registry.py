@@ -1,0 +1,81 @@
+import pytest
+import torch
+from torch import nn
+
+from exporters.rewrites import REWRITES, Equivalence, RewriteError, apply
+from tests.exporters.rewrites.support import SIZE, TOLERANCE, filled, max_error, operators, rewritten, zoo
+
+
+def test_auto_applies_what_is_exact_in_order() -> None:
+    _, reports = rewritten(filled(nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten())))
+    assert [report.name for report in reports] == ["merge_heads", "batch_norm", "channels_first"]
+    assert all(report.equivalence is Equivalence.EXACT for report in reports)
+
+
+def test_a_network_that_must_be_trained_again_is_made_only_on_request() -> None:
+    assert REWRITES["layer_norm_to_batch_norm"].EQUIVALENCE is Equivalence.RETRAIN
+
+
+def test_an_unknown_rewrite_is_refused_with_those_there_are() -> None:
+    with pytest.raises(RewriteError, match="no rewrite 'fold'; there are merge_heads, "):
+        apply(nn.Identity().eval(), SIZE, 1, ("fold",))
+
+
+def test_a_network_in_training_is_refused() -> None:
+    with pytest.raises(RewriteError, match="training mode"):
+        apply(nn.Conv2d(3, 4, 1), SIZE)
+
+
+def test_a_network_that_cannot_be_traced_is_refused_by_name() -> None:
+    class Undecided(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x if x.sum() > 0 else -x
+
+    with pytest.raises(RewriteError, match="torch cannot trace Undecided"):
+        apply(Undecided().eval(), SIZE)
+
+
+def test_the_network_is_not_touched() -> None:
+    model = zoo("efficientmod_xxs")
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    network, _ = rewritten(model)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.zero_()
+    assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["efficientmod_xxs", "edgevit_xxs"])
+def test_a_second_time_changes_nothing(name: str) -> None:
+    once, _ = rewritten(zoo(name))
+    twice, reports = rewritten(once)
+    assert [report.count for report in reports] == [0, 0, 0]
+    assert operators(twice) == operators(once)
+    assert max_error(once, twice) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "size"),
+    [
+        ("efficientmod_xs", 64),
+        ("efficientmod_s_conv_k3_5_7", 64),
+        ("efficientmod_xxs_conv", 64),
+        ("poolformer_s12", 64),
+        ("mobilevit_xs", 64),
+        ("mobilenetv2_100", 224),  # at 64 its last BatchNorms see four pixels an image, and magnify rounding
+        ("timm:convnext_atto", 64),
+    ],
+)
+def test_outputs_stay_equal(name: str, size: int) -> None:
+    model = zoo(name, size)
+    network, _ = rewritten(model, size=size)
+    assert max_error(model, network, size) < TOLERANCE
+
+
+def test_a_batch_of_several_images_stays_one() -> None:
+    model = zoo("efficientmod_xxs")
+    network, _ = apply(model, SIZE, 2)
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(2, 3, SIZE, SIZE, generator=generator)
+    with torch.inference_mode():
+        assert (model(x) - network(x)).abs().max() < TOLERANCE
