@@ -139,6 +139,7 @@ def export(
     dynamic_batch: options.DynamicBatch = False,
     checkpoint: options.Checkpoint = None,
     no_simplify: options.NoSimplify = False,
+    rewrite: options.Rewrite = None,
     target: options.Target = None,
     compute_precision: options.Precision = None,
     input_: options.InputOption = None,
@@ -146,6 +147,7 @@ def export(
     softmax: options.Softmax = False,
     compress: options.CompressOption = None,
     purpose: options.PurposeOption = None,
+    explain: options.Explain = False,
     output: Annotated[
         Path, typer.Option("--output", help="Folder for the file and its sidecar.", rich_help_panel="Output")
     ] = Path(),
@@ -173,6 +175,7 @@ def export(
         dynamic_batch=dynamic_batch,
         opset=opset,
         simplify=not no_simplify,
+        rewrite=rewrite,
         target=target,
         compute_precision=compute_precision,
         input=input_,
@@ -184,7 +187,7 @@ def export(
     specs = find_networks(networks or ["*"], image_size=image_size, table=table)
     check_image_sizes(choices, specs)
     check_checkpoint(checkpoint, specs)
-    raise typer.Exit(export_all(_console(quiet, verbose), specs, choices, output))
+    raise typer.Exit(export_all(_console(quiet, verbose), specs, choices, output, explain=explain))
 
 
 @app.command()
@@ -204,6 +207,7 @@ def bench(
     dynamic_batch: options.DynamicBatch = False,
     checkpoint: options.Checkpoint = None,
     no_simplify: options.NoSimplify = False,
+    rewrite: options.Rewrite = None,
     input_shape: options.InputShape = None,
     store: options.StoreOption = options.default_store(),  # noqa: B008 - typer reads defaults once
     output_format: options.OutputFormatOption = OutputFormat.TABLE,
@@ -225,6 +229,7 @@ def bench(
             dynamic_batch=dynamic_batch,
             opset=opset,
             simplify=not no_simplify,
+            rewrite=rewrite,
             checkpoint=checkpoint,
         ),
         input_shapes=parse_input_shapes(input_shape or []),

@@ -5,6 +5,7 @@ from enum import IntEnum
 
 from effmod_bench.targets import TargetError
 from exporters import ArtifactError, ExportError, FormatUnavailableError, OutputError, ParityError
+from exporters.rewrites import RewriteError
 from models import ImageSizeError, UnknownModelError
 from results import StoreError
 from results.plots import PlotError
@@ -32,7 +33,15 @@ def exit_code(error: Exception) -> ExitCode:
             return ExitCode.UNAVAILABLE
         case ParityError():
             return ExitCode.CHECK_FAILED
-        case UnknownModelError() | ImageSizeError() | TargetError() | ArtifactError() | ExportError() | PlotError():
+        case (
+            UnknownModelError()
+            | ImageSizeError()
+            | TargetError()
+            | RewriteError()
+            | ArtifactError()
+            | ExportError()
+            | PlotError()
+        ):
             return ExitCode.USAGE
         case OSError() if error.errno == errno.ENOSPC:
             return ExitCode.STORE

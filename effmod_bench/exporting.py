@@ -7,13 +7,16 @@ from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, exit_code
 from effmod_bench.targets import ExportChoices
 from exporters import Compression, CoreMLConfig, Made, deliver, is_cached, obtain
+from exporters.rewrites import RewriteReport
 from models import ModelSpec
 
 # What goes wrong with one network; a full disk or a missing converter goes wrong with all.
 _OF_ONE_NETWORK = (ExitCode.USAGE, ExitCode.CHECK_FAILED)
 
 
-def export_all(console: Console, specs: Sequence[ModelSpec], choices: ExportChoices, folder: Path) -> ExitCode:
+def export_all(
+    console: Console, specs: Sequence[ModelSpec], choices: ExportChoices, folder: Path, *, explain: bool = False
+) -> ExitCode:
     """Export networks into a folder; where there are several, a failure of one does not stop the others.
 
     Raises:
@@ -36,6 +39,8 @@ def export_all(console: Console, specs: Sequence[ModelSpec], choices: ExportChoi
             failures[spec.name] = error
             continue
         _say_what_it_is(console, spec.name, made)
+        if explain:
+            _explain(console, spec.name, made.artifact.rewrites)
         console.print(str(path))
     if choices.checkpoint is None:
         console.note(
@@ -61,6 +66,15 @@ def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -
         console.warn(f"{spec.name}: onnxsim failed or changed the outputs, so the file is not simplified")
     console.detail(f"{spec.name}: {made.path}")
     return made
+
+
+def _explain(console: Console, name: str, reports: Sequence[RewriteReport]) -> None:
+    if not reports:
+        console.note(f"{name}: nothing was rewritten")
+    for report in reports:
+        console.note(f"{name}: {report.name} ({report.equivalence}): {report.count} places")
+        for skipped in report.skipped:
+            console.note(f"  left alone: {skipped}")
 
 
 def _say_what_it_is(console: Console, name: str, made: Made) -> None:

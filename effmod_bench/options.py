@@ -73,6 +73,22 @@ Checkpoint = Annotated[
         show_default=False,
     ),
 ]
+Rewrite = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|none|NAME,...",
+        help="Rewrites before the export: all exact ones, none, or some by name. "
+        "[default: auto for Core ML, none for ONNX]",
+        rich_help_panel=_EXPORT,
+        show_default=False,
+    ),
+]
+Explain = Annotated[
+    bool,
+    typer.Option(
+        "--explain", help="Say what each rewrite changed, and what it left alone and why.", rich_help_panel=_EXPORT
+    ),
+]
 NoSimplify = Annotated[
     bool, typer.Option("--no-simplify", help="Do not pass the graph through onnxsim.", rich_help_panel=_EXPORT)
 ]

@@ -18,6 +18,7 @@ from exporters import (
     InputKind,
     OnnxConfig,
 )
+from exporters.rewrites import EXACT, RETRAIN
 from models import ModelSpec, UnknownModelError, check_image_size, find_model, list_models
 
 DEFAULT_TARGETS = ("efficientmod_xxs", "efficientmod_xs", "efficientmod_s", "efficientmod_s_conv")
@@ -50,6 +51,23 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
     softmax: bool = False
     compress: Compression | None = None
     purpose: Purpose | None = None
+    rewrite: str | None = None
+
+    def rewrites(self) -> tuple[str, ...]:
+        """Names of the rewrites, in the order in which they are applied.
+
+        Raises:
+            TargetError: one of them does not exist.
+        """
+        given = self.rewrite or ("auto" if self.format is Format.COREML else "none")
+        if given in ("auto", "none"):
+            return EXACT if given == "auto" else ()
+        names = given.split(",")
+        known = (*EXACT, *RETRAIN)
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise TargetError(f"no rewrite {unknown[0]!r}; there are auto, none, {', '.join(known)}")
+        return tuple(name for name in known if name in names)
 
     def config(self, spec: ModelSpec) -> ExportConfig:
         """What the choices come to for one network.
@@ -59,16 +77,17 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
         """
         self._check_format()
         image_size = self.image_size or spec.image_size
-        if self.format is Format.ONNX:
-            return OnnxConfig(
-                image_size=image_size,
-                batch_size=self.batch_size,
-                dynamic_batch=self.dynamic_batch,
-                opset=self.opset,
-                simplify=self.simplify,
-            )
         modelbench = self.purpose is Purpose.MODELBENCH
         try:
+            if self.format is Format.ONNX:
+                return OnnxConfig(
+                    image_size=image_size,
+                    batch_size=self.batch_size,
+                    dynamic_batch=self.dynamic_batch,
+                    opset=self.opset,
+                    simplify=self.simplify,
+                    rewrites=self.rewrites(),
+                )
             return CoreMLConfig(
                 image_size=image_size,
                 batch_size=self.batch_size,
@@ -79,6 +98,7 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
                 softmax=self.softmax,
                 compress=self.compress or Compression.NONE,
                 modelbench=modelbench,
+                rewrites=self.rewrites(),
             )
         except ValueError as error:
             raise TargetError(str(error)) from error

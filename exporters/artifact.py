@@ -19,6 +19,7 @@ from exporters.config import (
     OnnxConfig,
 )
 from exporters.errors import ArtifactError
+from exporters.rewrites import EXACT, RewriteReport
 from models import Preprocessing, Weights
 
 SIDECAR_VERSION = 2  # 1 had neither the format within `config`, nor `specification_version`
@@ -62,7 +63,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         form: which form of the network it holds; "plain" is the network as its authors wrote it.
-        rewrites: what was changed on the way, by name.
+        rewrites: what was changed on the way, and what was not.
         simplified: whether the file is onnxsim's; None where that was not asked, and for Core ML.
         macs: multiply-adds of one image at `config.image_size`.
         opset: of the file itself; None for Core ML.
@@ -78,7 +79,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     form: str
     config: ExportConfig
     weights: Weights
-    rewrites: tuple[str, ...]
+    rewrites: tuple[RewriteReport, ...]
     simplified: bool | None
     params: int
     macs: int
@@ -159,6 +160,13 @@ def _files(path: Path) -> Iterator[Path]:
     return (file for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
 
 
+def form_of(rewrites: tuple[str, ...]) -> str:
+    """The form of a network after these rewrites: "plain" after none, "rewritten" after all the exact ones."""
+    if not rewrites:
+        return "plain"
+    return "rewritten" if rewrites == EXACT else "+".join(rewrites)
+
+
 def public_name(model: str) -> str:
     """A network's name without the folder that a network of the user's own, `path/to/file.py:function`, lies in."""
     return Path(model).name
@@ -186,9 +194,13 @@ def _onnx_parts(config: OnnxConfig) -> Iterator[str]:
         yield f"opset{config.opset}"
     if not config.simplify:
         yield "unsimplified"
+    if config.rewrites:
+        yield form_of(config.rewrites)
 
 
 def _coreml_parts(config: CoreMLConfig) -> Iterator[str]:
+    if config.rewrites != EXACT:
+        yield form_of(config.rewrites)
     if config.batch_size != 1:
         yield f"b{config.batch_size}"
     if config.target is not DeploymentTarget.IOS16 and not config.modelbench:

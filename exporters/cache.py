@@ -24,10 +24,12 @@ import filelock
 import msgspec
 import platformdirs
 
+from exporters import rewrites
 from exporters.artifact import (
     Artifact,
     artifact_sha256,
     file_name,
+    form_of,
     public_name,
     read_sidecar,
     sha256_of,
@@ -36,6 +38,7 @@ from exporters.artifact import (
 )
 from exporters.config import CoreMLConfig, ExportConfig, Format, OnnxConfig
 from exporters.errors import ArtifactError, OutputError
+from exporters.rewrites import RewriteReport
 from models import ModelSpec, Weights, WeightsSource, check_image_size, family
 
 if TYPE_CHECKING:
@@ -96,6 +99,12 @@ def obtain(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = N
         OutputError: the cache cannot be written.
     """
     check_image_size(spec, config.image_size)
+    retrain = sorted(set(config.rewrites) & set(rewrites.RETRAIN))
+    if retrain and checkpoint is not None:
+        raise rewrites.RewriteError(
+            f"{retrain[0]} is not a fold: it makes another network, whose weights must be trained again, and "
+            f"{checkpoint} is not of that network. Leave --checkpoint out, for latency alone, or --rewrite {retrain[0]}"
+        )
     weights = _weights_identity(checkpoint)
     entry = _entries() / _key(spec, config, weights)
     path = entry / file_name(spec.name, config, spec.image_size)
@@ -257,16 +266,17 @@ def _make_onnx(spec: ModelSpec, config: OnnxConfig, checkpoint: Path | None, pat
     from models import count
 
     model, weights = _create(spec, config, checkpoint)
-    parity, simplified = onnx.export(model, path, config, spec.preprocessing)
+    rewritten, reference, reports = _rewrite(model, config)
+    parity, simplified = onnx.export(rewritten, path, config, spec.preprocessing, reference=reference)
     complexity = count(model, config.image_size)
     inputs, outputs = onnx.read_tensors(onnx.read_graph(path))
     return Artifact(
         model=public_name(spec.name),
         format=config.format,
-        form="plain",
+        form=form_of(config.rewrites),
         config=config,
         weights=weights,
-        rewrites=(),
+        rewrites=reports,
         simplified=simplified,
         params=complexity.params,
         macs=complexity.macs,
@@ -289,26 +299,28 @@ def _make_coreml(spec: ModelSpec, config: CoreMLConfig, checkpoint: Path | None,
     coreml.check_compression(config.compress)
     model, weights = _create(spec, config, checkpoint)
     complexity = count(model, config.image_size)
-    rewrites: tuple[str, ...] = ()  # names of what changed `model` on the way; none is written yet
+    rewritten, reference, reports = _rewrite(model, config)
     about = family(spec)
     metadata = coreml.PackageMetadata(
         model=public_name(spec.name),
         paper=f"{about.title} (arXiv {about.arxiv})" if about.arxiv else "",
         weights=str(weights),
-        rewrites=rewrites,
+        rewrites=tuple(report.name for report in reports if report.count),
         versions=_versions_for(config),
     )
     measure = verify.measure_coreml_parity
-    parity = coreml.export(model, path, config, spec.preprocessing, metadata, measure_parity=measure)
+    parity = coreml.export(
+        rewritten, path, config, spec.preprocessing, metadata, reference=reference, measure_parity=measure
+    )
     assert parity is not None  # it was asked for
     inputs, outputs = coreml.read_tensors(path)
     return Artifact(
         model=public_name(spec.name),
         format=config.format,
-        form="plain",
+        form=form_of(config.rewrites),
         config=config,
         weights=weights,
-        rewrites=rewrites,
+        rewrites=reports,
         simplified=None,
         params=complexity.params,
         macs=complexity.macs,
@@ -321,6 +333,18 @@ def _make_coreml(spec: ModelSpec, config: CoreMLConfig, checkpoint: Path | None,
         size_bytes=size_bytes(path),
         sha256=artifact_sha256(path),
     )
+
+
+def _rewrite(model: "nn.Module", config: ExportConfig) -> tuple["nn.Module", "nn.Module", tuple[RewriteReport, ...]]:
+    """The network as it is exported, what its file is compared with, and what was done to it.
+
+    An exact rewriting is compared with the network that it came from; one that needs retraining with itself.
+    """
+    if not config.rewrites:
+        return model, model, ()
+    rewritten, reports = rewrites.apply(model, config.image_size, config.batch_size, config.rewrites)
+    exact = not set(config.rewrites) & set(rewrites.RETRAIN)
+    return rewritten, model if exact else rewritten, reports
 
 
 def _create(spec: ModelSpec, config: ExportConfig, checkpoint: Path | None) -> tuple["nn.Module", Weights]:
@@ -390,7 +414,6 @@ def _source_digest() -> str:
     digest = hashlib.sha256()
     for package in ("exporters", "models"):
         root = importlib.resources.files(package)
-        for file in sorted(root.iterdir(), key=lambda item: item.name):
-            if file.name.endswith(".py"):
-                digest.update(file.name.encode() + b"\0" + file.read_bytes())
+        for file in sorted(Path(str(root)).rglob("*.py")):
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()

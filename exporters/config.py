@@ -25,6 +25,7 @@ class OnnxConfig(msgspec.Struct, frozen=True, kw_only=True, tag_field="format", 
         dynamic_batch: leave the batch axis open, named "batch".
         opset: version of the ONNX operators.
         simplify: pass the graph through onnxsim, and keep the result where its outputs are the network's.
+        rewrites: names of the rewrites to apply first; none leaves the network as its authors wrote it.
 
     Raises:
         ValueError: a value is out of range.
@@ -37,8 +38,11 @@ class OnnxConfig(msgspec.Struct, frozen=True, kw_only=True, tag_field="format", 
     dynamic_batch: bool = False
     opset: int = DEFAULT_OPSET
     simplify: bool = True
+    rewrites: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.rewrites and self.dynamic_batch:
+            raise ValueError("a rewritten network has a fixed batch; leave the open batch axis or the rewrites out")
         if self.batch_size < 1:
             raise ValueError(f"batch_size is at least 1, not {self.batch_size}")
         if self.opset < OLDEST_OPSET:
@@ -85,6 +89,7 @@ class CoreMLConfig(msgspec.Struct, frozen=True, kw_only=True, tag_field="format"
         labels: names of the classes, which make the package a classifier.
         softmax: end in a softmax, and call the output "probabilities".
         modelbench: make what Apple's ModelBench app takes.
+        rewrites: names of the rewrites to apply first; none leaves the network as its authors wrote it.
 
     Raises:
         ValueError: two choices contradict each other, or a value is out of range.
@@ -101,6 +106,7 @@ class CoreMLConfig(msgspec.Struct, frozen=True, kw_only=True, tag_field="format"
     softmax: bool = False
     compress: Compression = Compression.NONE
     modelbench: bool = False
+    rewrites: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:

@@ -28,6 +28,7 @@ from exporters.artifact import Parity, TensorSpec
 from exporters.cache import move_into_place, writing
 from exporters.config import Compression, CoreMLConfig, DeploymentTarget, InputKind
 from exporters.errors import ArtifactError, ExportError, FormatUnavailableError
+from exporters.rewrites import register_with_coremltools
 from models import Preprocessing
 from models.images import natural_images
 
@@ -93,6 +94,7 @@ def export(
     preprocessing: Preprocessing,
     metadata: PackageMetadata,
     *,
+    reference: nn.Module | None = None,
     measure_parity: MeasureParity | None = None,
 ) -> Parity | None:
     """Write a network to a Core ML package, and prove it equal to the network where that can be done.
@@ -102,6 +104,7 @@ def export(
     Args:
         model: in eval mode; input (N, 3, H, W), output (N, classes).
         path: the package to write, `NAME.mlpackage`.
+        reference: the network that the package is compared with, where `model` is a rewriting of it.
         measure_parity: the proof; without one the result is None.
 
     Raises:
@@ -121,7 +124,7 @@ def export(
             package.save(str(partial))
         _tidy(partial)
         _check(partial, config)
-        return measure_parity(model, partial, config, preprocessing) if measure_parity else None
+        return measure_parity(reference or model, partial, config, preprocessing) if measure_parity else None
 
 
 def check_available() -> None:
@@ -147,6 +150,7 @@ def import_coremltools() -> Any:
             import coremltools.libmilstoragepython  # writes weights; without it a conversion fails at its end
 
             coreml_workarounds.apply()
+            register_with_coremltools()
     except ImportError as error:
         raise FormatUnavailableError(_unavailable(f"coremltools does not load ({_first_line(error)})")) from error
     return coremltools

@@ -23,13 +23,19 @@ INPUT, OUTPUT = "input", "logits"
 
 
 def export(
-    model: nn.Module, path: Path, config: OnnxConfig, preprocessing: Preprocessing
+    model: nn.Module,
+    path: Path,
+    config: OnnxConfig,
+    preprocessing: Preprocessing,
+    *,
+    reference: nn.Module | None = None,
 ) -> tuple[Parity, bool | None]:
     """Write a network to one ONNX file, weights inside, and prove it equal to the network.
 
     Args:
         model: in eval mode; input (N, 3, H, W), output (N, classes).
         path: the file to write.
+        reference: the network that the file is compared with, where `model` is a rewriting of it.
 
     Returns:
         The parity of the file, and whether it is the simplified one (None where that was not asked).
@@ -67,7 +73,8 @@ def export(
             f"leave --opset out for {DEFAULT_OPSET}"
         )
     onnx.checker.check_model(path, full_check=True)
-    parity = measure_parity(model, path, config, preprocessing)
+    reference = reference or model
+    parity = measure_parity(reference, path, config, preprocessing)
     if not config.simplify:
         return parity, None
     simplified = path.with_name("simplified.onnx")
@@ -75,7 +82,7 @@ def export(
         graph, _ = onnxsim.simplify(onnx.load(path))
         onnx.save(graph, simplified)
         onnx.checker.check_model(simplified, full_check=True)
-        simplified_parity = measure_parity(model, simplified, config, preprocessing)
+        simplified_parity = measure_parity(reference, simplified, config, preprocessing)
     except (ParityError, RuntimeError, ValueError, onnx.checker.ValidationError):
         # The file is right without it; the sidecar says that it is not simplified.
         simplified.unlink(missing_ok=True)

@@ -17,6 +17,11 @@ class Equivalence(StrEnum):
     """Another function with the same shapes: weights of the old network mean nothing to the new one."""
 
 
+EXACT = ("merge_heads", "batch_norm", "channels_first")
+RETRAIN = ("layer_norm_to_batch_norm",)
+"""Names of the rewrites by what they do to the outputs, for whoever must not import torch; a test holds them to it."""
+
+
 class RewriteReport(msgspec.Struct, frozen=True, kw_only=True):
     """What one rewrite did.
 
