@@ -63,14 +63,22 @@ class TestImageSize:
     @pytest.mark.parametrize(
         ("row", "size", "message"),
         [
-            (spec(), 225, "net takes square images whose side is a multiple of 32, not 225; try 224 or 256"),
-            (spec(), 0, "net takes square images whose side is a multiple of 32, not 0; try 32"),
+            (
+                spec(),
+                225,
+                "net takes square images of 32 or more pixels a side, a multiple of 32, not 225; try 224 or 256",
+            ),
+            (spec(), 0, "net takes square images of 32 or more pixels a side, a multiple of 32, not 0; try 32"),
             (
                 spec(min_size=33),
                 32,
                 "net takes square images of 64 or more pixels a side, a multiple of 32, not 32; try 64",
             ),
-            (spec(size_multiple=14), 28, "net takes square images whose side is a multiple of 14, not 28; try 42"),
+            (
+                spec(size_multiple=14),
+                28,
+                "net takes square images of 42 or more pixels a side, a multiple of 14, not 28; try 42",
+            ),
             (spec(size_multiple=1), 31, "net takes square images of 32 or more pixels a side, not 31; try 32"),
             (spec(size_multiple=1), -5, "net takes square images of 32 or more pixels a side, not -5; try 32"),
         ],
