@@ -97,7 +97,7 @@ def use_program(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("name", ["SIGSEGV", "SIGKILL", "SIGABRT"])
 def test_a_signal_that_ends_the_worker_is_named(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    use_program(monkeypatch, f"import os, sys; sys.stdin.read(); os.kill(os.getpid(), {int(signal.Signals[name])})")
+    use_program(monkeypatch, f"import os, sys; sys.stdin.readline(); os.kill(os.getpid(), {int(signal.Signals[name])})")
     outcome = time_file(tmp_path / "x.onnx")
     assert isinstance(outcome, Broken)
     assert name in outcome.reason
