@@ -199,7 +199,7 @@ def _onnx_parts(config: OnnxConfig) -> Iterator[str]:
 
 
 def _coreml_parts(config: CoreMLConfig) -> Iterator[str]:
-    if config.rewrites != EXACT:
+    if config.rewrites not in ((), EXACT):
         yield form_of(config.rewrites)
     if config.batch_size != 1:
         yield f"b{config.batch_size}"

@@ -318,7 +318,7 @@ def test_an_older_package_comes_back_where_the_new_one_cannot_take_its_name(
     rename = Path.rename
 
     def refuse(source: Path, target: Path) -> Any:
-        if source.name.endswith(".partial"):
+        if source.parent.name.startswith(".partial-"):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
         return rename(source, target)
 
