@@ -18,7 +18,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import filelock
 import msgspec
@@ -263,42 +263,27 @@ def _make(spec: ModelSpec, config: ExportConfig, checkpoint: Path | None, path: 
 def _make_onnx(spec: ModelSpec, config: OnnxConfig, checkpoint: Path | None, path: Path) -> Artifact:
     # Imported here, since a cached artifact needs none of it.
     from exporters import onnx
-    from models import count
 
     model, weights = _create(spec, config, checkpoint)
     rewritten, reference, reports = _rewrite(model, config)
     parity, simplified = onnx.export(rewritten, path, config, spec.preprocessing, reference=reference)
-    complexity = count(model, config.image_size)
     inputs, outputs = onnx.read_tensors(onnx.read_graph(path))
     return Artifact(
-        model=public_name(spec.name),
-        format=config.format,
-        form=form_of(config.rewrites),
-        config=config,
-        weights=weights,
-        rewrites=reports,
-        simplified=simplified,
-        params=complexity.params,
-        macs=complexity.macs,
-        preprocessing=spec.preprocessing,
+        **_described(spec, config, model, weights, reports, path),
         inputs=inputs,
         outputs=outputs,
         opset=config.opset,
+        simplified=simplified,
         parity=parity,
-        versions=_versions_for(config),
-        size_bytes=size_bytes(path),
-        sha256=artifact_sha256(path),
     )
 
 
 def _make_coreml(spec: ModelSpec, config: CoreMLConfig, checkpoint: Path | None, path: Path) -> Artifact:
     from exporters import coreml, verify
-    from models import count
 
     coreml.check_available()
     coreml.check_compression(config.compress)
     model, weights = _create(spec, config, checkpoint)
-    complexity = count(model, config.image_size)
     rewritten, reference, reports = _rewrite(model, config)
     about = family(spec)
     metadata = coreml.PackageMetadata(
@@ -315,24 +300,41 @@ def _make_coreml(spec: ModelSpec, config: CoreMLConfig, checkpoint: Path | None,
     assert parity is not None  # it was asked for
     inputs, outputs = coreml.read_tensors(path)
     return Artifact(
-        model=public_name(spec.name),
-        format=config.format,
-        form=form_of(config.rewrites),
-        config=config,
-        weights=weights,
-        rewrites=reports,
-        simplified=None,
-        params=complexity.params,
-        macs=complexity.macs,
-        preprocessing=spec.preprocessing,
+        **_described(spec, config, model, weights, reports, path),
         inputs=inputs,
         outputs=outputs,
         specification_version=coreml.SPECIFICATION_VERSIONS[config.target],
+        simplified=None,
         parity=parity,
-        versions=_versions_for(config),
-        size_bytes=size_bytes(path),
-        sha256=artifact_sha256(path),
     )
+
+
+def _described(
+    spec: ModelSpec,
+    config: ExportConfig,
+    model: "nn.Module",
+    weights: Weights,
+    reports: tuple[RewriteReport, ...],
+    path: Path,
+) -> dict[str, Any]:
+    """What a sidecar says of an artifact of either format."""
+    from models import count
+
+    complexity = count(model, config.image_size)
+    return {
+        "model": public_name(spec.name),
+        "format": config.format,
+        "form": form_of(config.rewrites),
+        "config": config,
+        "weights": weights,
+        "rewrites": reports,
+        "params": complexity.params,
+        "macs": complexity.macs,
+        "preprocessing": spec.preprocessing,
+        "versions": _versions_for(config),
+        "size_bytes": size_bytes(path),
+        "sha256": artifact_sha256(path),
+    }
 
 
 def _rewrite(model: "nn.Module", config: ExportConfig) -> tuple["nn.Module", "nn.Module", tuple[RewriteReport, ...]]:
