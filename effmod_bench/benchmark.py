@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from effmod_bench.console import Console, in_words
+from effmod_bench.devices import check_device
 from effmod_bench.environment import available_cores
 from effmod_bench.errors import ExitCode
 from effmod_bench.exporting import obtain_artifact
@@ -79,6 +80,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             StoreError: the store cannot be written.
+            DeviceUnavailableError: the device cannot be used here.
             UnknownModelError, ImageSizeError, TargetError, ArtifactError, CheckpointError, ExportError, ParityError:
                 before anything is measured.
         """
@@ -86,6 +88,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         from effmod_bench.environment import read_machine
 
         items = self._items()
+        check_device(self.plan.options)
         store = Store(self.store)
         store.check_writable()
         self._say_threads(console, runner.threads_to_use(self.plan))

@@ -10,7 +10,7 @@ from effmod_bench import __version__, options
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, exit_code
 from exporters import DEFAULT_OPSET, Format
-from results import BenchPlan, Device
+from results import BenchPlan
 from results.tables import OutputFormat
 
 
@@ -193,7 +193,8 @@ def export(
 @app.command()
 def bench(
     targets: options.Targets = None,
-    device: options.DeviceOption = Device.CPU,
+    device: options.DeviceOption = "cpu",
+    runtime: options.RuntimeOption = None,
     threads: options.Threads = None,
     runs: options.Runs = 4000,
     rounds: options.Rounds = 5,
@@ -216,12 +217,22 @@ def bench(
 ) -> None:
     """Measure how long one inference takes, each round in a fresh process, and show it beside the paper's figures."""
     from effmod_bench.benchmark import Benchmark
+    from effmod_bench.devices import parse_device, runtime_options
     from effmod_bench.targets import DEFAULT_TARGETS, ExportChoices, parse_input_shapes
 
     console = _console(quiet, verbose)
+    where, index = parse_device(device)
     benchmark = Benchmark(
         targets=tuple(targets or DEFAULT_TARGETS),
-        plan=BenchPlan(device=device, threads=threads, runs=runs, rounds=rounds, warmup_runs=warmup, seed=seed),
+        plan=BenchPlan(
+            device=where,
+            options=runtime_options(where, index, runtime),
+            threads=threads,
+            runs=runs,
+            rounds=rounds,
+            warmup_runs=warmup,
+            seed=seed,
+        ),
         choices=ExportChoices(
             format=format_,
             image_size=image_size,

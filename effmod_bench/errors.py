@@ -3,6 +3,7 @@
 import errno
 from enum import IntEnum
 
+from effmod_bench.devices import DeviceUnavailableError
 from effmod_bench.targets import TargetError
 from exporters import ArtifactError, ExportError, FormatUnavailableError, OutputError, ParityError
 from exporters.rewrites import RewriteError
@@ -29,7 +30,7 @@ def exit_code(error: Exception) -> ExitCode:
     match error:
         case StoreError() | OutputError():
             return ExitCode.STORE
-        case FormatUnavailableError():
+        case FormatUnavailableError() | DeviceUnavailableError():
             return ExitCode.UNAVAILABLE
         case ParityError():
             return ExitCode.CHECK_FAILED

@@ -8,7 +8,7 @@ import typer
 
 from effmod_bench.targets import Purpose
 from exporters import OLDEST_OPSET, Compression, ComputePrecision, DeploymentTarget, Format, InputKind
-from results import Device
+from results import Runtime
 from results.tables import OutputFormat
 
 _EXPORT = "Export"
@@ -157,7 +157,15 @@ PurposeOption = Annotated[
     typer.Option("--for", help="Make what Apple's ModelBench app takes: iOS 15, an image.", rich_help_panel=_COREML),
 ]
 
-DeviceOption = Annotated[Device, typer.Option("--device", help="Where to run.", rich_help_panel=_MEASURE)]
+DeviceOption = Annotated[
+    str, typer.Option("--device", metavar="cpu|coreml", help="Where to run.", rich_help_panel=_MEASURE)
+]
+RuntimeOption = Annotated[
+    Runtime | None,
+    typer.Option(
+        "--runtime", help="What runs it. [default: the device's first]", rich_help_panel=_MEASURE, show_default=False
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option(

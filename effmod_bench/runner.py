@@ -13,6 +13,7 @@ import msgspec
 
 from effmod_bench.environment import available_cores, load_average
 from effmod_bench.isolation import run_job
+from effmod_bench.sessions import SessionRequest
 from effmod_bench.timing import utc_now
 from effmod_bench.worker import Broken, Job, Timed
 from models import Preprocessing
@@ -129,9 +130,13 @@ def run(
         tick(0.0)
         began, load = utc_now(), load_average()
         job = Job(
-            path=os.fspath(subject.path.resolve()),
+            session=SessionRequest(
+                path=os.fspath(subject.path.resolve()),
+                device=plan.device,
+                options=plan.options,
+                intra_op_num_threads=threads_to_use(plan),
+            ),
             inputs=subject.artifact.inputs,
-            intra_op_num_threads=threads_to_use(plan),
             warmup_runs=plan.warmup_runs,
             runs=turn.runs,
             mean=subject.preprocessing.mean,

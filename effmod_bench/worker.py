@@ -10,10 +10,10 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 
+from effmod_bench.sessions import SessionRequest
 from results import InputTensor, SessionFacts
 
 
@@ -24,9 +24,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         mean, std: by channel, of the images that are fed.
     """
 
-    path: str
+    session: SessionRequest
     inputs: tuple[InputTensor, ...]
-    intra_op_num_threads: int
     warmup_runs: int
     runs: int
     mean: tuple[float, float, float]
@@ -86,14 +85,12 @@ def run(job: Job, send: Callable[[Message], None]) -> None:
 
     from effmod_bench.environment import peak_memory_bytes, reset_peak_memory
     from effmod_bench.inputs import make_input
-    from effmod_bench.sessions.onnxruntime import OnnxRuntimeSession
+    from effmod_bench.sessions import open_session
     from effmod_bench.timing import no_garbage_collection, time_once, time_runs
 
     inputs = {tensor.name: make_input(tensor, job.mean, job.std) for tensor in job.inputs}
     reset_peak_memory()  # or it would be that of making the images
-    session, load_ns = time_once(
-        lambda: OnnxRuntimeSession(Path(job.path), inputs, intra_op_num_threads=job.intra_op_num_threads)
-    )
+    session, load_ns = time_once(lambda: open_session(job.session, inputs))
     _, first_inference_ns = time_once(session.run)
     session.prepare_outputs()
     with no_garbage_collection():

@@ -7,12 +7,15 @@ from results.published import Published, published
 from results.record import (
     ArtifactSource,
     BenchPlan,
+    ComputeUnits,
     Device,
     Environment,
     InputTensor,
     Machine,
     Outcome,
     Round,
+    Runtime,
+    RuntimeOptions,
     SessionFacts,
     TimedArtifact,
 )
@@ -23,6 +26,7 @@ from results.summary import Latency, Measurement, load, summarise, summarise_dur
 __all__ = [
     "ArtifactSource",
     "BenchPlan",
+    "ComputeUnits",
     "Device",
     "Environment",
     "InputTensor",
@@ -32,6 +36,8 @@ __all__ = [
     "Outcome",
     "Published",
     "Round",
+    "Runtime",
+    "RuntimeOptions",
     "SessionFacts",
     "StabilityWarning",
     "Store",

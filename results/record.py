@@ -11,11 +11,54 @@ class Device(StrEnum):
     """Where an inference runs."""
 
     CPU = "cpu"
+    CUDA = "cuda"
+    COREML = "coreml"
+
+
+class Runtime(StrEnum):
+    """What runs it."""
+
+    ONNXRUNTIME = "onnxruntime"
+    TENSORRT = "tensorrt"
+    PYTORCH = "pytorch"
+    TORCH_COMPILE = "torch-compile"
+    OPENVINO = "openvino"
+    COREML = "coreml"
+
+
+class ComputeUnits(StrEnum):
+    """Which of an Apple device's processors Core ML may use."""
+
+    ALL = "all"
+    CPU_AND_GPU = "cpu-and-gpu"
+    CPU_AND_NE = "cpu-and-ne"
+    CPU_ONLY = "cpu-only"
 
 
 class Outcome(StrEnum):
     OK = "ok"
     FAILED = "failed"
+
+
+class RuntimeOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runtime is asked for, and how it is to run an artifact.
+
+    Attributes:
+        device_index: which of several GPUs.
+        compute_units: of Core ML; None elsewhere.
+        include_transfers: on a GPU, copy the input there and the output back within the clock, as the paper did.
+        cuda_graph: capture the inference once, and replay it.
+        use_tf32: let the GPU round the factors of float32 products to 10 bits.
+        allow_cpu_nodes: on a GPU, accept a graph of which the runtime leaves real work to the CPU.
+    """
+
+    runtime: Runtime = Runtime.ONNXRUNTIME
+    device_index: int = 0
+    compute_units: ComputeUnits | None = None
+    include_transfers: bool = False
+    cuda_graph: bool = False
+    use_tf32: bool = False
+    allow_cpu_nodes: bool = False
 
 
 class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +78,7 @@ class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     targets: tuple[str, ...] = ()
     device: Device = Device.CPU
+    options: RuntimeOptions = msgspec.field(default_factory=RuntimeOptions)
     threads: int | None = None
     runs: int = 4000
     rounds: int = 5
@@ -75,15 +119,22 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """How the runtime really ran an artifact, read back from its session."""
+    """How the runtime really ran an artifact, read back from its session. None where the runtime has no such thing.
+
+    Attributes:
+        runtime: name and version.
+        execution_provider: ONNX Runtime's word; of other runtimes, the device in their own words.
+        nodes: how many operators of each kind ran on each provider, or processor.
+    """
 
     runtime: str
     execution_provider: str
-    provider_options: dict[str, str]
-    intra_op_num_threads: int
-    inter_op_num_threads: int
-    allow_spinning: bool
-    graph_optimization_level: str
+    provider_options: dict[str, str] = {}
+    intra_op_num_threads: int | None = None
+    inter_op_num_threads: int | None = None
+    allow_spinning: bool | None = None
+    graph_optimization_level: str | None = None
+    nodes: dict[str, dict[str, int]] | None = None
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):

@@ -136,7 +136,7 @@ def _identity(record: Round) -> bytes:
     # The commit and the governor can change between two runs without making them different machines.
     machine = msgspec.structs.replace(record.environment.machine, effmod_commit=None, governor=None)
     return msgspec.json.encode(
-        (record.artifact, record.plan.device, record.environment.threads, machine), order="sorted"
+        (record.artifact, record.plan.device, record.plan.options, record.environment.threads, machine), order="sorted"
     )
 
 

@@ -2,45 +2,40 @@
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from effmod_bench.sessions import SessionError, SessionRequest
 from results import SessionFacts
 
 PROVIDER = "CPUExecutionProvider"
 _SPINNING = "session.intra_op.allow_spinning"
 
 
-class ProviderError(RuntimeError):
-    """The runtime would run the artifact elsewhere than was asked."""
-
-
 class OnnxRuntimeSession:
     """A session on the CPU provider, with inputs and outputs in memory that is reused from run to run.
 
     Args:
-        path: the ONNX file.
+        request: of an ONNX file. Operators run one after the other.
         inputs: by name; they are kept, not copied.
-        intra_op_num_threads: threads within one operator. Operators run one after the other.
 
     Raises:
-        ProviderError: the session does not run on the CPU provider alone.
+        SessionError: the session does not run on the CPU provider alone.
         Exception: whatever ONNX Runtime raises for a file that it cannot load.
     """
 
-    def __init__(self, path: Path, inputs: Mapping[str, npt.NDArray[np.generic]], *, intra_op_num_threads: int) -> None:
+    def __init__(self, request: SessionRequest, inputs: Mapping[str, npt.NDArray[np.generic]]) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = intra_op_num_threads
+        options.intra_op_num_threads = request.intra_op_num_threads
         options.inter_op_num_threads = 1
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.add_session_config_entry(_SPINNING, "1")
-        self.session = onnxruntime.InferenceSession(path, options, providers=[PROVIDER])
+        self.session = onnxruntime.InferenceSession(request.path, options, providers=[PROVIDER])
         # ONNX Runtime falls back to other providers silently, so compare after creation.
         if self.session.get_providers() != [PROVIDER]:
-            raise ProviderError(f"asked for {PROVIDER}, and the session has {self.session.get_providers()}")
+            raise SessionError(f"asked for {PROVIDER}, and the session has {self.session.get_providers()}")
         self.binding = self.session.io_binding()
         self._inputs = [onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(x)) for x in inputs.values()]
         for name, value in zip(inputs, self._inputs, strict=True):

@@ -13,11 +13,12 @@ import onnxruntime
 
 from effmod_bench.environment import available_cores
 from effmod_bench.inputs import make_input
+from effmod_bench.sessions import SessionRequest
 from effmod_bench.sessions.onnxruntime import OnnxRuntimeSession
 from effmod_bench.timing import no_garbage_collection, time_runs
 from exporters import OnnxConfig, obtain
 from models import Preprocessing, find_model
-from results import InputTensor
+from results import Device, InputTensor, RuntimeOptions
 from tests.fakes import write_onnx
 
 _BLOCKS = 40
@@ -36,7 +37,10 @@ def compare(label: str, path: Path, tensor: InputTensor, *, block_runs: int) -> 
     """Print the medians of the two loops, a run, and how far they differ."""
     preprocessing = Preprocessing()
     inputs = {tensor.name: make_input(tensor, preprocessing.mean, preprocessing.std)}
-    session = OnnxRuntimeSession(path, inputs, intra_op_num_threads=min(4, available_cores()))
+    request = SessionRequest(
+        path=str(path), device=Device.CPU, options=RuntimeOptions(), intra_op_num_threads=min(4, available_cores())
+    )
+    session = OnnxRuntimeSession(request, inputs)
     session.run()
     session.prepare_outputs()
     ours, bare = [], []

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from effmod_bench.isolation import run_job
+from effmod_bench.sessions import SessionRequest
 from effmod_bench.worker import Broken, Job, Timed, Warm
-from results import InputTensor
+from results import Device, InputTensor, RuntimeOptions
 from tests.fakes import write_onnx
 
 
 def job(path: Path, **changes: object) -> Job:
     fields = {
-        "path": str(path),
+        "session": SessionRequest(path=str(path), device=Device.CPU, options=RuntimeOptions(), intra_op_num_threads=1),
         "inputs": (InputTensor(name="x", shape=(1, 3, 8, 8), dtype="float"),),
-        "intra_op_num_threads": 1,
         "warmup_runs": 3,
         "runs": 20,
         "mean": (0.5, 0.5, 0.5),

@@ -73,7 +73,7 @@ def subject(name: str) -> Subject:
 
 def timed(job: Job) -> Timed:
     return Timed(
-        session=session_facts(job.intra_op_num_threads),
+        session=session_facts(job.session.intra_op_num_threads),
         load_ns=1,
         first_inference_ns=2,
         durations_ns=(1_000_000,) * job.runs,
@@ -138,7 +138,7 @@ def test_a_record_holds_plan_and_environment_apart(store: Store, answer_with: Ca
 
 
 def test_a_failed_round_is_a_record_and_the_others_go_on(store: Store, answer_with: Callable[[Answer], None]) -> None:
-    answer_with(lambda job: Broken(reason="ended by SIGSEGV", detail="") if "bad" in job.path else timed(job))
+    answer_with(lambda job: Broken(reason="ended by SIGSEGV", detail="") if "bad" in job.session.path else timed(job))
     plan = BenchPlan(runs=4, rounds=2)
     runner.run(plan, [subject("bad"), subject("good")], MACHINE, store, Watcher(), on_record=lambda _: None)
     outcomes = Counter((record.artifact.name, record.outcome, record.failure) for record in store.read())

@@ -1,0 +1,60 @@
+"""Devices and runtimes by the names that a user gives them, and whether they can be used here."""
+
+from effmod_bench.targets import TargetError
+from results import ComputeUnits, Device, Runtime, RuntimeOptions
+
+# Which runtimes there are for a device; the first is the default.
+RUNTIMES: dict[Device, tuple[Runtime, ...]] = {
+    Device.CPU: (Runtime.ONNXRUNTIME,),
+    Device.COREML: (Runtime.COREML,),
+}
+
+
+class DeviceUnavailableError(RuntimeError):
+    """The device or the runtime cannot be used on this machine; the message says why, and what would help."""
+
+
+def parse_device(text: str) -> tuple[Device, int]:
+    """A device, and which of several: "cpu", "cuda", "cuda:1".
+
+    Raises:
+        TargetError: there is no such device.
+    """
+    name, colon, index = text.partition(":")
+    known = [str(device) for device in RUNTIMES]
+    if name not in known or (colon and (name != "cuda" or not index.isdigit())):
+        raise TargetError(f"no device {text!r}; there are {', '.join(known)}")
+    return Device(name), int(index or 0)
+
+
+def runtime_options(
+    device: Device, device_index: int, runtime: Runtime | None, *, compute_units: ComputeUnits | None = None
+) -> RuntimeOptions:
+    """What the user's options come to.
+
+    Raises:
+        TargetError: the device has no such runtime, or an option is of another one.
+    """
+    known = RUNTIMES[device]
+    if runtime is not None and runtime not in known:
+        raise TargetError(f"{runtime} does not run on {device}; there {_are(known)}")
+    if compute_units is not None and device is not Device.COREML:
+        raise TargetError("--compute-units goes with --device coreml")
+    if device is Device.COREML:
+        compute_units = compute_units or ComputeUnits.ALL
+    return RuntimeOptions(runtime=runtime or known[0], device_index=device_index, compute_units=compute_units)
+
+
+def check_device(options: RuntimeOptions) -> None:
+    """Find out whether a device and its runtime can be used here, before anything is exported.
+
+    Raises:
+        DeviceUnavailableError: it cannot.
+    """
+    match options.runtime:
+        case Runtime.COREML:
+            raise DeviceUnavailableError("Core ML is not there yet")
+
+
+def _are(runtimes: tuple[Runtime, ...]) -> str:
+    return ("is " if len(runtimes) == 1 else "are ") + ", ".join(runtimes)
