@@ -212,7 +212,7 @@ def test_an_interrupted_run_keeps_and_shows_what_is_finished(tmp_path: Path) -> 
         (["export", "nope*"], 2, "no model matches 'nope*'"),
         (["bench", "--runs", "0"], 2, "--runs"),
         (["bench", "--threads", "-1"], 2, "--threads"),
-        (["bench", "no device 'abacus'; there are cpu, coreml", "abacus"], 2, "--device"),
+        (["bench", "--device", "abacus"], 2, "no device 'abacus'; there are cpu, coreml"),
         (["bench", "missing.onnx"], 2, "cannot read missing.onnx: No such file"),
         (["bench", "text.onnx"], 2, "text.onnx is not an ONNX file"),
         (["bench", "open.onnx"], 2, "dimensions h, w are open"),
