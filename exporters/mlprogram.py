@@ -16,7 +16,6 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -28,39 +27,13 @@ import torch.nn.functional as F
 from google.protobuf.message import DecodeError
 from torch import Tensor
 
+from exporters.artifact import ActivationRange
+from exporters.config import ComputePrecision
 from exporters.errors import ArtifactError
-
-FLOAT16_MAX = 65504.0
 
 
 class UnknownOperatorError(ArtifactError):
     """A package uses operators, or parameters of operators, that this evaluation does not know."""
-
-
-class Precision(StrEnum):
-    """How an operator's result is stored. FLOAT16: where the program says float16; FLOAT32: in float32 throughout."""
-
-    FLOAT32 = "float32"
-    FLOAT16 = "float16"
-
-
-class ActivationRange(msgspec.Struct, frozen=True, kw_only=True):
-    """The largest activation of a program in float32, against what float16 can hold (65504).
-
-    Attributes:
-        operator: name of the operator that gives the largest magnitude.
-        kind: of that operator.
-        largest: that magnitude; infinite or NaN where float32 itself did not suffice.
-        overflow: name of the first operator whose result float16 cannot hold, None where there is none. What an
-            operator sums up inside is not seen: a LayerNorm squares its input.
-        overflow_kind: of that operator.
-    """
-
-    operator: str
-    kind: str
-    largest: float
-    overflow: str | None = None
-    overflow_kind: str | None = None
 
 
 # ---- What a program consists of
@@ -111,24 +84,38 @@ class Program:
         self._outputs = tuple(outputs)
 
     @property
-    def precision(self) -> Precision:
-        """Of the program itself: float16 where any of its operators stores that."""
+    def precision(self) -> ComputePrecision:
+        """Of the program itself: float16 where any of its operators stores its result in that."""
         stores_half = any(result.dtype == "FLOAT16" for operator in self._operators for result in operator.results)
-        return Precision.FLOAT16 if stores_half else Precision.FLOAT32
+        return ComputePrecision.FLOAT16 if stores_half else ComputePrecision.FLOAT32
 
     @property
     def input_names(self) -> tuple[str, ...]:
         return tuple(declared.name for declared in self._inputs)
 
+    @property
+    def input_shapes(self) -> tuple[tuple[int | None, ...] | None, ...]:
+        """By input, in the order of their names. None, or a size that is None, where the program leaves that open."""
+        return tuple(declared.shape for declared in self._inputs)
+
+    @property
+    def image_inputs(self) -> tuple[str, ...]:
+        """Names of the inputs that are images: pixels, not numbers."""
+        return tuple(self._colours)
+
     def operators(self) -> Counter[str]:
         """How many operators of each kind the program has. Constants are not counted."""
         return Counter(operator.kind for operator in self._operators)
 
-    def run(self, inputs: Mapping[str, npt.NDArray[Any]], *, precision: Precision) -> dict[str, npt.NDArray[Any]]:
+    def run(
+        self, inputs: Mapping[str, npt.NDArray[Any]], *, precision: ComputePrecision
+    ) -> dict[str, npt.NDArray[Any]]:
         """Compute the program's outputs.
 
         Args:
             inputs: by name. An image is (1, 3, H, W), RGB, whole values in 0..255, of any type.
+            precision: how results are stored. FLOAT16: in float16 where the program says so; FLOAT32: in float32
+                throughout.
 
         Returns:
             The outputs by name. A class label is an array of one string; the probabilities that go with it are an
@@ -141,8 +128,10 @@ class Program:
         values = self._evaluate(inputs, precision)
         return {name: _to_numpy(values[name]) for name in self._outputs}
 
-    def activation_range(self, inputs: Mapping[str, npt.NDArray[Any]]) -> ActivationRange:
-        """Run in float32 and report the largest activation, and the first one that float16 could not hold."""
+    def run_observed(
+        self, inputs: Mapping[str, npt.NDArray[Any]]
+    ) -> tuple[dict[str, npt.NDArray[Any]], ActivationRange]:
+        """`run` in float32, and the largest activation on the way."""
         largest = ("", "", 0.0)
         overflow: tuple[str | None, str | None] = (None, None)
 
@@ -158,16 +147,16 @@ class Program:
             if overflow[0] is None and not math.isfinite(float(torch.tensor(magnitude).half())):
                 overflow = (operator.name, operator.kind)
 
-        self._evaluate(inputs, Precision.FLOAT32, observe)
+        values = self._evaluate(inputs, ComputePrecision.FLOAT32, observe)
         name, kind, magnitude = largest
-        return ActivationRange(
+        return {output: _to_numpy(values[output]) for output in self._outputs}, ActivationRange(
             operator=name, kind=kind, largest=magnitude, overflow=overflow[0], overflow_kind=overflow[1]
         )
 
     def _evaluate(
         self,
         inputs: Mapping[str, npt.NDArray[Any]],
-        precision: Precision,
+        precision: ComputePrecision,
         observe: Callable[[_Operator, Sequence[Value]], None] | None = None,
     ) -> dict[str, Value]:
         if set(inputs) != set(self.input_names):
@@ -293,7 +282,7 @@ def _fits(x: Value, shape: tuple[int | None, ...] | None) -> bool:
     return x.ndim == len(shape) and all(size in (None, found) for size, found in zip(shape, x.shape, strict=True))
 
 
-def _stored(x: Value, declared: _Declared, precision: Precision) -> Value:
+def _stored(x: Value, declared: _Declared, precision: ComputePrecision) -> Value:
     """A result as the program's type stores it; floats are float32 in any case, and integers int64."""
     if not isinstance(x, Tensor) or declared.dtype in ("STRING", "DICTIONARY"):
         return x
@@ -302,7 +291,7 @@ def _stored(x: Value, declared: _Declared, precision: Precision) -> Value:
     if "INT" in declared.dtype:
         return x.to(torch.int64)
     x = x.to(torch.float32)
-    return x.half().float() if declared.dtype == "FLOAT16" and precision is Precision.FLOAT16 else x
+    return x.half().float() if declared.dtype == "FLOAT16" and precision is ComputePrecision.FLOAT16 else x
 
 
 def _to_numpy(value: Value) -> npt.NDArray[Any]:

@@ -40,7 +40,9 @@ pytestmark = pytest.mark.skipif(
 METADATA = PackageMetadata(
     model="small", paper="A paper", weights="random(seed 0)", rewrites=("fold_norm",), versions={"torch": "2"}
 )
-PARITY = Parity(inputs=8, max_abs_error=0.0, relative_error=0.0, top1_agreement=1.0, output_change=1.0, tolerance=1e-5)
+PARITY = Parity(
+    inputs=8, max_abs_error=0.0, relative_error=0.0, cosine=1.0, top1_agreement=1.0, output_change=1.0, tolerance=1e-5
+)
 FLOAT32 = ComputePrecision.FLOAT32
 
 
