@@ -1,10 +1,10 @@
 """An artifact as a function: images in, scores out.
 
-An ONNX file runs in ONNX Runtime on the CPU. A Core ML package is evaluated from what was saved
-(`exporters.mlprogram`), on any system.
+An ONNX file runs in ONNX Runtime on the CPU, one in float16 with the rounding that a GPU would do. A Core ML package
+is evaluated from what was saved (`exporters.mlprogram`), on any system.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from exporters.errors import ArtifactError
 from exporters.mlprogram import load_program
 
 Images = npt.NDArray[np.float32]
+_HALF, _SINGLE = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
 
 
 class Evaluator(Protocol):
@@ -74,21 +75,19 @@ class OnnxEvaluator:
             raise ArtifactError(f"{path} takes {len(session.get_inputs())} inputs, where one image is expected")
         given = session.get_inputs()[0]
         self.shape = _image_shape(path, tuple(size if isinstance(size, int) else None for size in given.shape))
-        self.precisions: tuple[ComputePrecision, ...] = (ComputePrecision.FLOAT32,)
-        if any(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in onnx.load(path).graph.initializer):
+        model = onnx.load(path)
+        if any(tensor.data_type == _HALF for tensor in model.graph.initializer):
+            # ONNX Runtime's CPU provider would compute it in float32 from end to end, whatever it says.
             self._sessions = {
-                ComputePrecision.FLOAT32: _session(_in_float32(onnx.load(path)).SerializeToString()),
-                ComputePrecision.FLOAT16: session,
+                ComputePrecision.FLOAT32: _session(_in_float32(model, rounding=False).SerializeToString()),
+                ComputePrecision.FLOAT16: _session(_in_float32(model, rounding=True).SerializeToString()),
             }
-            self.precisions = tuple(self._sessions)
+        self.precisions = tuple(self._sessions)
 
     def scores(self, images: Images, precision: ComputePrecision, batch_size: int) -> Images:
         session = self._sessions[precision]
-        given = session.get_inputs()[0]
-        dtype = np.float16 if given.type == "tensor(float16)" else np.float32
-        return _in_batches(
-            images, batch_size, lambda x: _scores(self.name, _by_name(session, {given.name: x.astype(dtype)}))
-        )
+        name = session.get_inputs()[0].name
+        return _in_batches(images, batch_size, lambda x: _scores(self.name, _by_name(session, {name: x})))
 
 
 def _session(source: Path | bytes) -> onnxruntime.InferenceSession:
@@ -100,24 +99,51 @@ def _by_name(session: onnxruntime.InferenceSession, inputs: Mapping[str, npt.NDA
     return dict(zip(names, session.run(names, dict(inputs)), strict=True))
 
 
-def _in_float32(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph with float32 wherever it says float16: its weights stay rounded, nothing else is."""
-    half, single = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
+def _in_float32(model: onnx.ModelProto, *, rounding: bool) -> onnx.ModelProto:
+    """The same graph in float32 wherever it says float16. Its weights stay rounded.
+
+    Args:
+        rounding: round each operator's result to float16, where that is what the file stores; operators compute in
+            float32 inside, as they do on GPUs.
+    """
+    model = onnx.shape_inference.infer_shapes(model)
     graph = model.graph
-    for value in (*graph.input, *graph.output, *graph.value_info):
-        if value.type.tensor_type.elem_type == half:
-            value.type.tensor_type.elem_type = single
-    attributes = [attribute for node in graph.node for attribute in node.attribute]
+    values = [*graph.input, *graph.output, *graph.value_info]
+    half = {value.name for value in values if value.type.tensor_type.elem_type == _HALF}
+    for value in values:
+        if value.name in half:
+            value.type.tensor_type.elem_type = _SINGLE
     for node in graph.node:
-        if node.op_type == "Cast":
-            for attribute in node.attribute:
-                if attribute.name == "to" and attribute.i == half:
-                    attribute.i = single
-    for tensor in (*graph.initializer, *(a.t for a in attributes if a.type == onnx.AttributeProto.TENSOR)):
-        if tensor.data_type == half:
-            array = onnx.numpy_helper.to_array(tensor).astype(np.float32)
-            tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+        for attribute in node.attribute:
+            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == _HALF:
+                attribute.i = _SINGLE
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                _widen(attribute.t)
+    for tensor in graph.initializer:
+        _widen(tensor)
+    if rounding:
+        nodes = [made for node in graph.node for made in _rounded(node, half)]
+        graph.ClearField("node")
+        graph.node.extend(nodes)
     return model
+
+
+def _widen(tensor: onnx.TensorProto) -> None:
+    if tensor.data_type == _HALF:
+        array = onnx.numpy_helper.to_array(tensor).astype(np.float32)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+
+
+def _rounded(node: onnx.NodeProto, half: set[str]) -> Iterator[onnx.NodeProto]:
+    """The operator, and behind each result that is stored in float16 a rounding to that."""
+    stored = [name for name in node.output if name in half]
+    rounded = onnx.NodeProto()
+    rounded.CopyFrom(node)
+    rounded.output[:] = [f"{name}/full" if name in stored else name for name in node.output]
+    yield rounded
+    for name in stored:
+        yield onnx.helper.make_node("Cast", [f"{name}/full"], [f"{name}/half"], to=_HALF)
+        yield onnx.helper.make_node("Cast", [f"{name}/half"], [name], to=_SINGLE)
 
 
 class PackageEvaluator:

@@ -138,7 +138,8 @@ class Program:
         def observe(operator: _Operator, results: Sequence[Value]) -> None:
             nonlocal largest, overflow
             floats = [x for x in results if isinstance(x, Tensor) and x.is_floating_point() and x.numel()]
-            if operator.kind.startswith("constexpr_") or not floats:
+            # A cast gives what was there: of an image input, its pixels.
+            if operator.kind.startswith(("constexpr_", "cast")) or not floats:
                 return
             magnitude = max((float(x.abs().max()) for x in floats), key=lambda m: math.inf if math.isnan(m) else m)
             if not magnitude <= largest[2] and not math.isnan(largest[2]):
