@@ -50,9 +50,7 @@ def plainly(batches: Iterable[Images], count: int) -> Iterable[Images]:
     return batches
 
 
-def accuracy(
-    path: Path, folder: Path, *, batch: int = 1, labels: tuple[str, ...] | None = None
-) -> tuple[int, float, float]:
+def accuracy(path: Path, folder: Path, *, batch: int = 1, labels: tuple[str, ...] | None = None) -> list[float]:
     found = measure_accuracy(
         open_evaluator(path),
         folder,
