@@ -1,10 +1,26 @@
-"""What is stored: one record a round, with what was asked (`plan`) and what happened (`environment`) apart."""
+"""What is stored: one record a round, with what was asked (`plan`) and what happened (`environment`) apart.
+
+Version 1 had rounds alone, without `kind`, and without the fields that have defaults here: it is read as it is.
+"""
 
 from enum import StrEnum
 
 import msgspec
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """What every record in a store begins with; each kind of record is a subclass with a tag of its own.
+
+    Attributes:
+        id: unique; names the record's file.
+        started_at: UTC, ISO 8601.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    id: str
+    started_at: str
 
 
 class Device(StrEnum):
@@ -200,14 +216,13 @@ class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
         return shape[2] if len(shape) == 4 and shape[2] == shape[3] else None
 
 
-class Round(msgspec.Struct, frozen=True, kw_only=True):
+class Round(Record, frozen=True, kw_only=True, tag="round"):
     """One fresh process that timed one artifact: the atom of all that is stored.
 
     Attributes:
-        id: unique; names the record's file.
         run_id: of the invocation that it belongs to.
         index: which of the artifact's rounds in that run, from 0.
-        started_at: UTC, ISO 8601.
+        attempt: a round that failed can be repeated; this counts from 0, and the last one stands for the round.
         failure: the reason, where `outcome` is failed.
         load_ns: creating the runtime's session from the file.
         first_inference_ns: the first inference, before the warm-up.
@@ -215,11 +230,9 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
         peak_memory_bytes: largest resident memory of the process.
     """
 
-    schema_version: int = SCHEMA_VERSION
-    id: str
     run_id: str
     index: int
-    started_at: str
+    attempt: int = 0
     plan: BenchPlan
     environment: Environment
     artifact: TimedArtifact
