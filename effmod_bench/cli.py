@@ -195,13 +195,14 @@ def bench(
     targets: options.Targets = None,
     device: options.DeviceOption = "cpu",
     runtime: options.RuntimeOption = None,
+    compute_units: options.ComputeUnitsOption = None,
     threads: options.Threads = None,
     runs: options.Runs = 4000,
     rounds: options.Rounds = 5,
     warmup: options.Warmup = 50,
     seed: options.Seed = 0,
     dry_run: options.DryRun = False,
-    format_: options.FormatOption = Format.ONNX,
+    format_: options.FormatForDevice = None,
     opset: options.Opset = DEFAULT_OPSET,
     image_size: options.ImageSize = None,
     batch_size: options.BatchSize = 1,
@@ -209,6 +210,11 @@ def bench(
     checkpoint: options.Checkpoint = None,
     no_simplify: options.NoSimplify = False,
     rewrite: options.Rewrite = None,
+    target: options.Target = None,
+    compute_precision: options.Precision = None,
+    input_: options.InputOption = None,
+    softmax: options.Softmax = False,
+    compress: options.CompressOption = None,
     input_shape: options.InputShape = None,
     store: options.StoreOption = options.default_store(),  # noqa: B008 - typer reads defaults once
     output_format: options.OutputFormatOption = OutputFormat.TABLE,
@@ -217,7 +223,7 @@ def bench(
 ) -> None:
     """Measure how long one inference takes, each round in a fresh process, and show it beside the paper's figures."""
     from effmod_bench.benchmark import Benchmark
-    from effmod_bench.devices import parse_device, runtime_options
+    from effmod_bench.devices import artifact_format, parse_device, runtime_options
     from effmod_bench.targets import DEFAULT_TARGETS, ExportChoices, parse_input_shapes
 
     console = _console(quiet, verbose)
@@ -226,7 +232,7 @@ def bench(
         targets=tuple(targets or DEFAULT_TARGETS),
         plan=BenchPlan(
             device=where,
-            options=runtime_options(where, index, runtime),
+            options=runtime_options(where, index, runtime, compute_units=compute_units),
             threads=threads,
             runs=runs,
             rounds=rounds,
@@ -234,7 +240,7 @@ def bench(
             seed=seed,
         ),
         choices=ExportChoices(
-            format=format_,
+            format=artifact_format(where, format_),
             image_size=image_size,
             batch_size=batch_size,
             dynamic_batch=dynamic_batch,
@@ -242,6 +248,11 @@ def bench(
             simplify=not no_simplify,
             rewrite=rewrite,
             checkpoint=checkpoint,
+            target=target,
+            compute_precision=compute_precision,
+            input=input_,
+            softmax=softmax,
+            compress=compress,
         ),
         input_shapes=parse_input_shapes(input_shape or []),
         store=store,

@@ -8,7 +8,7 @@ import typer
 
 from effmod_bench.targets import Purpose
 from exporters import OLDEST_OPSET, Compression, ComputePrecision, DeploymentTarget, Format, InputKind
-from results import Runtime
+from results import ComputeUnits, Runtime
 from results.tables import OutputFormat
 
 _EXPORT = "Export"
@@ -25,7 +25,7 @@ Targets = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[TARGET]...",
-        help="A network of 'effmod list', a pattern such as 'efficientmod_*', or a path to an .onnx file. "
+        help="A network of 'effmod list', a pattern such as 'efficientmod_*', or the path of an .onnx or .mlpackage. "
         "Without any: the four EfficientMod networks.",
         show_default=False,
     ),
@@ -44,6 +44,12 @@ StorePath = Annotated[
 ]
 
 FormatOption = Annotated[Format, typer.Option("--format", help="The kind of file.", rich_help_panel=_EXPORT)]
+FormatForDevice = Annotated[
+    Format | None,
+    typer.Option(
+        "--format", help="The kind of file. [default: the device's]", rich_help_panel=_EXPORT, show_default=False
+    ),
+]
 Opset = Annotated[
     int,
     typer.Option(
@@ -164,6 +170,15 @@ RuntimeOption = Annotated[
     Runtime | None,
     typer.Option(
         "--runtime", help="What runs it. [default: the device's first]", rich_help_panel=_MEASURE, show_default=False
+    ),
+]
+ComputeUnitsOption = Annotated[
+    ComputeUnits | None,
+    typer.Option(
+        "--compute-units",
+        help="Processors that Core ML may use.",
+        show_default="all",
+        rich_help_panel=_MEASURE,
     ),
 ]
 Threads = Annotated[

@@ -157,13 +157,13 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """What happened: machine, session, and the load that the machine had when the round began.
 
     Attributes:
-        threads: intra-op threads that the runtime was given.
+        threads: intra-op threads that the runtime was given; None for Core ML, which chooses them itself.
         session: None where the round failed before there was one.
         load_average: processes running or waiting, over the last minute; None where the system has no such figure.
     """
 
     machine: Machine
-    threads: int
+    threads: int | None
     session: SessionFacts | None
     load_average: float | None
 
@@ -189,6 +189,8 @@ class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: the network's name in the zoo, or the file's name.
         form: "plain" for a network as its authors wrote it; None for a user's own file.
+        opset: of an ONNX file.
+        specification_version: of a Core ML package.
         weights: where the weights came from, in words.
         params, macs: None for a user's own file.
     """
@@ -199,7 +201,8 @@ class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
     form: str | None
     sha256: str
     size_bytes: int
-    opset: int
+    opset: int | None
+    specification_version: int | None = None
     inputs: tuple[InputTensor, ...]
     weights: str | None
     params: int | None

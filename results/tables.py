@@ -156,7 +156,9 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     ),
     Column(key="image_size", header="image\nsize", get=lambda row: row.artifact.image_size, detail=True),
     Column(key="opset", header="opset", get=lambda row: row.artifact.opset, detail=True),
+    Column(key="specification_version", header="spec", get=lambda row: row.artifact.specification_version, detail=True),
     Column(key="device", header="device", get=lambda row: str(row.device), detail=True),
+    Column(key="compute_units", header="compute\nunits", get=lambda row: row.compute_units, detail=True),
     Column(key="threads", header="threads", get=lambda row: row.threads, detail=True),
     Column(key="batch_size", header="batch", get=lambda row: row.batch_size, detail=True),
     Column(key="runs", header="runs", get=lambda row: row.latency.runs if row.latency else None),
@@ -216,7 +218,10 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
 
 
 # What the rows usually have in common, and so stands above the table, once.
-_SHARED = ("form", "image_size", "opset", "device", "threads", "batch_size", "runs", "rounds", "weights", "cpu_model")
+_SHARED = (
+    *("form", "image_size", "opset", "specification_version", "device", "compute_units", "threads", "batch_size"),
+    *("runs", "rounds", "weights", "cpu_model"),
+)
 
 
 def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]:
@@ -236,6 +241,7 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     shared = {c.key: c.text(measurements[0]) for c in columns if c.key in _SHARED and c.detail} if measurements else {}
     wording = (
         ("cpu_model", "{}"),
+        ("compute_units", "Core ML on {}"),
         ("threads", "{} thread"),
         ("batch_size", "batch {}"),
         ("image_size", "{} px"),
