@@ -203,6 +203,31 @@ DryRun = Annotated[
     ),
 ]
 
+NetworkOrArtifact = Annotated[
+    str,
+    typer.Argument(
+        metavar="NETWORK|FILE",
+        help="What was timed: the .mlpackage or .onnx itself, beside its sidecar, or a network of 'effmod list'.",
+        show_default=False,
+    ),
+]
+DeviceName = Annotated[str, typer.Option("--device-name", help="Such as 'iPhone 13'.", show_default=False)]
+System = Annotated[str, typer.Option("--os", help="Its system, such as 'iOS 17.5'.", show_default=False)]
+UsedComputeUnits = Annotated[
+    ComputeUnits,
+    typer.Option("--compute-units", help="Processors that Core ML was allowed to use.", show_default=False),
+]
+Tool = Annotated[str, typer.Option("--tool", help="What measured it, such as 'ModelBench 1.0'.", show_default=False)]
+MeanMs = Annotated[
+    float | None,
+    typer.Option("--mean-ms", help="Mean of one inference; this, or --p50-ms, or both.", show_default=False),
+]
+P50Ms = Annotated[float | None, typer.Option("--p50-ms", help="Median of one inference.", show_default=False)]
+RunsBehind = Annotated[
+    int | None, typer.Option("--runs", min=1, help="Inferences behind the figure.", show_default=False)
+]
+Note = Annotated[str, typer.Option("--note", help="What else is to be known of it.", show_default=False)]
+
 StoreOption = Annotated[
     Path,
     typer.Option(

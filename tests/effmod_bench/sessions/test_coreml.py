@@ -287,7 +287,7 @@ def test_a_network_is_exported_and_measured_on_a_mac(apple: type[AppleModel], tm
     options = ["--image-size", "32", "--runs", "6", "--rounds", "2", "--warmup", "1", "--compute-units", "cpu-and-ne"]
     done = CliRunner().invoke(app, ["bench", "net.py:tiny", "--device", "coreml", *options, "-v"])
     assert done.exit_code == 0, done.output
-    assert "Core ML on cpu-and-ne, batch 1, 32 px, rewritten form, 6 timed runs, 2 rounds" in done.stdout
+    assert "Core ML (compute units: cpu-and-ne), batch 1, 32 px, rewritten form, 6 timed runs, 2 rounds" in done.stdout
     assert "net.py:tiny: 2 operators on Neural Engine: conv 2" in done.stderr
     assert "thread" not in done.stderr
     records = Store(tmp_path / "effmod-results").read()
