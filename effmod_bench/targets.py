@@ -1,4 +1,4 @@
-"""Targets of a command: names and patterns of the zoo, networks and ONNX files of the user's own."""
+"""Targets of a command: names and patterns of the zoo, networks, ONNX files and Core ML packages of the user's own."""
 
 from collections.abc import Sequence
 from enum import StrEnum

@@ -25,8 +25,8 @@ _PROCESSORS = {
 class CoreMLSession:
     """A package that was compiled and loaded for the compute units asked for.
 
-    What is timed is coremltools' `predict`: the copy of the input into Core ML's own memory, the prediction, and the
-    copy of the output back.
+    What is timed is coremltools' `predict`: it copies the input into memory of Core ML's, predicts, and copies the
+    output back. Xcode and ModelBench time the prediction alone.
 
     Args:
         request: of a package. Core ML chooses threads itself.
@@ -81,10 +81,9 @@ class CoreMLSession:
         for operator in itertools.chain.from_iterable(f.block.operations for f in program.functions.values()):
             kind = operator.operator_name.rpartition(".")[2]  # of "ios16.conv"
             usage = plan.get_compute_device_usage_for_mlprogram_operation(operator)
-            if usage is not None:
-                nodes[_PROCESSORS[type(usage.preferred_compute_device)]][kind] += 1
-            elif kind != "const":  # which is no work
-                nodes["undetermined"][kind] += 1
+            if kind != "const":  # which is no work
+                processor = _PROCESSORS.get(type(usage.preferred_compute_device)) if usage else None
+                nodes[processor or "an unknown processor"][kind] += 1
         return {processor: dict(kinds) for processor, kinds in nodes.items()}
 
 

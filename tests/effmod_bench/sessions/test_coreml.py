@@ -43,7 +43,7 @@ OPERATORS = (
     ("cast", "CPU"),
     ("ios16.pad", None),
 )
-NODES = {"Neural Engine": {"conv": 2}, "GPU": {"softmax": 1}, "CPU": {"cast": 1}, "undetermined": {"pad": 1}}
+NODES = {"Neural Engine": {"conv": 2}, "GPU": {"softmax": 1}, "CPU": {"cast": 1}, "an unknown processor": {"pad": 1}}
 
 
 class AppleDevice:
