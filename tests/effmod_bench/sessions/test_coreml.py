@@ -298,6 +298,7 @@ def test_a_network_is_exported_and_measured_on_a_mac(apple: type[AppleModel], tm
         assert artifact.inputs[0].dtype == "image"
         assert record.plan.options.compute_units is ComputeUnits.CPU_AND_NE
         assert record.environment.threads is None
+        assert "coremltools" in record.environment.machine.versions
         assert record.environment.session is not None
         assert record.environment.session.nodes == NODES
     assert apple.loaded[0] == ("net.py-tiny.mlpackage", "CPU_AND_NE")
