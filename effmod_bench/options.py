@@ -46,9 +46,7 @@ StorePath = Annotated[
 FormatOption = Annotated[Format, typer.Option("--format", help="The kind of file.", rich_help_panel=_EXPORT)]
 FormatForDevice = Annotated[
     Format | None,
-    typer.Option(
-        "--format", help="The kind of file. [default: the device's]", rich_help_panel=_EXPORT, show_default=False
-    ),
+    typer.Option("--format", help="The kind of file.", show_default="the device's", rich_help_panel=_EXPORT),
 ]
 Opset = Annotated[
     int,
