@@ -34,7 +34,7 @@ _ADVICE = {
     StabilityWarning.THROTTLED: "the processor was slowed down, for heat or by a container's limit on its time: let it "
     "cool, or raise the limit",
     StabilityWarning.MEMORY_PRESSURE: "memory was short, and waiting for it is in the times: close other programs",
-    StabilityWarning.NOT_STEADY: "not settled after the warm-up, so the first runs may be slow: raise --warmup",
+    StabilityWarning.NOT_STEADY: "not settled after the warm-up: close other programs, or raise --warmup",
     StabilityWarning.DRIFT: "the times rise or fall by more than 3 % while they are measured, so they depend on when "
     "one looks: let the machine settle, then measure again",
     StabilityWarning.BIMODAL: "the times fall in two groups, as if the machine had two speeds: no single figure "

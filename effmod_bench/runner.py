@@ -193,6 +193,8 @@ def _record(
         failure=outcome.reason if isinstance(outcome, Broken) else None,
         load_ns=timed.load_ns if timed else None,
         first_inference_ns=timed.first_inference_ns if timed else None,
+        warmup_runs=timed.warmup_runs if timed else None,
+        steady=timed.steady if timed else None,
         durations_ns=timed.durations_ns if timed else (),
         peak_memory_bytes=timed.peak_memory_bytes if timed else None,
     )
