@@ -11,13 +11,13 @@ from typing import Protocol
 
 import msgspec
 
-from effmod_bench.environment import available_cores, load_average
+from effmod_bench.environment import available_cores, conditions_since, load_average, read_moment
 from effmod_bench.isolation import run_job
 from effmod_bench.sessions import SessionRequest
 from effmod_bench.timing import utc_now
 from effmod_bench.worker import Broken, Job, Timed
 from models import Preprocessing
-from results import BenchPlan, Environment, Machine, Outcome, Round, Store, TimedArtifact
+from results import BenchPlan, Conditions, Environment, Machine, Outcome, Round, Store, TimedArtifact
 
 PAPER_THREADS = 4
 
@@ -128,7 +128,7 @@ def run(
             progress.show(name, timeline.done(elapsed_s), len(timeline.turns), timeline.left_s(elapsed_s))
 
         tick(0.0)
-        began, load = utc_now(), load_average()
+        began, load, before = utc_now(), load_average(), read_moment()
         job = Job(
             session=SessionRequest(
                 path=os.fspath(subject.path.resolve()),
@@ -149,7 +149,7 @@ def run(
             outcome = Broken(reason=f"{subject.path.name} was changed or deleted during the run", detail="")
         if isinstance(outcome, Timed):
             timeline.saw(sum(outcome.durations_ns) / len(outcome.durations_ns))
-        record = _record(plan, subject, machine, load, run_id, turn, began, outcome)
+        record = _record(plan, subject, machine, load, conditions_since(before), run_id, turn, began, outcome)
         store.write(record)
         on_record(record)
 
@@ -168,6 +168,7 @@ def _record(
     subject: Subject,
     machine: Machine,
     load: float | None,
+    conditions: Conditions,
     run_id: str,
     turn: _Turn,
     began: datetime,
@@ -187,6 +188,7 @@ def _record(
             threads=threads_to_use(plan),
             session=timed.session if timed else None,
             load_average=load,
+            conditions=conditions,
         ),
         artifact=artifact,
         outcome=Outcome.OK if timed else Outcome.FAILED,
