@@ -1,7 +1,6 @@
 """What machine this is. A value or None, never a guess."""
 
 import contextlib
-import importlib.metadata
 import os
 import platform
 import subprocess
@@ -140,6 +139,8 @@ def peak_memory_bytes() -> int | None:
 
 
 def _versions() -> dict[str, str]:
+    import importlib.metadata  # a tenth of the time that a worker takes to start, and of no use to it
+
     found = {}
     for name in _VERSIONS:
         try:

@@ -1,9 +1,11 @@
 import gc
+from pathlib import Path
 
 import pytest
 
 from effmod_bench import timing
-from tests.fakes import FakeClock, FakeSession
+from tests.benchmarks.timed_loop import memory_growth
+from tests.fakes import FakeClock, FakeSession, write_onnx
 
 
 @pytest.fixture
@@ -64,6 +66,11 @@ def test_no_warm_up_is_neither_steady_nor_not(clock: FakeClock) -> None:
     session = FakeSession(clock, [1.0])
     assert timing.warm_up(session.run, 0) == timing.WarmUp(runs=0, steady=None, run_ns=None)
     assert session.runs == 0
+
+
+def test_a_hundred_thousand_runs_leave_no_memory_behind(tmp_path: Path) -> None:
+    # The smallest object that Python makes takes 16 bytes: one a run would be 1.6 MB.
+    assert memory_growth(write_onnx(tmp_path / "x.onnx")) < 1e6
 
 
 def test_garbage_collection_is_off_in_between() -> None:
