@@ -270,10 +270,11 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     notes = []
     if any(m.artifact.macs for m in measurements):
         notes.append("¹ multiply-adds, counted as the paper counts its FLOPs.")
-    if any(m.latency and m.latency.rounds > 1 for m in measurements):
+    if any(m.latency for m in measurements):
         notes.append(
-            "² each round is a fresh process: (p75 - p25) / p50 of its runs; (largest - smallest) / middle one of "
-            "their medians; the mean of these, with its 95 % interval."
+            "² a round is a fresh process. Runs spread: how wide the middle half of its runs is; rounds spread: how far "
+            "the medians of rounds lie apart; both relative to the median. p50 by round: the mean of these medians, "
+            "with its 95 % interval."
         )
     if any(m.indistinct_from for m in measurements):
         notes.append(
