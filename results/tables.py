@@ -272,9 +272,9 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
         notes.append("¹ multiply-adds, counted as the paper counts its FLOPs.")
     if any(m.latency for m in measurements):
         notes.append(
-            "² a round is a fresh process. Runs spread: how wide the middle half of its runs is; rounds spread: how far "
-            "the medians of rounds lie apart; both relative to the median. p50 by round: the mean of these medians, "
-            "with its 95 % interval."
+            "² a round is a fresh process. Runs spread: how wide the middle half of its runs is; rounds spread: how "
+            "far the medians of rounds lie apart; both relative to the median. p50 by round: the mean of these "
+            "medians, with its 95 % interval."
         )
     if any(m.indistinct_from for m in measurements):
         notes.append(
