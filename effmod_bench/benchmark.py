@@ -32,6 +32,21 @@ _EXPORT_S = 12.0
 _ADVICE = {
     StabilityWarning.FEWER_CORES: "more threads than cores, which wait for each other: slow and uneven times; "
     "leave --threads out, or use a machine with more cores",
+    StabilityWarning.CPU_QUOTA: "more threads than the container's limit pays for, so they are stopped in between; "
+    "raise the limit, or use fewer --threads",
+    StabilityWarning.GOVERNOR: "the system may lower the clock rate as it likes; set the frequency governor to "
+    "'performance' (cpupower frequency-set -g performance)",
+    StabilityWarning.BATTERY: "measured on battery, where machines slow down: plug it in",
+    StabilityWarning.OTHER_LOAD: "other programs, or other guests of the same host, took more than 5 % of the "
+    "processor time meanwhile: close them, or measure when they are done",
+    StabilityWarning.THROTTLED: "the processor was slowed down, for heat or by a container's limit on its time: let it "
+    "cool, or raise the limit",
+    StabilityWarning.MEMORY_PRESSURE: "memory was short, and waiting for it is in the times: close other programs",
+    StabilityWarning.NOT_STEADY: "not settled after the warm-up: close other programs, or raise --warmup",
+    StabilityWarning.DRIFT: "the times rise or fall by more than 3 % while they are measured, so they depend on when "
+    "one looks: let the machine settle, then measure again",
+    StabilityWarning.BIMODAL: "the times fall in two groups, as if the machine had two speeds: no single figure "
+    "describes both; look for other load or a changing clock rate, and compare networks by 'effmod compare'",
     StabilityWarning.ROUNDS_DISAGREE: "fresh processes disagree by more than 10 %: close other programs, or raise "
     "--rounds; networks that lie closer together than that are not told apart",
 }
@@ -198,9 +213,11 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
 def print_measurements(console: Console, measurements: Sequence[Measurement], output_format: OutputFormat) -> None:
     """The table of measurements, with advice on the doubtful ones; with -v also what ran on which processor."""
     console.table(measurement_table(measurements), output_format)
+    for warning, advice in _ADVICE.items():
+        doubtful = dict.fromkeys(m.name for m in measurements if warning in m.warnings)
+        if doubtful:
+            console.warn(f"{warning}: {advice} ({', '.join(doubtful)})")
     for measurement in measurements:
-        for warning in measurement.warnings:
-            console.warn(f"{measurement.name}: {_ADVICE[warning]}")
         for processor, kinds in ((measurement.session and measurement.session.nodes) or {}).items():
             counted = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
             console.detail(f"{measurement.name}: {_counted(sum(kinds.values()), 'operator')} on {processor}: {counted}")

@@ -212,7 +212,13 @@ Threads = Annotated[
 Runs = Annotated[int, typer.Option(min=1, help="Timed inferences of each target.", rich_help_panel=_MEASURE)]
 Rounds = Annotated[int, typer.Option(min=1, help="Fresh processes that they are split over.", rich_help_panel=_MEASURE)]
 Warmup = Annotated[
-    int, typer.Option(min=0, help="Inferences before the clock starts, in each process.", rich_help_panel=_MEASURE)
+    int,
+    typer.Option(
+        min=0,
+        help="Inferences before the timed ones, in each process: at least so many, then until their median settles "
+        "within 2 %, at most ten times as many or for 10 s. 0 for none.",
+        rich_help_panel=_MEASURE,
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="Of the order in which the rounds are run.", rich_help_panel=_MEASURE)]
 DryRun = Annotated[

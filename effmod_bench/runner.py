@@ -11,13 +11,13 @@ from typing import Protocol
 
 import msgspec
 
-from effmod_bench.environment import available_cores, load_average
+from effmod_bench.environment import available_cores, conditions_since, load_average, read_moment
 from effmod_bench.isolation import run_job
 from effmod_bench.sessions import SessionRequest
 from effmod_bench.timing import utc_now
 from effmod_bench.worker import Broken, Job, Timed
 from models import Preprocessing
-from results import BenchPlan, Device, Environment, Machine, Outcome, Round, Store, TimedArtifact
+from results import BenchPlan, Conditions, Device, Environment, Machine, Outcome, Round, Store, TimedArtifact
 
 PAPER_THREADS = 4
 
@@ -130,7 +130,7 @@ def run(
             progress.show(name, timeline.done(elapsed_s), len(timeline.turns), timeline.left_s(elapsed_s))
 
         tick(0.0)
-        began, load = utc_now(), load_average()
+        began, load, before = utc_now(), load_average(), read_moment()
         job = Job(
             session=SessionRequest(
                 path=os.fspath(subject.path.resolve()),
@@ -151,7 +151,7 @@ def run(
             outcome = Broken(reason=f"{subject.path.name} was changed or deleted during the run", detail="")
         if isinstance(outcome, Timed):
             timeline.saw(sum(outcome.durations_ns) / len(outcome.durations_ns))
-        record = _record(plan, subject, machine, load, run_id, turn, began, outcome)
+        record = _record(plan, subject, machine, load, conditions_since(before), run_id, turn, began, outcome)
         store.write(record)
         on_record(record)
 
@@ -173,6 +173,7 @@ def _record(
     subject: Subject,
     machine: Machine,
     load: float | None,
+    conditions: Conditions,
     run_id: str,
     turn: _Turn,
     began: datetime,
@@ -192,12 +193,15 @@ def _record(
             threads=threads_to_use(plan),
             session=timed.session if timed else None,
             load_average=load,
+            conditions=conditions,
         ),
         artifact=artifact,
         outcome=Outcome.OK if timed else Outcome.FAILED,
         failure=outcome.reason if isinstance(outcome, Broken) else None,
         load_ns=timed.load_ns if timed else None,
         first_inference_ns=timed.first_inference_ns if timed else None,
+        warmup_runs=timed.warmup_runs if timed else None,
+        steady=timed.steady if timed else None,
         durations_ns=timed.durations_ns if timed else (),
         peak_memory_bytes=timed.peak_memory_bytes if timed else None,
     )

@@ -86,7 +86,7 @@ class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
         threads: intra-op threads; None where the user left the choice to effmod.
         runs: timed inferences of each artifact, over all its rounds.
         rounds: fresh processes that they are split over.
-        warmup_runs: inferences before the clock starts, in each round.
+        warmup_runs: inferences before the timed ones, in each round: at least so many; 0 for none.
         seed: of the order in which rounds are run.
 
     Raises:
@@ -116,7 +116,10 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         os: name and release of the system.
         available_cores: logical cores that this process may use.
+        affinity: which ones; None where the system has no such thing.
+        smt: whether cores run two threads each.
         cpu_quota: cores' worth of time that a container's limit leaves it.
+        memory_limit_bytes: what a container's limit leaves it.
         governor: the frequency governor of the first core.
         versions: of effmod, Python, the runtime and what feeds it.
         effmod_commit: where effmod runs from a checkout.
@@ -133,6 +136,10 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     governor: str | None
     versions: dict[str, str]
     effmod_commit: str | None
+    affinity: tuple[int, ...] | None = None
+    smt: bool | None = None
+    memory_limit_bytes: int | None = None
+    swap_bytes: int | None = None
 
 
 class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,6 +161,34 @@ class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
     nodes: dict[str, dict[str, int]] | None = None
 
 
+class Conditions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the machine did from the start of a round's process to its end. None where the system does not tell.
+
+    Attributes:
+        elapsed_s: how long that was.
+        other_cpu_s: processor time, over all cores, that neither effmod nor its worker took: other programs, the
+            system, and what a hypervisor gave to other machines.
+        thermal_throttles: times that a core slowed down for heat.
+        quota_throttles: periods in which a container's limit held its processes up.
+        frequency_before_mhz, frequency_after_mhz: of the cores, on average.
+        on_battery: whether the machine lacked mains power at the end.
+        available_memory_bytes: what was left for new programs, before or after, whichever was less.
+        swapped_in_bytes: read back from swap, by any process.
+        memory_stall_s: time in which some process waited for memory.
+    """
+
+    elapsed_s: float
+    other_cpu_s: float | None = None
+    thermal_throttles: int | None = None
+    quota_throttles: int | None = None
+    frequency_before_mhz: float | None = None
+    frequency_after_mhz: float | None = None
+    on_battery: bool | None = None
+    available_memory_bytes: int | None = None
+    swapped_in_bytes: int | None = None
+    memory_stall_s: float | None = None
+
+
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """What happened: machine, session, and the load that the machine had when the round began.
 
@@ -161,12 +196,14 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
         threads: intra-op threads that the runtime was given; None for Core ML, which chooses them itself.
         session: None where the round failed before there was one.
         load_average: processes running or waiting, over the last minute; None where the system has no such figure.
+        conditions: None in records from before they were looked at.
     """
 
     machine: Machine
     threads: int | None
     session: SessionFacts | None
     load_average: float | None
+    conditions: Conditions | None = None
 
 
 class ArtifactSource(StrEnum):
@@ -230,6 +267,8 @@ class Round(Record, frozen=True, kw_only=True, tag="round"):
         failure: the reason, where `outcome` is failed.
         load_ns: creating the runtime's session from the file.
         first_inference_ns: the first inference, before the warm-up.
+        warmup_runs: inferences made to warm up.
+        steady: whether they had settled when the timed ones began; None where there were none.
         durations_ns: each timed inference, in the order in which they ran.
         peak_memory_bytes: largest resident memory of the process.
     """
@@ -244,6 +283,8 @@ class Round(Record, frozen=True, kw_only=True, tag="round"):
     failure: str | None = None
     load_ns: int | None = None
     first_inference_ns: int | None = None
+    warmup_runs: int | None = None
+    steady: bool | None = None
     durations_ns: tuple[int, ...] = ()
     peak_memory_bytes: int | None = None
 

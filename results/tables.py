@@ -138,6 +138,24 @@ def _ms(name: str, header: str, *, detail: bool = False, spare: int = 0) -> Colu
     )
 
 
+def _percent(name: str, header: str, *, spare: int) -> Column[Measurement]:
+    return Column(
+        key=name,
+        header=header,
+        get=lambda row: getattr(row.latency, name) if row.latency else None,
+        show=lambda v: f"{v:.0%}",
+        spare=spare,
+    )
+
+
+def _interval(key: str, header: str, end: int) -> Column[Measurement]:
+    def get(row: Measurement) -> float | None:
+        interval = row.latency and row.latency.process_p50_interval_ms
+        return interval[end] if interval else None
+
+    return Column(key=key, header=header, get=get, show=milliseconds)
+
+
 MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="name", header="network", get=lambda row: row.name),
     Column(key="form", header="form", get=lambda row: row.artifact.form, detail=True),
@@ -165,19 +183,20 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="runs", header="runs", get=lambda row: row.latency.runs if row.latency else None),
     Column(key="rounds", header="rounds", get=lambda row: row.latency.rounds if row.latency else None, detail=True),
     _ms("mean_ms", "mean\nms", spare=3),
-    _ms("std_ms", "std\nms", spare=7),
+    _ms("std_ms", "std\nms", detail=True),
     _ms("min_ms", "min\nms", detail=True),
     _ms("p50_ms", "p50\nms"),
     _ms("p90_ms", "p90\nms", detail=True),
     _ms("p95_ms", "p95\nms", spare=8),
     _ms("p99_ms", "p99\nms", spare=2),
     _ms("max_ms", "max\nms", detail=True),
+    _percent("run_spread", "runs\nspread ²", spare=4),
+    _percent("round_spread", "rounds\nspread ²", spare=1),
+    _ms("process_p50_ms", "p50 by\nround ²"),
+    _interval("process_p50_low_ms", "95 %\nfrom", 0),
+    _interval("process_p50_high_ms", "\nto", 1),
     Column(
-        key="round_spread",
-        header="rounds\nspread ²",
-        spare=1,
-        get=lambda row: row.latency.round_spread if row.latency else None,
-        show=lambda v: f"{v:.0%}",
+        key="indistinct_from", header="", get=lambda row: ", ".join(row.indistinct_from) or None, show=lambda _: "≈"
     ),
     Column(key="load_ms", header="load\nms", get=lambda row: row.load_ms, show=digits(1), detail=True),
     Column(
@@ -258,8 +277,17 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     notes = []
     if any(m.artifact.macs for m in measurements):
         notes.append("¹ multiply-adds, counted as the paper counts its FLOPs.")
-    if any(m.latency and m.latency.rounds > 1 for m in measurements):
-        notes.append("² how far the medians of fresh processes lie apart, relative to the middle one.")
+    if any(m.latency for m in measurements):
+        notes.append(
+            "² a round is a fresh process. Runs spread: how wide the middle half of its runs is; rounds spread: how "
+            "far the medians of rounds lie apart; both relative to the median. p50 by round: the mean of these "
+            "medians, with its 95 % interval."
+        )
+    if any(m.indistinct_from for m in measurements):
+        notes.append(
+            "≈ its interval overlaps with that of the next faster or slower network: the order of the two is not "
+            "known. 'effmod compare A B' tells them apart."
+        )
     if any(m.paper_ratio for m in measurements):
         notes.append(f"³ published: mean of 4000 runs on a {PAPER_CPU}. Not the paper's hardware here.")
     return Table(rows=tuple(measurements), columns=columns, notes=tuple(notes), title=title or None)

@@ -67,6 +67,24 @@ def test_what_rows_share_is_no_column_and_what_they_do_not_is_one(table: Table[M
     assert "threads" not in (mixed.title or "")
 
 
+def test_neighbours_that_cannot_be_told_apart_are_marked_and_the_mark_is_explained() -> None:
+    def table_of(xs_ms: float) -> Table[Measurement]:
+        xs = timed_artifact("efficientmod_xs")
+        rounds = [make_round([10.0 + i], index=i) for i in range(3)]
+        return measurement_table(
+            summarise([*rounds, *(make_round([xs_ms + i], artifact=xs, index=i) for i in range(3))])
+        )
+
+    overlapping, apart = (render(table_of(ms), OutputFormat.MARKDOWN) for ms in (11.0, 50.0))
+    rows = [line for line in overlapping.splitlines() if line.startswith("| efficientmod")]
+    assert [row.count("≈") for row in rows] == [1, 1]
+    assert "\n≈ its interval overlaps" in overlapping
+    assert "≈" not in apart
+    first = next(csv.DictReader(io.StringIO(render(table_of(11.0), OutputFormat.CSV))))
+    assert first["indistinct_from"] == "efficientmod_xs"
+    assert float(first["process_p50_low_ms"]) < float(first["process_p50_ms"]) < float(first["process_p50_high_ms"])
+
+
 def test_published_columns_are_marked_as_such(table: Table[Measurement]) -> None:
     keys = {column.key for column in table.columns if column.published}
     assert keys == {"published_top1", "published_cpu_e5_2680_4t_ms"}
