@@ -88,7 +88,6 @@ def _listen(
                     if isinstance(message, Warm):
                         on_warm(message)
                     else:
-                        process.wait()
                         return message
             if monotonic_s() >= next_tick:
                 tick(monotonic_s() - began)
