@@ -3,10 +3,13 @@
 Importing this package imports neither numpy nor pandas.
 """
 
+from results.comparison import Comparison, Estimate, Verdict, compare
 from results.published import Published, published
 from results.record import (
     ArtifactSource,
     BenchPlan,
+    ComparisonPlan,
+    ComparisonProcess,
     ComputeUnits,
     Device,
     Environment,
@@ -27,9 +30,13 @@ from results.summary import Latency, Measurement, load, summarise, summarise_dur
 __all__ = [
     "ArtifactSource",
     "BenchPlan",
+    "Comparison",
+    "ComparisonPlan",
+    "ComparisonProcess",
     "ComputeUnits",
     "Device",
     "Environment",
+    "Estimate",
     "InputTensor",
     "Latency",
     "Machine",
@@ -45,6 +52,8 @@ __all__ = [
     "Store",
     "StoreError",
     "TimedArtifact",
+    "Verdict",
+    "compare",
     "load",
     "published",
     "summarise",
