@@ -10,7 +10,7 @@ from effmod_bench import __version__, options
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, exit_code
 from exporters import DEFAULT_OPSET, Format
-from results import BenchPlan
+from results import BenchPlan, ComparisonPlan
 from results.tables import OutputFormat
 
 
@@ -253,17 +253,86 @@ def bench(
 
 
 @app.command()
-def show(
-    store: options.StorePath,
+def compare(
+    targets: options.ComparedTargets,
+    threads: options.Threads = None,
+    processes: options.Processes = 6,
+    blocks: options.Blocks = 60,
+    warmup: options.Warmup = 20,
+    seed: options.Seed = 0,
+    control: options.Control = False,
+    margin: options.Margin = 0.005,
+    until: options.Until = None,
+    max_time: options.MaxTime = None,
+    fail_if_slower: options.FailIfSlower = None,
+    opset: options.Opset = DEFAULT_OPSET,
+    image_size: options.ImageSize = None,
+    batch_size: options.BatchSize = 1,
+    dynamic_batch: options.DynamicBatch = False,
+    checkpoint: options.Checkpoint = None,
+    no_simplify: options.NoSimplify = False,
+    rewrite: options.Rewrite = None,
+    input_shape: options.InputShape = None,
+    store: options.StoreOption = options.default_store(),  # noqa: B008 - typer reads defaults once
     output_format: options.OutputFormatOption = OutputFormat.TABLE,
     quiet: options.Quiet = False,
     verbose: options.Verbose = 0,
 ) -> None:
-    """Show the table of a store again, from its records."""
-    from effmod_bench.benchmark import print_measurements
-    from results import Store, summarise
+    """Measure how targets' times differ from the first one's, by timing both in turn in one process."""
+    from effmod_bench.benchmark import Benchmark
+    from effmod_bench.comparing import MAX_TIME_S, Comparing
+    from effmod_bench.targets import ExportChoices, TargetError, parse_input_shapes
 
-    print_measurements(_console(quiet, verbose), summarise(Store(store).read()), output_format)
+    if max_time is not None and until is None:
+        raise TargetError("--max-time goes with --until; without it, --processes says how long to measure")
+    plan = ComparisonPlan(
+        threads=threads,
+        control=control,
+        processes=processes,
+        blocks=blocks,
+        warmup_runs=warmup,
+        seed=seed,
+        margin=margin,
+        until=until,
+        max_time_s=None if until is None else max_time or MAX_TIME_S,
+    )
+    comparing = Comparing(
+        benchmark=Benchmark(
+            targets=tuple(targets),
+            plan=BenchPlan(threads=threads),
+            choices=ExportChoices(
+                image_size=image_size,
+                batch_size=batch_size,
+                dynamic_batch=dynamic_batch,
+                opset=opset,
+                simplify=not no_simplify,
+                rewrite=rewrite,
+                checkpoint=checkpoint,
+            ),
+            input_shapes=parse_input_shapes(input_shape or []),
+            store=store,
+        ),
+        plan=plan,
+        fail_if_slower=fail_if_slower,
+    )
+    raise typer.Exit(comparing.run(_console(quiet, verbose), output_format))
+
+
+@app.command()
+def show(
+    store: options.StorePath,
+    comparisons: Annotated[
+        bool, typer.Option("--comparisons", help="Only those; else they follow where the format can hold two tables.")
+    ] = False,
+    output_format: options.OutputFormatOption = OutputFormat.TABLE,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Show the tables of a store again, from its records."""
+    from effmod_bench.comparing import print_store
+    from results import Store
+
+    print_store(_console(quiet, verbose), Store(store), output_format, comparisons_only=comparisons)
 
 
 @app.command()
