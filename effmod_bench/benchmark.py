@@ -112,14 +112,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         from effmod_bench import runner
         from effmod_bench.environment import read_machine
 
-        items = self._items()
-        check_device(self.plan.options)
-        store = Store(self.store)
-        store.check_writable()
-        threads = runner.threads_to_use(self.plan)
-        if threads is not None:
-            self._say_threads(console, threads)
-        subjects = self._subjects(console, items)
+        store, subjects = self.prepare(console)
         records: list[Round] = []
         code = ExitCode.OK
         try:
@@ -138,6 +131,23 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         if code is ExitCode.OK and any(record.outcome is Outcome.FAILED for record in records):
             code = ExitCode.SOME_FAILED
         return code
+
+    def prepare(self, console: Console) -> tuple[Store, list[Subject]]:
+        """All that comes before measuring: wrong use is said, the store can be written, every file is there.
+
+        Raises:
+            As `run`.
+        """
+        from effmod_bench.runner import threads_to_use
+
+        items = self._items()
+        check_device(self.plan.options)
+        store = Store(self.store)
+        store.check_writable()
+        threads = threads_to_use(self.plan)
+        if threads is not None:
+            self._say_threads(console, threads)
+        return store, self._subjects(console, items)
 
     def _items(self) -> list[Path | ModelSpec]:
         """Files and networks, each once, in the order given."""

@@ -7,18 +7,32 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from typing import overload
 
 import msgspec
 
+from effmod_bench.pair import PairJob, PairTimed
 from effmod_bench.timing import monotonic_s
 from effmod_bench.worker import Broken, Job, Message, Timed, Warm
 
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
 
+@overload
 def run_job(
     job: Job, *, on_warm: Callable[[Warm], None], tick: Callable[[float], None], tick_s: float = 1.0
-) -> Timed | Broken:
+) -> Timed | Broken: ...
+
+
+@overload
+def run_job(
+    job: PairJob, *, on_warm: Callable[[Warm], None], tick: Callable[[float], None], tick_s: float = 1.0
+) -> PairTimed | Broken: ...
+
+
+def run_job(
+    job: Job | PairJob, *, on_warm: Callable[[Warm], None], tick: Callable[[float], None], tick_s: float = 1.0
+) -> Timed | PairTimed | Broken:
     """Time one job in a process of its own.
 
     Args:
@@ -55,11 +69,11 @@ def run_job(
 
 def _listen(
     process: "subprocess.Popen[bytes]",
-    job: Job,
+    job: Job | PairJob,
     on_warm: Callable[[Warm], None],
     tick: Callable[[float], None],
     tick_s: float,
-) -> Timed | Broken | None:
+) -> Timed | PairTimed | Broken | None:
     """Follow a worker to its last message; None where it ends without one."""
     assert process.stdin is not None
     assert process.stdout is not None
@@ -88,7 +102,6 @@ def _listen(
                     if isinstance(message, Warm):
                         on_warm(message)
                     else:
-                        process.wait()
                         return message
             if monotonic_s() >= next_tick:
                 tick(monotonic_s() - began)

@@ -17,7 +17,18 @@ from effmod_bench.sessions import SessionRequest
 from effmod_bench.timing import utc_now
 from effmod_bench.worker import Broken, Job, Timed
 from models import Preprocessing
-from results import BenchPlan, Conditions, Device, Environment, Machine, Outcome, Round, Store, TimedArtifact
+from results import (
+    BenchPlan,
+    ComparisonPlan,
+    Conditions,
+    Device,
+    Environment,
+    Machine,
+    Outcome,
+    Round,
+    Store,
+    TimedArtifact,
+)
 
 PAPER_THREADS = 4
 
@@ -50,7 +61,7 @@ class _Turn(msgspec.Struct, frozen=True, kw_only=True):
     runs: int
 
 
-def threads_to_use(plan: BenchPlan) -> int | None:
+def threads_to_use(plan: BenchPlan | ComparisonPlan) -> int | None:
     """What was asked, or the paper's 4, or as many as there are cores where there are fewer; None for Core ML."""
     if plan.device is Device.COREML:
         return None
@@ -119,9 +130,9 @@ def run(
         StoreError: a record could not be written; the run stops there.
         KeyboardInterrupt: the user interrupts; what is finished is stored.
     """
-    run_id = f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+    run_id = new_run_id()
     timeline = Timeline(plan, [subject.artifact.macs for subject in subjects])
-    stamps = [_stamp(subject.path) for subject in subjects]
+    stamps = [stamp(subject.path) for subject in subjects]
     for number, turn in enumerate(timeline.turns):
         timeline.now = number
         subject = subjects[turn.subject]
@@ -145,7 +156,7 @@ def run(
             std=subject.preprocessing.std,
         )
         outcome: Timed | Broken
-        if _stamp(subject.path) == stamps[turn.subject]:
+        if stamp(subject.path) == stamps[turn.subject]:
             outcome = run_job(job, on_warm=lambda warm: timeline.saw(warm.expected_ns), tick=tick)
         else:
             outcome = Broken(reason=f"{subject.path.name} was changed or deleted during the run", detail="")
@@ -156,7 +167,12 @@ def run(
         on_record(record)
 
 
-def _stamp(path: Path) -> list[tuple[int, int]] | None:
+def new_run_id() -> str:
+    """Runs sort by their ids in the order in which they began."""
+    return f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+
+
+def stamp(path: Path) -> list[tuple[int, int]] | None:
     """What shows that a file is no longer the one whose hash is recorded: its size and time of change.
 
     Of a package it is those of its data: coremltools writes the manifest anew each time that it opens one.

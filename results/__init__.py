@@ -3,10 +3,13 @@
 Importing this package imports neither numpy nor pandas.
 """
 
+from results.comparison import Comparison, Estimate, Verdict, compare
 from results.published import Published, published
 from results.record import (
     ArtifactSource,
     BenchPlan,
+    ComparisonPlan,
+    ComparisonProcess,
     ComputeUnits,
     Conditions,
     Device,
@@ -29,10 +32,14 @@ from results.summary import Latency, Measurement, load, summarise, summarise_dur
 __all__ = [
     "ArtifactSource",
     "BenchPlan",
+    "Comparison",
+    "ComparisonPlan",
+    "ComparisonProcess",
     "ComputeUnits",
     "Conditions",
     "Device",
     "Environment",
+    "Estimate",
     "HandEntry",
     "InputTensor",
     "Latency",
@@ -49,6 +56,8 @@ __all__ = [
     "Store",
     "StoreError",
     "TimedArtifact",
+    "Verdict",
+    "compare",
     "load",
     "published",
     "summarise",

@@ -149,6 +149,7 @@ class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
         runtime: name and version.
         execution_provider: ONNX Runtime's word; of other runtimes, the device in their own words.
         nodes: how many operators of each kind ran on each provider, or processor.
+        shared_threads: whether it ran on a pool of threads that all sessions of its process have in common.
     """
 
     runtime: str
@@ -159,6 +160,7 @@ class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
     allow_spinning: bool | None = None
     graph_optimization_level: str | None = None
     nodes: dict[str, dict[str, int]] | None = None
+    shared_threads: bool | None = None
 
 
 class Conditions(msgspec.Struct, frozen=True, kw_only=True):
@@ -325,3 +327,76 @@ class HandEntry(Record, frozen=True, kw_only=True, tag="hand-entry"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} is more than 0, not {value}")
+
+
+class ComparisonPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked of a comparison.
+
+    Attributes:
+        targets: names of the artifacts; the first is the baseline that each of the others is compared with.
+        threads: intra-op threads; None where the user left the choice to effmod.
+        control: compare the baseline with itself, too.
+        processes: fresh processes of each comparison; with `until`, the fewest.
+        blocks: of four timed runs, A B B A or B A A B, in each process.
+        warmup_runs: inferences of each artifact before the clock starts, in each process.
+        seed: of all that is drawn: whose turn it is, the order of loading and of the runs, the cores.
+        margin: a smaller difference, as a share of the baseline's time, counts as none.
+        until: go on until the interval's half-width, a share of the ratio, is at most this.
+        max_time_s: but begin no process after so many seconds.
+
+    Raises:
+        ValueError: a number is out of range.
+    """
+
+    targets: tuple[str, ...] = ()
+    device: Device = Device.CPU
+    options: RuntimeOptions = msgspec.field(default_factory=RuntimeOptions)
+    threads: int | None = None
+    control: bool = False
+    processes: int = 6
+    blocks: int = 60
+    warmup_runs: int = 20
+    seed: int = 0
+    margin: float = 0.005
+    until: float | None = None
+    max_time_s: float | None = None
+
+    def __post_init__(self) -> None:
+        least = {"threads": 1, "processes": 2, "blocks": 1, "warmup_runs": 0, "margin": 0, "until": 0, "max_time_s": 0}
+        for name, bound in least.items():
+            value = getattr(self, name)
+            if value is not None and value < bound:
+                raise ValueError(f"{name} is at least {bound}, not {value}")
+
+
+class ComparisonProcess(Record, frozen=True, kw_only=True, tag="comparison"):
+    """One fresh process that timed two artifacts in turn: A, the baseline, and B, the candidate.
+
+    Attributes:
+        run_id: of the invocation that it belongs to.
+        target: which of the plan's targets the candidate is; 0 is the baseline itself, loaded twice, as a control.
+        index: which of the comparison's processes in that run, from 0.
+        environment: its session is the baseline's.
+        candidate_session: the candidate's; None where the process failed.
+        cores: that the process was bound to; None where the system cannot do that.
+        load_order: "AB" or "BA".
+        order: of the timed runs, one letter each, such as "ABBABAAB".
+        failure: the reason, where `outcome` is failed.
+        baseline_ns, candidate_ns: each timed inference, in the order in which they ran; the n-th of both are a pair.
+    """
+
+    run_id: str
+    target: int
+    index: int
+    plan: ComparisonPlan
+    environment: Environment
+    candidate_session: SessionFacts | None
+    cores: tuple[int, ...] | None
+    baseline: TimedArtifact
+    candidate: TimedArtifact
+    load_order: str
+    order: str
+    outcome: Outcome
+    failure: str | None = None
+    baseline_ns: tuple[int, ...] = ()
+    candidate_ns: tuple[int, ...] = ()
