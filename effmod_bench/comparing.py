@@ -26,6 +26,7 @@ from results import (
     Outcome,
     Round,
     Store,
+    StoreError,
     Verdict,
     compare,
     summarise,
@@ -268,9 +269,11 @@ def print_store(console: Console, store: Store, output_format: OutputFormat, *, 
         StoreError: the store cannot be read, or holds nothing of what was asked for.
     """
     comparisons = compare(store.read_kind(ComparisonProcess))
-    rounds = [] if comparisons_only else store.read_kind(Round)
-    if not (rounds or comparisons):
-        store.read()
+    if comparisons_only and not comparisons:
+        raise StoreError(
+            f"the store {store.path} holds no comparisons; 'effmod compare A B --store {store.path}' adds some"
+        )
+    rounds = [] if comparisons_only else store.read_kind(Round) if comparisons else store.read()
     if rounds:
         print_measurements(console, summarise(rounds), output_format)
     if comparisons and rounds and output_format in (OutputFormat.JSON, OutputFormat.CSV):
