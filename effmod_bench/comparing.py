@@ -3,6 +3,7 @@
 import os
 import random
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -159,34 +160,49 @@ def run(
                 outcome = Broken(reason=f"{changed[0]} was changed or deleted during the run", detail="")
             else:
                 outcome = run_job(job, on_warm=lambda _: None, tick=tick)
-            timed = outcome if isinstance(outcome, PairTimed) else None
-            record = ComparisonProcess(
-                id=f"{run_id}-comparison-{target}-{index}",
-                run_id=run_id,
-                target=target,
-                index=index,
-                started_at=started.isoformat(timespec="milliseconds"),
-                plan=plan,
-                environment=Environment(
-                    machine=machine,
-                    threads=threads_to_use(plan),
-                    session=timed.sessions["A"] if timed else None,
-                    load_average=load,
-                ),
-                candidate_session=timed.sessions["B"] if timed else None,
-                cores=job.cores,
-                baseline=pair[0].artifact,
-                candidate=pair[1].artifact,
-                load_order=job.load_order,
-                order=job.order,
-                outcome=Outcome.OK if timed else Outcome.FAILED,
-                failure=outcome.reason if isinstance(outcome, Broken) else None,
-                baseline_ns=timed.durations_ns["A"] if timed else (),
-                candidate_ns=timed.durations_ns["B"] if timed else (),
-            )
+            record = _record(plan, pair, machine, load, run_id, target, index, started, job, outcome)
             store.write(record)
             records[target].append(record)
             on_record(record)
+
+
+def _record(
+    plan: ComparisonPlan,
+    pair: tuple[Subject, Subject],
+    machine: Machine,
+    load: float | None,
+    run_id: str,
+    target: int,
+    index: int,
+    started: datetime,
+    job: PairJob,
+    outcome: PairTimed | Broken,
+) -> ComparisonProcess:
+    timed = outcome if isinstance(outcome, PairTimed) else None
+    return ComparisonProcess(
+        id=f"{run_id}-comparison-{target}-{index}",
+        run_id=run_id,
+        target=target,
+        index=index,
+        started_at=started.isoformat(timespec="milliseconds"),
+        plan=plan,
+        environment=Environment(
+            machine=machine,
+            threads=threads_to_use(plan),
+            session=timed.sessions["A"] if timed else None,
+            load_average=load,
+        ),
+        candidate_session=timed.sessions["B"] if timed else None,
+        cores=job.cores,
+        baseline=pair[0].artifact,
+        candidate=pair[1].artifact,
+        load_order=job.load_order,
+        order=job.order,
+        outcome=Outcome.OK if timed else Outcome.FAILED,
+        failure=outcome.reason if isinstance(outcome, Broken) else None,
+        baseline_ns=timed.durations_ns["A"] if timed else (),
+        candidate_ns=timed.durations_ns["B"] if timed else (),
+    )
 
 
 def draw_job(plan: ComparisonPlan, pair: tuple[Subject, Subject], *, seed: str) -> PairJob:

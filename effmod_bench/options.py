@@ -32,14 +32,12 @@ def parse_percent(text: str | float) -> float:
     return float(number[1]) / 100
 
 
-def parse_duration(text: str | float) -> float:
-    """Seconds: "90s", "10m" and "1.5h" are 90, 600 and 5400. A default is in seconds already.
+def parse_duration(text: str) -> float:
+    """Seconds: "90s", "10m" and "1.5h" are 90, 600 and 5400.
 
     Raises:
         typer.BadParameter: the text is no duration, or none at all.
     """
-    if isinstance(text, float):
-        return text
     parts = re.fullmatch(r"(\d+\.?\d*|\.\d+) ?([smh])", text.strip())
     if parts is None or float(parts[1]) == 0:
         raise typer.BadParameter(f"{text!r} is no duration; write it as 90s, 10m or 1h")

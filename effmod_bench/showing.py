@@ -9,6 +9,14 @@ from effmod_bench.console import Console
 from results import ComparisonProcess, HandEntry, Round, Store, StoreError, compare, summarise
 from results.tables import OutputFormat, Shown, hand_entry_table
 
+# What a store lacks, and the command that would add some.
+_MISSING = {
+    None: ("records", "bench"),
+    Shown.MEASUREMENTS: ("measurements", "bench"),
+    Shown.COMPARISONS: ("comparisons", "compare A B"),
+    Shown.BY_HAND: ("figures entered by hand", "record add"),
+}
+
 
 def show_store(console: Console, store: Store, output_format: OutputFormat, *, only: Shown | None) -> None:
     """Print a store's tables, or only one of them. JSON and CSV hold one table, the first that is there.
@@ -32,7 +40,9 @@ def show_store(console: Console, store: Store, output_format: OutputFormat, *, o
     }
     filled = [kind for kind, (records, _) in tables.items() if records and only in (None, kind)]
     if not filled:
-        command = {Shown.COMPARISONS: "compare", Shown.BY_HAND: "record add"}.get(only or Shown.MEASUREMENTS, "bench")
+        command = {Shown.COMPARISONS: "compare A B", Shown.BY_HAND: "record add"}.get(
+            only or Shown.MEASUREMENTS, "bench"
+        )
         raise StoreError(
             f"the store {store.path} holds no {only or 'records'}; 'effmod {command} --store {store.path}' adds some"
         )

@@ -335,6 +335,14 @@ def test_show_prints_measurements_then_comparisons(files: Path, answer_with: Cal
     assert [row["candidate"]["name"] for row in json.loads(other.stdout)] == ["b.onnx"]
 
 
+def test_a_store_without_comparisons_says_what_would_add_some(tmp_path: Path) -> None:
+    Store(tmp_path / "rounds").check_writable()
+    Store(tmp_path / "rounds").write(make_round())
+    done = effmod("show", "rounds", "--only", "comparisons")
+    assert done.exit_code == 5
+    assert "'effmod compare A B --store rounds' adds some" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -131,7 +131,7 @@ def test_a_store_without_any_says_what_adds_them() -> None:
     keep(make_round())
     done = CliRunner().invoke(app, ["show", "phone", "--only", "by-hand"])
     assert done.exit_code == 5
-    assert "holds no by-hand; 'effmod record add --store phone' adds some" in done.stderr
+    assert "holds no figures entered by hand; 'effmod record add --store phone' adds some" in done.stderr
 
 
 def test_they_are_no_measurement_and_no_point_of_a_plot() -> None:
