@@ -135,7 +135,12 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     def _check_file_options(self) -> None:
         """Refuse options of the export where nothing is exported."""
         default = ExportChoices(opset=self.choices.opset)
-        names = {"image_size": "--image-size", "dynamic_batch": "--dynamic-batch", "checkpoint": "--checkpoint"}
+        names = {
+            "image_size": "--image-size",
+            "dynamic_batch": "--dynamic-batch",
+            "compute_precision": "--compute-precision",
+            "checkpoint": "--checkpoint",
+        }
         for field, name in names.items():
             if getattr(self.choices, field) != getattr(default, field):
                 raise TargetError(f"{name} is for networks that effmod exports, and every target is a file")

@@ -209,6 +209,7 @@ def bench(
     checkpoint: options.Checkpoint = None,
     no_simplify: options.NoSimplify = False,
     rewrite: options.Rewrite = None,
+    compute_precision: options.Precision = None,
     input_shape: options.InputShape = None,
     store: options.StoreOption = options.default_store(),  # noqa: B008 - typer reads defaults once
     output_format: options.OutputFormatOption = OutputFormat.TABLE,
@@ -241,6 +242,7 @@ def bench(
             opset=opset,
             simplify=not no_simplify,
             rewrite=rewrite,
+            compute_precision=compute_precision,
             checkpoint=checkpoint,
         ),
         input_shapes=parse_input_shapes(input_shape or []),

@@ -6,7 +6,7 @@ from pathlib import Path
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, exit_code
 from effmod_bench.targets import ExportChoices
-from exporters import Compression, CoreMLConfig, Made, deliver, is_cached, obtain
+from exporters import Compression, CoreMLConfig, Made, OnnxConfig, deliver, is_cached, obtain
 from exporters.rewrites import RewriteReport
 from models import ModelSpec
 
@@ -83,7 +83,7 @@ def _say_what_it_is(console: Console, name: str, made: Made) -> None:
     if isinstance(config, CoreMLConfig):
         what = f"{config.target}, {config.compute_precision}, specification version {artifact.specification_version}"
     else:
-        what = f"opset {artifact.opset}"
+        what = f"opset {artifact.opset}, {config.compute_precision}"
     console.note(
         f"{name}: {what}, {artifact.size_bytes / 1e6:.1f} MB; against the network over {parity.inputs} images: "
         f"max abs error {parity.max_abs_error:.1e}, relative {parity.relative_error:.1e}, "
@@ -91,3 +91,5 @@ def _say_what_it_is(console: Console, name: str, made: Made) -> None:
     )
     if isinstance(config, CoreMLConfig) and config.compress is not Compression.NONE:
         console.warn(f"{name}: its weights are compressed ({config.compress}): it is not equal to the network")
+    if isinstance(config, OnnxConfig) and parity.tolerance is None:
+        console.warn(f"{name}: it computes in {config.compute_precision}: it is not equal to the network")

@@ -118,7 +118,10 @@ Target = Annotated[
 Precision = Annotated[
     ComputePrecision | None,
     typer.Option(
-        "--compute-precision", help="Arithmetic of the package.", show_default="float16", rich_help_panel=_COREML
+        "--compute-precision",
+        help="Arithmetic of the file; float16 in ONNX is for GPUs. [default: float16 for Core ML, float32 for ONNX]",
+        rich_help_panel=_EXPORT,
+        show_default=False,
     ),
 ]
 InputOption = Annotated[

@@ -8,6 +8,7 @@ import msgspec
 
 from exporters import (
     DEFAULT_OPSET,
+    DEFAULT_PRECISION,
     PRETRAINED,
     Compression,
     ComputePrecision,
@@ -77,6 +78,7 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
         """
         self._check_format()
         image_size = self.image_size or spec.image_size
+        compute_precision = self.compute_precision or DEFAULT_PRECISION[self.format]
         modelbench = self.purpose is Purpose.MODELBENCH
         try:
             if self.format is Format.ONNX:
@@ -86,13 +88,14 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
                     dynamic_batch=self.dynamic_batch,
                     opset=self.opset,
                     simplify=self.simplify,
+                    compute_precision=compute_precision,
                     rewrites=self.rewrites(),
                 )
             return CoreMLConfig(
                 image_size=image_size,
                 batch_size=self.batch_size,
                 target=self.target or (DeploymentTarget.IOS15 if modelbench else DeploymentTarget.IOS16),
-                compute_precision=self.compute_precision or ComputePrecision.FLOAT16,
+                compute_precision=compute_precision,
                 input=self.input or InputKind.IMAGE,
                 labels=self.labels,
                 softmax=self.softmax,
@@ -111,7 +114,6 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
         }
         coreml = {
             "--target": self.target,
-            "--compute-precision": self.compute_precision,
             "--input": self.input,
             "--labels": self.labels,
             "--softmax": self.softmax,

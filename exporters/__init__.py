@@ -16,6 +16,7 @@ from exporters.artifact import (
 from exporters.cache import PRETRAINED, CacheInfo, Made, cache_info, clear_cache, deliver, is_cached, obtain, writing
 from exporters.config import (
     DEFAULT_OPSET,
+    DEFAULT_PRECISION,
     OLDEST_OPSET,
     Compression,
     ComputePrecision,
@@ -30,6 +31,7 @@ from exporters.errors import ArtifactError, ExportError, FormatUnavailableError,
 
 __all__ = [
     "DEFAULT_OPSET",
+    "DEFAULT_PRECISION",
     "OLDEST_OPSET",
     "PRETRAINED",
     "Artifact",

@@ -324,7 +324,7 @@ def _described(
     return {
         "model": public_name(spec.name),
         "format": config.format,
-        "form": form_of(config.rewrites),
+        "form": form_of(config),
         "config": config,
         "weights": weights,
         "rewrites": reports,

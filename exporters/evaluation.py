@@ -1,7 +1,7 @@
 """An artifact as a function: images in, scores out.
 
-An ONNX file runs in ONNX Runtime on the CPU. A Core ML package is evaluated from what was saved
-(`exporters.mlprogram`), on any system.
+An ONNX file runs in ONNX Runtime on the CPU, with the rounding of float16 put back where it has any
+(`exporters.onnx_float16`). A Core ML package is evaluated from what was saved (`exporters.mlprogram`), on any system.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +14,8 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 
-from exporters.artifact import ActivationRange
+from exporters import onnx_float16
+from exporters.artifact import FLOAT16_MAX, ActivationRange
 from exporters.config import ComputePrecision
 from exporters.errors import ArtifactError
 from exporters.mlprogram import load_program
@@ -75,20 +76,32 @@ class OnnxEvaluator:
         given = session.get_inputs()[0]
         self.shape = _image_shape(path, tuple(size if isinstance(size, int) else None for size in given.shape))
         self.precisions: tuple[ComputePrecision, ...] = (ComputePrecision.FLOAT32,)
-        if any(tensor.data_type == onnx.TensorProto.FLOAT16 for tensor in onnx.load(path).graph.initializer):
+        graph = onnx.load(path)
+        self._halves = onnx_float16.half_tensors(graph)
+        if self._halves:
             self._sessions = {
-                ComputePrecision.FLOAT32: _session(_in_float32(onnx.load(path)).SerializeToString()),
-                ComputePrecision.FLOAT16: session,
+                ComputePrecision.FLOAT32: _session(onnx_float16.in_float32(graph).SerializeToString()),
+                ComputePrecision.FLOAT16: _session(onnx_float16.rounded(graph).SerializeToString()),
             }
             self.precisions = tuple(self._sessions)
 
     def scores(self, images: Images, precision: ComputePrecision, batch_size: int) -> Images:
         session = self._sessions[precision]
-        given = session.get_inputs()[0]
-        dtype = np.float16 if given.type == "tensor(float16)" else np.float32
-        return _in_batches(
-            images, batch_size, lambda x: _scores(self.name, _by_name(session, {given.name: x.astype(dtype)}))
-        )
+        name = session.get_inputs()[0].name
+        return _in_batches(images, batch_size, lambda x: _scores(self.name, self._run(session, {name: x})))
+
+    def _run(
+        self, session: onnxruntime.InferenceSession, inputs: Mapping[str, npt.NDArray[Any]]
+    ) -> dict[str, npt.NDArray[Any]]:
+        outputs = _by_name(session, inputs)
+        largest = {
+            name: float(outputs.pop(onnx_float16.LARGEST + name))
+            for name in self._halves
+            if onnx_float16.LARGEST + name in outputs
+        }
+        if largest:
+            self.activation_range = _widest(self.activation_range, _range(largest, self._halves))
+        return outputs
 
 
 def _session(source: Path | bytes) -> onnxruntime.InferenceSession:
@@ -100,24 +113,18 @@ def _by_name(session: onnxruntime.InferenceSession, inputs: Mapping[str, npt.NDA
     return dict(zip(names, session.run(names, dict(inputs)), strict=True))
 
 
-def _in_float32(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph with float32 wherever it says float16: its weights stay rounded, nothing else is."""
-    half, single = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
-    graph = model.graph
-    for value in (*graph.input, *graph.output, *graph.value_info):
-        if value.type.tensor_type.elem_type == half:
-            value.type.tensor_type.elem_type = single
-    attributes = [attribute for node in graph.node for attribute in node.attribute]
-    for node in graph.node:
-        if node.op_type == "Cast":
-            for attribute in node.attribute:
-                if attribute.name == "to" and attribute.i == half:
-                    attribute.i = single
-    for tensor in (*graph.initializer, *(a.t for a in attributes if a.type == onnx.AttributeProto.TENSOR)):
-        if tensor.data_type == half:
-            array = onnx.numpy_helper.to_array(tensor).astype(np.float32)
-            tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
-    return model
+def _range(largest: Mapping[str, float], operators: Mapping[str, onnx.NodeProto]) -> ActivationRange:
+    """The range of the activations of which these are the largest magnitudes, in the order of computation."""
+    widest = max(largest, key=lambda name: np.nan_to_num(largest[name], nan=np.inf))
+    # Written so that NaN is one.
+    overflow = next((name for name, value in largest.items() if not value <= FLOAT16_MAX), None)
+    return ActivationRange(
+        operator=operators[widest].name or widest,
+        kind=operators[widest].op_type,
+        largest=largest[widest],
+        overflow=overflow and (operators[overflow].name or overflow),
+        overflow_kind=overflow and operators[overflow].op_type,
+    )
 
 
 class PackageEvaluator:

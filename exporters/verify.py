@@ -27,7 +27,7 @@ def tolerance_of(config: ExportConfig) -> float | None:
     """How far from its network an artifact with these options may be; None where it is not meant to be equal."""
     match config:
         case OnnxConfig():
-            return TOLERANCE
+            return TOLERANCE if config.compute_precision is ComputePrecision.FLOAT32 else None
         case CoreMLConfig():
             return TOLERANCES[config.compute_precision] if config.compress is Compression.NONE else None
 
@@ -117,7 +117,7 @@ def summary(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) ->
     full, own = parities[ComputePrecision.FLOAT32], parities[artifact.precisions[-1]]
     return msgspec.structs.replace(
         own,
-        float32_relative_error=full.relative_error if isinstance(artifact, PackageEvaluator) else None,
+        float32_relative_error=full.relative_error if artifact.activation_range is not None else None,
         activation_range=artifact.activation_range,
     )
 
@@ -150,6 +150,13 @@ def judge(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> N
             raise ParityError(
                 f"{artifact.name} cannot be checked: the network's output hardly depends on the image (it moves by "
                 f"{parity.output_change:.1e} of its size). Are these trained weights?"
+            )
+        # Outputs that stand still are off by half of what the network's move, at least.
+        if parity.tolerance is None and not parity.output_change > 2 * parity.relative_error:
+            raise ParityError(
+                f"{artifact.name}{within} does not follow its network: it is off by {parity.relative_error:.1e} of the "
+                f"largest output, which moves by {parity.output_change:.1e} from image to image. "
+                "Ask for a higher precision, or less compression."
             )
 
 

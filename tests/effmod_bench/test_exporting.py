@@ -13,9 +13,11 @@ from effmod_bench.exporting import export_all
 from effmod_bench.targets import ExportChoices, Purpose, TargetError, read_labels
 from exporters import (
     Compression,
+    ComputePrecision,
     CoreMLConfig,
     DeploymentTarget,
     ExportError,
+    Format,
     FormatUnavailableError,
     InputKind,
     Made,
@@ -29,6 +31,15 @@ COREML = ExportChoices(format="coreml")  # type: ignore[arg-type]
 
 def test_the_defaults_of_core_ml() -> None:
     assert COREML.config(SPEC) == CoreMLConfig(image_size=224, target=DeploymentTarget.IOS16, input=InputKind.IMAGE)
+
+
+def test_the_arithmetic_is_the_formats_own_where_none_is_given() -> None:
+    assert ExportChoices().config(SPEC).compute_precision is ComputePrecision.FLOAT32
+    assert COREML.config(SPEC).compute_precision is ComputePrecision.FLOAT16
+    for format_ in Format:
+        for precision in ComputePrecision:
+            config = ExportChoices(format=format_, compute_precision=precision).config(SPEC)
+            assert config.compute_precision is precision
 
 
 def test_modelbench_takes_ios_15() -> None:
