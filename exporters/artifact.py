@@ -235,7 +235,7 @@ def _onnx_parts(config: OnnxConfig) -> Iterator[str]:
 
 
 def _coreml_parts(config: CoreMLConfig) -> Iterator[str]:
-    if config.rewrites not in ((), EXACT):
+    if config.rewrites != EXACT:
         yield _rewritten(config.rewrites)
     if config.batch_size != 1:
         yield f"b{config.batch_size}"

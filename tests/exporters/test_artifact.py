@@ -25,6 +25,7 @@ from exporters.rewrites import EXACT
         (OnnxConfig(image_size=64, dynamic_batch=True), "net-64px-dynamic.onnx"),
         (OnnxConfig(image_size=224, compute_precision=ComputePrecision.FLOAT16), "net-float16.onnx"),
         (CoreMLConfig(image_size=224, rewrites=EXACT), "net.mlpackage"),
+        (CoreMLConfig(image_size=224), "net-plain.mlpackage"),
         (CoreMLConfig(image_size=224, rewrites=EXACT, target=DeploymentTarget.IOS17), "net-iOS17.mlpackage"),
         (
             CoreMLConfig(
