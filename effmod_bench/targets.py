@@ -18,6 +18,7 @@ from exporters import (
     Format,
     InputKind,
     OnnxConfig,
+    onnx_rewrites,
 )
 from exporters.rewrites import EXACT, RETRAIN
 from models import ModelSpec, UnknownModelError, check_image_size, find_model, list_models
@@ -33,6 +34,10 @@ class Purpose(StrEnum):
     """What a package is made for, where that decides its form."""
 
     MODELBENCH = "modelbench"
+
+
+# Where an option is not called as its field is.
+_OPTIONS = {"simplify": "--no-simplify", "purpose": "--for"}
 
 
 class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,12 +68,23 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
         given = self.rewrite or ("auto" if self.format is Format.COREML else "none")
         if given in ("auto", "none"):
             return EXACT if given == "auto" else ()
-        names = given.split(",")
-        known = (*EXACT, *RETRAIN)
-        unknown = [name for name in names if name not in known]
-        if unknown:
-            raise TargetError(f"no rewrite {unknown[0]!r}; there are auto, none, {', '.join(known)}")
-        return tuple(name for name in known if name in names)
+        return _chosen(given, (*EXACT, *RETRAIN))
+
+    def file_rewrites(self) -> tuple[str, ...]:
+        """Names of the rewrites of an .onnx file of the user's own, in the order in which they are applied.
+
+        Raises:
+            TargetError: one of them does not exist, none is asked for, or an option is for networks alone.
+        """
+        mine = ExportChoices(batch_size=self.batch_size, rewrite=self.rewrite)
+        foreign = [name for name in self.__struct_fields__ if getattr(self, name) != getattr(mine, name)]
+        if foreign:
+            option = _OPTIONS.get(foreign[0], f"--{foreign[0].replace('_', '-')}")
+            raise TargetError(f"{option} is for networks of 'effmod list'; an .onnx file is only rewritten")
+        given = self.rewrite or "auto"
+        if given == "none":
+            raise TargetError("--rewrite none leaves nothing to do with an .onnx file")
+        return onnx_rewrites.NAMES if given == "auto" else _chosen(given, onnx_rewrites.NAMES)
 
     def config(self, spec: ModelSpec) -> ExportConfig:
         """What the choices come to for one network.
@@ -126,6 +142,15 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
             raise TargetError(f"{given[0]} goes with --format {owner}, not with --format {self.format}")
 
 
+def _chosen(given: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The rewrites that the user named, in their own order."""
+    names = given.split(",")
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise TargetError(f"no rewrite {unknown[0]!r}; there are auto, none, {', '.join(known)}")
+    return tuple(name for name in known if name in names)
+
+
 def read_labels(path: Path | None) -> tuple[str, ...] | None:
     """The class names in a file, one a line; an empty line at the end counts for nothing.
 
@@ -159,6 +184,20 @@ def read_labels(path: Path | None) -> tuple[str, ...] | None:
 def is_file(target: str) -> bool:
     """Whether a target is an ONNX file, not the name of a network."""
     return target.lower().endswith(".onnx") or (Path(target).is_file() and ".py:" not in target)
+
+
+def split_files(targets: Sequence[str], table: str | None, input_shapes: Sequence[str]) -> list[Path]:
+    """The .onnx files, where the targets of an export are files; none where they are networks.
+
+    Raises:
+        TargetError: they are of both kinds, or a shape is given without a file.
+    """
+    files = [Path(target) for target in targets if is_file(target)]
+    if files and (table is not None or len(files) < len(targets)):
+        raise TargetError(f"{files[0]} is a file, to be rewritten; export networks in a command of their own")
+    if input_shapes and not files:
+        raise TargetError("--input-shape is for .onnx files, and no target is one; --image-size is for networks")
+    return files
 
 
 def check_checkpoint(checkpoint: Path | None, networks: Sequence[ModelSpec]) -> None:

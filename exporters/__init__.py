@@ -28,6 +28,7 @@ from exporters.config import (
     OnnxConfig,
 )
 from exporters.errors import ArtifactError, ExportError, FormatUnavailableError, OutputError, ParityError
+from exporters.operators import count_operators
 
 __all__ = [
     "DEFAULT_OPSET",
@@ -55,6 +56,7 @@ __all__ = [
     "artifact_sha256",
     "cache_info",
     "clear_cache",
+    "count_operators",
     "deliver",
     "is_cached",
     "obtain",

@@ -87,7 +87,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         form: which form of the network it holds; "plain" is the network as its authors wrote it (`form_of`).
-        rewrites: what was changed on the way, and what was not.
+        rewrites: what was changed on the way, and what was not; the branches that the zoo has merged included.
         simplified: whether the file is onnxsim's; None where that was not asked, and for Core ML.
         macs: multiply-adds of one image at `config.image_size`.
         opset: of the file itself; None for Core ML.

@@ -4,7 +4,7 @@ An ONNX file runs in ONNX Runtime on the CPU, with the rounding of float16 put b
 (`exporters.onnx_float16`). A Core ML package is evaluated from what was saved (`exporters.mlprogram`), on any system.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -111,6 +111,23 @@ def _session(source: Path | bytes) -> onnxruntime.InferenceSession:
 def _by_name(session: onnxruntime.InferenceSession, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+
+
+def run_onnx(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> list[Images]:
+    """Each output of an ONNX file over several inferences, in ONNX Runtime on the CPU. (inferences * N, values).
+
+    Raises:
+        ArtifactError: ONNX Runtime cannot run it.
+    """
+    try:
+        session = _session(path)
+        runs = [session.run(None, dict(feed)) for feed in feeds]
+    except Exception as error:  # ONNX Runtime raises types of its own, which share no other base
+        raise ArtifactError(f"ONNX Runtime cannot run {path}: {error}") from error
+    return [
+        np.concatenate([np.reshape(x, (len(x) if x.ndim > 1 else 1, -1)) for x in output]).astype(np.float32)
+        for output in zip(*runs, strict=True)
+    ]
 
 
 def _range(largest: Mapping[str, float], operators: Mapping[str, onnx.NodeProto]) -> ActivationRange:

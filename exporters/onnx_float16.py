@@ -30,7 +30,7 @@ def convert(path: Path) -> None:
         OnnxModel.graph_topological_sort(graph.graph)  # the converter puts what it adds at the end
         onnx.save(graph, path)
         onnx.checker.check_model(path, full_check=True)
-    except (ValueError, RuntimeError, onnx.checker.ValidationError) as error:
+    except (ValueError, RuntimeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
         first = str(error).strip().partition("\n")[0]
         raise ExportError(f"{path.name} cannot be converted to float16: {first}; leave it in float32") from error
 

@@ -1,17 +1,19 @@
 """Does a file compute what its network computes? Measured before a file is kept, and whenever somebody asks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from exporters.artifact import FLOAT16_MAX, Parity
 from exporters.config import Compression, ComputePrecision, CoreMLConfig, ExportConfig, OnnxConfig
 from exporters.errors import ExportError, ParityError
-from exporters.evaluation import Evaluator, Images, OnnxEvaluator, PackageEvaluator
+from exporters.evaluation import Evaluator, Images, OnnxEvaluator, PackageEvaluator, run_onnx
 from models import Preprocessing
 from models.images import natural_images
 
@@ -158,6 +160,39 @@ def judge(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> N
                 f"largest output, which moves by {parity.output_change:.1e} from image to image. "
                 "Ask for a higher precision, or less compression."
             )
+
+
+def compare_files(original: Path, rewritten: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> Parity:
+    """Prove a rewritten ONNX file: its outputs are the original file's, for several inputs.
+
+    Args:
+        feeds: for each inference, the inputs by name.
+
+    Returns:
+        The parity of the output that differs most.
+
+    Raises:
+        ArtifactError: ONNX Runtime cannot run one of the files.
+        ParityError: outputs differ by more than the tolerance, are not finite, or do not depend on the inputs.
+    """
+    parities = [
+        _compare(expected, found, TOLERANCE)
+        for expected, found in zip(run_onnx(original, feeds), run_onnx(rewritten, feeds), strict=True)
+    ]
+    worst = max(parities, key=lambda parity: np.nan_to_num(parity.relative_error, nan=np.inf))
+    if not worst.relative_error <= TOLERANCE:
+        raise ParityError(
+            f"{rewritten.name} does not compute what {original.name} computes: relative error "
+            f"{worst.relative_error:.1e} over {worst.inputs} inputs, where {TOLERANCE:.0e} is allowed. "
+            "The file was not kept; name fewer rewrites, as in --rewrite batch_norm."
+        )
+    change = max(parity.output_change for parity in parities)
+    if not change > 10 * TOLERANCE:
+        raise ParityError(
+            f"{rewritten.name} cannot be checked: the outputs of {original.name} hardly depend on the input (they "
+            f"move by {change:.1e} of their size). Are these trained weights? The file was not kept."
+        )
+    return worst
 
 
 def _kept(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> Parity:

@@ -1,6 +1,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import onnx
 import pytest
 from typer.testing import CliRunner
 
@@ -10,6 +11,7 @@ from effmod_bench.cli import app
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, exit_code
 from effmod_bench.exporting import export_all
+from effmod_bench.subjects import file_subject
 from effmod_bench.targets import ExportChoices, Purpose, TargetError, read_labels
 from exporters import (
     Compression,
@@ -24,6 +26,8 @@ from exporters import (
     OutputError,
 )
 from models import ModelSpec
+from results import ArtifactSource
+from tests.exporters.onnx_rewrites.support import graph
 
 SPEC = models.find_model("efficientmod_xxs")
 COREML = ExportChoices(format="coreml")  # type: ignore[arg-type]
@@ -142,3 +146,66 @@ def test_bench_does_not_time_core_ml_here() -> None:
     done = CliRunner().invoke(app, ["bench", "efficientmod_xxs", "--format", "coreml"])
     assert done.exit_code == ExitCode.USAGE
     assert "--format coreml runs on Apple's devices alone" in done.stderr
+
+
+FOLDABLE = """
+g (float[n, 3, h, w] x) => (float[n, 4, k, l] y) {
+    c = Conv(x, kernel)
+    y = BatchNormalization(c, scale, shift, mean, var)
+}
+"""
+
+
+@pytest.fixture
+def foldable(tmp_path: Path) -> Path:
+    """A user's own file, with something for a rewrite to do."""
+    norm = {"scale": (4,), "shift": (4,), "mean": (4,), "var": (4,)}
+    onnx.save(graph(FOLDABLE, kernel=(4, 3, 3, 3), **norm), tmp_path / "mine.onnx")
+    return tmp_path / "mine.onnx"
+
+
+def test_a_users_own_file_is_rewritten_and_explained(foldable: Path, tmp_path: Path) -> None:
+    options = ["--input-shape", "2,3,8,8", "--explain", "--output", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, ["export", str(foldable), *options])
+    assert done.exit_code == ExitCode.OK, done.stderr
+    assert "places changed: static_shapes 3, batch_norm 1, matmul_to_conv 0" in done.stderr
+    *table, path = done.stdout.splitlines()
+    assert ["BatchNormalization", "1", "0", "-1"] in [line.split() for line in table]
+    assert ["all", "2", "1", "-1"] in [line.split() for line in table]
+    assert path == str(tmp_path / "out" / "mine-rewritten-2x3x8x8.onnx")
+    assert Path(path).is_file()
+
+
+def test_a_rewritten_file_is_timed_as_a_users_own(foldable: Path, tmp_path: Path) -> None:
+    runner = CliRunner()
+    runner.invoke(app, ["export", str(foldable), "--input-shape", "1,3,8,8"])
+    subject = file_subject(tmp_path / "mine-rewritten-1x3x8x8.onnx", {}, batch_size=1)
+    assert (subject.artifact.name, subject.artifact.source) == ("mine-rewritten-1x3x8x8.onnx", ArtifactSource.FILE)
+    assert subject.artifact.form is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "dimensions h, w are open"),
+        (["--input-shape", "1,4,8,8"], "--input-shape gives 1,4,8,8"),
+        (["efficientmod_xxs"], "export networks in a command of their own"),
+        (["--table", "12"], "export networks in a command of their own"),
+        (["--rewrite", "none"], "leaves nothing to do"),
+        (["--rewrite", "channels_first"], "there are auto, none, static_shapes, batch_norm, matmul_to_conv"),
+        (["--format", "coreml"], "--format is for networks"),
+        (["--no-simplify"], "--no-simplify is for networks"),
+        (["--for", "modelbench"], "--for is for networks"),
+        (["--compute-precision", "float16"], "--compute-precision is for networks"),
+    ],
+)
+def test_what_does_not_go_with_a_file_is_refused(arguments: list[str], said: str, foldable: Path) -> None:
+    done = CliRunner().invoke(app, ["export", str(foldable), *arguments])
+    assert done.exit_code == ExitCode.USAGE
+    assert said in done.stderr
+
+
+def test_a_shape_without_a_file_is_refused() -> None:
+    done = CliRunner().invoke(app, ["export", "efficientmod_xxs", "--input-shape", "1,3,8,8"])
+    assert done.exit_code == ExitCode.USAGE
+    assert "--input-shape is for .onnx files" in done.stderr
