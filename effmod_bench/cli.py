@@ -198,6 +198,23 @@ def export(
 
 
 @app.command()
+def verify(
+    artifact: options.ArtifactPath,
+    against: options.Against = None,
+    checkpoint: options.Checkpoint = None,
+    data: options.Data = None,
+    output_format: options.OutputFormatOption = OutputFormat.TABLE,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Prove a file or package again: that it computes what its network computes, and how often it is right."""
+    from effmod_bench.verifying import Verification
+
+    verification = Verification(path=artifact, against=against, checkpoint=checkpoint, data=data)
+    verification.run(_console(quiet, verbose), output_format)
+
+
+@app.command()
 def bench(
     targets: options.Targets = None,
     device: options.DeviceOption = "cpu",

@@ -43,6 +43,27 @@ StorePath = Annotated[
     Path, typer.Argument(metavar="STORE", help="A folder of records, as 'effmod bench' writes it.", show_default=False)
 ]
 
+ArtifactPath = Annotated[
+    Path,
+    typer.Argument(
+        metavar="ARTIFACT",
+        help="An .onnx file or an .mlpackage; with its sidecar, the network need not be named.",
+        show_default=False,
+    ),
+]
+Against = Annotated[
+    str | None,
+    typer.Option(metavar="NETWORK", help="The network that it should be. [default: its sidecar's]", show_default=False),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Labelled images, a folder for each class, as in ImageNet's validation set: top-1 and top-5 of the file.",
+        show_default=False,
+    ),
+]
+
 FormatOption = Annotated[Format, typer.Option("--format", help="The kind of file.", rich_help_panel=_EXPORT)]
 Opset = Annotated[
     int,

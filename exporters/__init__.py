@@ -4,6 +4,9 @@ Importing this package imports neither torch nor onnx nor coremltools.
 """
 
 from exporters.artifact import (
+    FLOAT16_MAX,
+    Accuracy,
+    ActivationRange,
     Artifact,
     Parity,
     TensorSpec,
@@ -13,7 +16,18 @@ from exporters.artifact import (
     sha256_of,
     sidecar_path,
 )
-from exporters.cache import PRETRAINED, CacheInfo, Made, cache_info, clear_cache, deliver, is_cached, obtain, writing
+from exporters.cache import (
+    PRETRAINED,
+    CacheInfo,
+    Made,
+    cache_info,
+    clear_cache,
+    deliver,
+    is_cached,
+    obtain,
+    reference,
+    writing,
+)
 from exporters.config import (
     DEFAULT_OPSET,
     DEFAULT_PRECISION,
@@ -27,14 +41,24 @@ from exporters.config import (
     InputKind,
     OnnxConfig,
 )
-from exporters.errors import ArtifactError, ExportError, FormatUnavailableError, OutputError, ParityError
+from exporters.errors import (
+    ArtifactError,
+    ExportError,
+    FormatUnavailableError,
+    ImageFolderError,
+    OutputError,
+    ParityError,
+)
 from exporters.operators import count_operators
 
 __all__ = [
     "DEFAULT_OPSET",
     "DEFAULT_PRECISION",
+    "FLOAT16_MAX",
     "OLDEST_OPSET",
     "PRETRAINED",
+    "Accuracy",
+    "ActivationRange",
     "Artifact",
     "ArtifactError",
     "CacheInfo",
@@ -46,6 +70,7 @@ __all__ = [
     "ExportError",
     "Format",
     "FormatUnavailableError",
+    "ImageFolderError",
     "InputKind",
     "Made",
     "OnnxConfig",
@@ -62,6 +87,7 @@ __all__ = [
     "obtain",
     "package_sha256",
     "read_sidecar",
+    "reference",
     "sha256_of",
     "sidecar_path",
     "writing",

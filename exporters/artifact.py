@@ -82,6 +82,14 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     activation_range: ActivationRange | None = None
 
 
+class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
+    """How often the right class is the first, or among the first five, in percent of the images."""
+
+    images: int
+    top1: float
+    top5: float
+
+
 class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     """The sidecar of an exported file or package.
 

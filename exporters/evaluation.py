@@ -1,10 +1,10 @@
 """An artifact as a function: images in, scores out.
 
-An ONNX file runs in ONNX Runtime on the CPU, with the rounding of float16 put back where it has any
-(`exporters.onnx_float16`). A Core ML package is evaluated from what was saved (`exporters.mlprogram`), on any system.
+An ONNX file runs in ONNX Runtime on the CPU, one in float16 with the rounding that a GPU would do. A Core ML package
+is evaluated from what was saved (`exporters.mlprogram`), on any system.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ from exporters.errors import ArtifactError
 from exporters.mlprogram import load_program
 
 Images = npt.NDArray[np.float32]
+_HALF, _SINGLE = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
 
 
 class Evaluator(Protocol):
@@ -75,30 +76,27 @@ class OnnxEvaluator:
             raise ArtifactError(f"{path} takes {len(session.get_inputs())} inputs, where one image is expected")
         given = session.get_inputs()[0]
         self.shape = _image_shape(path, tuple(size if isinstance(size, int) else None for size in given.shape))
-        self.precisions: tuple[ComputePrecision, ...] = (ComputePrecision.FLOAT32,)
-        graph = onnx.load(path)
-        self._halves = onnx_float16.half_tensors(graph)
-        if self._halves:
+        model = onnx.load(path)
+        self._halves = onnx_float16.half_results(model)
+        if any(tensor.data_type == _HALF for tensor in model.graph.initializer):
+            # ONNX Runtime's CPU provider would compute it in float32 from end to end, whatever it says.
             self._sessions = {
-                ComputePrecision.FLOAT32: _session(onnx_float16.in_float32(graph).SerializeToString()),
-                ComputePrecision.FLOAT16: _session(onnx_float16.rounded(graph).SerializeToString()),
+                ComputePrecision.FLOAT32: _session(
+                    onnx_float16.observed(_in_float32(model, rounding=False), self._halves).SerializeToString()
+                ),
+                ComputePrecision.FLOAT16: _session(_in_float32(model, rounding=True).SerializeToString()),
             }
-            self.precisions = tuple(self._sessions)
+        self.precisions = tuple(self._sessions)
 
     def scores(self, images: Images, precision: ComputePrecision, batch_size: int) -> Images:
         session = self._sessions[precision]
         name = session.get_inputs()[0].name
         return _in_batches(images, batch_size, lambda x: _scores(self.name, self._run(session, {name: x})))
 
-    def _run(
-        self, session: onnxruntime.InferenceSession, inputs: Mapping[str, npt.NDArray[Any]]
-    ) -> dict[str, npt.NDArray[Any]]:
+    def _run(self, session: onnxruntime.InferenceSession, inputs: Mapping[str, Images]) -> dict[str, Any]:
         outputs = _by_name(session, inputs)
-        largest = {
-            name: float(outputs.pop(onnx_float16.LARGEST + name))
-            for name in self._halves
-            if onnx_float16.LARGEST + name in outputs
-        }
+        marked = [name for name in outputs if name.startswith(onnx_float16.LARGEST)]
+        largest = {name.removeprefix(onnx_float16.LARGEST): float(outputs.pop(name)) for name in marked}
         if largest:
             self.activation_range = _widest(self.activation_range, _range(largest, self._halves))
         return outputs
@@ -111,6 +109,53 @@ def _session(source: Path | bytes) -> onnxruntime.InferenceSession:
 def _by_name(session: onnxruntime.InferenceSession, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
     names = [output.name for output in session.get_outputs()]
     return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+
+
+def _in_float32(model: onnx.ModelProto, *, rounding: bool) -> onnx.ModelProto:
+    """The same graph in float32 wherever it says float16. Its weights stay rounded.
+
+    Args:
+        rounding: round each operator's result to float16, where that is what the file stores; operators compute in
+            float32 inside, as they do on GPUs.
+    """
+    model = onnx.shape_inference.infer_shapes(model)
+    graph = model.graph
+    values = [*graph.input, *graph.output, *graph.value_info]
+    half = {value.name for value in values if value.type.tensor_type.elem_type == _HALF}
+    for value in values:
+        if value.name in half:
+            value.type.tensor_type.elem_type = _SINGLE
+    for node in graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == _HALF:
+                attribute.i = _SINGLE
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                _widen(attribute.t)
+    for tensor in graph.initializer:
+        _widen(tensor)
+    if rounding:
+        nodes = [made for node in graph.node for made in _rounded(node, half)]
+        graph.ClearField("node")
+        graph.node.extend(nodes)
+    return model
+
+
+def _widen(tensor: onnx.TensorProto) -> None:
+    if tensor.data_type == _HALF:
+        array = onnx.numpy_helper.to_array(tensor).astype(np.float32)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+
+
+def _rounded(node: onnx.NodeProto, half: set[str]) -> Iterator[onnx.NodeProto]:
+    """The operator, and behind each result that is stored in float16 a rounding to that."""
+    stored = [name for name in node.output if name in half]
+    rounded = onnx.NodeProto()
+    rounded.CopyFrom(node)
+    rounded.output[:] = [f"{name}/full" if name in stored else name for name in node.output]
+    yield rounded
+    for name in stored:
+        yield onnx.helper.make_node("Cast", [f"{name}/full"], [f"{name}/half"], to=_HALF)
+        yield onnx.helper.make_node("Cast", [f"{name}/half"], [name], to=_SINGLE)
 
 
 def run_onnx(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> list[Images]:
