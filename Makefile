@@ -6,7 +6,7 @@ RUNS ?= 4000
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: bench test lint check-start check-loop check-zoo check-coreml clean
+.PHONY: bench test lint check-start check-loop check-cost check-zoo check-coreml clean
 
 bench: $(READY)
 	$(VENV)/bin/effmod bench --runs $(RUNS)
@@ -24,6 +24,8 @@ check-start: $(READY)
 	$(VENV)/bin/python -m tests.benchmarks.startup
 check-loop: $(READY)
 	$(VENV)/bin/python -m tests.benchmarks.timed_loop
+check-cost: $(READY)
+	$(VENV)/bin/python -m tests.benchmarks.round_cost
 
 # Every network of the zoo exported and proved equal; writes tests/benchmarks/zoo_parity.csv.
 check-zoo: $(READY)

@@ -12,10 +12,18 @@ from effmod_bench.errors import ExitCode
 from effmod_bench.exporting import obtain_artifact
 from effmod_bench.listing import PlannedRun, plan_table
 from effmod_bench.runner import PAPER_THREADS, Subject
-from effmod_bench.targets import ExportChoices, TargetError, check_checkpoint, check_image_sizes, find_networks, is_file
-from exporters import Format, is_cached
+from effmod_bench.targets import (
+    ExportChoices,
+    TargetError,
+    check_checkpoint,
+    check_file,
+    check_image_sizes,
+    find_networks,
+    is_file,
+)
+from exporters import is_cached
 from models import ModelSpec
-from results import BenchPlan, Measurement, Outcome, Round, StabilityWarning, Store, summarise
+from results import BenchPlan, Device, Measurement, Outcome, Round, StabilityWarning, Store, summarise
 from results.tables import OutputFormat, Table, measurement_table
 
 # From torch's start to the last check, by image size 224 on two cores: for the dry run's estimate only.
@@ -24,6 +32,21 @@ _EXPORT_S = 12.0
 _ADVICE = {
     StabilityWarning.FEWER_CORES: "more threads than cores, which wait for each other: slow and uneven times; "
     "leave --threads out, or use a machine with more cores",
+    StabilityWarning.CPU_QUOTA: "more threads than the container's limit pays for, so they are stopped in between; "
+    "raise the limit, or use fewer --threads",
+    StabilityWarning.GOVERNOR: "the system may lower the clock rate as it likes; set the frequency governor to "
+    "'performance' (cpupower frequency-set -g performance)",
+    StabilityWarning.BATTERY: "measured on battery, where machines slow down: plug it in",
+    StabilityWarning.OTHER_LOAD: "other programs, or other guests of the same host, took more than 5 % of the "
+    "processor time meanwhile: close them, or measure when they are done",
+    StabilityWarning.THROTTLED: "the processor was slowed down, for heat or by a container's limit on its time: let it "
+    "cool, or raise the limit",
+    StabilityWarning.MEMORY_PRESSURE: "memory was short, and waiting for it is in the times: close other programs",
+    StabilityWarning.NOT_STEADY: "not settled after the warm-up: close other programs, or raise --warmup",
+    StabilityWarning.DRIFT: "the times rise or fall by more than 3 % while they are measured, so they depend on when "
+    "one looks: let the machine settle, then measure again",
+    StabilityWarning.BIMODAL: "the times fall in two groups, as if the machine had two speeds: no single figure "
+    "describes both; look for other load or a changing clock rate, and compare networks by 'effmod compare'",
     StabilityWarning.ROUNDS_DISAGREE: "fresh processes disagree by more than 10 %: close other programs, or raise "
     "--rounds; networks that lie closer together than that are not told apart",
 }
@@ -67,9 +90,11 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
                 )
             )
         total = sum(row.about_s or 0.0 for row in rows)
+        threads = threads_to_use(self.plan)
+        where = str(self.plan.device) if threads is None else f"{self.plan.device}, {_counted(threads, 'thread')}"
         known = "" if all(row.about_s is not None for row in rows) else ", and the files of which nothing is known"
         note = (
-            f"{self.plan.device}, {_counted(threads_to_use(self.plan), 'thread')}; {self.plan.runs} runs each, "
+            f"{where}; {self.plan.runs} runs each, "
             f"split over {_counted(min(self.plan.rounds, self.plan.runs), 'process', 'processes')}; "
             f"{in_words(total)} in all{known}; records go to {self.store}"
         )
@@ -91,7 +116,9 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         check_device(self.plan.options)
         store = Store(self.store)
         store.check_writable()
-        self._say_threads(console, runner.threads_to_use(self.plan))
+        threads = runner.threads_to_use(self.plan)
+        if threads is not None:
+            self._say_threads(console, threads)
         subjects = self._subjects(console, items)
         records: list[Round] = []
         code = ExitCode.OK
@@ -114,14 +141,17 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
 
     def _items(self) -> list[Path | ModelSpec]:
         """Files and networks, each once, in the order given."""
-        if self.choices.format is not Format.ONNX:
-            raise TargetError(
-                f"effmod bench times ONNX files; --format {self.choices.format} runs on Apple's devices alone"
-            )
+        if self.plan.device is Device.COREML and self.plan.threads is not None:
+            raise TargetError("--threads is for the CPU; Core ML chooses its threads itself")
         items: list[Path | ModelSpec] = []
         for target in self.targets:
             found = [Path(target)] if is_file(target) else find_networks([target], image_size=self.choices.image_size)
             items += [item for item in found if item not in items]
+        for item in items:
+            if isinstance(item, Path):
+                check_file(item, self.choices.format)
+            else:
+                self.choices.config(item)
         networks = [item for item in items if not isinstance(item, Path)]
         check_image_sizes(self.choices, networks)
         if networks:
@@ -138,8 +168,12 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         names = {
             "image_size": "--image-size",
             "dynamic_batch": "--dynamic-batch",
-            "compute_precision": "--compute-precision",
             "checkpoint": "--checkpoint",
+            "target": "--target",
+            "compute_precision": "--compute-precision",
+            "input": "--input",
+            "softmax": "--softmax",
+            "compress": "--compress",
         }
         for field, name in names.items():
             if getattr(self.choices, field) != getattr(default, field):
@@ -177,11 +211,16 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def print_measurements(console: Console, measurements: Sequence[Measurement], output_format: OutputFormat) -> None:
-    """The table of measurements, with advice on the doubtful ones."""
+    """The table of measurements, with advice on the doubtful ones; with -v also what ran on which processor."""
     console.table(measurement_table(measurements), output_format)
+    for warning, advice in _ADVICE.items():
+        doubtful = dict.fromkeys(m.name for m in measurements if warning in m.warnings)
+        if doubtful:
+            console.warn(f"{warning}: {advice} ({', '.join(doubtful)})")
     for measurement in measurements:
-        for warning in measurement.warnings:
-            console.warn(f"{measurement.name}: {_ADVICE[warning]}")
+        for processor, kinds in ((measurement.session and measurement.session.nodes) or {}).items():
+            counted = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
+            console.detail(f"{measurement.name}: {_counted(sum(kinds.values()), 'operator')} on {processor}: {counted}")
         for failure in dict.fromkeys(measurement.failures):
             console.warn(f"{measurement.name}: failed: {failure}")
 

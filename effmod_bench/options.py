@@ -8,7 +8,7 @@ import typer
 
 from effmod_bench.targets import Purpose
 from exporters import OLDEST_OPSET, Compression, ComputePrecision, DeploymentTarget, Format, InputKind
-from results import Runtime
+from results import ComputeUnits, Runtime
 from results.tables import OutputFormat
 
 _EXPORT = "Export"
@@ -25,7 +25,7 @@ Targets = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[TARGET]...",
-        help="A network of 'effmod list', a pattern such as 'efficientmod_*', or a path to an .onnx file. "
+        help="A network of 'effmod list', a pattern such as 'efficientmod_*', or the path of an .onnx or .mlpackage. "
         "Without any: the four EfficientMod networks.",
         show_default=False,
     ),
@@ -65,6 +65,10 @@ Data = Annotated[
 ]
 
 FormatOption = Annotated[Format, typer.Option("--format", help="The kind of file.", rich_help_panel=_EXPORT)]
+FormatForDevice = Annotated[
+    Format | None,
+    typer.Option("--format", help="The kind of file.", show_default="the device's", rich_help_panel=_EXPORT),
+]
 Opset = Annotated[
     int,
     typer.Option(
@@ -193,6 +197,15 @@ RuntimeOption = Annotated[
         "--runtime", help="What runs it. [default: the device's first]", rich_help_panel=_MEASURE, show_default=False
     ),
 ]
+ComputeUnitsOption = Annotated[
+    ComputeUnits | None,
+    typer.Option(
+        "--compute-units",
+        help="Processors that Core ML may use.",
+        show_default="all",
+        rich_help_panel=_MEASURE,
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option(
@@ -205,7 +218,13 @@ Threads = Annotated[
 Runs = Annotated[int, typer.Option(min=1, help="Timed inferences of each target.", rich_help_panel=_MEASURE)]
 Rounds = Annotated[int, typer.Option(min=1, help="Fresh processes that they are split over.", rich_help_panel=_MEASURE)]
 Warmup = Annotated[
-    int, typer.Option(min=0, help="Inferences before the clock starts, in each process.", rich_help_panel=_MEASURE)
+    int,
+    typer.Option(
+        min=0,
+        help="Inferences before the timed ones, in each process: at least so many, then until their median settles "
+        "within 2 %, at most ten times as many or for 10 s. 0 for none.",
+        rich_help_panel=_MEASURE,
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="Of the order in which the rounds are run.", rich_help_panel=_MEASURE)]
 DryRun = Annotated[
@@ -214,6 +233,31 @@ DryRun = Annotated[
         "--dry-run", help="Say what would be exported and run, and about how long it takes.", rich_help_panel=_MEASURE
     ),
 ]
+
+NetworkOrArtifact = Annotated[
+    str,
+    typer.Argument(
+        metavar="NETWORK|FILE",
+        help="What was timed: the .mlpackage or .onnx itself, beside its sidecar, or a network of 'effmod list'.",
+        show_default=False,
+    ),
+]
+DeviceName = Annotated[str, typer.Option("--device-name", help="Such as 'iPhone 13'.", show_default=False)]
+System = Annotated[str, typer.Option("--os", help="Its system, such as 'iOS 17.5'.", show_default=False)]
+UsedComputeUnits = Annotated[
+    ComputeUnits,
+    typer.Option("--compute-units", help="Processors that Core ML was allowed to use.", show_default=False),
+]
+Tool = Annotated[str, typer.Option("--tool", help="What measured it, such as 'ModelBench 1.0'.", show_default=False)]
+MeanMs = Annotated[
+    float | None,
+    typer.Option("--mean-ms", help="Mean of one inference; this, or --p50-ms, or both.", show_default=False),
+]
+P50Ms = Annotated[float | None, typer.Option("--p50-ms", help="Median of one inference.", show_default=False)]
+RunsBehind = Annotated[
+    int | None, typer.Option("--runs", min=1, help="Inferences behind the figure.", show_default=False)
+]
+Note = Annotated[str, typer.Option("--note", help="What else is to be known of it.", show_default=False)]
 
 StoreOption = Annotated[
     Path,

@@ -11,13 +11,13 @@ from typing import Protocol
 
 import msgspec
 
-from effmod_bench.environment import available_cores, load_average
+from effmod_bench.environment import available_cores, conditions_since, load_average, read_moment
 from effmod_bench.isolation import run_job
 from effmod_bench.sessions import SessionRequest
 from effmod_bench.timing import utc_now
 from effmod_bench.worker import Broken, Job, Timed
 from models import Preprocessing
-from results import BenchPlan, Environment, Machine, Outcome, Round, Store, TimedArtifact
+from results import BenchPlan, Conditions, Device, Environment, Machine, Outcome, Round, Store, TimedArtifact
 
 PAPER_THREADS = 4
 
@@ -50,8 +50,10 @@ class _Turn(msgspec.Struct, frozen=True, kw_only=True):
     runs: int
 
 
-def threads_to_use(plan: BenchPlan) -> int:
-    """What was asked, or the paper's 4, or as many as there are cores where there are fewer."""
+def threads_to_use(plan: BenchPlan) -> int | None:
+    """What was asked, or the paper's 4, or as many as there are cores where there are fewer; None for Core ML."""
+    if plan.device is Device.COREML:
+        return None
     return plan.threads if plan.threads is not None else min(PAPER_THREADS, available_cores())
 
 
@@ -78,7 +80,7 @@ class Timeline:
         self.turns = schedule(plan, len(macs))
         self.now = 0
         self._warmup_runs = plan.warmup_runs
-        cores = min(threads_to_use(plan), available_cores())
+        cores = min(threads_to_use(plan) or PAPER_THREADS, available_cores())
         self._run_s = [m * _GUESSED_S_PER_MAC / cores if m else None for m in macs]
 
     def saw(self, run_ns: float) -> None:
@@ -128,13 +130,13 @@ def run(
             progress.show(name, timeline.done(elapsed_s), len(timeline.turns), timeline.left_s(elapsed_s))
 
         tick(0.0)
-        began, load = utc_now(), load_average()
+        began, load, before = utc_now(), load_average(), read_moment()
         job = Job(
             session=SessionRequest(
                 path=os.fspath(subject.path.resolve()),
                 device=plan.device,
                 options=plan.options,
-                intra_op_num_threads=threads_to_use(plan),
+                intra_op_num_threads=threads_to_use(plan) or 0,
             ),
             inputs=subject.artifact.inputs,
             warmup_runs=plan.warmup_runs,
@@ -149,18 +151,21 @@ def run(
             outcome = Broken(reason=f"{subject.path.name} was changed or deleted during the run", detail="")
         if isinstance(outcome, Timed):
             timeline.saw(sum(outcome.durations_ns) / len(outcome.durations_ns))
-        record = _record(plan, subject, machine, load, run_id, turn, began, outcome)
+        record = _record(plan, subject, machine, load, conditions_since(before), run_id, turn, began, outcome)
         store.write(record)
         on_record(record)
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
-    """What shows that a file is no longer the one whose hash is recorded: its size and time of change."""
+def _stamp(path: Path) -> list[tuple[int, int]] | None:
+    """What shows that a file is no longer the one whose hash is recorded: its size and time of change.
+
+    Of a package it is those of its data: coremltools writes the manifest anew each time that it opens one.
+    """
     try:
-        stat = path.stat()
+        files = sorted((path / "Data").rglob("*")) if path.is_dir() else [path]
+        return [(stat.st_size, stat.st_mtime_ns) for stat in map(Path.stat, files)]
     except OSError:
         return None
-    return stat.st_size, stat.st_mtime_ns
 
 
 def _record(
@@ -168,6 +173,7 @@ def _record(
     subject: Subject,
     machine: Machine,
     load: float | None,
+    conditions: Conditions,
     run_id: str,
     turn: _Turn,
     began: datetime,
@@ -187,12 +193,15 @@ def _record(
             threads=threads_to_use(plan),
             session=timed.session if timed else None,
             load_average=load,
+            conditions=conditions,
         ),
         artifact=artifact,
         outcome=Outcome.OK if timed else Outcome.FAILED,
         failure=outcome.reason if isinstance(outcome, Broken) else None,
         load_ns=timed.load_ns if timed else None,
         first_inference_ns=timed.first_inference_ns if timed else None,
+        warmup_runs=timed.warmup_runs if timed else None,
+        steady=timed.steady if timed else None,
         durations_ns=timed.durations_ns if timed else (),
         peak_memory_bytes=timed.peak_memory_bytes if timed else None,
     )

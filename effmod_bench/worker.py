@@ -39,11 +39,13 @@ class Warm(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Timed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The round is done."""
+    """The round is done. `warmup_runs` were made, and `steady` says whether they had settled."""
 
     session: SessionFacts
     load_ns: int
     first_inference_ns: int
+    warmup_runs: int = 0
+    steady: bool | None = None
     durations_ns: tuple[int, ...]
     peak_memory_bytes: int | None
 
@@ -80,13 +82,13 @@ def _end_with_parent() -> None:
 
 
 def run(job: Job, send: Callable[[Message], None]) -> None:
-    """Time a job: load, first inference, warm-up, then the timed runs with nothing in between."""
+    """Time a job: load, first inference, warm-up until steady, then the timed runs with nothing in between."""
     import numpy as np
 
     from effmod_bench.environment import peak_memory_bytes, reset_peak_memory
     from effmod_bench.inputs import make_input
     from effmod_bench.sessions import open_session
-    from effmod_bench.timing import no_garbage_collection, time_once, time_runs
+    from effmod_bench.timing import no_garbage_collection, time_once, time_runs, warm_up
 
     inputs = {tensor.name: make_input(tensor, job.mean, job.std) for tensor in job.inputs}
     reset_peak_memory()  # or it would be that of making the images
@@ -94,8 +96,8 @@ def run(job: Job, send: Callable[[Message], None]) -> None:
     _, first_inference_ns = time_once(session.run)
     session.prepare_outputs()
     with no_garbage_collection():
-        warmup = sorted(time_runs(session.run, job.warmup_runs)) or [first_inference_ns]
-        send(Warm(expected_ns=warmup[len(warmup) // 2]))
+        warmed = warm_up(session.run, job.warmup_runs)
+        send(Warm(expected_ns=warmed.run_ns or first_inference_ns))
         durations = time_runs(session.run, job.runs)
     for name, output in session.outputs().items():
         if np.issubdtype(output.dtype, np.floating) and not np.isfinite(output).all():
@@ -105,6 +107,8 @@ def run(job: Job, send: Callable[[Message], None]) -> None:
             session=session.facts(),
             load_ns=load_ns,
             first_inference_ns=first_inference_ns,
+            warmup_runs=warmed.runs,
+            steady=warmed.steady,
             durations_ns=tuple(durations),
             peak_memory_bytes=peak_memory_bytes(),
         )

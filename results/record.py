@@ -1,10 +1,27 @@
-"""What is stored: one record a round, with what was asked (`plan`) and what happened (`environment`) apart."""
+"""What is stored: one record a round, with what was asked (`plan`) and what happened (`environment`) apart.
 
+Version 1 had rounds alone, without `kind`, and without the fields that have defaults here: it is read as it is.
+"""
+
+import math
 from enum import StrEnum
 
 import msgspec
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """What every record in a store begins with; each kind of record is a subclass with a tag of its own.
+
+    Attributes:
+        id: unique; names the record's file.
+        started_at: UTC, ISO 8601.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    id: str
+    started_at: str
 
 
 class Device(StrEnum):
@@ -69,7 +86,7 @@ class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
         threads: intra-op threads; None where the user left the choice to effmod.
         runs: timed inferences of each artifact, over all its rounds.
         rounds: fresh processes that they are split over.
-        warmup_runs: inferences before the clock starts, in each round.
+        warmup_runs: inferences before the timed ones, in each round: at least so many; 0 for none.
         seed: of the order in which rounds are run.
 
     Raises:
@@ -99,7 +116,10 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         os: name and release of the system.
         available_cores: logical cores that this process may use.
+        affinity: which ones; None where the system has no such thing.
+        smt: whether cores run two threads each.
         cpu_quota: cores' worth of time that a container's limit leaves it.
+        memory_limit_bytes: what a container's limit leaves it.
         governor: the frequency governor of the first core.
         versions: of effmod, Python, the runtime and what feeds it.
         effmod_commit: where effmod runs from a checkout.
@@ -116,6 +136,10 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     governor: str | None
     versions: dict[str, str]
     effmod_commit: str | None
+    affinity: tuple[int, ...] | None = None
+    smt: bool | None = None
+    memory_limit_bytes: int | None = None
+    swap_bytes: int | None = None
 
 
 class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,19 +161,49 @@ class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
     nodes: dict[str, dict[str, int]] | None = None
 
 
+class Conditions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the machine did from the start of a round's process to its end. None where the system does not tell.
+
+    Attributes:
+        elapsed_s: how long that was.
+        other_cpu_s: processor time, over all cores, that neither effmod nor its worker took: other programs, the
+            system, and what a hypervisor gave to other machines.
+        thermal_throttles: times that a core slowed down for heat.
+        quota_throttles: periods in which a container's limit held its processes up.
+        frequency_before_mhz, frequency_after_mhz: of the cores, on average.
+        on_battery: whether the machine lacked mains power at the end.
+        available_memory_bytes: what was left for new programs, before or after, whichever was less.
+        swapped_in_bytes: read back from swap, by any process.
+        memory_stall_s: time in which some process waited for memory.
+    """
+
+    elapsed_s: float
+    other_cpu_s: float | None = None
+    thermal_throttles: int | None = None
+    quota_throttles: int | None = None
+    frequency_before_mhz: float | None = None
+    frequency_after_mhz: float | None = None
+    on_battery: bool | None = None
+    available_memory_bytes: int | None = None
+    swapped_in_bytes: int | None = None
+    memory_stall_s: float | None = None
+
+
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """What happened: machine, session, and the load that the machine had when the round began.
 
     Attributes:
-        threads: intra-op threads that the runtime was given.
+        threads: intra-op threads that the runtime was given; None for Core ML, which chooses them itself.
         session: None where the round failed before there was one.
         load_average: processes running or waiting, over the last minute; None where the system has no such figure.
+        conditions: None in records from before they were looked at.
     """
 
     machine: Machine
-    threads: int
+    threads: int | None
     session: SessionFacts | None
     load_average: float | None
+    conditions: Conditions | None = None
 
 
 class ArtifactSource(StrEnum):
@@ -173,6 +227,8 @@ class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: the network's name in the zoo, or the file's name.
         form: "plain" for a network as its authors wrote it; None for a user's own file.
+        opset: of an ONNX file.
+        specification_version: of a Core ML package.
         weights: where the weights came from, in words.
         params, macs: None for a user's own file.
     """
@@ -183,7 +239,8 @@ class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
     form: str | None
     sha256: str
     size_bytes: int
-    opset: int
+    opset: int | None
+    specification_version: int | None = None
     inputs: tuple[InputTensor, ...]
     weights: str | None
     params: int | None
@@ -200,26 +257,25 @@ class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
         return shape[2] if len(shape) == 4 and shape[2] == shape[3] else None
 
 
-class Round(msgspec.Struct, frozen=True, kw_only=True):
+class Round(Record, frozen=True, kw_only=True, tag="round"):
     """One fresh process that timed one artifact: the atom of all that is stored.
 
     Attributes:
-        id: unique; names the record's file.
         run_id: of the invocation that it belongs to.
         index: which of the artifact's rounds in that run, from 0.
-        started_at: UTC, ISO 8601.
+        attempt: a round that failed can be repeated; this counts from 0, and the last one stands for the round.
         failure: the reason, where `outcome` is failed.
         load_ns: creating the runtime's session from the file.
         first_inference_ns: the first inference, before the warm-up.
+        warmup_runs: inferences made to warm up.
+        steady: whether they had settled when the timed ones began; None where there were none.
         durations_ns: each timed inference, in the order in which they ran.
         peak_memory_bytes: largest resident memory of the process.
     """
 
-    schema_version: int = SCHEMA_VERSION
-    id: str
     run_id: str
     index: int
-    started_at: str
+    attempt: int = 0
     plan: BenchPlan
     environment: Environment
     artifact: TimedArtifact
@@ -227,5 +283,45 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     failure: str | None = None
     load_ns: int | None = None
     first_inference_ns: int | None = None
+    warmup_runs: int | None = None
+    steady: bool | None = None
     durations_ns: tuple[int, ...] = ()
     peak_memory_bytes: int | None = None
+
+
+class HandEntry(Record, frozen=True, kw_only=True, tag="hand-entry"):
+    """A latency that another tool measured, on another device, and a person entered. It has no samples.
+
+    Attributes:
+        started_at: when it was entered.
+        name: the network's name in the zoo, or the file's name.
+        artifact: the file that was timed; None where only its network was named.
+        device_name, os, tool: each with its version, as the person gives them.
+        mean_ms, p50_ms: of one inference; at least one of the two.
+        runs: inferences behind the figure; None where the tool does not tell.
+
+    Raises:
+        ValueError: a text is empty, or a number is out of range or missing.
+    """
+
+    name: str
+    artifact: TimedArtifact | None
+    device_name: str
+    os: str
+    compute_units: ComputeUnits
+    tool: str
+    mean_ms: float | None = None
+    p50_ms: float | None = None
+    runs: int | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("device_name", "os", "tool"):
+            if not getattr(self, name).strip():
+                raise ValueError(f"{name} is empty")
+        if self.mean_ms is None and self.p50_ms is None:
+            raise ValueError("neither mean_ms nor p50_ms is given")
+        for name in ("mean_ms", "p50_ms", "runs"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"{name} is more than 0, not {value}")

@@ -1,16 +1,20 @@
-"""A store is a folder of records, one JSON file a round. It can be copied, merged and committed as files."""
+"""A store is a folder of records, one JSON file each. It can be copied, merged and committed as files."""
 
 import contextlib
 import errno
 import os
 import tempfile
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
-from results.record import SCHEMA_VERSION, Round
+from results.record import SCHEMA_VERSION, Record, Round
 
 _PARTIAL = ".partial-"
+_OLDEST_VERSION = 1
+
+R = TypeVar("R", bound=Record)
 
 
 class StoreError(OSError):
@@ -18,7 +22,10 @@ class StoreError(OSError):
 
 
 class _Envelope(msgspec.Struct):
+    """What shows whether a file is one to decode."""
+
     schema_version: int
+    kind: str = "round"
 
 
 class Store:
@@ -46,7 +53,7 @@ class Store:
         except OSError as error:
             raise _cannot_write(self.path, error) from error
 
-    def write(self, record: Round) -> Path:
+    def write(self, record: Record) -> Path:
         """Store a record, so that it survives a crash of the process and of the machine.
 
         Raises:
@@ -58,7 +65,7 @@ class Store:
             partial = Path(name)
             try:
                 with open(descriptor, "wb") as file:
-                    file.write(msgspec.json.encode(record))
+                    file.write(msgspec.json.encode(record, enc_hook=os.fspath))
                     file.flush()
                     os.fsync(file.fileno())
                 partial.chmod(0o644)
@@ -77,41 +84,57 @@ class Store:
         return final
 
     def read(self) -> list[Round]:
-        """Every record, in the order in which they were measured.
+        """Every round, in the order in which they were measured.
 
         Raises:
-            StoreError: no such folder, no record in it, or a file that is no record of this version.
+            StoreError: no such folder, no round in it, or a file that is no record of a version that can be read.
+        """
+        rounds = self.read_kind(Round)
+        if not rounds:
+            raise StoreError(f"the store {self.path} holds no records; 'effmod bench --store {self.path}' adds some")
+        return rounds
+
+    def read_kind(self, kind: type[R]) -> list[R]:
+        """Every record of one kind, in the order in which they were begun.
+
+        Raises:
+            StoreError: no such folder, or a file that is no record of a version that can be read.
         """
         try:
-            files = sorted(path for path in self.path.iterdir() if path.suffix == ".json")
+            files = [path for path in self.path.iterdir() if path.suffix == ".json"]
         except FileNotFoundError as error:
             raise StoreError(
                 f"there is no store at {self.path}; 'effmod bench --store {self.path}' would make one"
             ) from error
         except OSError as error:
             raise StoreError(f"cannot read the store {self.path}: {error.strerror}") from error
-        records = [_read(path) for path in files]
-        if not records:
-            raise StoreError(f"the store {self.path} holds no records; 'effmod bench --store {self.path}' adds some")
+        records = [record for path in files if (record := _read(path, kind)) is not None]
         return sorted(records, key=lambda record: (record.started_at, record.id))
 
 
-def _read(path: Path) -> Round:
+def _read(path: Path, kind: type[R]) -> R | None:
+    """The record in a file; None where it is of another kind."""
     try:
         content = path.read_bytes()
-        version = msgspec.json.decode(content, type=_Envelope).schema_version
-        if version != SCHEMA_VERSION:
+        envelope = msgspec.json.decode(content, type=_Envelope)
+        if not _OLDEST_VERSION <= envelope.schema_version <= SCHEMA_VERSION:
             raise StoreError(
-                f"{path} has schema version {version}, and this effmod reads version {SCHEMA_VERSION}; "
-                "use the effmod that wrote it, or another folder"
+                f"{path} has schema version {envelope.schema_version}, and this effmod reads versions "
+                f"{_OLDEST_VERSION} to {SCHEMA_VERSION}; use the effmod that wrote it, or another folder"
             )
-        return msgspec.json.decode(content, type=Round)
+        if envelope.kind != kind.__struct_config__.tag:
+            return None
+        return msgspec.json.decode(content, type=kind, dec_hook=_decode_path)
     except msgspec.DecodeError as error:
         raise StoreError(f"{path} is not a record of effmod: {error}; move it out of the store") from error
     except OSError as error:
         if isinstance(error, StoreError):
             raise
         raise StoreError(f"cannot read {path}: {error.strerror}") from error
+
+
+def _decode_path(kind: type[Path], text: str) -> Path:
+    return kind(text)
 
 
 def _sync_folder(path: Path) -> None:

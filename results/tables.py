@@ -11,7 +11,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from results.published import PAPER_CPU
+from results.published import PAPER_CPU, published
+from results.record import HandEntry
 from results.summary import Measurement
 
 Row = TypeVar("Row")
@@ -137,6 +138,24 @@ def _ms(name: str, header: str, *, detail: bool = False, spare: int = 0) -> Colu
     )
 
 
+def _percent(name: str, header: str, *, spare: int) -> Column[Measurement]:
+    return Column(
+        key=name,
+        header=header,
+        get=lambda row: getattr(row.latency, name) if row.latency else None,
+        show=lambda v: f"{v:.0%}",
+        spare=spare,
+    )
+
+
+def _interval(key: str, header: str, end: int) -> Column[Measurement]:
+    def get(row: Measurement) -> float | None:
+        interval = row.latency and row.latency.process_p50_interval_ms
+        return interval[end] if interval else None
+
+    return Column(key=key, header=header, get=get, show=milliseconds)
+
+
 MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="name", header="network", get=lambda row: row.name),
     Column(key="form", header="form", get=lambda row: row.artifact.form, detail=True),
@@ -156,25 +175,28 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     ),
     Column(key="image_size", header="image\nsize", get=lambda row: row.artifact.image_size, detail=True),
     Column(key="opset", header="opset", get=lambda row: row.artifact.opset, detail=True),
+    Column(key="specification_version", header="spec", get=lambda row: row.artifact.specification_version, detail=True),
     Column(key="device", header="device", get=lambda row: str(row.device), detail=True),
+    Column(key="compute_units", header="compute\nunits", get=lambda row: row.compute_units, detail=True),
     Column(key="threads", header="threads", get=lambda row: row.threads, detail=True),
     Column(key="batch_size", header="batch", get=lambda row: row.batch_size, detail=True),
     Column(key="runs", header="runs", get=lambda row: row.latency.runs if row.latency else None),
     Column(key="rounds", header="rounds", get=lambda row: row.latency.rounds if row.latency else None, detail=True),
     _ms("mean_ms", "mean\nms", spare=3),
-    _ms("std_ms", "std\nms", spare=7),
+    _ms("std_ms", "std\nms", detail=True),
     _ms("min_ms", "min\nms", detail=True),
     _ms("p50_ms", "p50\nms"),
     _ms("p90_ms", "p90\nms", detail=True),
     _ms("p95_ms", "p95\nms", spare=8),
     _ms("p99_ms", "p99\nms", spare=2),
     _ms("max_ms", "max\nms", detail=True),
+    _percent("run_spread", "runs\nspread ²", spare=4),
+    _percent("round_spread", "rounds\nspread ²", spare=1),
+    _ms("process_p50_ms", "p50 by\nround ²"),
+    _interval("process_p50_low_ms", "95 %\nfrom", 0),
+    _interval("process_p50_high_ms", "\nto", 1),
     Column(
-        key="round_spread",
-        header="rounds\nspread ²",
-        spare=1,
-        get=lambda row: row.latency.round_spread if row.latency else None,
-        show=lambda v: f"{v:.0%}",
+        key="indistinct_from", header="", get=lambda row: ", ".join(row.indistinct_from) or None, show=lambda _: "≈"
     ),
     Column(key="load_ms", header="load\nms", get=lambda row: row.load_ms, show=digits(1), detail=True),
     Column(
@@ -216,7 +238,10 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
 
 
 # What the rows usually have in common, and so stands above the table, once.
-_SHARED = ("form", "image_size", "opset", "device", "threads", "batch_size", "runs", "rounds", "weights", "cpu_model")
+_SHARED = (
+    *("form", "image_size", "opset", "specification_version", "device", "compute_units", "threads", "batch_size"),
+    *("runs", "rounds", "weights", "cpu_model"),
+)
 
 
 def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]:
@@ -236,6 +261,7 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     shared = {c.key: c.text(measurements[0]) for c in columns if c.key in _SHARED and c.detail} if measurements else {}
     wording = (
         ("cpu_model", "{}"),
+        ("compute_units", "Core ML (compute units: {})"),
         ("threads", "{} thread"),
         ("batch_size", "batch {}"),
         ("image_size", "{} px"),
@@ -251,8 +277,81 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     notes = []
     if any(m.artifact.macs for m in measurements):
         notes.append("¹ multiply-adds, counted as the paper counts its FLOPs.")
-    if any(m.latency and m.latency.rounds > 1 for m in measurements):
-        notes.append("² how far the medians of fresh processes lie apart, relative to the middle one.")
+    if any(m.latency for m in measurements):
+        notes.append(
+            "² a round is a fresh process. Runs spread: how wide the middle half of its runs is; rounds spread: how "
+            "far the medians of rounds lie apart; both relative to the median. p50 by round: the mean of these "
+            "medians, with its 95 % interval."
+        )
+    if any(m.indistinct_from for m in measurements):
+        notes.append(
+            "≈ its interval overlaps with that of the next faster or slower network: the order of the two is not "
+            "known. 'effmod compare A B' tells them apart."
+        )
     if any(m.paper_ratio for m in measurements):
         notes.append(f"³ published: mean of 4000 runs on a {PAPER_CPU}. Not the paper's hardware here.")
     return Table(rows=tuple(measurements), columns=columns, notes=tuple(notes), title=title or None)
+
+
+# Forms that compute what the authors' network computes: the paper's figures are theirs too.
+_EQUAL_FORMS = ("plain", "rewritten")
+
+HAND_ENTRY_COLUMNS: tuple[Column[HandEntry], ...] = (
+    Column(key="name", header="network", get=lambda row: row.name),
+    Column(key="form", header="form", get=lambda row: row.artifact and row.artifact.form, detail=True),
+    Column(key="mean_ms", header="mean\nms", get=lambda row: row.mean_ms),
+    Column(key="p50_ms", header="p50\nms", get=lambda row: row.p50_ms),
+    Column(key="runs", header="runs", spare=2, get=lambda row: row.runs),
+    Column(
+        key="published_iphone13_ms",
+        header="paper's ms,\niPhone 13",
+        spare=3,
+        get=lambda row: _published(row, "iphone13_ms"),
+        show=digits(1),
+        published=True,
+    ),
+    Column(
+        key="published_top1",
+        header="published\ntop-1 %",
+        spare=4,
+        get=lambda row: _published(row, "top1"),
+        show=digits(1),
+        published=True,
+    ),
+    Column(key="device_name", header="device", get=lambda row: row.device_name),
+    Column(key="os", header="system", get=lambda row: row.os),
+    Column(key="compute_units", header="compute\nunits", get=lambda row: row.compute_units),
+    Column(key="tool", header="tool", get=lambda row: row.tool),
+    Column(
+        key="sha256",
+        header="sha256",
+        get=lambda row: row.artifact and row.artifact.sha256,
+        show=lambda v: v[:12],
+        detail=True,
+    ),
+    Column(
+        key="entered_by_hand_at",
+        header="entered",
+        get=lambda row: row.started_at,
+        show=lambda v: v[:10],
+        detail=True,
+    ),
+    Column(key="note", header="note", spare=1, get=lambda row: row.note or None),
+)
+
+
+def hand_entry_table(entries: Sequence[HandEntry]) -> Table[HandEntry]:
+    """The table of what was entered by hand, which is never one with what was measured."""
+    return Table(
+        rows=tuple(entries),
+        columns=HAND_ENTRY_COLUMNS,
+        title="Entered by hand: measured elsewhere, by other tools; effmod has no samples of it",
+    )
+
+
+def _published(entry: HandEntry, figure: str) -> float | None:
+    paper, artifact = published().get(entry.name), entry.artifact
+    if paper and artifact and (artifact.image_size != paper.image_size or artifact.form not in _EQUAL_FORMS):
+        return None
+    value: float | None = getattr(paper, figure, None)
+    return value

@@ -186,7 +186,7 @@ def test_more_threads_than_cores_are_obeyed_with_a_warning(effmod: Run, tmp_path
     done = effmod("bench", "x.onnx", *arguments)
     (row,) = json.loads(done.stdout)
     assert row["threads"] == threads
-    assert row["warnings"] == ["fewer-cores-than-threads"]
+    assert "fewer-cores-than-threads" in row["warnings"]
     assert f"{threads} threads on" in done.stderr
 
 

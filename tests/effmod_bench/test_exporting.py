@@ -142,12 +142,6 @@ def test_a_missing_converter_is_code_3() -> None:
     assert exit_code(FormatUnavailableError("no wheel")) == 3
 
 
-def test_bench_does_not_time_core_ml_here() -> None:
-    done = CliRunner().invoke(app, ["bench", "efficientmod_xxs", "--format", "coreml"])
-    assert done.exit_code == ExitCode.USAGE
-    assert "--format coreml runs on Apple's devices alone" in done.stderr
-
-
 FOLDABLE = """
 g (float[n, 3, h, w] x) => (float[n, 4, k, l] y) {
     c = Conv(x, kernel)

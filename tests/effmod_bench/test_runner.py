@@ -76,6 +76,8 @@ def timed(job: Job) -> Timed:
         session=session_facts(job.session.intra_op_num_threads),
         load_ns=1,
         first_inference_ns=2,
+        warmup_runs=job.warmup_runs + 7,
+        steady=False,
         durations_ns=(1_000_000,) * job.runs,
         peak_memory_bytes=3,
     )
@@ -133,8 +135,11 @@ def test_a_record_holds_plan_and_environment_apart(store: Store, answer_with: Ca
     assert record.plan.threads is None  # what was asked
     assert record.environment.session is not None
     assert record.environment.session.intra_op_num_threads == threads_to_use(plan)  # what was used
+    assert record.environment.conditions is not None
+    assert record.environment.conditions.elapsed_s > 0
     assert record.environment.machine.available_cores == MACHINE.available_cores
     assert record.durations_ns == (1_000_000,) * 4
+    assert (record.plan.warmup_runs, record.warmup_runs, record.steady) == (50, 57, False)
 
 
 def test_a_failed_round_is_a_record_and_the_others_go_on(store: Store, answer_with: Callable[[Answer], None]) -> None:
@@ -179,6 +184,27 @@ def test_a_file_that_changes_during_the_run_is_a_failed_round(
     first, second = store.read()
     assert first.outcome is Outcome.OK
     assert second.failure == "a.onnx was changed or deleted during the run"
+
+
+def test_of_a_package_only_the_data_must_stay_the_same(
+    store: Store, answer_with: Callable[[Answer], None], tmp_path: Path
+) -> None:
+    data = tmp_path / "a.mlpackage" / "Data"
+    data.mkdir(parents=True)
+    changes = iter((data.parent / "Manifest.json", data / "weight.bin", data / "weight.bin"))
+
+    def answer(job: Job) -> Timed:
+        next(changes).write_text("new")
+        return timed(job)
+
+    answer_with(answer)
+    target = Subject(path=data.parent, artifact=timed_artifact("a"), preprocessing=Preprocessing())
+    runner.run(BenchPlan(runs=3, rounds=3), [target], MACHINE, store, Watcher(), on_record=lambda _: None)
+    assert [record.failure for record in store.read()] == [
+        None,
+        None,
+        "a.mlpackage was changed or deleted during the run",
+    ]
 
 
 def test_an_interruption_keeps_what_is_finished(store: Store, answer_with: Callable[[Answer], None]) -> None:

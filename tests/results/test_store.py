@@ -5,8 +5,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from results import Store, StoreError
+import results
+from results import Outcome, Record, RuntimeOptions, Store, StoreError
 from tests.fakes import make_round
+
+MEASURED = Path(results.__file__).parent / "measured"
 
 
 @pytest.fixture
@@ -88,9 +91,11 @@ def test_a_missing_and_an_empty_store_say_what_would_fill_them(store: Store) -> 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('{"schema_version": 99}', "schema version 99.*reads version 1"),
+        ('{"schema_version": 99}', "schema version 99.*reads versions 1 to 2; use the effmod that wrote it"),
+        ('{"schema_version": 99, "kind": "dream"}', "schema version 99"),
         ('{"schema_version": 1}', "is not a record of effmod"),
-        ("{", "is not a record of effmod"),
+        ('{"schema_version": 2, "id": "a", "durations_ns": [1, 2', "is not a record of effmod.*move it out"),
+        ("", "is not a record of effmod"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(content: str, said: str, store: Store) -> None:
@@ -100,6 +105,39 @@ def test_a_file_that_cannot_be_read_is_named(content: str, said: str, store: Sto
     with pytest.raises(StoreError, match=said) as caught:
         store.read()
     assert "other.json" in str(caught.value)
+
+
+class Note(Record, frozen=True, kw_only=True, tag="note"):
+    folder: Path
+
+
+def test_kinds_of_records_share_a_store_and_are_read_apart(store: Store) -> None:
+    store.check_writable()
+    note = Note(id="note", started_at="2026-01-01T00:00:00.000+00:00", folder=Path("a/b"))
+    store.write(note)
+    assert store.read_kind(Note) == [note]
+    with pytest.raises(StoreError, match="holds no records"):
+        store.read()
+    store.write(make_round())
+    assert store.read() == [make_round()]
+    assert store.read_kind(Note) == [note]
+
+
+def test_a_record_of_version_1_is_read(store: Store) -> None:
+    store.check_writable()
+    old = (Path(__file__).parent / "round-version-1.json").read_bytes()
+    assert b'"kind"' not in old
+    (store.path / "old.json").write_bytes(old)
+    (record,) = store.read()
+    assert record.outcome is Outcome.OK
+    assert record.durations_ns == (5335662, 5315671, 5260169, 5216974, 5142612)
+    assert record.plan.options == RuntimeOptions()
+    assert record.attempt == 0
+
+
+@pytest.mark.parametrize("folder", sorted(path for path in MEASURED.iterdir() if path.is_dir()), ids=lambda p: p.name)
+def test_what_was_measured_before_can_be_read(folder: Path) -> None:
+    assert len(Store(folder).read()) == len(list(folder.glob("*-*-*-*.json")))
 
 
 def test_what_a_killed_writer_left_is_passed_over(store: Store) -> None:
