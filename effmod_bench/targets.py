@@ -207,9 +207,12 @@ def split_files(targets: Sequence[str], table: str | None, input_shapes: Sequenc
     """The .onnx files, where the targets of an export are files; none where they are networks.
 
     Raises:
-        TargetError: they are of both kinds, or a shape is given without a file.
+        TargetError: they are of both kinds, one is a Core ML package, or a shape is given without a file.
     """
     files = [Path(target) for target in targets if is_file(target)]
+    packages = [file for file in files if file_format(file) is Format.COREML]
+    if packages:
+        raise TargetError(f"{packages[0]} is a Core ML package; only networks and .onnx files are rewritten")
     if files and (table is not None or len(files) < len(targets)):
         raise TargetError(f"{files[0]} is a file, to be rewritten; export networks in a command of their own")
     if input_shapes and not files:

@@ -185,6 +185,7 @@ def test_a_rewritten_file_is_timed_as_a_users_own(foldable: Path, tmp_path: Path
         (["--input-shape", "1,4,8,8"], "--input-shape gives 1,4,8,8"),
         (["efficientmod_xxs"], "export networks in a command of their own"),
         (["--table", "12"], "export networks in a command of their own"),
+        (["x.mlpackage"], "x.mlpackage is a Core ML package; only networks and .onnx files are rewritten"),
         (["--rewrite", "none"], "leaves nothing to do"),
         (["--rewrite", "channels_first"], "there are auto, none, static_shapes, batch_norm, matmul_to_conv"),
         (["--format", "coreml"], "--format is for networks"),
