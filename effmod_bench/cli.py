@@ -132,7 +132,7 @@ def info(
 
 @app.command()
 def export(
-    networks: options.Networks = None,
+    networks: options.ExportTargets = None,
     table: options.TableOfPaper = None,
     format_: options.FormatOption = Format.ONNX,
     opset: options.Opset = DEFAULT_OPSET,
@@ -149,6 +149,7 @@ def export(
     softmax: options.Softmax = False,
     compress: options.CompressOption = None,
     purpose: options.PurposeOption = None,
+    input_shape: options.InputShape = None,
     explain: options.Explain = False,
     output: Annotated[
         Path, typer.Option("--output", help="Folder for the file and its sidecar.", rich_help_panel="Output")
@@ -156,15 +157,17 @@ def export(
     quiet: options.Quiet = False,
     verbose: options.Verbose = 0,
 ) -> None:
-    """Export networks to files that are proved to compute what the networks compute."""
-    from effmod_bench.exporting import export_all
+    """Export networks to files that are proved to compute what the networks compute; rewrite .onnx files."""
+    from effmod_bench.exporting import export_all, export_files
     from effmod_bench.targets import (
         ExportChoices,
         TargetError,
         check_checkpoint,
         check_image_sizes,
         find_networks,
+        parse_input_shapes,
         read_labels,
+        split_files,
     )
 
     if not networks and table is None:
@@ -186,6 +189,10 @@ def export(
         compress=compress,
         purpose=purpose,
     )
+    if files := split_files(networks or [], table, input_shape or []):
+        shapes = parse_input_shapes(input_shape or [])
+        export_files(_console(quiet, verbose), files, choices, shapes, output, explain=explain)
+        return
     specs = find_networks(networks or ["*"], image_size=image_size, table=table)
     check_image_sizes(choices, specs)
     check_checkpoint(checkpoint, specs)

@@ -57,11 +57,11 @@ Targets = Annotated[
         show_default=False,
     ),
 ]
-Networks = Annotated[
+ExportTargets = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[NETWORK]...",
-        help="A network of 'effmod list', or a pattern such as 'efficientmod_*'.",
+        metavar="[TARGET]...",
+        help="A network of 'effmod list', a pattern such as 'efficientmod_*', or a path to an .onnx file to rewrite.",
         show_default=False,
     ),
 ]
@@ -130,7 +130,8 @@ Rewrite = Annotated[
     typer.Option(
         metavar="auto|none|NAME,...",
         help="Rewrites before the export: all exact ones, none, or some by name. "
-        "[default: auto for Core ML, none for ONNX]",
+        "Of an .onnx file: static_shapes, batch_norm, matmul_to_conv. "
+        "[default: auto for Core ML and for .onnx files, none for ONNX]",
         rich_help_panel=_EXPORT,
         show_default=False,
     ),
@@ -138,7 +139,9 @@ Rewrite = Annotated[
 Explain = Annotated[
     bool,
     typer.Option(
-        "--explain", help="Say what each rewrite changed, and what it left alone and why.", rich_help_panel=_EXPORT
+        "--explain",
+        help="Say what each rewrite changed, and what it left alone and why; count the operators.",
+        rich_help_panel=_EXPORT,
     ),
 ]
 NoSimplify = Annotated[
@@ -170,7 +173,10 @@ Target = Annotated[
 Precision = Annotated[
     ComputePrecision | None,
     typer.Option(
-        "--compute-precision", help="Arithmetic of the package.", show_default="float16", rich_help_panel=_COREML
+        "--compute-precision",
+        help="Arithmetic of the file; float16 in ONNX is for GPUs. [default: float16 for Core ML, float32 for ONNX]",
+        rich_help_panel=_EXPORT,
+        show_default=False,
     ),
 ]
 InputOption = Annotated[

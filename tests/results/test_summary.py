@@ -175,6 +175,8 @@ def test_the_papers_figures_are_not_attached_to_what_they_do_not_belong_to() -> 
     assert own.published is None
     (rewritten,) = summarise([make_round(artifact=timed_artifact(form="channels-first"))])
     assert rewritten.published is None
+    (half,) = summarise([make_round(artifact=timed_artifact(form="plain+float16"))])
+    assert half.published is None
     (larger,) = summarise([make_round(artifact=timed_artifact(image_size=256))])
     assert larger.published is None
     (batch,) = summarise([make_round(artifact=timed_artifact(batch_size=2))])
