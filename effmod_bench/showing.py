@@ -40,12 +40,8 @@ def show_store(console: Console, store: Store, output_format: OutputFormat, *, o
     }
     filled = [kind for kind, (records, _) in tables.items() if records and only in (None, kind)]
     if not filled:
-        command = {Shown.COMPARISONS: "compare A B", Shown.BY_HAND: "record add"}.get(
-            only or Shown.MEASUREMENTS, "bench"
-        )
-        raise StoreError(
-            f"the store {store.path} holds no {only or 'records'}; 'effmod {command} --store {store.path}' adds some"
-        )
+        what, command = _MISSING[only]
+        raise StoreError(f"the store {store.path} holds no {what}; 'effmod {command} --store {store.path}' adds some")
     single = output_format in (OutputFormat.JSON, OutputFormat.CSV)
     for kind in filled[:1] if single else filled:
         records, show = tables[kind]
