@@ -1,8 +1,7 @@
 """How often `effmod compare` is right: the same file against itself, 50 blocks against 51, 100 against 101.
 
-Run it with `make check-compare`, or `make check-compare TRIALS=100 THREADS="1 2"`. A trial is one
-comparison with the default protocol, so 100 of each take hours. It prints figures and judges nothing: the machine
-may be busy.
+Run it with `make check-compare`, or `make check-compare TRIALS=100 THREADS="1 2"`. A trial is one comparison with the
+default protocol, so 100 of each take an hour or two. It prints figures and judges nothing: the machine may be busy.
 """
 
 import argparse
