@@ -32,6 +32,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     std: tuple[float, float, float]
 
 
+class Loaded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The artifact is loaded and has run once; the warm-up begins."""
+
+    first_inference_ns: int
+
+
 class Warm(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The artifact is loaded and warm; the timed runs begin. `expected_ns` is about one of them."""
 
@@ -55,7 +61,7 @@ class Broken(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     detail: str
 
 
-Message = Warm | Timed | Broken
+Message = Loaded | Warm | Timed | Broken
 
 
 def main() -> None:
@@ -92,6 +98,7 @@ def run(job: Job, send: Callable[[Message], None]) -> None:
     reset_peak_memory()  # or it would be that of making the images
     session, load_ns = time_once(lambda: open_session(job.session, inputs))
     _, first_inference_ns = time_once(session.run)
+    send(Loaded(first_inference_ns=first_inference_ns))
     session.prepare_outputs()
     with no_garbage_collection():
         warmup = sorted(time_runs(session.run, job.warmup_runs)) or [first_inference_ns]
