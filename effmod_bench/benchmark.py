@@ -1,5 +1,6 @@
 """`effmod bench` from its options to its table."""
 
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,11 +12,14 @@ from effmod_bench.environment import available_cores
 from effmod_bench.errors import ExitCode
 from effmod_bench.exporting import obtain_artifact
 from effmod_bench.listing import PlannedRun, plan_table
+from effmod_bench.lock import measuring_alone
+from effmod_bench.resuming import RunPlan, check_same, find_run
 from effmod_bench.runner import PAPER_THREADS, Subject
 from effmod_bench.targets import ExportChoices, TargetError, check_checkpoint, check_image_sizes, find_networks, is_file
+from effmod_bench.timing import utc_now
 from exporters import Format, is_cached
 from models import ModelSpec
-from results import BenchPlan, Measurement, Outcome, Round, StabilityWarning, Store, summarise
+from results import BenchPlan, Measurement, Round, StabilityWarning, Store, TimedArtifact, summarise
 from results.tables import OutputFormat, Table, measurement_table
 
 # From torch's start to the last check, by image size 224 on two cores: for the dry run's estimate only.
@@ -30,13 +34,42 @@ _ADVICE = {
 
 
 class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user asked `effmod bench` to do."""
+    """What the user asked `effmod bench` to do.
+
+    Attributes:
+        resumed: the run that is to be completed; None to begin one.
+        wait: where another effmod measures, until it is done; False to give up.
+        round_timeout_s: what a round may take; None for a limit that follows from what it should take.
+    """
 
     targets: tuple[str, ...]
     plan: BenchPlan
     choices: ExportChoices
     input_shapes: dict[str | None, tuple[int, ...]]
     store: Path
+    resumed: RunPlan | None = None
+    wait: bool = True
+    round_timeout_s: float | None = None
+
+    @classmethod
+    def resume(cls, run_id: str | None, store: Path, *, wait: bool, round_timeout_s: float | None) -> "Benchmark":
+        """What is missing or failed in a run of the store; None for the latest run.
+
+        Raises:
+            TargetError: there is no such run.
+            StoreError: the store cannot be read.
+        """
+        run = find_run(Store(store), run_id)
+        return cls(
+            targets=run.targets,
+            plan=run.plan,
+            choices=run.choices,
+            input_shapes=dict(run.input_shapes),
+            store=store,
+            resumed=run,
+            wait=wait,
+            round_timeout_s=round_timeout_s,
+        )
 
     def preview(self) -> Table[PlannedRun]:
         """What `run` would do, and about how long it would take; nothing is exported or measured.
@@ -92,25 +125,71 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         store = Store(self.store)
         store.check_writable()
         self._say_threads(console, runner.threads_to_use(self.plan))
-        subjects = self._subjects(console, items)
+        files = self._files(items)
         records: list[Round] = []
         code = ExitCode.OK
-        try:
-            with console.progress("measuring") as progress:
-                plan = msgspec.structs.replace(self.plan, targets=tuple(s.artifact.name for s in subjects))
-                runner.run(plan, subjects, read_machine(), store, progress, on_record=records.append)
-        except KeyboardInterrupt:
-            code = ExitCode.INTERRUPTED
-            console.warn("interrupted" + (": the table holds what was finished" if records else ""))
-        finally:
-            if records:
-                print_measurements(console, summarise(records), output_format)
-                console.note(
-                    f"{_counted(len(records), 'record')} in {self.store}; the table again: effmod show {self.store}"
-                )
-        if code is ExitCode.OK and any(record.outcome is Outcome.FAILED for record in records):
+        with measuring_alone(wait=self.wait, on_wait=console.note):
+            subjects = self._subjects(console, items, files)
+            run = self._begin(store, [subject.artifact for subject in subjects])
+            if self.resumed:
+                records += (record for record in store.read_kind(Round) if record.run_id == run.id)
+                self._say_missing(console, run, records)
+            try:
+                with console.progress("measuring") as progress:
+                    runner.run(
+                        run.id,
+                        run.plan,
+                        subjects,
+                        read_machine(),
+                        store,
+                        progress,
+                        on_record=records.append,
+                        earlier=tuple(records),
+                        round_timeout_s=self.round_timeout_s,
+                    )
+            except KeyboardInterrupt:
+                code = ExitCode.INTERRUPTED
+                console.warn("interrupted" + (": the table holds what was finished" if records else ""))
+            finally:
+                measurements = summarise(records)
+                if records:
+                    print_measurements(console, measurements, output_format)
+                    console.note(
+                        f"{_counted(len(records), 'record')} in {self.store}; the table again: effmod show {self.store}"
+                    )
+        if code is ExitCode.OK and any(measurement.failures for measurement in measurements):
             code = ExitCode.SOME_FAILED
+        if code is not ExitCode.OK:
+            console.note(f"what is missing or failed, again: effmod bench --resume {run.id} --store {self.store}")
         return code
+
+    def _begin(self, store: Store, artifacts: Sequence[TimedArtifact]) -> RunPlan:
+        """The run to carry out: the one that is resumed, or a new one, which is stored before it measures."""
+        if self.resumed:
+            check_same(self.resumed, artifacts)
+            return self.resumed
+        now = utc_now()
+        run = RunPlan(
+            id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}",
+            started_at=now.isoformat(timespec="milliseconds"),
+            targets=self.targets,
+            plan=msgspec.structs.replace(self.plan, targets=tuple(artifact.name for artifact in artifacts)),
+            choices=self.choices,
+            input_shapes=tuple(self.input_shapes.items()),
+            artifacts=tuple(artifacts),
+        )
+        store.write(run)
+        return run
+
+    def _say_missing(self, console: Console, run: RunPlan, records: Sequence[Round]) -> None:
+        from effmod_bench.runner import missing, schedule
+
+        rounds = len(schedule(run.plan, len(run.artifacts)))
+        left = len(missing(run.plan, run.artifacts, records))
+        console.note(
+            f"run {run.id} of {', '.join(run.plan.targets)}: "
+            + (f"{left} of {_counted(rounds, 'round')} to do" if left else "it is complete, and nothing is left to do")
+        )
 
     def _items(self) -> list[Path | ModelSpec]:
         """Files and networks, each once, in the order given."""
@@ -140,15 +219,21 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             if getattr(self.choices, field) != getattr(default, field):
                 raise TargetError(f"{name} is for networks that effmod exports, and every target is a file")
 
-    def _subjects(self, console: Console, items: Sequence[Path | ModelSpec]) -> list[Subject]:
-        from effmod_bench.subjects import file_subject, zoo_subject
+    def _files(self, items: Sequence[Path | ModelSpec]) -> dict[Path, Subject]:
+        """The user's own files; a wrong one is said before waiting, and before the minutes that exporting takes."""
+        from effmod_bench.subjects import file_subject
 
-        # Files first: a wrong one is said before the minutes that exporting takes.
-        files = {
+        return {
             item: file_subject(item, self.input_shapes, batch_size=self.choices.batch_size)
             for item in items
             if isinstance(item, Path)
         }
+
+    def _subjects(
+        self, console: Console, items: Sequence[Path | ModelSpec], files: dict[Path, Subject]
+    ) -> list[Subject]:
+        from effmod_bench.subjects import zoo_subject
+
         subjects = [
             files[item]
             if isinstance(item, Path)
