@@ -1,6 +1,7 @@
 """`effmod bench` from its options to its table."""
 
 import secrets
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from effmod_bench.exporting import obtain_artifact
 from effmod_bench.listing import PlannedRun, plan_table
 from effmod_bench.lock import measuring_alone
 from effmod_bench.resuming import RunPlan, check_same, find_run
-from effmod_bench.runner import PAPER_THREADS, Subject
+from effmod_bench.runner import PAPER_THREADS, Subject, Timeline, missing, schedule, threads_to_use
 from effmod_bench.targets import ExportChoices, TargetError, check_checkpoint, check_image_sizes, find_networks, is_file
 from effmod_bench.timing import utc_now
 from exporters import Format, is_cached
@@ -77,7 +78,6 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             UnknownModelError, ImageSizeError, TargetError, ArtifactError: as `run` would.
         """
-        from effmod_bench.runner import Timeline, threads_to_use
         from effmod_bench.subjects import file_subject
 
         rows = []
@@ -117,50 +117,55 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             UnknownModelError, ImageSizeError, TargetError, ArtifactError, CheckpointError, ExportError, ParityError:
                 before anything is measured.
         """
-        from effmod_bench import runner
-        from effmod_bench.environment import read_machine
-
         items = self._items()
         check_device(self.plan.options)
         store = Store(self.store)
         store.check_writable()
-        self._say_threads(console, runner.threads_to_use(self.plan))
+        self._say_threads(console, threads_to_use(self.plan))
         files = self._files(items)
-        records: list[Round] = []
-        code = ExitCode.OK
         with measuring_alone(wait=self.wait, on_wait=console.note):
-            subjects = self._subjects(console, items, files)
-            run = self._begin(store, [subject.artifact for subject in subjects])
-            if self.resumed:
-                records += (record for record in store.read_kind(Round) if record.run_id == run.id)
-                self._say_missing(console, run, records)
-            try:
-                with console.progress("measuring") as progress:
-                    runner.run(
-                        run.id,
-                        run.plan,
-                        subjects,
-                        read_machine(),
-                        store,
-                        progress,
-                        on_record=records.append,
-                        earlier=tuple(records),
-                        round_timeout_s=self.round_timeout_s,
-                    )
-            except KeyboardInterrupt:
-                code = ExitCode.INTERRUPTED
-                console.warn("interrupted" + (": the table holds what was finished" if records else ""))
-            finally:
-                measurements = summarise(records)
-                if records:
-                    print_measurements(console, measurements, output_format)
-                    console.note(
-                        f"{_counted(len(records), 'record')} in {self.store}; the table again: effmod show {self.store}"
-                    )
+            return self._measure(console, output_format, store, self._subjects(console, items, files))
+
+    def _measure(
+        self, console: Console, output_format: OutputFormat, store: Store, subjects: Sequence[Subject]
+    ) -> ExitCode:
+        from effmod_bench import runner
+        from effmod_bench.environment import read_machine
+
+        run = self._begin(store, [subject.artifact for subject in subjects])
+        records = _rounds_of(run, store) if self.resumed else []
+        if self.resumed:
+            self._say_missing(console, run, records)
+        code = ExitCode.OK
+        try:
+            with console.progress("measuring") as progress:
+                runner.run(
+                    run.id,
+                    run.plan,
+                    subjects,
+                    read_machine(),
+                    store,
+                    progress,
+                    on_record=records.append,
+                    earlier=tuple(records),
+                    round_timeout_s=self.round_timeout_s,
+                )
+        except KeyboardInterrupt:
+            code = ExitCode.INTERRUPTED
+            records = _rounds_of(run, store)  # it may have come between a record's storing and its telling
+            console.warn("interrupted" + (": the table holds what was finished" if records else ""))
+        finally:
+            measurements = summarise(records)
+            if records:
+                print_measurements(console, measurements, output_format)
+                console.note(
+                    f"{_counted(len(records), 'record')} in {self.store}; the table again: effmod show {self.store}"
+                )
         if code is ExitCode.OK and any(measurement.failures for measurement in measurements):
             code = ExitCode.SOME_FAILED
         if code is not ExitCode.OK:
-            console.note(f"what is missing or failed, again: effmod bench --resume {run.id} --store {self.store}")
+            command = shlex.join(["effmod", "bench", "--resume", run.id, "--store", str(self.store)])
+            console.note(f"what is missing or failed, again: {command}")
         return code
 
     def _begin(self, store: Store, artifacts: Sequence[TimedArtifact]) -> RunPlan:
@@ -182,8 +187,6 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         return run
 
     def _say_missing(self, console: Console, run: RunPlan, records: Sequence[Round]) -> None:
-        from effmod_bench.runner import missing, schedule
-
         rounds = len(schedule(run.plan, len(run.artifacts)))
         left = len(missing(run.plan, run.artifacts, records))
         console.note(
@@ -254,6 +257,10 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             console.warn(
                 f"{threads} threads on {_counted(cores, 'core')} wait for each other: expect slow and uneven times"
             )
+
+
+def _rounds_of(run: RunPlan, store: Store) -> list[Round]:
+    return [record for record in store.read_kind(Round) if record.run_id == run.id]
 
 
 def print_measurements(console: Console, measurements: Sequence[Measurement], output_format: OutputFormat) -> None:
