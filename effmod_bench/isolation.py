@@ -130,7 +130,6 @@ def _listen(
                             limit.enter("being timed", expected_ns=once_ns * job.runs, least_s=_LEAST_RUNS_S)
                             on_warm(message)
                         case _:
-                            _wait_for_exit(process)
                             return message
             if monotonic_s() >= limit.deadline:
                 return Broken(reason=str(limit), detail="")
@@ -140,7 +139,7 @@ def _listen(
 
 
 def _wait_for_exit(process: "subprocess.Popen[bytes]") -> None:
-    """Let a worker that is done end by itself. One that can't is killed after: it must not run beside the next."""
+    """Let a worker that says nothing more come to its end, which tells why. One that does not is killed after."""
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(_EXIT_S)
 

@@ -192,9 +192,9 @@ RoundTimeout = Annotated[
     typer.Option(
         metavar="SECONDS",
         min=0.1,
-        help="End a round that takes longer, and go on with the next. [default: 10 times what it should take]",
+        help="End a round that takes longer, and go on with the next.",
         rich_help_panel=_MEASURE,
-        show_default=False,
+        show_default="10 times what it should take",
     ),
 ]
 NoWait = Annotated[

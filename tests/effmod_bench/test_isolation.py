@@ -125,12 +125,14 @@ def test_a_limit_on_memory_is_a_failure_not_a_crash_of_effmod(tmp_path: Path, mo
     assert outcome.reason.startswith("MemoryError: Unable to allocate")
 
 
+START = subprocess.Popen
+
+
 def use_program(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     """Let the worker process run this instead."""
-    original = subprocess.Popen
 
     def start(_: list[str], **options: object) -> "subprocess.Popen[bytes]":
-        return original([sys.executable, "-c", program], **options)  # type: ignore[call-overload]
+        return START([sys.executable, "-c", program], **options)  # type: ignore[call-overload]
 
     monkeypatch.setattr(subprocess, "Popen", start)
 
@@ -198,12 +200,15 @@ def test_the_limit_follows_from_what_was_seen() -> None:
     assert str(fixed).startswith("timeout after 5 s")
 
 
-def test_a_worker_that_is_done_and_does_not_end_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(isolation, "_EXIT_S", 0.1)
+def test_a_worker_that_is_done_or_says_nothing_more_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     line = msgspec.json.encode(Broken(reason="done", detail="")).decode()
     use_program(monkeypatch, f"import sys; print({line!r}, flush=True); sys.stdin.read()")
+    assert time_file(tmp_path / "x.onnx") == Broken(reason="done", detail="")
+    monkeypatch.setattr(isolation, "_EXIT_S", 0.1)
+    use_program(monkeypatch, "import os, sys; os.close(1); sys.stdin.read()")
     outcome = time_file(tmp_path / "x.onnx")
-    assert outcome == Broken(reason="done", detail="")
+    assert isinstance(outcome, Broken)
+    assert "ended by SIGKILL" in outcome.reason
     assert not psutil.Process().children()
 
 
