@@ -6,7 +6,7 @@ RUNS ?= 4000
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: bench test lint check-start check-loop check-zoo clean
+.PHONY: bench test lint check-start check-loop check-zoo check-coreml clean
 
 bench: $(READY)
 	$(VENV)/bin/effmod bench --runs $(RUNS)
@@ -28,6 +28,10 @@ check-loop: $(READY)
 # Every network of the zoo exported and proved equal; writes tests/benchmarks/zoo_parity.csv.
 check-zoo: $(READY)
 	$(VENV)/bin/python -m tests.benchmarks.zoo_parity
+
+# The same of Core ML packages, in float32 and float16: tests/benchmarks/coreml_parity.csv.
+check-coreml: $(READY)
+	$(VENV)/bin/python -m tests.benchmarks.coreml_parity
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -16,11 +16,19 @@ from effmod_bench.listing import PlannedRun, plan_table
 from effmod_bench.lock import measuring_alone
 from effmod_bench.resuming import RunPlan, check_same, find_run
 from effmod_bench.runner import PAPER_THREADS, Subject, Timeline, missing, schedule, threads_to_use
-from effmod_bench.targets import ExportChoices, TargetError, check_checkpoint, check_image_sizes, find_networks, is_file
+from effmod_bench.targets import (
+    ExportChoices,
+    TargetError,
+    check_checkpoint,
+    check_file,
+    check_image_sizes,
+    find_networks,
+    is_file,
+)
 from effmod_bench.timing import utc_now
-from exporters import Format, is_cached
+from exporters import is_cached
 from models import ModelSpec
-from results import BenchPlan, Measurement, Round, StabilityWarning, Store, TimedArtifact, summarise
+from results import BenchPlan, Device, Measurement, Round, StabilityWarning, Store, TimedArtifact, summarise
 from results.tables import OutputFormat, Table, measurement_table
 
 # From torch's start to the last check, by image size 224 on two cores: for the dry run's estimate only.
@@ -100,9 +108,11 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
                 )
             )
         total = sum(row.about_s or 0.0 for row in rows)
+        threads = threads_to_use(self.plan)
+        where = str(self.plan.device) if threads is None else f"{self.plan.device}, {_counted(threads, 'thread')}"
         known = "" if all(row.about_s is not None for row in rows) else ", and the files of which nothing is known"
         note = (
-            f"{self.plan.device}, {_counted(threads_to_use(self.plan), 'thread')}; {self.plan.runs} runs each, "
+            f"{where}; {self.plan.runs} runs each, "
             f"split over {_counted(min(self.plan.rounds, self.plan.runs), 'process', 'processes')}; "
             f"{in_words(total)} in all{known}; records go to {self.store}"
         )
@@ -121,7 +131,9 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         check_device(self.plan.options)
         store = Store(self.store)
         store.check_writable()
-        self._say_threads(console, threads_to_use(self.plan))
+        threads = threads_to_use(self.plan)
+        if threads is not None:
+            self._say_threads(console, threads)
         files = self._files(items)
         with measuring_alone(wait=self.wait, on_wait=console.note):
             return self._measure(console, output_format, store, self._subjects(console, items, files))
@@ -196,14 +208,17 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
 
     def _items(self) -> list[Path | ModelSpec]:
         """Files and networks, each once, in the order given."""
-        if self.choices.format is not Format.ONNX:
-            raise TargetError(
-                f"effmod bench times ONNX files; --format {self.choices.format} runs on Apple's devices alone"
-            )
+        if self.plan.device is Device.COREML and self.plan.threads is not None:
+            raise TargetError("--threads is for the CPU; Core ML chooses its threads itself")
         items: list[Path | ModelSpec] = []
         for target in self.targets:
             found = [Path(target)] if is_file(target) else find_networks([target], image_size=self.choices.image_size)
             items += [item for item in found if item not in items]
+        for item in items:
+            if isinstance(item, Path):
+                check_file(item, self.choices.format)
+            else:
+                self.choices.config(item)
         networks = [item for item in items if not isinstance(item, Path)]
         check_image_sizes(self.choices, networks)
         if networks:
@@ -217,7 +232,16 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     def _check_file_options(self) -> None:
         """Refuse options of the export where nothing is exported."""
         default = ExportChoices(opset=self.choices.opset)
-        names = {"image_size": "--image-size", "dynamic_batch": "--dynamic-batch", "checkpoint": "--checkpoint"}
+        names = {
+            "image_size": "--image-size",
+            "dynamic_batch": "--dynamic-batch",
+            "checkpoint": "--checkpoint",
+            "target": "--target",
+            "compute_precision": "--compute-precision",
+            "input": "--input",
+            "softmax": "--softmax",
+            "compress": "--compress",
+        }
         for field, name in names.items():
             if getattr(self.choices, field) != getattr(default, field):
                 raise TargetError(f"{name} is for networks that effmod exports, and every target is a file")
@@ -264,11 +288,14 @@ def _rounds_of(run: RunPlan, store: Store) -> list[Round]:
 
 
 def print_measurements(console: Console, measurements: Sequence[Measurement], output_format: OutputFormat) -> None:
-    """The table of measurements, with advice on the doubtful ones."""
+    """The table of measurements, with advice on the doubtful ones; with -v also what ran on which processor."""
     console.table(measurement_table(measurements), output_format)
     for measurement in measurements:
         for warning in measurement.warnings:
             console.warn(f"{measurement.name}: {_ADVICE[warning]}")
+        for processor, kinds in ((measurement.session and measurement.session.nodes) or {}).items():
+            counted = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
+            console.detail(f"{measurement.name}: {_counted(sum(kinds.values()), 'operator')} on {processor}: {counted}")
         for failure in dict.fromkeys(measurement.failures):
             console.warn(f"{measurement.name}: failed: {failure}")
 

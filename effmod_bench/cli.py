@@ -60,6 +60,8 @@ app = typer.Typer(
 )
 cache_app = typer.Typer(help="Artifacts that were exported before.", no_args_is_help=True)
 app.add_typer(cache_app, name="cache")
+record_app = typer.Typer(help="Figures that were measured elsewhere.", no_args_is_help=True)
+app.add_typer(record_app, name="record")
 
 
 def _print_version(asked: bool) -> None:
@@ -191,11 +193,29 @@ def export(
 
 
 @app.command()
+def verify(
+    artifact: options.ArtifactPath,
+    against: options.Against = None,
+    checkpoint: options.Checkpoint = None,
+    data: options.Data = None,
+    output_format: options.OutputFormatOption = OutputFormat.TABLE,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Prove a file or package again: that it computes what its network computes, and how often it is right."""
+    from effmod_bench.verifying import Verification
+
+    verification = Verification(path=artifact, against=against, checkpoint=checkpoint, data=data)
+    verification.run(_console(quiet, verbose), output_format)
+
+
+@app.command()
 def bench(
     context: typer.Context,
     targets: options.Targets = None,
     device: options.DeviceOption = "cpu",
     runtime: options.RuntimeOption = None,
+    compute_units: options.ComputeUnitsOption = None,
     threads: options.Threads = None,
     runs: options.Runs = 4000,
     rounds: options.Rounds = 5,
@@ -205,7 +225,7 @@ def bench(
     no_wait: options.NoWait = False,
     resume: options.Resume = False,
     dry_run: options.DryRun = False,
-    format_: options.FormatOption = Format.ONNX,
+    format_: options.FormatForDevice = None,
     opset: options.Opset = DEFAULT_OPSET,
     image_size: options.ImageSize = None,
     batch_size: options.BatchSize = 1,
@@ -213,6 +233,11 @@ def bench(
     checkpoint: options.Checkpoint = None,
     no_simplify: options.NoSimplify = False,
     rewrite: options.Rewrite = None,
+    target: options.Target = None,
+    compute_precision: options.Precision = None,
+    input_: options.InputOption = None,
+    softmax: options.Softmax = False,
+    compress: options.CompressOption = None,
     input_shape: options.InputShape = None,
     store: options.StoreOption = options.default_store(),  # noqa: B008 - typer reads defaults once
     output_format: options.OutputFormatOption = OutputFormat.TABLE,
@@ -221,7 +246,7 @@ def bench(
 ) -> None:
     """Measure how long one inference takes, each round in a fresh process, and show it beside the paper's figures."""
     from effmod_bench.benchmark import Benchmark
-    from effmod_bench.devices import parse_device, runtime_options
+    from effmod_bench.devices import artifact_format, parse_device, runtime_options
     from effmod_bench.targets import DEFAULT_TARGETS, ExportChoices, parse_input_shapes
 
     console = _console(quiet, verbose)
@@ -234,7 +259,7 @@ def bench(
         targets=tuple(targets or DEFAULT_TARGETS),
         plan=BenchPlan(
             device=where,
-            options=runtime_options(where, index, runtime),
+            options=runtime_options(where, index, runtime, compute_units=compute_units),
             threads=threads,
             runs=runs,
             rounds=rounds,
@@ -242,7 +267,7 @@ def bench(
             seed=seed,
         ),
         choices=ExportChoices(
-            format=format_,
+            format=artifact_format(where, format_),
             image_size=image_size,
             batch_size=batch_size,
             dynamic_batch=dynamic_batch,
@@ -250,6 +275,11 @@ def bench(
             simplify=not no_simplify,
             rewrite=rewrite,
             checkpoint=checkpoint,
+            target=target,
+            compute_precision=compute_precision,
+            input=input_,
+            softmax=softmax,
+            compress=compress,
         ),
         input_shapes=parse_input_shapes(input_shape or []),
         store=store,
@@ -265,15 +295,29 @@ def bench(
 @app.command()
 def show(
     store: options.StorePath,
+    by_hand: Annotated[
+        bool,
+        typer.Option(
+            "--by-hand", help="Only figures entered by hand; else they follow where the format can hold two tables."
+        ),
+    ] = False,
     output_format: options.OutputFormatOption = OutputFormat.TABLE,
     quiet: options.Quiet = False,
     verbose: options.Verbose = 0,
 ) -> None:
     """Show the table of a store again, from its records."""
     from effmod_bench.benchmark import print_measurements
-    from results import Store, summarise
+    from effmod_bench.entering import print_entries
+    from results import HandEntry, Round, Store, StoreError, summarise
 
-    print_measurements(_console(quiet, verbose), summarise(Store(store).read()), output_format)
+    console, records = _console(quiet, verbose), Store(store)
+    entries = records.read_kind(HandEntry)
+    if by_hand and not entries:
+        raise StoreError(f"the store {store} holds no figures entered by hand; 'effmod record add' adds some")
+    rounds = [] if by_hand else records.read_kind(Round) if entries else records.read()
+    if rounds:
+        print_measurements(console, summarise(rounds), output_format)
+    print_entries(console, entries, output_format, alone=not rounds)
 
 
 @app.command()
@@ -287,16 +331,51 @@ def plot(
 ) -> None:
     """Draw latency against published accuracy."""
     from exporters import writing
-    from results import Store, summarise
+    from results import HandEntry, Store, summarise
     from results.plots import plot_tradeoff
 
-    console = _console(quiet, verbose)
-    measurements = summarise(Store(store).read())
+    console, records = _console(quiet, verbose), Store(store)
+    if records.read_kind(HandEntry):
+        console.note("Left out: figures entered by hand, of which there are no samples")
+    measurements = summarise(records.read())
     with writing(output):
         left_out = plot_tradeoff(measurements, output)
     if left_out:
         console.note(f"Left out, having no published top-1 or no latency: {', '.join(left_out)}")
     console.print(str(output))
+
+
+@record_app.command("add")
+def record_add(
+    target: options.NetworkOrArtifact,
+    device_name: options.DeviceName,
+    os: options.System,
+    compute_units: options.UsedComputeUnits,
+    tool: options.Tool,
+    mean_ms: options.MeanMs = None,
+    p50_ms: options.P50Ms = None,
+    runs: options.RunsBehind = None,
+    note: options.Note = "",
+    store: options.StoreOption = options.default_store(),  # noqa: B008 - typer reads defaults once
+    quiet: options.Quiet = False,
+) -> None:
+    """Bring a latency that another tool measured, on a phone say, into a store, marked as entered by hand."""
+    from effmod_bench.entering import enter
+    from results import Store
+
+    entry = enter(
+        target,
+        Store(store),
+        device_name=device_name,
+        os=os,
+        compute_units=compute_units,
+        tool=tool,
+        mean_ms=mean_ms,
+        p50_ms=p50_ms,
+        runs=runs,
+        note=note,
+    )
+    _console(quiet, 0).note(f"{entry.name} on {entry.device_name}, entered by hand; the table: effmod show {store}")
 
 
 @cache_app.command("info")

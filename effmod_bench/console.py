@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 from rich.cells import cell_len
@@ -14,6 +14,8 @@ from results.tables import Column, OutputFormat, Row, Table, is_number, render
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
+
+T = TypeVar("T")
 
 # A table that is piped into a file is not cut to the width of a terminal that is not there.
 _PIPE_WIDTH = 240
@@ -95,6 +97,15 @@ class Console:
         display = ProgressDisplay(self, title, bar=self._err.is_terminal and self.verbosity >= 0)
         with display:
             yield display
+
+    def track(self, items: Iterable[T], total: int, what: str) -> Iterator[T]:
+        """The items, with a bar on a terminal that says how far they are and how long the rest takes."""
+        from rich.progress import MofNCompleteColumn, Progress
+
+        shown = self._err.is_terminal and self.verbosity >= 0
+        columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+        with Progress(*columns, console=self._err, transient=True, disable=not shown) as progress:
+            yield from progress.track(items, total=total, description=what)
 
     def bar(self) -> Any:
         from rich.progress import BarColumn, Progress, TextColumn

@@ -1,6 +1,10 @@
 """Devices and runtimes by the names that a user gives them, and whether they can be used here."""
 
+import importlib.util
+import platform
+
 from effmod_bench.targets import TargetError
+from exporters import Format
 from results import ComputeUnits, Device, Runtime, RuntimeOptions
 
 # Which runtimes there are for a device; the first is the default.
@@ -45,6 +49,19 @@ def runtime_options(
     return RuntimeOptions(runtime=runtime or known[0], device_index=device_index, compute_units=compute_units)
 
 
+def artifact_format(device: Device, asked: Format | None) -> Format:
+    """The kind of file that a device runs.
+
+    Raises:
+        TargetError: another kind was asked for.
+    """
+    runs = Format.COREML if device is Device.COREML else Format.ONNX
+    if asked not in (None, runs):
+        other = Device.CPU if device is Device.COREML else Device.COREML
+        raise TargetError(f"--format {asked} does not run on --device {device}, but on --device {other}")
+    return runs
+
+
 def check_device(options: RuntimeOptions) -> None:
     """Find out whether a device and its runtime can be used here, before anything is exported.
 
@@ -53,7 +70,16 @@ def check_device(options: RuntimeOptions) -> None:
     """
     match options.runtime:
         case Runtime.COREML:
-            raise DeviceUnavailableError("Core ML is not there yet")
+            if platform.system() != "Darwin":
+                raise DeviceUnavailableError(
+                    f"Core ML runs on macOS only, and this is {platform.system()} {platform.release()}; measure on a "
+                    "Mac, or on an iPhone with ModelBench and 'effmod record add'"
+                )
+            if importlib.util.find_spec("coremltools") is None:
+                raise DeviceUnavailableError(
+                    "coremltools, which runs Core ML packages, is not installed; it is for Python 3.11 to 3.13, and "
+                    f"this is {platform.python_version()}: install effmod there"
+                )
 
 
 def _are(runtimes: tuple[Runtime, ...]) -> str:

@@ -5,7 +5,7 @@ from enum import IntEnum
 
 from effmod_bench.devices import DeviceUnavailableError
 from effmod_bench.targets import TargetError
-from exporters import ArtifactError, ExportError, FormatUnavailableError, OutputError, ParityError
+from exporters import ArtifactError, ExportError, FormatUnavailableError, ImageFolderError, OutputError, ParityError
 from exporters.rewrites import RewriteError
 from models import ImageSizeError, UnknownModelError
 from results import StoreError
@@ -41,6 +41,7 @@ def exit_code(error: Exception) -> ExitCode:
             | RewriteError()
             | ArtifactError()
             | ExportError()
+            | ImageFolderError()
             | PlotError()
         ):
             return ExitCode.USAGE

@@ -6,9 +6,10 @@ import numpy.typing as npt
 from models.images import natural_images
 from results import InputTensor
 
-# ONNX Runtime's names of element types, for those that a vision network's input can have.
+# ONNX Runtime's and Core ML's names of element types, for those that a vision network's input can have.
 _DTYPES = {
     "float": np.float32,
+    "float32": np.float32,
     "float16": np.float16,
     "double": np.float64,
     "uint8": np.uint8,
@@ -24,9 +25,15 @@ def make_input(
 ) -> npt.NDArray[np.generic]:
     """A value for one input: images where it has the shape of images, else noise; integers are 0.
 
+    Of the type "image", which is Core ML's, it is the bytes of an image's RGB channels, (1, 3, H, W).
+
     Raises:
         ValueError: the element type is none that can be made.
     """
+    if tensor.dtype == "image":
+        count, _, height, width = tensor.shape
+        pixels = natural_images(count, (height, width), mean=(0, 0, 0), std=(1, 1, 1))
+        return np.round(255 * pixels).astype(np.uint8)
     if tensor.dtype not in _DTYPES:
         raise ValueError(f"input {tensor.name!r} has element type {tensor.dtype!r}, which effmod cannot feed")
     dtype = _DTYPES[tensor.dtype]

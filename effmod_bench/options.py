@@ -8,7 +8,7 @@ import typer
 
 from effmod_bench.targets import Purpose, TargetError
 from exporters import OLDEST_OPSET, Compression, ComputePrecision, DeploymentTarget, Format, InputKind
-from results import Runtime
+from results import ComputeUnits, Runtime
 from results.tables import OutputFormat
 
 _EXPORT = "Export"
@@ -25,7 +25,7 @@ Targets = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[TARGET]...",
-        help="A network of 'effmod list', a pattern such as 'efficientmod_*', or a path to an .onnx file. "
+        help="A network of 'effmod list', a pattern such as 'efficientmod_*', or the path of an .onnx or .mlpackage. "
         "Without any: the four EfficientMod networks.",
         show_default=False,
     ),
@@ -43,7 +43,32 @@ StorePath = Annotated[
     Path, typer.Argument(metavar="STORE", help="A folder of records, as 'effmod bench' writes it.", show_default=False)
 ]
 
+ArtifactPath = Annotated[
+    Path,
+    typer.Argument(
+        metavar="ARTIFACT",
+        help="An .onnx file or an .mlpackage; with its sidecar, the network need not be named.",
+        show_default=False,
+    ),
+]
+Against = Annotated[
+    str | None,
+    typer.Option(metavar="NETWORK", help="The network that it should be. [default: its sidecar's]", show_default=False),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Labelled images, a folder for each class, as in ImageNet's validation set: top-1 and top-5 of the file.",
+        show_default=False,
+    ),
+]
+
 FormatOption = Annotated[Format, typer.Option("--format", help="The kind of file.", rich_help_panel=_EXPORT)]
+FormatForDevice = Annotated[
+    Format | None,
+    typer.Option("--format", help="The kind of file.", show_default="the device's", rich_help_panel=_EXPORT),
+]
 Opset = Annotated[
     int,
     typer.Option(
@@ -166,6 +191,15 @@ RuntimeOption = Annotated[
         "--runtime", help="What runs it. [default: the device's first]", rich_help_panel=_MEASURE, show_default=False
     ),
 ]
+ComputeUnitsOption = Annotated[
+    ComputeUnits | None,
+    typer.Option(
+        "--compute-units",
+        help="Processors that Core ML may use.",
+        show_default="all",
+        rich_help_panel=_MEASURE,
+    ),
+]
 Threads = Annotated[
     int | None,
     typer.Option(
@@ -210,6 +244,31 @@ Resume = Annotated[
         rich_help_panel=_MEASURE,
     ),
 ]
+
+NetworkOrArtifact = Annotated[
+    str,
+    typer.Argument(
+        metavar="NETWORK|FILE",
+        help="What was timed: the .mlpackage or .onnx itself, beside its sidecar, or a network of 'effmod list'.",
+        show_default=False,
+    ),
+]
+DeviceName = Annotated[str, typer.Option("--device-name", help="Such as 'iPhone 13'.", show_default=False)]
+System = Annotated[str, typer.Option("--os", help="Its system, such as 'iOS 17.5'.", show_default=False)]
+UsedComputeUnits = Annotated[
+    ComputeUnits,
+    typer.Option("--compute-units", help="Processors that Core ML was allowed to use.", show_default=False),
+]
+Tool = Annotated[str, typer.Option("--tool", help="What measured it, such as 'ModelBench 1.0'.", show_default=False)]
+MeanMs = Annotated[
+    float | None,
+    typer.Option("--mean-ms", help="Mean of one inference; this, or --p50-ms, or both.", show_default=False),
+]
+P50Ms = Annotated[float | None, typer.Option("--p50-ms", help="Median of one inference.", show_default=False)]
+RunsBehind = Annotated[
+    int | None, typer.Option("--runs", min=1, help="Inferences behind the figure.", show_default=False)
+]
+Note = Annotated[str, typer.Option("--note", help="What else is to be known of it.", show_default=False)]
 
 StoreOption = Annotated[
     Path,

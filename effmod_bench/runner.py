@@ -16,7 +16,7 @@ from effmod_bench.sessions import SessionRequest
 from effmod_bench.timing import disturbance, read_clocks, utc_now
 from effmod_bench.worker import Broken, Job, Timed
 from models import Preprocessing
-from results import BenchPlan, Environment, Machine, Outcome, Round, Store, TimedArtifact
+from results import BenchPlan, Device, Environment, Machine, Outcome, Round, Store, TimedArtifact
 
 PAPER_THREADS = 4
 
@@ -53,8 +53,10 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 0
 
 
-def threads_to_use(plan: BenchPlan) -> int:
-    """What was asked, or the paper's 4, or as many as there are cores where there are fewer."""
+def threads_to_use(plan: BenchPlan) -> int | None:
+    """What was asked, or the paper's 4, or as many as there are cores where there are fewer; None for Core ML."""
+    if plan.device is Device.COREML:
+        return None
     return plan.threads if plan.threads is not None else min(PAPER_THREADS, available_cores())
 
 
@@ -94,7 +96,7 @@ class Timeline:
         self.turns = schedule(plan, len(macs)) if turns is None else turns
         self.now = 0
         self._warmup_runs = plan.warmup_runs
-        cores = min(threads_to_use(plan), available_cores())
+        cores = min(threads_to_use(plan) or PAPER_THREADS, available_cores())
         self._run_s = [m * _GUESSED_S_PER_MAC / cores if m else None for m in macs]
 
     def saw(self, run_ns: float) -> None:
@@ -157,7 +159,7 @@ def run(
                 path=os.fspath(subject.path.resolve()),
                 device=plan.device,
                 options=plan.options,
-                intra_op_num_threads=threads_to_use(plan),
+                intra_op_num_threads=threads_to_use(plan) or 0,
             ),
             inputs=subject.artifact.inputs,
             warmup_runs=plan.warmup_runs,
@@ -188,13 +190,16 @@ def run(
                 break
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
-    """What shows that a file is no longer the one whose hash is recorded: its size and time of change."""
+def _stamp(path: Path) -> list[tuple[int, int]] | None:
+    """What shows that a file is no longer the one whose hash is recorded: its size and time of change.
+
+    Of a package it is those of its data: coremltools writes the manifest anew each time that it opens one.
+    """
     try:
-        stat = path.stat()
+        files = sorted((path / "Data").rglob("*")) if path.is_dir() else [path]
+        return [(stat.st_size, stat.st_mtime_ns) for stat in map(Path.stat, files)]
     except OSError:
         return None
-    return stat.st_size, stat.st_mtime_ns
 
 
 def _record(

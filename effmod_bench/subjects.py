@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from effmod_bench.runner import Subject
-from effmod_bench.targets import TargetError, resolve_shape
-from exporters import Artifact, Made, TensorSpec, read_sidecar, sha256_of
+from effmod_bench.targets import TargetError, file_format, resolve_shape
+from exporters import Artifact, Format, Made, TensorSpec, package_sha256, read_sidecar, sha256_of
+from exporters.artifact import size_bytes
 from models import Preprocessing
 from results import ArtifactSource, InputTensor, TimedArtifact
 
@@ -17,12 +18,14 @@ def zoo_subject(made: Made, *, batch_size: int) -> Subject:
 
 
 def file_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch_size: int) -> Subject:
-    """A user's own ONNX file. One that effmod exported is known by its sidecar, if the file is still that one.
+    """A user's own ONNX file or Core ML package. One that effmod exported is known by its sidecar, if it is still that.
 
     Raises:
-        ArtifactError: the file is not ONNX, is not valid, or reaches outside its folder.
+        ArtifactError: the file is not what its name says, is not valid, or reaches outside its folder.
         TargetError: an input's shape is open, or `shapes` does not fit.
     """
+    if file_format(path) is Format.COREML:
+        return _package_subject(path, shapes, batch_size=batch_size)
     from exporters.onnx import external_files, opset_of, read_graph, read_tensors
 
     graph = read_graph(path)
@@ -51,8 +54,35 @@ def file_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch
     )
 
 
+def _package_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch_size: int) -> Subject:
+    sha256 = package_sha256(path)
+    sidecar = read_sidecar(path)
+    if sidecar is not None and sidecar.sha256 == sha256:
+        return _zoo_subject(path, sidecar, _inputs(path, sidecar.inputs, shapes, batch_size))
+
+    from exporters.coreml import read_specification, read_tensors
+
+    return Subject(
+        path=path,
+        preprocessing=Preprocessing(),
+        artifact=TimedArtifact(
+            name=path.name,
+            source=ArtifactSource.FILE,
+            format=Format.COREML,
+            form=None,
+            sha256=sha256,
+            size_bytes=size_bytes(path),
+            opset=None,
+            specification_version=read_specification(path).specificationVersion,
+            inputs=_inputs(path, read_tensors(path)[0], shapes, batch_size),
+            weights=None,
+            params=None,
+            macs=None,
+        ),
+    )
+
+
 def _zoo_subject(path: Path, artifact: Artifact, inputs: tuple[InputTensor, ...]) -> Subject:
-    assert artifact.opset is not None  # of an ONNX file
     return Subject(
         path=path,
         preprocessing=artifact.preprocessing,
@@ -64,6 +94,7 @@ def _zoo_subject(path: Path, artifact: Artifact, inputs: tuple[InputTensor, ...]
             sha256=artifact.sha256,
             size_bytes=artifact.size_bytes,
             opset=artifact.opset,
+            specification_version=artifact.specification_version,
             inputs=inputs,
             weights=str(artifact.weights),
             params=artifact.params,

@@ -1,4 +1,4 @@
-"""Targets of a command: names and patterns of the zoo, networks and ONNX files of the user's own."""
+"""Targets of a command: names and patterns of the zoo, networks, ONNX files and Core ML packages of the user's own."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -21,6 +21,7 @@ from exporters import (
 from exporters.rewrites import EXACT, RETRAIN
 from models import ModelSpec, UnknownModelError, check_image_size, find_model, list_models
 
+_PACKAGE = ".mlpackage"
 DEFAULT_TARGETS = ("efficientmod_xxs", "efficientmod_xs", "efficientmod_s", "efficientmod_s_conv")
 
 
@@ -155,8 +156,24 @@ def read_labels(path: Path | None) -> tuple[str, ...] | None:
 
 
 def is_file(target: str) -> bool:
-    """Whether a target is an ONNX file, not the name of a network."""
-    return target.lower().endswith(".onnx") or (Path(target).is_file() and ".py:" not in target)
+    """Whether a target is an ONNX file or a Core ML package, not the name of a network."""
+    return Path(target).suffix.lower() in (".onnx", _PACKAGE) or (Path(target).is_file() and ".py:" not in target)
+
+
+def file_format(path: Path) -> Format:
+    """Which of the two kinds a file says that it is."""
+    return Format.COREML if path.suffix.lower() == _PACKAGE else Format.ONNX
+
+
+def check_file(path: Path, format_: Format) -> None:
+    """Refuse a file of the kind that the device does not run.
+
+    Raises:
+        TargetError: it is of that kind.
+    """
+    if file_format(path) is not format_:
+        advice = "give --device coreml" if format_ is Format.ONNX else "leave --device coreml out"
+        raise TargetError(f"{path} is no {format_} file; {advice}, or name the network instead")
 
 
 def check_checkpoint(checkpoint: Path | None, networks: Sequence[ModelSpec]) -> None:

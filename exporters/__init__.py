@@ -4,16 +4,31 @@ Importing this package imports neither torch nor onnx nor coremltools.
 """
 
 from exporters.artifact import (
+    FLOAT16_MAX,
+    Accuracy,
+    ActivationRange,
     Artifact,
     Parity,
     TensorSpec,
     artifact_sha256,
     package_sha256,
+    public_name,
     read_sidecar,
     sha256_of,
     sidecar_path,
 )
-from exporters.cache import PRETRAINED, CacheInfo, Made, cache_info, clear_cache, deliver, is_cached, obtain, writing
+from exporters.cache import (
+    PRETRAINED,
+    CacheInfo,
+    Made,
+    cache_info,
+    clear_cache,
+    deliver,
+    is_cached,
+    obtain,
+    reference,
+    writing,
+)
 from exporters.config import (
     DEFAULT_OPSET,
     OLDEST_OPSET,
@@ -26,12 +41,22 @@ from exporters.config import (
     InputKind,
     OnnxConfig,
 )
-from exporters.errors import ArtifactError, ExportError, FormatUnavailableError, OutputError, ParityError
+from exporters.errors import (
+    ArtifactError,
+    ExportError,
+    FormatUnavailableError,
+    ImageFolderError,
+    OutputError,
+    ParityError,
+)
 
 __all__ = [
     "DEFAULT_OPSET",
+    "FLOAT16_MAX",
     "OLDEST_OPSET",
     "PRETRAINED",
+    "Accuracy",
+    "ActivationRange",
     "Artifact",
     "ArtifactError",
     "CacheInfo",
@@ -43,6 +68,7 @@ __all__ = [
     "ExportError",
     "Format",
     "FormatUnavailableError",
+    "ImageFolderError",
     "InputKind",
     "Made",
     "OnnxConfig",
@@ -57,7 +83,9 @@ __all__ = [
     "is_cached",
     "obtain",
     "package_sha256",
+    "public_name",
     "read_sidecar",
+    "reference",
     "sha256_of",
     "sidecar_path",
     "writing",

@@ -22,7 +22,8 @@ from exporters.errors import ArtifactError
 from exporters.rewrites import EXACT, RewriteReport
 from models import Preprocessing, Weights
 
-SIDECAR_VERSION = 2  # 1 had neither the format within `config`, nor `specification_version`
+SIDECAR_VERSION = 3  # 1 had neither the format within `config`, nor `specification_version`; 2 had no cosine
+FLOAT16_MAX = 65504.0
 
 
 class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +34,25 @@ class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
     dtype: str
 
 
+class ActivationRange(msgspec.Struct, frozen=True, kw_only=True):
+    """The largest activation of a Core ML program in float32, against what float16 can hold (65504).
+
+    Attributes:
+        operator: name of the operator that gives the largest magnitude.
+        kind: of that operator.
+        largest: that magnitude; infinite or NaN where float32 itself did not suffice.
+        overflow: name of the first operator whose result float16 cannot hold, None where there is none. What an
+            operator sums up inside is not seen: a LayerNorm squares its input.
+        overflow_kind: of that operator.
+    """
+
+    operator: str
+    kind: str
+    largest: float
+    overflow: str | None = None
+    overflow_kind: str | None = None
+
+
 class Parity(msgspec.Struct, frozen=True, kw_only=True):
     """How closely an artifact's outputs are the network's, over `inputs` different images.
 
@@ -41,21 +61,33 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         max_abs_error: largest difference of any output value.
         relative_error: that difference over the largest output of the network.
+        cosine: of the angle between the two outputs for an image, for the image where it is smallest.
         top1_agreement: share of the images for which both name the same class.
         output_change: largest difference between the network's outputs for two of the images, relative
             to its largest output. Near 0 the comparison would prove nothing.
         tolerance: the relative error up to which the artifact passes; None where it is not meant to be equal.
         float32_relative_error: of a Core ML program evaluated in float32: what is left of the error where only the
             weights are rounded. None for ONNX.
+        activation_range: of a Core ML program, over the same images. None for ONNX.
     """
 
     inputs: int
     max_abs_error: float
     relative_error: float
+    cosine: float
     top1_agreement: float
     output_change: float
     tolerance: float | None
     float32_relative_error: float | None = None
+    activation_range: ActivationRange | None = None
+
+
+class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
+    """How often the right class is the first, or among the first five, in percent of the images."""
+
+    images: int
+    top1: float
+    top5: float
 
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True):

@@ -127,6 +127,16 @@ def obtain(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = N
     return Made(path=path, artifact=artifact, reused=False, note=note)
 
 
+def reference(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = None) -> "nn.Module":
+    """The network that an artifact with these options is compared with, in eval mode.
+
+    Raises:
+        ImageSizeError, CheckpointError, RewriteError: as `obtain`.
+    """
+    check_image_size(spec, config.image_size)
+    return _rewrite(_create(spec, config, checkpoint)[0], config)[1]
+
+
 def is_cached(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = None) -> bool:
     """Whether `obtain` would find the artifact already made."""
     return (_entries() / _key(spec, config, _weights_identity(checkpoint))).exists()

@@ -19,3 +19,7 @@ class OutputError(OSError):
 
 class FormatUnavailableError(RuntimeError):
     """The format's tools do not run on this machine; the message says what would help."""
+
+
+class ImageFolderError(ValueError):
+    """A folder holds no labelled images that an artifact could be tried on; the message says what is wrong with it."""

@@ -90,7 +90,13 @@ def _ends(measurement: Measurement) -> tuple[float, float]:
 
 
 def _setting(measurement: Measurement) -> str:
-    threads = f"{measurement.threads} thread{'s' if measurement.threads != 1 else ''}"
-    artifact = measurement.artifact
-    size = f", {artifact.image_size} px" if artifact.image_size else ""
-    return f"{measurement.machine.cpu_model or measurement.device}, {threads}, batch {measurement.batch_size}{size}"
+    artifact, count = measurement.artifact, measurement.threads
+    units = measurement.compute_units
+    parts = (
+        measurement.machine.cpu_model or str(measurement.device),
+        f"{count} thread{'s' if count != 1 else ''}" if count else None,
+        f"Core ML (compute units: {units})" if units else None,
+        f"batch {measurement.batch_size}",
+        f"{artifact.image_size} px" if artifact.image_size else None,
+    )
+    return ", ".join(filter(None, parts))

@@ -39,6 +39,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
         flops_g: billions of multiply-adds.
         cpu_e5_2680_4t_ms: mean of 4000 ONNX inferences at batch 1 on the CPU of `PAPER_CPU`.
         gpu_p100_ms: the same on one P100.
+        iphone13_ms: of Core ML on an iPhone 13 (Table 12).
     """
 
     name: str
@@ -50,6 +51,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     flops_g: float | None = None
     cpu_e5_2680_4t_ms: float | None = None
     gpu_p100_ms: float | None = None
+    iphone13_ms: float | None = None
 
 
 @functools.cache

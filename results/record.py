@@ -3,6 +3,7 @@
 Version 1 had rounds alone, without `kind`, and without the fields that have defaults here: it is read as it is.
 """
 
+import math
 from enum import StrEnum
 
 import msgspec
@@ -157,13 +158,13 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """What happened: machine, session, and the load that the machine had when the round began.
 
     Attributes:
-        threads: intra-op threads that the runtime was given.
+        threads: intra-op threads that the runtime was given; None for Core ML, which chooses them itself.
         session: None where the round failed before there was one.
         load_average: processes running or waiting, over the last minute; None where the system has no such figure.
     """
 
     machine: Machine
-    threads: int
+    threads: int | None
     session: SessionFacts | None
     load_average: float | None
 
@@ -189,6 +190,8 @@ class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: the network's name in the zoo, or the file's name.
         form: "plain" for a network as its authors wrote it; None for a user's own file.
+        opset: of an ONNX file.
+        specification_version: of a Core ML package.
         weights: where the weights came from, in words.
         params, macs: None for a user's own file.
     """
@@ -199,7 +202,8 @@ class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
     form: str | None
     sha256: str
     size_bytes: int
-    opset: int
+    opset: int | None
+    specification_version: int | None = None
     inputs: tuple[InputTensor, ...]
     weights: str | None
     params: int | None
@@ -242,3 +246,41 @@ class Round(Record, frozen=True, kw_only=True, tag="round"):
     first_inference_ns: int | None = None
     durations_ns: tuple[int, ...] = ()
     peak_memory_bytes: int | None = None
+
+
+class HandEntry(Record, frozen=True, kw_only=True, tag="hand-entry"):
+    """A latency that another tool measured, on another device, and a person entered. It has no samples.
+
+    Attributes:
+        started_at: when it was entered.
+        name: the network's name in the zoo, or the file's name.
+        artifact: the file that was timed; None where only its network was named.
+        device_name, os, tool: each with its version, as the person gives them.
+        mean_ms, p50_ms: of one inference; at least one of the two.
+        runs: inferences behind the figure; None where the tool does not tell.
+
+    Raises:
+        ValueError: a text is empty, or a number is out of range or missing.
+    """
+
+    name: str
+    artifact: TimedArtifact | None
+    device_name: str
+    os: str
+    compute_units: ComputeUnits
+    tool: str
+    mean_ms: float | None = None
+    p50_ms: float | None = None
+    runs: int | None = None
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("device_name", "os", "tool"):
+            if not getattr(self, name).strip():
+                raise ValueError(f"{name} is empty")
+        if self.mean_ms is None and self.p50_ms is None:
+            raise ValueError("neither mean_ms nor p50_ms is given")
+        for name in ("mean_ms", "p50_ms", "runs"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < math.inf:
+                raise ValueError(f"{name} is more than 0, not {value}")

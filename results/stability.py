@@ -18,7 +18,7 @@ class StabilityWarning(StrEnum):
 def find_warnings(round_spread: float | None, rounds: Sequence[Round]) -> tuple[StabilityWarning, ...]:
     """The warnings that a measurement's good rounds give."""
     found = []
-    if any(record.environment.threads > record.environment.machine.available_cores for record in rounds):
+    if any((record.environment.threads or 0) > record.environment.machine.available_cores for record in rounds):
         found.append(StabilityWarning.FEWER_CORES)
     if round_spread is not None and round_spread > SPREAD_LIMIT:
         found.append(StabilityWarning.ROUNDS_DISAGREE)

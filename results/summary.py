@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from results.published import Published, published
-from results.record import Device, Machine, Outcome, Round, SessionFacts, TimedArtifact
+from results.record import ComputeUnits, Device, Machine, Outcome, Round, SessionFacts, TimedArtifact
 from results.stability import StabilityWarning, find_warnings
 
 if TYPE_CHECKING:
@@ -44,7 +44,8 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """The rounds of one artifact in one stable environment, summarised.
 
     Attributes:
-        threads: intra-op threads that were used.
+        compute_units: that Core ML was allowed; None for other devices.
+        threads: intra-op threads that were used; None for Core ML.
         latency: None where every round failed.
         load_ms, first_inference_ms: medians over the rounds.
         peak_memory_bytes: the largest over the rounds.
@@ -57,8 +58,9 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     artifact: TimedArtifact
     machine: Machine
     device: Device
+    compute_units: ComputeUnits | None
     batch_size: int
-    threads: int
+    threads: int | None
     session: SessionFacts | None
     run_ids: tuple[str, ...]
     latency: Latency | None
@@ -172,6 +174,7 @@ def _measurement(rounds: Sequence[Round]) -> Measurement:
         artifact=first.artifact,
         machine=first.environment.machine,
         device=first.plan.device,
+        compute_units=first.plan.options.compute_units,
         batch_size=first.artifact.batch_size,
         threads=first.environment.threads,
         session=session,

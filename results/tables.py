@@ -11,7 +11,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from results.published import PAPER_CPU
+from results.published import PAPER_CPU, published
+from results.record import HandEntry
 from results.summary import Measurement
 
 Row = TypeVar("Row")
@@ -156,7 +157,9 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     ),
     Column(key="image_size", header="image\nsize", get=lambda row: row.artifact.image_size, detail=True),
     Column(key="opset", header="opset", get=lambda row: row.artifact.opset, detail=True),
+    Column(key="specification_version", header="spec", get=lambda row: row.artifact.specification_version, detail=True),
     Column(key="device", header="device", get=lambda row: str(row.device), detail=True),
+    Column(key="compute_units", header="compute\nunits", get=lambda row: row.compute_units, detail=True),
     Column(key="threads", header="threads", get=lambda row: row.threads, detail=True),
     Column(key="batch_size", header="batch", get=lambda row: row.batch_size, detail=True),
     Column(key="runs", header="runs", get=lambda row: row.latency.runs if row.latency else None),
@@ -216,7 +219,10 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
 
 
 # What the rows usually have in common, and so stands above the table, once.
-_SHARED = ("form", "image_size", "opset", "device", "threads", "batch_size", "runs", "rounds", "weights", "cpu_model")
+_SHARED = (
+    *("form", "image_size", "opset", "specification_version", "device", "compute_units", "threads", "batch_size"),
+    *("runs", "rounds", "weights", "cpu_model"),
+)
 
 
 def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]:
@@ -236,6 +242,7 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     shared = {c.key: c.text(measurements[0]) for c in columns if c.key in _SHARED and c.detail} if measurements else {}
     wording = (
         ("cpu_model", "{}"),
+        ("compute_units", "Core ML (compute units: {})"),
         ("threads", "{} thread"),
         ("batch_size", "batch {}"),
         ("image_size", "{} px"),
@@ -256,3 +263,67 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     if any(m.paper_ratio for m in measurements):
         notes.append(f"³ published: mean of 4000 runs on a {PAPER_CPU}. Not the paper's hardware here.")
     return Table(rows=tuple(measurements), columns=columns, notes=tuple(notes), title=title or None)
+
+
+# Forms that compute what the authors' network computes: the paper's figures are theirs too.
+_EQUAL_FORMS = ("plain", "rewritten")
+
+HAND_ENTRY_COLUMNS: tuple[Column[HandEntry], ...] = (
+    Column(key="name", header="network", get=lambda row: row.name),
+    Column(key="form", header="form", get=lambda row: row.artifact and row.artifact.form, detail=True),
+    Column(key="mean_ms", header="mean\nms", get=lambda row: row.mean_ms),
+    Column(key="p50_ms", header="p50\nms", get=lambda row: row.p50_ms),
+    Column(key="runs", header="runs", spare=2, get=lambda row: row.runs),
+    Column(
+        key="published_iphone13_ms",
+        header="paper's ms,\niPhone 13",
+        spare=3,
+        get=lambda row: _published(row, "iphone13_ms"),
+        show=digits(1),
+        published=True,
+    ),
+    Column(
+        key="published_top1",
+        header="published\ntop-1 %",
+        spare=4,
+        get=lambda row: _published(row, "top1"),
+        show=digits(1),
+        published=True,
+    ),
+    Column(key="device_name", header="device", get=lambda row: row.device_name),
+    Column(key="os", header="system", get=lambda row: row.os),
+    Column(key="compute_units", header="compute\nunits", get=lambda row: row.compute_units),
+    Column(key="tool", header="tool", get=lambda row: row.tool),
+    Column(
+        key="sha256",
+        header="sha256",
+        get=lambda row: row.artifact and row.artifact.sha256,
+        show=lambda v: v[:12],
+        detail=True,
+    ),
+    Column(
+        key="entered_by_hand_at",
+        header="entered",
+        get=lambda row: row.started_at,
+        show=lambda v: v[:10],
+        detail=True,
+    ),
+    Column(key="note", header="note", spare=1, get=lambda row: row.note or None),
+)
+
+
+def hand_entry_table(entries: Sequence[HandEntry]) -> Table[HandEntry]:
+    """The table of what was entered by hand, which is never one with what was measured."""
+    return Table(
+        rows=tuple(entries),
+        columns=HAND_ENTRY_COLUMNS,
+        title="Entered by hand: measured elsewhere, by other tools; effmod has no samples of it",
+    )
+
+
+def _published(entry: HandEntry, figure: str) -> float | None:
+    paper, artifact = published().get(entry.name), entry.artifact
+    if paper and artifact and (artifact.image_size != paper.image_size or artifact.form not in _EQUAL_FORMS):
+        return None
+    value: float | None = getattr(paper, figure, None)
+    return value

@@ -17,7 +17,7 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         path: of the file or package.
-        intra_op_num_threads: threads within one operator, on the CPU.
+        intra_op_num_threads: threads within one operator, on the CPU; 0 where the runtime chooses them itself.
     """
 
     path: str
@@ -65,5 +65,9 @@ def open_session(request: SessionRequest, inputs: "Mapping[str, npt.NDArray[np.g
             from effmod_bench.sessions.onnxruntime import OnnxRuntimeSession
 
             return OnnxRuntimeSession(request, inputs)
+        case Runtime.COREML:
+            from effmod_bench.sessions.coreml import CoreMLSession
+
+            return CoreMLSession(request, inputs)
         case _:
             raise SessionError(f"{request.options.runtime} cannot run on {request.device}")

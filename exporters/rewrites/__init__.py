@@ -10,6 +10,7 @@ from exporters.rewrites.base import EXACT, RETRAIN, Equivalence, Rewrite, Rewrit
 
 if TYPE_CHECKING:
     from exporters.rewrites.channel_norm import register_with_coremltools
+    from exporters.rewrites.image_scale import fold_image_scale
     from exporters.rewrites.registry import REWRITES, apply
 
 __all__ = [
@@ -21,12 +22,14 @@ __all__ = [
     "RewriteError",
     "RewriteReport",
     "apply",
+    "fold_image_scale",
     "register_with_coremltools",
 ]
 
 _NEEDS_TORCH = {
     "REWRITES": "exporters.rewrites.registry",
     "apply": "exporters.rewrites.registry",
+    "fold_image_scale": "exporters.rewrites.image_scale",
     "register_with_coremltools": "exporters.rewrites.channel_norm",
 }
 

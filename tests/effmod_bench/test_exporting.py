@@ -125,9 +125,3 @@ def test_the_only_network_fails_with_its_own_code(tmp_path: Path, monkeypatch: p
 
 def test_a_missing_converter_is_code_3() -> None:
     assert exit_code(FormatUnavailableError("no wheel")) == 3
-
-
-def test_bench_does_not_time_core_ml_here() -> None:
-    done = CliRunner().invoke(app, ["bench", "efficientmod_xxs", "--format", "coreml"])
-    assert done.exit_code == ExitCode.USAGE
-    assert "--format coreml runs on Apple's devices alone" in done.stderr

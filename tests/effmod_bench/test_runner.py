@@ -185,6 +185,27 @@ def test_a_file_that_changes_during_the_run_is_a_failed_round(
     assert second.failure == "a.onnx was changed or deleted during the run"
 
 
+def test_of_a_package_only_the_data_must_stay_the_same(
+    store: Store, answer_with: Callable[[Answer], None], tmp_path: Path
+) -> None:
+    data = tmp_path / "a.mlpackage" / "Data"
+    data.mkdir(parents=True)
+    changes = iter((data.parent / "Manifest.json", data / "weight.bin", data / "weight.bin"))
+
+    def answer(job: Job) -> Timed:
+        next(changes).write_text("new")
+        return timed(job)
+
+    answer_with(answer)
+    target = Subject(path=data.parent, artifact=timed_artifact("a"), preprocessing=Preprocessing())
+    runner.run("run", BenchPlan(runs=3, rounds=3), [target], MACHINE, store, Watcher(), on_record=lambda _: None)
+    assert [record.failure for record in store.read()] == [
+        None,
+        None,
+        "a.mlpackage was changed or deleted during the run",
+    ]
+
+
 def test_an_interruption_keeps_what_is_finished(store: Store, answer_with: Callable[[Answer], None]) -> None:
     def answer(job: Job) -> Timed:
         if list(store.path.iterdir()):

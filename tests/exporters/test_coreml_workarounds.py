@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from exporters import ComputePrecision, InputKind, coreml_workarounds
+from exporters import ComputePrecision, ExportError, InputKind, coreml_workarounds
 from exporters.coreml import import_coremltools, read_specification
 from tests.exporters.test_coreml import operators, write
 
@@ -73,9 +73,30 @@ def test_an_array_of_one_number_is_cast() -> None:
     assert found == [7, 7]
 
 
-def test_alias_is_another_name_for_the_same(tmp_path: Path) -> None:
-    path = write(Pooled(torch.ops.aten.alias.default).eval(), tmp_path / "x.mlpackage")
-    assert "alias" not in {operator.type for operator in operators(path)}
+def test_alias_is_another_name_for_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("exported only")
+
+    # As torch 2.15 leaves it by itself: no trace may step in for what is exported.
+    monkeypatch.setattr(torch.jit, "trace", fail)
+    named, plain = Pooled(torch.ops.aten.alias.default).eval(), Pooled(nn.Identity()).eval()
+    exported = torch.export.export(named, (torch.zeros(1, 3, 32, 32),)).run_decompositions({})
+    assert torch.ops.aten.alias.default in [node.target for node in exported.graph.nodes]
+    found, expected = (
+        [operator.type for operator in operators(write(model, tmp_path / f"{name}.mlpackage"))]
+        for name, model in (("named", named), ("plain", plain))
+    )
+    assert found == expected
+
+
+def test_without_the_workaround_alias_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import_coremltools()
+    from coremltools.converters.mil.frontend.torch import torch_op_registry
+
+    monkeypatch.delitem(torch_op_registry._TORCH_OPS_REGISTRY.name_to_func_mapping, "alias")
+    monkeypatch.setattr(coreml_workarounds, "apply", lambda: None)
+    with pytest.raises(ExportError, match="alias"):
+        write(Pooled(torch.ops.aten.alias.default).eval(), tmp_path / "x.mlpackage")
 
 
 def test_an_affine_by_channel_stays_exact(tmp_path: Path) -> None:

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from exporters import ArtifactError
-from exporters.mlprogram import Precision, Program, UnknownOperatorError, load_program
+from exporters.config import ComputePrecision
+from exporters.mlprogram import Program, UnknownOperatorError, load_program
 
 pytest.importorskip("coremltools.proto", reason="coremltools has no wheel for this Python or platform")
 
@@ -96,12 +97,16 @@ def tensor(*shape: int, seed: int = 0) -> Tensor:
     return torch.from_numpy(numbers(*shape, seed=seed))
 
 
-def run(program: Program, *arrays: npt.NDArray[Any], precision: Precision = Precision.FLOAT32) -> npt.NDArray[Any]:
+def run(
+    program: Program, *arrays: npt.NDArray[Any], precision: ComputePrecision = ComputePrecision.FLOAT32
+) -> npt.NDArray[Any]:
     return next(iter(program.run(dict(zip(program.input_names, arrays, strict=True)), precision=precision).values()))
 
 
 def run_all(program: Program, *arrays: npt.NDArray[Any]) -> list[npt.NDArray[Any]]:
-    return list(program.run(dict(zip(program.input_names, arrays, strict=True)), precision=Precision.FLOAT32).values())
+    return list(
+        program.run(dict(zip(program.input_names, arrays, strict=True)), precision=ComputePrecision.FLOAT32).values()
+    )
 
 
 class Case(NamedTuple):
@@ -504,13 +509,13 @@ def test_float16_rounds_after_each_operator(tmp_path: Path) -> None:
         return mb.exp(x=mb.mul(x=x, y=0.3))
 
     program = build(tmp_path / "p.mlpackage", body, (64,), precision="float16")
-    assert program.precision is Precision.FLOAT16
+    assert program.precision is ComputePrecision.FLOAT16
     x = numbers(64)
     third = np.float32(np.float16(0.3))
     half = (x.astype(np.float16).astype(np.float32) * third).astype(np.float16).astype(np.float32)
     expected = torch.from_numpy(half).exp().numpy().astype(np.float16).astype(np.float32)
-    np.testing.assert_array_equal(run(program, x, precision=Precision.FLOAT16), expected)
-    np.testing.assert_allclose(run(program, x, precision=Precision.FLOAT32), np.exp(x * third), rtol=1e-6)
+    np.testing.assert_array_equal(run(program, x, precision=ComputePrecision.FLOAT16), expected)
+    np.testing.assert_allclose(run(program, x, precision=ComputePrecision.FLOAT32), np.exp(x * third), rtol=1e-6)
 
 
 def test_the_first_operator_that_float16_cannot_hold_is_named(tmp_path: Path) -> None:
@@ -520,10 +525,10 @@ def test_the_first_operator_that_float16_cannot_hold_is_named(tmp_path: Path) ->
         return mb.mul(x=mb.mul(x=beyond, y=2.0, name="further"), y=1e-5, name="back")
 
     program = build(tmp_path / "p.mlpackage", body, (4,))
-    found = program.activation_range({program.input_names[0]: np.array([0, 1, -2, 1], np.float32)})
+    _, found = program.run_observed({program.input_names[0]: np.array([0, 1, -2, 1], np.float32)})
     assert (found.overflow, found.overflow_kind) == ("beyond", "mul")
     assert (found.operator, found.largest) == ("further", 360000)
-    found = program.activation_range({program.input_names[0]: np.array([0, 0.1, -0.2, 0], np.float32)})
+    _, found = program.run_observed({program.input_names[0]: np.array([0, 0.1, -0.2, 0], np.float32)})
     assert found.overflow is None
     assert found.largest == pytest.approx(36000)
 
@@ -534,8 +539,8 @@ def test_float16_overflows_to_infinity(tmp_path: Path) -> None:
 
     program = build(tmp_path / "p.mlpackage", body, (2,), precision="float16")
     x = np.array([1, 12], np.float32)
-    assert np.isinf(run(program, x, precision=Precision.FLOAT16)).tolist() == [False, True]
-    assert np.isfinite(run(program, x, precision=Precision.FLOAT32)).all()
+    assert np.isinf(run(program, x, precision=ComputePrecision.FLOAT16)).tolist() == [False, True]
+    assert np.isfinite(run(program, x, precision=ComputePrecision.FLOAT32)).all()
 
 
 @pytest.mark.parametrize("colour", ["RGB", "BGR"])
@@ -732,7 +737,7 @@ def test_a_specification_that_is_none_says_so(package: Path) -> None:
 def test_inputs_must_be_the_programs_own(net_package: Path) -> None:
     program = load_program(net_package)
     with pytest.raises(ValueError, match="takes input, not image"):
-        program.run({"image": numbers(1, 3, 16, 16)}, precision=Precision.FLOAT32)
+        program.run({"image": numbers(1, 3, 16, 16)}, precision=ComputePrecision.FLOAT32)
     with pytest.raises(ValueError, match=r"input 'input' of net\.mlpackage is \(1, 3, 16, 16\), not \(1, 3, 8, 8\)"):
         run(program, numbers(1, 3, 8, 8))
 

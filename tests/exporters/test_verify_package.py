@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 import models
 from exporters import ParityError
-from exporters.verify import measure_package_parity
+from exporters.evaluation import open_evaluator
+from exporters.verify import compare, judge, summary
 from models import Preprocessing
 from tests.exporters.test_mlprogram import convert, no_warnings, weight_file
 
@@ -51,8 +52,11 @@ def filled(model: nn.Module) -> nn.Module:
 
 
 def measure(model: nn.Module, path: Path, *, tolerance: float = 1e-5, **options: Any) -> Any:
-    defaults = {"image_size": 32, "preprocessing": Preprocessing(), "image_input": False}
-    return measure_package_parity(model, path, **{**defaults, **options}, tolerance=tolerance)
+    artifact = open_evaluator(path)
+    preprocessing, size = options.get("preprocessing", Preprocessing()), options.get("image_size", 32)
+    parities = compare(model, artifact, preprocessing, image_size=size, tolerance=tolerance)
+    judge(artifact, parities)
+    return summary(artifact, parities)
 
 
 @pytest.fixture(scope="module")
@@ -98,11 +102,11 @@ def test_a_package_that_takes_an_image_is_fed_pixels(
     model = filled(Small().eval())
     path = tmp_path / "small.mlpackage"
     convert(Normalized(model, preprocessing).eval(), path, size=32, precision=precision, image={})
-    parity = measure(model, path, preprocessing=preprocessing, image_input=True, tolerance=tolerance)
+    parity = measure(model, path, preprocessing=preprocessing, tolerance=tolerance)
     assert parity.relative_error < tolerance
     wrong = Preprocessing() if preprocessing == OTHER else OTHER
     with pytest.raises(ParityError, match="does not compute what the network computes"):
-        measure(model, path, preprocessing=wrong, image_input=True, tolerance=tolerance)
+        measure(model, path, preprocessing=wrong, tolerance=tolerance)
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,17 @@ import io
 import msgspec
 import pytest
 
-from results import Measurement, summarise
-from results.tables import OutputFormat, Table, measurement_table, milliseconds, render
+from results import (
+    ComputeUnits,
+    Device,
+    HandEntry,
+    Measurement,
+    Runtime,
+    RuntimeOptions,
+    TimedArtifact,
+    summarise,
+)
+from results.tables import OutputFormat, Table, hand_entry_table, measurement_table, milliseconds, render
 from tests.fakes import make_round, timed_artifact
 
 
@@ -78,3 +87,54 @@ def test_an_empty_table_can_be_rendered() -> None:
 @pytest.mark.parametrize(("value", "shown"), [(12.345, "12.35"), (0.1, "0.10"), (0.00213, "0.0021")])
 def test_short_times_keep_their_digits(value: float, shown: str) -> None:
     assert milliseconds(value) == shown
+
+
+def hand_entry(artifact: TimedArtifact | None) -> HandEntry:
+    return HandEntry(
+        id="x",
+        started_at="2026-01-01T00:00:00.000+00:00",
+        name="mobileone_s1",
+        artifact=artifact,
+        device_name="iPhone 13",
+        os="iOS 17.5",
+        compute_units=ComputeUnits.ALL,
+        tool="ModelBench 1.0",
+        mean_ms=0.876,
+    )
+
+
+@pytest.mark.parametrize(
+    ("artifact", "paper_ms"),
+    [
+        (None, 0.8),
+        (timed_artifact("mobileone_s1", form="rewritten"), 0.8),
+        (timed_artifact("mobileone_s1", form="layer_norm_to_batch_norm"), None),
+        (timed_artifact("mobileone_s1", image_size=256), None),
+    ],
+)
+def test_the_papers_phone_stands_beside_an_entry_of_the_same_network(
+    artifact: TimedArtifact | None, paper_ms: float | None
+) -> None:
+    table = hand_entry_table([hand_entry(artifact)])
+    (column,) = (column for column in table.columns if column.key == "published_iphone13_ms")
+    assert column.get(table.rows[0]) == paper_ms
+    assert column.published
+    assert render(table, OutputFormat.MARKDOWN).startswith("Entered by hand")
+
+
+def test_compute_units_stand_above_the_table() -> None:
+    def on(units: ComputeUnits) -> Measurement:
+        record = make_round()
+        options = RuntimeOptions(runtime=Runtime.COREML, compute_units=units)
+        plan = msgspec.structs.replace(record.plan, device=Device.COREML, options=options)
+        environment = msgspec.structs.replace(record.environment, threads=None)
+        (measurement,) = summarise([msgspec.structs.replace(record, plan=plan, environment=environment)])
+        return measurement
+
+    both = measurement_table([on(ComputeUnits.ALL), on(ComputeUnits.CPU_ONLY)])
+    alone = measurement_table(both.rows[:1])
+    assert alone.title is not None
+    assert alone.title.startswith("A CPU, Core ML (compute units: all), batch 1")
+    assert "compute_units" in {column.key for column in both.main_columns()}
+    assert both.title is not None
+    assert "Core ML" not in both.title

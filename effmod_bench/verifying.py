@@ -1,0 +1,232 @@
+"""`effmod verify` from a file to what is proved of it."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from effmod_bench.console import Console
+from effmod_bench.targets import TargetError
+from exporters import (
+    FLOAT16_MAX,
+    PRETRAINED,
+    Accuracy,
+    ActivationRange,
+    Artifact,
+    ComputePrecision,
+    ExportConfig,
+    OnnxConfig,
+    Parity,
+    artifact_sha256,
+    read_sidecar,
+    reference,
+)
+from models import ModelSpec, Preprocessing, WeightsSource, find_model
+from results.tables import Column, OutputFormat, Table, digits
+
+if TYPE_CHECKING:
+    from exporters.evaluation import Evaluator
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found of an artifact in one precision; None where nothing was compared, or no images were given."""
+
+    precision: ComputePrecision
+    parity: Parity | None
+    accuracy: Accuracy | None
+
+
+class Verification(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user asked `effmod verify` to do.
+
+    Attributes:
+        against: a network's name; None for the sidecar's.
+        checkpoint: the network's weights; None for those that the sidecar names, which random ones can be made of.
+        data: a folder of labelled images.
+    """
+
+    path: Path
+    against: str | None = None
+    checkpoint: Path | None = None
+    data: Path | None = None
+
+    def run(self, console: Console, output_format: OutputFormat) -> None:
+        """Compare the artifact with its network, try it on the images, and print what was found.
+
+        Raises:
+            ArtifactError, TargetError, UnknownModelError, CheckpointError, ImageFolderError: something cannot be used.
+            ParityError: the artifact is not its network; raised after the table is printed.
+        """
+        from exporters import verify
+
+        sidecar = read_sidecar(self.path)
+        artifact = self._open()
+        if sidecar is not None and artifact_sha256(self.path) != sidecar.sha256:
+            console.warn(f"{self.path} was changed since it was exported: its hash is not its sidecar's")
+        spec = self._spec(sidecar)
+        config = sidecar.config if sidecar is not None else _config(artifact, spec)
+        preprocessing = sidecar.preprocessing if sidecar else spec.preprocessing if spec else Preprocessing()
+        parities: dict[ComputePrecision, Parity] = {}
+        if spec is not None:
+            checkpoint = self._checkpoint(sidecar)
+            console.note(f"comparing {self.path.name} with {spec.name} ...")
+            parities = verify.compare(
+                verify.ending_as(reference(spec, config, checkpoint=checkpoint), config),
+                artifact,
+                preprocessing,
+                image_size=config.image_size,
+                batch_size=config.batch_size,
+                tolerance=verify.tolerance_of(config) if sidecar else verify.TOLERANCES[artifact.precisions[-1]],
+            )
+        accuracies = self._accuracies(console, artifact, sidecar, preprocessing, config)
+        rows = [
+            Verified(precision=precision, parity=parities.get(precision), accuracy=accuracies.get(precision))
+            for precision in artifact.precisions
+        ]
+        console.table(_table(_title(self.path, sidecar, spec), rows, artifact.activation_range), output_format)
+        verify.judge(artifact, parities)
+
+    def _open(self) -> "Evaluator":
+        from exporters.evaluation import open_evaluator
+        from exporters.onnx import read_graph
+
+        if not self.path.is_dir():
+            read_graph(self.path)  # refuses what cannot be trusted before the runtime sees it
+        return open_evaluator(self.path)
+
+    def _spec(self, sidecar: Artifact | None) -> ModelSpec | None:
+        """The network to compare with; None where only the images count."""
+        if self.against is None and sidecar is None:
+            if self.data is None:
+                raise TargetError(
+                    f"{self.path} has no sidecar that says what it is; name its network with --against NETWORK "
+                    "(and --checkpoint PATH), or give labelled images with --data FOLDER"
+                )
+            return None
+        name = self.against or (sidecar.model if sidecar else "")
+        if self.against is None and ".py:" in name:
+            raise TargetError(
+                f"{self.path} holds {name}, a network of your own; say where it is: --against PATH/{name}"
+            )
+        return find_model(name)
+
+    def _checkpoint(self, sidecar: Artifact | None) -> Path | None:
+        if self.checkpoint is not None or sidecar is None:
+            return self.checkpoint
+        match sidecar.weights.source:
+            case WeightsSource.CHECKPOINT:
+                raise TargetError(
+                    f"{self.path} holds the weights of {sidecar.weights}; say where they are with --checkpoint PATH"
+                )
+            case WeightsSource.PRETRAINED:
+                return PRETRAINED
+            case _:
+                return None
+
+    def _accuracies(
+        self,
+        console: Console,
+        artifact: "Evaluator",
+        sidecar: Artifact | None,
+        preprocessing: Preprocessing,
+        config: ExportConfig,
+    ) -> dict[ComputePrecision, Accuracy]:
+        if self.data is None:
+            return {}
+        from exporters.accuracy import measure_accuracy
+
+        if sidecar is not None and sidecar.weights.source is WeightsSource.RANDOM:
+            console.warn(f"{self.path.name} has random weights: its accuracy says nothing of the network")
+        if sidecar is None and self.against is None:
+            console.note(f"without a sidecar or --against, images are prepared as {_in_words(preprocessing)}")
+        return measure_accuracy(
+            artifact,
+            self.data,
+            preprocessing,
+            image_size=config.image_size,
+            batch_size=config.batch_size,
+            labels=getattr(config, "labels", None),
+            progress=lambda batches, count: console.track(batches, count, self.data.name if self.data else ""),
+        )
+
+
+def _config(artifact: "Evaluator", spec: ModelSpec | None) -> ExportConfig:
+    """The image and batch size of a file without a sidecar; what the file leaves open is the network's own, and one."""
+    batch, _, height, width = artifact.shape
+    if height != width:
+        raise TargetError(f"{artifact.name} takes images of {height} x {width}, and effmod feeds square ones")
+    size = height or (spec.image_size if spec else None)
+    if size is None:
+        raise TargetError(f"{artifact.name} leaves its image size open; name its network with --against NETWORK")
+    return OnnxConfig(image_size=size, batch_size=batch or 1)
+
+
+def _in_words(preprocessing: Preprocessing) -> str:
+    return (
+        f"ImageNet's usual: {preprocessing.interpolation}, crop {preprocessing.crop_pct}, mean {preprocessing.mean}, "
+        f"std {preprocessing.std}"
+    )
+
+
+def _title(path: Path, sidecar: Artifact | None, spec: ModelSpec | None) -> str:
+    if sidecar is None:
+        return f"{path.name}, against {spec.name}" if spec else path.name
+    against = f", against {spec.name}" if spec and spec.name != sidecar.model else ""
+    return f"{path.name}: {sidecar.model}, {sidecar.form} form, {sidecar.weights}{against}"
+
+
+def _table(title: str, rows: list[Verified], activation_range: ActivationRange | None) -> Table[Verified]:
+    notes = ["¹ the largest difference, over the network's largest output."]
+    if activation_range is not None:
+        seen = activation_range
+        held = f"float16 holds {FLOAT16_MAX:.0f}"
+        overflow = f", and {seen.overflow_kind} {seen.overflow!r} is the first to overflow" if seen.overflow else ""
+        notes.append(f"largest activation: {seen.largest:.3g}, of {seen.kind} {seen.operator!r}; {held}{overflow}.")
+    return Table(rows=tuple(rows), columns=_COLUMNS, notes=tuple(notes), title=title)
+
+
+def _exponent(value: float) -> str:
+    return f"{value:.1e}"
+
+
+def _verdict(row: Verified) -> str | None:
+    parity = row.parity
+    if parity is None:
+        return None
+    if parity.tolerance is None:
+        return "not meant to be equal"
+    return "equal" if parity.relative_error <= parity.tolerance else "not equal"
+
+
+_COLUMNS: tuple[Column[Verified], ...] = (
+    Column(key="precision", header="evaluated\nin", get=lambda row: str(row.precision)),
+    Column(
+        key="max_abs_error",
+        header="max abs\nerror",
+        get=lambda row: row.parity.max_abs_error if row.parity else None,
+        show=_exponent,
+    ),
+    Column(
+        key="relative_error",
+        header="relative\nerror ¹",
+        get=lambda row: row.parity.relative_error if row.parity else None,
+        show=_exponent,
+    ),
+    Column(
+        key="tolerance",
+        header="allowed",
+        get=lambda row: row.parity.tolerance if row.parity else None,
+        show=lambda value: f"{value:.0e}",
+    ),
+    Column(key="cosine", header="cosine", get=lambda row: row.parity.cosine if row.parity else None, show=digits(7)),
+    Column(
+        key="top1_agreement",
+        header="same\ntop-1",
+        get=lambda row: row.parity.top1_agreement if row.parity else None,
+        show=lambda value: f"{value:.0%}",
+    ),
+    Column(key="verdict", header="verdict", get=_verdict),
+    Column(key="images", header="images", get=lambda row: row.accuracy.images if row.accuracy else None),
+    Column(key="top1", header="top-1\n%", get=lambda row: row.accuracy.top1 if row.accuracy else None, show=digits(2)),
+    Column(key="top5", header="top-5\n%", get=lambda row: row.accuracy.top5 if row.accuracy else None, show=digits(2)),
+)

@@ -1,0 +1,203 @@
+"""An artifact as a function: images in, scores out.
+
+An ONNX file runs in ONNX Runtime on the CPU, one in float16 with the rounding that a GPU would do. A Core ML package
+is evaluated from what was saved (`exporters.mlprogram`), on any system.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+
+from exporters.artifact import ActivationRange
+from exporters.config import ComputePrecision
+from exporters.errors import ArtifactError
+from exporters.mlprogram import load_program
+
+Images = npt.NDArray[np.float32]
+_HALF, _SINGLE = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
+
+
+class Evaluator(Protocol):
+    """A file or package that maps images to scores.
+
+    Attributes:
+        name: of the file, for messages.
+        shape: of its input, (N, 3, H, W); a size that it leaves open is None.
+        takes_pixels: whether it takes RGB in whole numbers, 0..255, and normalizes them itself.
+        precisions: what it can be evaluated in; its own comes last.
+        activation_range: over all that was evaluated in float32; None where it cannot be seen.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    takes_pixels: bool
+    precisions: tuple[ComputePrecision, ...]
+    activation_range: ActivationRange | None
+
+    def scores(self, images: Images, precision: ComputePrecision, batch_size: int) -> Images:
+        """Scores of images, (N, classes).
+
+        Args:
+            images: (N, 3, H, W); whole numbers where it takes pixels.
+            batch_size: images in one inference. The last inference is filled up where N is no multiple of it.
+
+        Raises:
+            ArtifactError: it cannot be evaluated, or gives something else than scores.
+        """
+        ...
+
+
+def open_evaluator(path: Path) -> Evaluator:
+    """An artifact, ready to be evaluated.
+
+    Raises:
+        ArtifactError: it cannot be read, has operators that cannot be evaluated, or does not take one image.
+    """
+    return PackageEvaluator(path) if path.is_dir() else OnnxEvaluator(path)
+
+
+class OnnxEvaluator:
+    """An ONNX file in ONNX Runtime, on the CPU."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        self.takes_pixels = False
+        self.activation_range: ActivationRange | None = None
+        session = _session(path)
+        self._sessions = {ComputePrecision.FLOAT32: session}
+        if len(session.get_inputs()) != 1:
+            raise ArtifactError(f"{path} takes {len(session.get_inputs())} inputs, where one image is expected")
+        given = session.get_inputs()[0]
+        self.shape = _image_shape(path, tuple(size if isinstance(size, int) else None for size in given.shape))
+        model = onnx.load(path)
+        if any(tensor.data_type == _HALF for tensor in model.graph.initializer):
+            # ONNX Runtime's CPU provider would compute it in float32 from end to end, whatever it says.
+            self._sessions = {
+                ComputePrecision.FLOAT32: _session(_in_float32(model, rounding=False).SerializeToString()),
+                ComputePrecision.FLOAT16: _session(_in_float32(model, rounding=True).SerializeToString()),
+            }
+        self.precisions = tuple(self._sessions)
+
+    def scores(self, images: Images, precision: ComputePrecision, batch_size: int) -> Images:
+        session = self._sessions[precision]
+        name = session.get_inputs()[0].name
+        return _in_batches(images, batch_size, lambda x: _scores(self.name, _by_name(session, {name: x})))
+
+
+def _session(source: Path | bytes) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"])
+
+
+def _by_name(session: onnxruntime.InferenceSession, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+
+
+def _in_float32(model: onnx.ModelProto, *, rounding: bool) -> onnx.ModelProto:
+    """The same graph in float32 wherever it says float16. Its weights stay rounded.
+
+    Args:
+        rounding: round each operator's result to float16, where that is what the file stores; operators compute in
+            float32 inside, as they do on GPUs.
+    """
+    model = onnx.shape_inference.infer_shapes(model)
+    graph = model.graph
+    values = [*graph.input, *graph.output, *graph.value_info]
+    half = {value.name for value in values if value.type.tensor_type.elem_type == _HALF}
+    for value in values:
+        if value.name in half:
+            value.type.tensor_type.elem_type = _SINGLE
+    for node in graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == _HALF:
+                attribute.i = _SINGLE
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                _widen(attribute.t)
+    for tensor in graph.initializer:
+        _widen(tensor)
+    if rounding:
+        nodes = [made for node in graph.node for made in _rounded(node, half)]
+        graph.ClearField("node")
+        graph.node.extend(nodes)
+    return model
+
+
+def _widen(tensor: onnx.TensorProto) -> None:
+    if tensor.data_type == _HALF:
+        array = onnx.numpy_helper.to_array(tensor).astype(np.float32)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+
+
+def _rounded(node: onnx.NodeProto, half: set[str]) -> Iterator[onnx.NodeProto]:
+    """The operator, and behind each result that is stored in float16 a rounding to that."""
+    stored = [name for name in node.output if name in half]
+    rounded = onnx.NodeProto()
+    rounded.CopyFrom(node)
+    rounded.output[:] = [f"{name}/full" if name in stored else name for name in node.output]
+    yield rounded
+    for name in stored:
+        yield onnx.helper.make_node("Cast", [f"{name}/full"], [f"{name}/half"], to=_HALF)
+        yield onnx.helper.make_node("Cast", [f"{name}/half"], [name], to=_SINGLE)
+
+
+class PackageEvaluator:
+    """A saved Core ML package, its operators evaluated with torch."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        self._program = load_program(path)
+        if len(self._program.input_names) != 1:
+            raise ArtifactError(f"{path} takes {len(self._program.input_names)} inputs, where one image is expected")
+        self.shape = _image_shape(path, self._program.input_shapes[0] or (None,) * 4)
+        self.takes_pixels = bool(self._program.image_inputs)
+        # What float16 does to a program is told apart from what its rounded weights do.
+        self.precisions = tuple(dict.fromkeys((ComputePrecision.FLOAT32, self._program.precision)))
+        self.activation_range: ActivationRange | None = None
+
+    def scores(self, images: Images, precision: ComputePrecision, batch_size: int) -> Images:
+        return _in_batches(images, batch_size, lambda x: _scores(self.name, self._run(x, precision)))
+
+    def _run(self, images: Images, precision: ComputePrecision) -> dict[str, npt.NDArray[Any]]:
+        inputs = {self._program.input_names[0]: images}
+        if precision is not ComputePrecision.FLOAT32:
+            return self._program.run(inputs, precision=precision)
+        outputs, seen = self._program.run_observed(inputs)
+        self.activation_range = _widest(self.activation_range, seen)
+        return outputs
+
+
+def _widest(before: ActivationRange | None, seen: ActivationRange) -> ActivationRange:
+    """The larger of two ranges, with the overflow that either has."""
+    if before is None:
+        return seen
+    # Written so that NaN, which nothing exceeds, wins.
+    larger = before if seen.largest <= before.largest else seen
+    overflowing = before if before.overflow is not None else seen
+    return msgspec.structs.replace(larger, overflow=overflowing.overflow, overflow_kind=overflowing.overflow_kind)
+
+
+def _image_shape(path: Path, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    if len(shape) != 4 or shape[1] not in (3, None):
+        raise ArtifactError(f"{path} takes {shape}, where images (N, 3, H, W) are expected")
+    return shape
+
+
+def _in_batches(images: Images, batch_size: int, evaluate: Callable[[Images], Images]) -> Images:
+    missing = -len(images) % batch_size
+    whole = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)]) if missing else images
+    return np.concatenate([evaluate(x) for x in np.split(whole, len(whole) // batch_size)])[: len(images)]
+
+
+def _scores(name: str, outputs: Mapping[str, npt.NDArray[Any]]) -> Images:
+    """The one output that holds numbers, (N, classes); a label may stand beside it."""
+    numbers = [x for x in outputs.values() if x.dtype.kind == "f"]
+    if len(numbers) != 1:
+        raise ArtifactError(f"{name} gives {', '.join(outputs)}, where one output of scores is expected")
+    scores = numbers[0].astype(np.float32)
+    return scores.reshape(1, -1) if scores.ndim == 1 else scores
