@@ -22,6 +22,7 @@ _LEAST_BEFORE_RUNS_S = 600.0
 _LEAST_RUNS_S = 60.0
 _PATIENCE = 10
 
+# Seconds that a worker has to end after it has closed its output.
 _EXIT_S = 10.0
 
 

@@ -103,6 +103,24 @@ def test_what_failed_is_repeated_until_it_works(tmp_path: Path) -> None:
     assert len(store.read()) == 4
 
 
+def test_a_cached_file_that_was_cut_short_is_made_again_and_a_run_goes_on_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EFFMOD_CACHE", str(tmp_path / "cache"))
+    first = effmod("bench", "efficientmod_xxs", "--image-size", "32", "--runs", "2", "--rounds", "2", "--warmup", "1")
+    assert first.returncode == 0, first.stderr
+    (cached,) = (tmp_path / "cache").glob("artifacts/*/*.onnx")
+    whole = cached.read_bytes()
+    cached.write_bytes(whole[: len(whole) // 2])
+    rounds_in(tmp_path / "effmod-results")[0].unlink()
+    again = effmod("bench", "--resume")
+    assert again.returncode == 0, again.stderr
+    assert f"the cached {cached.name} was changed or cut short since it was made; it is made again" in again.stderr
+    assert "1 of 2 rounds to do" in again.stderr
+    assert cached.read_bytes() == whole
+    assert len(rounds_in(tmp_path / "effmod-results")) == 2
+
+
 QUICK_WORKER = "import sys; sys.stdin.readline(); print(sys.argv[1], flush=True)"
 QUICK_RUN = """
 import subprocess, sys
