@@ -3,10 +3,12 @@
 
 PYTHON ?= python3
 RUNS ?= 4000
+TRIALS ?= 5
+THREADS ?= 1 2
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: bench test lint check-start check-loop check-zoo check-coreml clean
+.PHONY: bench test lint check-start check-loop check-cost check-compare check-zoo check-coreml clean
 
 bench: $(READY)
 	$(VENV)/bin/effmod bench --runs $(RUNS)
@@ -24,6 +26,12 @@ check-start: $(READY)
 	$(VENV)/bin/python -m tests.benchmarks.startup
 check-loop: $(READY)
 	$(VENV)/bin/python -m tests.benchmarks.timed_loop
+check-cost: $(READY)
+	$(VENV)/bin/python -m tests.benchmarks.round_cost
+
+# How often `effmod compare` is right; 100 trials take about an hour and a half.
+check-compare: $(READY)
+	$(VENV)/bin/python -m tests.benchmarks.comparison_power --trials $(TRIALS) --threads $(THREADS)
 
 # Every network of the zoo exported and proved equal; writes tests/benchmarks/zoo_parity.csv.
 check-zoo: $(READY)

@@ -1,8 +1,8 @@
 """`effmod bench` from its options to its table."""
 
-import secrets
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -15,7 +15,7 @@ from effmod_bench.exporting import obtain_artifact
 from effmod_bench.listing import PlannedRun, plan_table
 from effmod_bench.lock import measuring_alone
 from effmod_bench.resuming import RunPlan, check_same, find_run
-from effmod_bench.runner import PAPER_THREADS, Subject, Timeline, missing, schedule, threads_to_use
+from effmod_bench.runner import PAPER_THREADS, Subject, Timeline, missing, new_run_id, schedule, threads_to_use
 from effmod_bench.targets import (
     ExportChoices,
     TargetError,
@@ -37,6 +37,21 @@ _EXPORT_S = 12.0
 _ADVICE = {
     StabilityWarning.FEWER_CORES: "more threads than cores, which wait for each other: slow and uneven times; "
     "leave --threads out, or use a machine with more cores",
+    StabilityWarning.CPU_QUOTA: "more threads than the container's limit pays for, so they are stopped in between; "
+    "raise the limit, or use fewer --threads",
+    StabilityWarning.GOVERNOR: "the system may lower the clock rate as it likes; set the frequency governor to "
+    "'performance' (cpupower frequency-set -g performance)",
+    StabilityWarning.BATTERY: "measured on battery, where machines slow down: plug it in",
+    StabilityWarning.OTHER_LOAD: "other programs, or other guests of the same host, took more than 5 % of the "
+    "processor time meanwhile: close them, or measure when they are done",
+    StabilityWarning.THROTTLED: "the processor was slowed down, for heat or by a container's limit on its time: let it "
+    "cool, or raise the limit",
+    StabilityWarning.MEMORY_PRESSURE: "memory was short, and waiting for it is in the times: close other programs",
+    StabilityWarning.NOT_STEADY: "not settled after the warm-up: close other programs, or raise --warmup",
+    StabilityWarning.DRIFT: "the times rise or fall by more than 3 % while they are measured, so they depend on when "
+    "one looks: let the machine settle, then measure again",
+    StabilityWarning.BIMODAL: "the times fall in two groups, as if the machine had two speeds: no single figure "
+    "describes both; look for other load or a changing clock rate, and compare networks by 'effmod compare'",
     StabilityWarning.ROUNDS_DISAGREE: "fresh processes disagree by more than 10 %: close other programs, or raise "
     "--rounds; networks that lie closer together than that are not told apart",
 }
@@ -127,16 +142,8 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             UnknownModelError, ImageSizeError, TargetError, ArtifactError, CheckpointError, ExportError, ParityError:
                 before anything is measured.
         """
-        items = self._items()
-        check_device(self.plan.options)
-        store = Store(self.store)
-        store.check_writable()
-        threads = threads_to_use(self.plan)
-        if threads is not None:
-            self._say_threads(console, threads)
-        files = self._files(items)
-        with measuring_alone(wait=self.wait, on_wait=console.note):
-            return self._measure(console, output_format, store, self._subjects(console, items, files))
+        with self.prepared(console) as (store, subjects):
+            return self._measure(console, output_format, store, subjects)
 
     def _measure(
         self, console: Console, output_format: OutputFormat, store: Store, subjects: Sequence[Subject]
@@ -185,10 +192,9 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         if self.resumed:
             check_same(self.resumed, artifacts)
             return self.resumed
-        now = utc_now()
         run = RunPlan(
-            id=f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}",
-            started_at=now.isoformat(timespec="milliseconds"),
+            id=new_run_id(),
+            started_at=utc_now().isoformat(timespec="milliseconds"),
             targets=self.targets,
             plan=msgspec.structs.replace(self.plan, targets=tuple(artifact.name for artifact in artifacts)),
             choices=self.choices,
@@ -205,6 +211,26 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             f"run {run.id} of {', '.join(run.plan.targets)}: "
             + (f"{left} of {_counted(rounds, 'round')} to do" if left else "it is complete, and nothing is left to do")
         )
+
+    @contextmanager
+    def prepared(self, console: Console) -> Iterator[tuple[Store, list[Subject]]]:
+        """All that comes before measuring: wrong use is said, the store can be written, every file is there.
+
+        Nobody else measures on this machine until the block ends.
+
+        Raises:
+            As `run`.
+        """
+        items = self._items()
+        check_device(self.plan.options)
+        store = Store(self.store)
+        store.check_writable()
+        threads = threads_to_use(self.plan)
+        if threads is not None:
+            self._say_threads(console, threads)
+        files = self._files(items)
+        with measuring_alone(wait=self.wait, on_wait=console.note):
+            yield store, self._subjects(console, items, files)
 
     def _items(self) -> list[Path | ModelSpec]:
         """Files and networks, each once, in the order given."""
@@ -290,9 +316,11 @@ def _rounds_of(run: RunPlan, store: Store) -> list[Round]:
 def print_measurements(console: Console, measurements: Sequence[Measurement], output_format: OutputFormat) -> None:
     """The table of measurements, with advice on the doubtful ones; with -v also what ran on which processor."""
     console.table(measurement_table(measurements), output_format)
+    for warning, advice in _ADVICE.items():
+        doubtful = dict.fromkeys(m.name for m in measurements if warning in m.warnings)
+        if doubtful:
+            console.warn(f"{warning}: {advice} ({', '.join(doubtful)})")
     for measurement in measurements:
-        for warning in measurement.warnings:
-            console.warn(f"{measurement.name}: {_ADVICE[warning]}")
         for processor, kinds in ((measurement.session and measurement.session.nodes) or {}).items():
             counted = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
             console.detail(f"{measurement.name}: {_counted(sum(kinds.values()), 'operator')} on {processor}: {counted}")

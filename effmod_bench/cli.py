@@ -10,7 +10,7 @@ from effmod_bench import __version__, options
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, exit_code
 from exporters import DEFAULT_OPSET, Format
-from results import BenchPlan
+from results import BenchPlan, ComparisonPlan
 from results.tables import OutputFormat
 
 
@@ -132,7 +132,7 @@ def info(
 
 @app.command()
 def export(
-    networks: options.Networks = None,
+    networks: options.ExportTargets = None,
     table: options.TableOfPaper = None,
     format_: options.FormatOption = Format.ONNX,
     opset: options.Opset = DEFAULT_OPSET,
@@ -149,6 +149,7 @@ def export(
     softmax: options.Softmax = False,
     compress: options.CompressOption = None,
     purpose: options.PurposeOption = None,
+    input_shape: options.InputShape = None,
     explain: options.Explain = False,
     output: Annotated[
         Path, typer.Option("--output", help="Folder for the file and its sidecar.", rich_help_panel="Output")
@@ -156,15 +157,17 @@ def export(
     quiet: options.Quiet = False,
     verbose: options.Verbose = 0,
 ) -> None:
-    """Export networks to files that are proved to compute what the networks compute."""
-    from effmod_bench.exporting import export_all
+    """Export networks to files that are proved to compute what the networks compute; rewrite .onnx files."""
+    from effmod_bench.exporting import export_all, export_files
     from effmod_bench.targets import (
         ExportChoices,
         TargetError,
         check_checkpoint,
         check_image_sizes,
         find_networks,
+        parse_input_shapes,
         read_labels,
+        split_files,
     )
 
     if not networks and table is None:
@@ -186,6 +189,10 @@ def export(
         compress=compress,
         purpose=purpose,
     )
+    if files := split_files(networks or [], table, input_shape or []):
+        shapes = parse_input_shapes(input_shape or [])
+        export_files(_console(quiet, verbose), files, choices, shapes, output, explain=explain)
+        return
     specs = find_networks(networks or ["*"], image_size=image_size, table=table)
     check_image_sizes(choices, specs)
     check_checkpoint(checkpoint, specs)
@@ -293,31 +300,84 @@ def bench(
 
 
 @app.command()
-def show(
-    store: options.StorePath,
-    by_hand: Annotated[
-        bool,
-        typer.Option(
-            "--by-hand", help="Only figures entered by hand; else they follow where the format can hold two tables."
-        ),
-    ] = False,
+def compare(
+    targets: options.ComparedTargets,
+    threads: options.Threads = None,
+    processes: options.Processes = 6,
+    blocks: options.Blocks = 60,
+    warmup: options.Warmup = 20,
+    seed: options.Seed = 0,
+    control: options.Control = False,
+    margin: options.Margin = 0.005,
+    until: options.Until = None,
+    max_time: options.MaxTime = None,
+    fail_if_slower: options.FailIfSlower = None,
+    opset: options.Opset = DEFAULT_OPSET,
+    image_size: options.ImageSize = None,
+    batch_size: options.BatchSize = 1,
+    dynamic_batch: options.DynamicBatch = False,
+    checkpoint: options.Checkpoint = None,
+    no_simplify: options.NoSimplify = False,
+    rewrite: options.Rewrite = None,
+    input_shape: options.InputShape = None,
+    store: options.StoreOption = options.default_store(),  # noqa: B008 - typer reads defaults once
     output_format: options.OutputFormatOption = OutputFormat.TABLE,
     quiet: options.Quiet = False,
     verbose: options.Verbose = 0,
 ) -> None:
-    """Show the table of a store again, from its records."""
-    from effmod_bench.benchmark import print_measurements
-    from effmod_bench.entering import print_entries
-    from results import HandEntry, Round, Store, StoreError, summarise
+    """Measure how targets' times differ from the first one's, by timing both in turn in one process."""
+    from effmod_bench.benchmark import Benchmark
+    from effmod_bench.comparing import MAX_TIME_S, Comparing
+    from effmod_bench.targets import ExportChoices, TargetError, parse_input_shapes
 
-    console, records = _console(quiet, verbose), Store(store)
-    entries = records.read_kind(HandEntry)
-    if by_hand and not entries:
-        raise StoreError(f"the store {store} holds no figures entered by hand; 'effmod record add' adds some")
-    rounds = [] if by_hand else records.read_kind(Round) if entries else records.read()
-    if rounds:
-        print_measurements(console, summarise(rounds), output_format)
-    print_entries(console, entries, output_format, alone=not rounds)
+    if max_time is not None and until is None:
+        raise TargetError("--max-time goes with --until; without it, --processes says how long to measure")
+    plan = ComparisonPlan(
+        threads=threads,
+        control=control,
+        processes=processes,
+        blocks=blocks,
+        warmup_runs=warmup,
+        seed=seed,
+        margin=margin,
+        until=until,
+        max_time_s=None if until is None else max_time or MAX_TIME_S,
+    )
+    comparing = Comparing(
+        benchmark=Benchmark(
+            targets=tuple(targets),
+            plan=BenchPlan(threads=threads),
+            choices=ExportChoices(
+                image_size=image_size,
+                batch_size=batch_size,
+                dynamic_batch=dynamic_batch,
+                opset=opset,
+                simplify=not no_simplify,
+                rewrite=rewrite,
+                checkpoint=checkpoint,
+            ),
+            input_shapes=parse_input_shapes(input_shape or []),
+            store=store,
+        ),
+        plan=plan,
+        fail_if_slower=fail_if_slower,
+    )
+    raise typer.Exit(comparing.run(_console(quiet, verbose), output_format))
+
+
+@app.command()
+def show(
+    store: options.StorePath,
+    only: options.Only = None,
+    output_format: options.OutputFormatOption = OutputFormat.TABLE,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Show the tables of a store again, from its records."""
+    from effmod_bench.showing import show_store
+    from results import Store
+
+    show_store(_console(quiet, verbose), Store(store), output_format, only=only)
 
 
 @app.command()

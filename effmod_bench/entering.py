@@ -1,16 +1,13 @@
 """Figures that were measured elsewhere, and are entered by hand."""
 
 import secrets
-from collections.abc import Sequence
 from pathlib import Path
 
-from effmod_bench.console import Console
 from effmod_bench.targets import TargetError, is_file
 from effmod_bench.timing import utc_now
 from exporters import public_name
 from models import find_model
 from results import ComputeUnits, HandEntry, Store, TimedArtifact
-from results.tables import OutputFormat, hand_entry_table
 
 
 def enter(
@@ -58,14 +55,6 @@ def enter(
     store.check_writable()
     store.write(entry)
     return entry
-
-
-def print_entries(console: Console, entries: Sequence[HandEntry], output_format: OutputFormat, *, alone: bool) -> None:
-    """The table of what was entered by hand, where the format can hold one more, or where it stands `alone`."""
-    if entries and not alone and output_format in (OutputFormat.JSON, OutputFormat.CSV):
-        console.note("Left out: figures entered by hand; --by-hand prints those")
-    elif entries:
-        console.table(hand_entry_table(entries), output_format)
 
 
 def _identify(target: str) -> tuple[str, TimedArtifact | None]:

@@ -3,12 +3,26 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
+
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, exit_code
+from effmod_bench.explaining import operator_table, say_rewrites
 from effmod_bench.targets import ExportChoices
-from exporters import Compression, CoreMLConfig, Made, deliver, is_cached, obtain
-from exporters.rewrites import RewriteReport
+from exporters import (
+    Compression,
+    CoreMLConfig,
+    ExportError,
+    Made,
+    OnnxConfig,
+    ParityError,
+    count_operators,
+    deliver,
+    is_cached,
+    obtain,
+)
 from models import ModelSpec
+from results.tables import OutputFormat
 
 # What goes wrong with one network; a full disk or a missing converter goes wrong with all.
 _OF_ONE_NETWORK = (ExitCode.USAGE, ExitCode.CHECK_FAILED)
@@ -40,7 +54,7 @@ def export_all(
             continue
         _say_what_it_is(console, spec.name, made)
         if explain:
-            _explain(console, spec.name, made.artifact.rewrites)
+            _explain(console, spec, choices, made)
         console.print(str(path))
     if choices.checkpoint is None:
         console.note(
@@ -52,6 +66,44 @@ def export_all(
     for name, failure in failures.items():
         console.error(f"{name}: {failure}")
     return ExitCode.SOME_FAILED
+
+
+def export_files(
+    console: Console,
+    files: Sequence[Path],
+    choices: ExportChoices,
+    shapes: dict[str | None, tuple[int, ...]],
+    folder: Path,
+    *,
+    explain: bool = False,
+) -> None:
+    """Rewrite .onnx files of the user's own into a folder.
+
+    Raises:
+        TargetError: an option is for networks alone, or a shape is open or does not fit.
+        ArtifactError, ExportError, ParityError, OutputError: as `exporters.onnx_file.rewrite_file`.
+    """
+    from effmod_bench.subjects import file_subject
+    from exporters.onnx_file import rewrite_file
+
+    names = choices.file_rewrites()
+    subjects = [file_subject(file, shapes, batch_size=choices.batch_size) for file in files]
+    for subject in subjects:
+        file = subject.path
+        console.note(f"rewriting {file} and checking it ...")
+        fixed = {tensor.name: tensor.shape for tensor in subject.artifact.inputs}
+        path, sidecar = rewrite_file(file, folder, names, fixed)
+        parity = sidecar.parity
+        done = ", ".join(f"{report.name} {report.count}" for report in sidecar.rewrites)
+        console.note(
+            f"{file.name}: places changed: {done}; against the file over {parity.inputs} inputs: "
+            f"max abs error {parity.max_abs_error:.1e}, relative {parity.relative_error:.1e}"
+        )
+        if explain:
+            say_rewrites(console, file.name, sidecar.rewrites)
+            table = operator_table(file.name, count_operators(file), count_operators(path))
+            console.table(table, OutputFormat.TABLE)
+        console.print(str(path))
 
 
 def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -> Made:
@@ -68,13 +120,17 @@ def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -
     return made
 
 
-def _explain(console: Console, name: str, reports: Sequence[RewriteReport]) -> None:
-    if not reports:
-        console.note(f"{name}: nothing was rewritten")
-    for report in reports:
-        console.note(f"{name}: {report.name} ({report.equivalence}): {report.count} places")
-        for skipped in report.skipped:
-            console.note(f"  left alone: {skipped}")
+def _explain(console: Console, spec: ModelSpec, choices: ExportChoices, made: Made) -> None:
+    say_rewrites(console, spec.name, made.artifact.rewrites)
+    if not made.artifact.config.rewrites:
+        return
+    try:
+        plain = obtain_artifact(console, spec, msgspec.structs.replace(choices, rewrite="none"))
+    except (ExportError, ParityError) as error:
+        console.warn(f"{spec.name}: its operators before the rewrites are not known, its plain form failed: {error}")
+        return
+    table = operator_table(spec.name, count_operators(plain.path), count_operators(made.path))
+    console.table(table, OutputFormat.TABLE)
 
 
 def _say_what_it_is(console: Console, name: str, made: Made) -> None:
@@ -83,7 +139,7 @@ def _say_what_it_is(console: Console, name: str, made: Made) -> None:
     if isinstance(config, CoreMLConfig):
         what = f"{config.target}, {config.compute_precision}, specification version {artifact.specification_version}"
     else:
-        what = f"opset {artifact.opset}"
+        what = f"opset {artifact.opset}, {config.compute_precision}"
     console.note(
         f"{name}: {what}, {artifact.size_bytes / 1e6:.1f} MB; against the network over {parity.inputs} images: "
         f"max abs error {parity.max_abs_error:.1e}, relative {parity.relative_error:.1e}, "
@@ -91,3 +147,5 @@ def _say_what_it_is(console: Console, name: str, made: Made) -> None:
     )
     if isinstance(config, CoreMLConfig) and config.compress is not Compression.NONE:
         console.warn(f"{name}: its weights are compressed ({config.compress}): it is not equal to the network")
+    if isinstance(config, OnnxConfig) and parity.tolerance is None:
+        console.warn(f"{name}: it computes in {config.compute_precision}: it is not equal to the network")

@@ -8,9 +8,11 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from typing import overload
 
 import msgspec
 
+from effmod_bench.pair import PairJob, PairTimed
 from effmod_bench.timing import monotonic_s
 from effmod_bench.worker import Broken, Job, Loaded, Message, Timed, Warm
 
@@ -46,6 +48,7 @@ class _Limit:
         return f"timeout after {self._seconds:g} s, while {self._stage}; --round-timeout gives it more"
 
 
+@overload
 def run_job(
     job: Job,
     *,
@@ -53,7 +56,28 @@ def run_job(
     tick: Callable[[float], None],
     tick_s: float = 1.0,
     timeout_s: float | None = None,
-) -> Timed | Broken:
+) -> Timed | Broken: ...
+
+
+@overload
+def run_job(
+    job: PairJob,
+    *,
+    on_warm: Callable[[Warm], None],
+    tick: Callable[[float], None],
+    tick_s: float = 1.0,
+    timeout_s: float | None = None,
+) -> PairTimed | Broken: ...
+
+
+def run_job(
+    job: Job | PairJob,
+    *,
+    on_warm: Callable[[Warm], None],
+    tick: Callable[[float], None],
+    tick_s: float = 1.0,
+    timeout_s: float | None = None,
+) -> Timed | PairTimed | Broken:
     """Time one job in a process of its own.
 
     Args:
@@ -92,12 +116,12 @@ def run_job(
 
 def _listen(
     process: "subprocess.Popen[bytes]",
-    job: Job,
+    job: Job | PairJob,
     on_warm: Callable[[Warm], None],
     tick: Callable[[float], None],
     tick_s: float,
     limit: _Limit,
-) -> Timed | Broken | None:
+) -> Timed | PairTimed | Broken | None:
     """Follow a worker to its last message; None where it ends without one."""
     assert process.stdin is not None
     assert process.stdout is not None
@@ -108,6 +132,7 @@ def _listen(
     except BrokenPipeError:
         _wait_for_exit(process)
         return None
+    runs = len(job.order) if isinstance(job, PairJob) else job.runs
     received = b""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
@@ -128,7 +153,7 @@ def _listen(
                             expected_ns = once_ns * job.warmup_runs
                             limit.enter("warming up", expected_ns=expected_ns, least_s=_LEAST_BEFORE_RUNS_S)
                         case Warm(expected_ns=once_ns):
-                            limit.enter("being timed", expected_ns=once_ns * job.runs, least_s=_LEAST_RUNS_S)
+                            limit.enter("being timed", expected_ns=once_ns * runs, least_s=_LEAST_RUNS_S)
                             on_warm(message)
                         case _:
                             return message

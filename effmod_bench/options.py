@@ -1,6 +1,7 @@
 """Options and arguments that several commands share: one option, one meaning."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -9,12 +10,38 @@ import typer
 from effmod_bench.targets import Purpose, TargetError
 from exporters import OLDEST_OPSET, Compression, ComputePrecision, DeploymentTarget, Format, InputKind
 from results import ComputeUnits, Runtime
-from results.tables import OutputFormat
+from results.tables import OutputFormat, Shown
 
 _EXPORT = "Export"
 _COREML = "Core ML"
 _MEASURE = "Measurement"
 _OUTPUT = "Output"
+
+
+def parse_percent(text: str | float) -> float:
+    """A share: "5%" is 0.05. A default is a share already.
+
+    Raises:
+        typer.BadParameter: the text is no percentage; a bare 5 or 0.05 could be either.
+    """
+    if isinstance(text, float):
+        return text
+    number = re.fullmatch(r"(\d+\.?\d*|\.\d+) ?%", text.strip())
+    if number is None:
+        raise typer.BadParameter(f"{text!r} is no percentage; write it as 5% or 0.5%")
+    return float(number[1]) / 100
+
+
+def parse_duration(text: str) -> float:
+    """Seconds: "90s", "10m" and "1.5h" are 90, 600 and 5400.
+
+    Raises:
+        typer.BadParameter: the text is no duration, or none at all.
+    """
+    parts = re.fullmatch(r"(\d+\.?\d*|\.\d+) ?([smh])", text.strip())
+    if parts is None or float(parts[1]) == 0:
+        raise typer.BadParameter(f"{text!r} is no duration; write it as 90s, 10m or 1h")
+    return float(parts[1]) * {"s": 1, "m": 60, "h": 3600}[parts[2]]
 
 
 def default_store() -> Path:
@@ -30,11 +57,11 @@ Targets = Annotated[
         show_default=False,
     ),
 ]
-Networks = Annotated[
+ExportTargets = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[NETWORK]...",
-        help="A network of 'effmod list', or a pattern such as 'efficientmod_*'.",
+        metavar="[TARGET]...",
+        help="A network of 'effmod list', a pattern such as 'efficientmod_*', or a path to an .onnx file to rewrite.",
         show_default=False,
     ),
 ]
@@ -103,7 +130,8 @@ Rewrite = Annotated[
     typer.Option(
         metavar="auto|none|NAME,...",
         help="Rewrites before the export: all exact ones, none, or some by name. "
-        "[default: auto for Core ML, none for ONNX]",
+        "Of an .onnx file: static_shapes, batch_norm, matmul_to_conv. "
+        "[default: auto for Core ML and for .onnx files, none for ONNX]",
         rich_help_panel=_EXPORT,
         show_default=False,
     ),
@@ -111,7 +139,9 @@ Rewrite = Annotated[
 Explain = Annotated[
     bool,
     typer.Option(
-        "--explain", help="Say what each rewrite changed, and what it left alone and why.", rich_help_panel=_EXPORT
+        "--explain",
+        help="Say what each rewrite changed, and what it left alone and why; count the operators.",
+        rich_help_panel=_EXPORT,
     ),
 ]
 NoSimplify = Annotated[
@@ -143,7 +173,10 @@ Target = Annotated[
 Precision = Annotated[
     ComputePrecision | None,
     typer.Option(
-        "--compute-precision", help="Arithmetic of the package.", show_default="float16", rich_help_panel=_COREML
+        "--compute-precision",
+        help="Arithmetic of the file; float16 in ONNX is for GPUs. [default: float16 for Core ML, float32 for ONNX]",
+        rich_help_panel=_EXPORT,
+        show_default=False,
     ),
 ]
 InputOption = Annotated[
@@ -212,9 +245,86 @@ Threads = Annotated[
 Runs = Annotated[int, typer.Option(min=1, help="Timed inferences of each target.", rich_help_panel=_MEASURE)]
 Rounds = Annotated[int, typer.Option(min=1, help="Fresh processes that they are split over.", rich_help_panel=_MEASURE)]
 Warmup = Annotated[
-    int, typer.Option(min=0, help="Inferences before the clock starts, in each process.", rich_help_panel=_MEASURE)
+    int,
+    typer.Option(
+        min=0,
+        help="Inferences before the timed ones, in each process: at least so many, then until their median settles "
+        "within 2 %, at most ten times as many or for 10 s. 0 for none.",
+        rich_help_panel=_MEASURE,
+    ),
 ]
 Seed = Annotated[int, typer.Option(help="Of the order in which the rounds are run.", rich_help_panel=_MEASURE)]
+ComparedTargets = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="TARGET",
+        help="As for 'effmod bench'. Each of the others is compared with the first.",
+        show_default=False,
+    ),
+]
+Control = Annotated[
+    bool,
+    typer.Option(
+        "--control",
+        help="Compare the first with itself, too: what the machine makes of no difference.",
+        rich_help_panel=_MEASURE,
+    ),
+]
+Processes = Annotated[
+    int,
+    typer.Option(
+        min=2,
+        help="Fresh processes of each comparison; with --until, the fewest (6 or more).",
+        rich_help_panel=_MEASURE,
+    ),
+]
+Blocks = Annotated[
+    int,
+    typer.Option(
+        min=1, help="Timed in each process: blocks of four runs, A B B A or B A A B.", rich_help_panel=_MEASURE
+    ),
+]
+Margin = Annotated[
+    float,
+    typer.Option(
+        parser=parse_percent,
+        metavar="PERCENT",
+        help="A smaller difference counts as none. [default: 0.5%]",
+        show_default=False,
+        rich_help_panel=_MEASURE,
+    ),
+]
+Until = Annotated[
+    float | None,
+    typer.Option(
+        parser=parse_percent,
+        metavar="PERCENT",
+        help="Add processes until the ratio is known to this, plus or minus, such as 1%; looking repeatedly is paid "
+        "for in the interval.",
+        show_default=False,
+        rich_help_panel=_MEASURE,
+    ),
+]
+MaxTime = Annotated[
+    float | None,
+    typer.Option(
+        parser=parse_duration,
+        metavar="DURATION",
+        help="With --until: begin no process after so long, such as 90s or 1h. [default: 10m]",
+        show_default=False,
+        rich_help_panel=_MEASURE,
+    ),
+]
+FailIfSlower = Annotated[
+    float | None,
+    typer.Option(
+        parser=parse_percent,
+        metavar="PERCENT",
+        help="Exit with 4 where a target is found slower than the first, by more than this.",
+        show_default=False,
+        rich_help_panel=_MEASURE,
+    ),
+]
 DryRun = Annotated[
     bool,
     typer.Option(
@@ -283,6 +393,10 @@ OutputFormatOption = Annotated[
         help="How to print the table; all but 'table' leave nothing else on stdout.",
         rich_help_panel=_OUTPUT,
     ),
+]
+Only = Annotated[
+    Shown | None,
+    typer.Option("--only", help="One of the store's tables.", show_default="all", rich_help_panel=_OUTPUT),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress.", rich_help_panel=_OUTPUT)]
 Verbose = Annotated[

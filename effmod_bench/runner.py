@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import secrets
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -10,13 +11,24 @@ from typing import Protocol
 
 import msgspec
 
-from effmod_bench.environment import available_cores, load_average
+from effmod_bench.environment import available_cores, conditions_since, load_average, read_moment
 from effmod_bench.isolation import run_job
 from effmod_bench.sessions import SessionRequest
 from effmod_bench.timing import disturbance, read_clocks, utc_now
 from effmod_bench.worker import Broken, Job, Timed
 from models import Preprocessing
-from results import BenchPlan, Device, Environment, Machine, Outcome, Round, Store, TimedArtifact
+from results import (
+    BenchPlan,
+    ComparisonPlan,
+    Conditions,
+    Device,
+    Environment,
+    Machine,
+    Outcome,
+    Round,
+    Store,
+    TimedArtifact,
+)
 
 PAPER_THREADS = 4
 
@@ -53,7 +65,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int = 0
 
 
-def threads_to_use(plan: BenchPlan) -> int | None:
+def threads_to_use(plan: BenchPlan | ComparisonPlan) -> int | None:
     """What was asked, or the paper's 4, or as many as there are cores where there are fewer; None for Core ML."""
     if plan.device is Device.COREML:
         return None
@@ -146,7 +158,7 @@ def run(
     """
     turns = missing(plan, [subject.artifact for subject in subjects], earlier)
     timeline = Timeline(plan, [subject.artifact.macs for subject in subjects], turns)
-    stamps = [_stamp(subject.path) for subject in subjects]
+    stamps = [stamp(subject.path) for subject in subjects]
     for number, turn in enumerate(turns):
         timeline.now = number
         subject = subjects[turn.subject]
@@ -169,9 +181,9 @@ def run(
         )
         for attempt in range(turn.attempt, turn.attempt + 1 + _REPEATS):
             tick(0.0)
-            began, load, clocks = utc_now(), load_average(), read_clocks()
+            began, load, before, clocks = utc_now(), load_average(), read_moment(), read_clocks()
             outcome: Timed | Broken
-            if _stamp(subject.path) == stamps[turn.subject]:
+            if stamp(subject.path) == stamps[turn.subject]:
                 outcome = run_job(
                     job, on_warm=lambda warm: timeline.saw(warm.expected_ns), tick=tick, timeout_s=round_timeout_s
                 )
@@ -183,14 +195,19 @@ def run(
             if isinstance(outcome, Timed):
                 timeline.saw(sum(outcome.durations_ns) / len(outcome.durations_ns))
             this = msgspec.structs.replace(turn, attempt=attempt)
-            record = _record(plan, subject, machine, load, run_id, this, began, outcome)
+            record = _record(plan, subject, machine, load, conditions_since(before), run_id, this, began, outcome)
             store.write(record)
             on_record(record)
             if disturbed is None:
                 break
 
 
-def _stamp(path: Path) -> list[tuple[int, int]] | None:
+def new_run_id() -> str:
+    """Runs sort by their ids in the order in which they began."""
+    return f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+
+
+def stamp(path: Path) -> list[tuple[int, int]] | None:
     """What shows that a file is no longer the one whose hash is recorded: its size and time of change.
 
     Of a package it is those of its data: coremltools writes the manifest anew each time that it opens one.
@@ -207,6 +224,7 @@ def _record(
     subject: Subject,
     machine: Machine,
     load: float | None,
+    conditions: Conditions,
     run_id: str,
     turn: Turn,
     began: datetime,
@@ -228,12 +246,15 @@ def _record(
             threads=threads_to_use(plan),
             session=timed.session if timed else None,
             load_average=load,
+            conditions=conditions,
         ),
         artifact=artifact,
         outcome=Outcome.OK if timed else Outcome.FAILED,
         failure=outcome.reason if isinstance(outcome, Broken) else None,
         load_ns=timed.load_ns if timed else None,
         first_inference_ns=timed.first_inference_ns if timed else None,
+        warmup_runs=timed.warmup_runs if timed else None,
+        steady=timed.steady if timed else None,
         durations_ns=timed.durations_ns if timed else (),
         peak_memory_bytes=timed.peak_memory_bytes if timed else None,
     )

@@ -8,6 +8,7 @@ import msgspec
 
 from exporters import (
     DEFAULT_OPSET,
+    DEFAULT_PRECISION,
     PRETRAINED,
     Compression,
     ComputePrecision,
@@ -17,6 +18,7 @@ from exporters import (
     Format,
     InputKind,
     OnnxConfig,
+    onnx_rewrites,
 )
 from exporters.rewrites import EXACT, RETRAIN
 from models import ModelSpec, UnknownModelError, check_image_size, find_model, list_models
@@ -33,6 +35,10 @@ class Purpose(StrEnum):
     """What a package is made for, where that decides its form."""
 
     MODELBENCH = "modelbench"
+
+
+# Where an option is not called as its field is.
+_OPTIONS = {"simplify": "--no-simplify", "purpose": "--for"}
 
 
 class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,12 +69,23 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
         given = self.rewrite or ("auto" if self.format is Format.COREML else "none")
         if given in ("auto", "none"):
             return EXACT if given == "auto" else ()
-        names = given.split(",")
-        known = (*EXACT, *RETRAIN)
-        unknown = [name for name in names if name not in known]
-        if unknown:
-            raise TargetError(f"no rewrite {unknown[0]!r}; there are auto, none, {', '.join(known)}")
-        return tuple(name for name in known if name in names)
+        return _chosen(given, (*EXACT, *RETRAIN))
+
+    def file_rewrites(self) -> tuple[str, ...]:
+        """Names of the rewrites of an .onnx file of the user's own, in the order in which they are applied.
+
+        Raises:
+            TargetError: one of them does not exist, none is asked for, or an option is for networks alone.
+        """
+        mine = ExportChoices(batch_size=self.batch_size, rewrite=self.rewrite)
+        foreign = [name for name in self.__struct_fields__ if getattr(self, name) != getattr(mine, name)]
+        if foreign:
+            option = _OPTIONS.get(foreign[0], f"--{foreign[0].replace('_', '-')}")
+            raise TargetError(f"{option} is for networks of 'effmod list'; an .onnx file is only rewritten")
+        given = self.rewrite or "auto"
+        if given == "none":
+            raise TargetError("--rewrite none leaves nothing to do with an .onnx file")
+        return onnx_rewrites.NAMES if given == "auto" else _chosen(given, onnx_rewrites.NAMES)
 
     def config(self, spec: ModelSpec) -> ExportConfig:
         """What the choices come to for one network.
@@ -78,6 +95,7 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
         """
         self._check_format()
         image_size = self.image_size or spec.image_size
+        compute_precision = self.compute_precision or DEFAULT_PRECISION[self.format]
         modelbench = self.purpose is Purpose.MODELBENCH
         try:
             if self.format is Format.ONNX:
@@ -87,13 +105,14 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
                     dynamic_batch=self.dynamic_batch,
                     opset=self.opset,
                     simplify=self.simplify,
+                    compute_precision=compute_precision,
                     rewrites=self.rewrites(),
                 )
             return CoreMLConfig(
                 image_size=image_size,
                 batch_size=self.batch_size,
                 target=self.target or (DeploymentTarget.IOS15 if modelbench else DeploymentTarget.IOS16),
-                compute_precision=self.compute_precision or ComputePrecision.FLOAT16,
+                compute_precision=compute_precision,
                 input=self.input or InputKind.IMAGE,
                 labels=self.labels,
                 softmax=self.softmax,
@@ -112,7 +131,6 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
         }
         coreml = {
             "--target": self.target,
-            "--compute-precision": self.compute_precision,
             "--input": self.input,
             "--labels": self.labels,
             "--softmax": self.softmax,
@@ -123,6 +141,15 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
         given = [name for name, value in foreign.items() if value]
         if given:
             raise TargetError(f"{given[0]} goes with --format {owner}, not with --format {self.format}")
+
+
+def _chosen(given: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The rewrites that the user named, in their own order."""
+    names = given.split(",")
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise TargetError(f"no rewrite {unknown[0]!r}; there are auto, none, {', '.join(known)}")
+    return tuple(name for name in known if name in names)
 
 
 def read_labels(path: Path | None) -> tuple[str, ...] | None:
@@ -174,6 +201,23 @@ def check_file(path: Path, format_: Format) -> None:
     if file_format(path) is not format_:
         advice = "give --device coreml" if format_ is Format.ONNX else "leave --device coreml out"
         raise TargetError(f"{path} is no {format_} file; {advice}, or name the network instead")
+
+
+def split_files(targets: Sequence[str], table: str | None, input_shapes: Sequence[str]) -> list[Path]:
+    """The .onnx files, where the targets of an export are files; none where they are networks.
+
+    Raises:
+        TargetError: they are of both kinds, one is a Core ML package, or a shape is given without a file.
+    """
+    files = [Path(target) for target in targets if is_file(target)]
+    packages = [file for file in files if file_format(file) is Format.COREML]
+    if packages:
+        raise TargetError(f"{packages[0]} is a Core ML package; only networks and .onnx files are rewritten")
+    if files and (table is not None or len(files) < len(targets)):
+        raise TargetError(f"{files[0]} is a file, to be rewritten; export networks in a command of their own")
+    if input_shapes and not files:
+        raise TargetError("--input-shape is for .onnx files, and no target is one; --image-size is for networks")
+    return files
 
 
 def check_checkpoint(checkpoint: Path | None, networks: Sequence[ModelSpec]) -> None:

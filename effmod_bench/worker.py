@@ -1,8 +1,8 @@
-"""One round: a fresh process that loads one artifact and times it.
+"""One round: a fresh process that loads one artifact and times it, or two in turn.
 
-It reads a `Job`, one line, from standard input, and ends when that input does. It writes messages, one JSON a
-line, to standard output. Native code that prints does so to standard error: the first thing done here is to move
-it there.
+It reads a `Job` or a `PairJob`, one line, from standard input, and ends when that input does. It writes messages,
+one JSON a line, to standard output. Native code that prints does so to standard error: the first thing done here is
+to move it there.
 """
 
 import os
@@ -13,11 +13,12 @@ from collections.abc import Callable
 
 import msgspec
 
+from effmod_bench.pair import PairJob, PairTimed, run_pair
 from effmod_bench.sessions import SessionRequest
 from results import InputTensor, SessionFacts
 
 
-class Job(msgspec.Struct, frozen=True, kw_only=True):
+class Job(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """What a worker is to time.
 
     Attributes:
@@ -39,17 +40,19 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Warm(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The artifact is loaded and warm; the timed runs begin. `expected_ns` is about one of them."""
+    """What is to be timed is loaded and warm; the timed runs begin. `expected_ns` is about one of them."""
 
     expected_ns: int
 
 
 class Timed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The round is done."""
+    """The round is done. `warmup_runs` were made, and `steady` says whether they had settled."""
 
     session: SessionFacts
     load_ns: int
     first_inference_ns: int
+    warmup_runs: int = 0
+    steady: bool | None = None
     durations_ns: tuple[int, ...]
     peak_memory_bytes: int | None
 
@@ -61,20 +64,23 @@ class Broken(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     detail: str
 
 
-Message = Loaded | Warm | Timed | Broken
+Message = Loaded | Warm | Timed | PairTimed | Broken
 
 
 def main() -> None:
     with os.fdopen(os.dup(1), "wb", buffering=0) as channel:
         os.dup2(2, 1)
-        job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job)
+        job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job | PairJob)
         threading.Thread(target=_end_with_parent, daemon=True).start()
 
         def send(message: Message) -> None:
             channel.write(msgspec.json.encode(message) + b"\n")
 
         try:
-            run(job, send)
+            if isinstance(job, PairJob):
+                send(run_pair(job, on_warm=lambda expected_ns: send(Warm(expected_ns=expected_ns))))
+            else:
+                run(job, send)
         except Exception as error:  # whatever an artifact makes the runtime raise is the row's reason
             send(Broken(reason=f"{type(error).__name__}: {error}".strip(), detail=traceback.format_exc()))
 
@@ -86,13 +92,11 @@ def _end_with_parent() -> None:
 
 
 def run(job: Job, send: Callable[[Message], None]) -> None:
-    """Time a job: load, first inference, warm-up, then the timed runs with nothing in between."""
-    import numpy as np
-
+    """Time a job: load, first inference, warm-up until steady, then the timed runs with nothing in between."""
     from effmod_bench.environment import peak_memory_bytes, reset_peak_memory
     from effmod_bench.inputs import make_input
-    from effmod_bench.sessions import open_session
-    from effmod_bench.timing import no_garbage_collection, time_once, time_runs
+    from effmod_bench.sessions import check_outputs, open_session
+    from effmod_bench.timing import no_garbage_collection, time_once, time_runs, warm_up
 
     inputs = {tensor.name: make_input(tensor, job.mean, job.std) for tensor in job.inputs}
     reset_peak_memory()  # or it would be that of making the images
@@ -101,17 +105,17 @@ def run(job: Job, send: Callable[[Message], None]) -> None:
     send(Loaded(first_inference_ns=first_inference_ns))
     session.prepare_outputs()
     with no_garbage_collection():
-        warmup = sorted(time_runs(session.run, job.warmup_runs)) or [first_inference_ns]
-        send(Warm(expected_ns=warmup[len(warmup) // 2]))
+        warmed = warm_up(session.run, job.warmup_runs)
+        send(Warm(expected_ns=warmed.run_ns or first_inference_ns))
         durations = time_runs(session.run, job.runs)
-    for name, output in session.outputs().items():
-        if np.issubdtype(output.dtype, np.floating) and not np.isfinite(output).all():
-            raise FloatingPointError(f"output {name!r} holds NaN or infinity")
+    check_outputs(session)
     send(
         Timed(
             session=session.facts(),
             load_ns=load_ns,
             first_inference_ns=first_inference_ns,
+            warmup_runs=warmed.runs,
+            steady=warmed.steady,
             durations_ns=tuple(durations),
             peak_memory_bytes=peak_memory_bytes(),
         )

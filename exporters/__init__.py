@@ -31,6 +31,7 @@ from exporters.cache import (
 )
 from exporters.config import (
     DEFAULT_OPSET,
+    DEFAULT_PRECISION,
     OLDEST_OPSET,
     Compression,
     ComputePrecision,
@@ -49,9 +50,11 @@ from exporters.errors import (
     OutputError,
     ParityError,
 )
+from exporters.operators import count_operators
 
 __all__ = [
     "DEFAULT_OPSET",
+    "DEFAULT_PRECISION",
     "FLOAT16_MAX",
     "OLDEST_OPSET",
     "PRETRAINED",
@@ -79,6 +82,7 @@ __all__ = [
     "artifact_sha256",
     "cache_info",
     "clear_cache",
+    "count_operators",
     "deliver",
     "is_cached",
     "obtain",

@@ -9,8 +9,8 @@ import msgspec
 
 from exporters.config import (
     DEFAULT_OPSET,
+    DEFAULT_PRECISION,
     Compression,
-    ComputePrecision,
     CoreMLConfig,
     DeploymentTarget,
     ExportConfig,
@@ -35,7 +35,7 @@ class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ActivationRange(msgspec.Struct, frozen=True, kw_only=True):
-    """The largest activation of a Core ML program in float32, against what float16 can hold (65504).
+    """The largest activation of an artifact in float32, against what float16 can hold (65504).
 
     Attributes:
         operator: name of the operator that gives the largest magnitude.
@@ -66,9 +66,9 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
         output_change: largest difference between the network's outputs for two of the images, relative
             to its largest output. Near 0 the comparison would prove nothing.
         tolerance: the relative error up to which the artifact passes; None where it is not meant to be equal.
-        float32_relative_error: of a Core ML program evaluated in float32: what is left of the error where only the
-            weights are rounded. None for ONNX.
-        activation_range: of a Core ML program, over the same images. None for ONNX.
+        float32_relative_error: evaluated in float32: what is left of the error where only the weights are rounded.
+            None for ONNX in float32.
+        activation_range: over the same images; None for ONNX in float32.
     """
 
     inputs: int
@@ -94,8 +94,8 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     """The sidecar of an exported file or package.
 
     Attributes:
-        form: which form of the network it holds; "plain" is the network as its authors wrote it.
-        rewrites: what was changed on the way, and what was not.
+        form: which form of the network it holds; "plain" is the network as its authors wrote it (`form_of`).
+        rewrites: what was changed on the way, and what was not; the branches that the zoo has merged included.
         simplified: whether the file is onnxsim's; None where that was not asked, and for Core ML.
         macs: multiply-adds of one image at `config.image_size`.
         opset: of the file itself; None for Core ML.
@@ -192,11 +192,21 @@ def _files(path: Path) -> Iterator[Path]:
     return (file for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
 
 
-def form_of(rewrites: tuple[str, ...]) -> str:
+def form_of(config: ExportConfig) -> str:
+    """The form of a network in a file: "plain", "rewritten", "plain+float16" where that is not the format's default."""
+    form = _rewritten(config.rewrites)
+    return form if _is_default_precision(config) else f"{form}+{config.compute_precision}"
+
+
+def _rewritten(rewrites: tuple[str, ...]) -> str:
     """The form of a network after these rewrites: "plain" after none, "rewritten" after all the exact ones."""
     if not rewrites:
         return "plain"
     return "rewritten" if rewrites == EXACT else "+".join(rewrites)
+
+
+def _is_default_precision(config: ExportConfig) -> bool:
+    return config.compute_precision is DEFAULT_PRECISION[config.format]
 
 
 def public_name(model: str) -> str:
@@ -227,17 +237,19 @@ def _onnx_parts(config: OnnxConfig) -> Iterator[str]:
     if not config.simplify:
         yield "unsimplified"
     if config.rewrites:
-        yield form_of(config.rewrites)
+        yield _rewritten(config.rewrites)
+    if not _is_default_precision(config):
+        yield config.compute_precision
 
 
 def _coreml_parts(config: CoreMLConfig) -> Iterator[str]:
-    if config.rewrites not in ((), EXACT):
-        yield form_of(config.rewrites)
+    if config.rewrites != EXACT:
+        yield _rewritten(config.rewrites)
     if config.batch_size != 1:
         yield f"b{config.batch_size}"
     if config.target is not DeploymentTarget.IOS16 and not config.modelbench:
         yield config.target
-    if config.compute_precision is not ComputePrecision.FLOAT16:
+    if not _is_default_precision(config):
         yield config.compute_precision
     if config.input is not InputKind.IMAGE:
         yield config.input

@@ -38,7 +38,7 @@ from exporters.artifact import (
 )
 from exporters.config import CoreMLConfig, ExportConfig, Format, OnnxConfig
 from exporters.errors import ArtifactError, OutputError
-from exporters.rewrites import RewriteReport
+from exporters.rewrites import Equivalence, RewriteReport
 from models import ModelSpec, Weights, WeightsSource, check_image_size, family
 
 if TYPE_CHECKING:
@@ -334,10 +334,10 @@ def _described(
     return {
         "model": public_name(spec.name),
         "format": config.format,
-        "form": form_of(config.rewrites),
+        "form": form_of(config),
         "config": config,
         "weights": weights,
-        "rewrites": reports,
+        "rewrites": (*_reparameterization(spec), *reports),
         "params": complexity.params,
         "macs": complexity.macs,
         "preprocessing": spec.preprocessing,
@@ -345,6 +345,14 @@ def _described(
         "size_bytes": size_bytes(path),
         "sha256": artifact_sha256(path),
     }
+
+
+def _reparameterization(spec: ModelSpec) -> Iterator[RewriteReport]:
+    """What the zoo did already: its MobileOne and RepVGG are in their inference form whatever is asked."""
+    from models import merged_branches
+
+    if count := merged_branches(spec):
+        yield RewriteReport(name="reparameterization", equivalence=Equivalence.EXACT, count=count)
 
 
 def _rewrite(model: "nn.Module", config: ExportConfig) -> tuple["nn.Module", "nn.Module", tuple[RewriteReport, ...]]:

@@ -16,6 +16,16 @@ class Format(StrEnum):
     COREML = "coreml"
 
 
+class ComputePrecision(StrEnum):
+    """The arithmetic of an artifact."""
+
+    FLOAT16 = "float16"
+    FLOAT32 = "float32"
+
+
+DEFAULT_PRECISION = {Format.ONNX: ComputePrecision.FLOAT32, Format.COREML: ComputePrecision.FLOAT16}
+
+
 class OnnxConfig(msgspec.Struct, frozen=True, kw_only=True, tag_field="format", tag="onnx"):
     """An ONNX export.
 
@@ -25,6 +35,7 @@ class OnnxConfig(msgspec.Struct, frozen=True, kw_only=True, tag_field="format", 
         dynamic_batch: leave the batch axis open, named "batch".
         opset: version of the ONNX operators.
         simplify: pass the graph through onnxsim, and keep the result where its outputs are the network's.
+        compute_precision: float16 is for GPUs; input and output stay float32.
         rewrites: names of the rewrites to apply first; none leaves the network as its authors wrote it.
 
     Raises:
@@ -38,6 +49,7 @@ class OnnxConfig(msgspec.Struct, frozen=True, kw_only=True, tag_field="format", 
     dynamic_batch: bool = False
     opset: int = DEFAULT_OPSET
     simplify: bool = True
+    compute_precision: ComputePrecision = DEFAULT_PRECISION[Format.ONNX]
     rewrites: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -56,13 +68,6 @@ class DeploymentTarget(StrEnum):
     IOS16 = "iOS16"
     IOS17 = "iOS17"
     IOS18 = "iOS18"
-
-
-class ComputePrecision(StrEnum):
-    """The arithmetic of an artifact."""
-
-    FLOAT16 = "float16"
-    FLOAT32 = "float32"
 
 
 class InputKind(StrEnum):
@@ -100,7 +105,7 @@ class CoreMLConfig(msgspec.Struct, frozen=True, kw_only=True, tag_field="format"
     image_size: int
     batch_size: int = 1
     target: DeploymentTarget = DeploymentTarget.IOS16
-    compute_precision: ComputePrecision = ComputePrecision.FLOAT16
+    compute_precision: ComputePrecision = DEFAULT_PRECISION[Format.COREML]
     input: InputKind = InputKind.IMAGE
     labels: tuple[str, ...] | None = None
     softmax: bool = False

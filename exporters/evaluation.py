@@ -4,7 +4,7 @@ An ONNX file runs in ONNX Runtime on the CPU, one in float16 with the rounding t
 is evaluated from what was saved (`exporters.mlprogram`), on any system.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,7 +14,8 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 
-from exporters.artifact import ActivationRange
+from exporters import onnx_float16
+from exporters.artifact import FLOAT16_MAX, ActivationRange
 from exporters.config import ComputePrecision
 from exporters.errors import ArtifactError
 from exporters.mlprogram import load_program
@@ -76,10 +77,13 @@ class OnnxEvaluator:
         given = session.get_inputs()[0]
         self.shape = _image_shape(path, tuple(size if isinstance(size, int) else None for size in given.shape))
         model = onnx.load(path)
+        self._halves = onnx_float16.half_results(model)
         if any(tensor.data_type == _HALF for tensor in model.graph.initializer):
             # ONNX Runtime's CPU provider would compute it in float32 from end to end, whatever it says.
             self._sessions = {
-                ComputePrecision.FLOAT32: _session(_in_float32(model, rounding=False).SerializeToString()),
+                ComputePrecision.FLOAT32: _session(
+                    onnx_float16.observed(_in_float32(model, rounding=False), self._halves).SerializeToString()
+                ),
                 ComputePrecision.FLOAT16: _session(_in_float32(model, rounding=True).SerializeToString()),
             }
         self.precisions = tuple(self._sessions)
@@ -87,7 +91,15 @@ class OnnxEvaluator:
     def scores(self, images: Images, precision: ComputePrecision, batch_size: int) -> Images:
         session = self._sessions[precision]
         name = session.get_inputs()[0].name
-        return _in_batches(images, batch_size, lambda x: _scores(self.name, _by_name(session, {name: x})))
+        return _in_batches(images, batch_size, lambda x: _scores(self.name, self._run(session, {name: x})))
+
+    def _run(self, session: onnxruntime.InferenceSession, inputs: Mapping[str, Images]) -> dict[str, Any]:
+        outputs = _by_name(session, inputs)
+        marked = [name for name in outputs if name.startswith(onnx_float16.LARGEST)]
+        largest = {name.removeprefix(onnx_float16.LARGEST): float(outputs.pop(name)) for name in marked}
+        if largest:
+            self.activation_range = _widest(self.activation_range, _range(largest, self._halves))
+        return outputs
 
 
 def _session(source: Path | bytes) -> onnxruntime.InferenceSession:
@@ -144,6 +156,37 @@ def _rounded(node: onnx.NodeProto, half: set[str]) -> Iterator[onnx.NodeProto]:
     for name in stored:
         yield onnx.helper.make_node("Cast", [f"{name}/full"], [f"{name}/half"], to=_HALF)
         yield onnx.helper.make_node("Cast", [f"{name}/half"], [name], to=_SINGLE)
+
+
+def run_onnx(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> list[Images]:
+    """Each output of an ONNX file over several inferences, in ONNX Runtime on the CPU. (inferences * N, values).
+
+    Raises:
+        ArtifactError: ONNX Runtime cannot run it.
+    """
+    try:
+        session = _session(path)
+        runs = [session.run(None, dict(feed)) for feed in feeds]
+    except Exception as error:  # ONNX Runtime raises types of its own, which share no other base
+        raise ArtifactError(f"ONNX Runtime cannot run {path}: {error}") from error
+    return [
+        np.concatenate([np.reshape(x, (len(x) if x.ndim > 1 else 1, -1)) for x in output]).astype(np.float32)
+        for output in zip(*runs, strict=True)
+    ]
+
+
+def _range(largest: Mapping[str, float], operators: Mapping[str, onnx.NodeProto]) -> ActivationRange:
+    """The range of the activations of which these are the largest magnitudes, in the order of computation."""
+    widest = max(largest, key=lambda name: np.nan_to_num(largest[name], nan=np.inf))
+    # Written so that NaN is one.
+    overflow = next((name for name, value in largest.items() if not value <= FLOAT16_MAX), None)
+    return ActivationRange(
+        operator=operators[widest].name or widest,
+        kind=operators[widest].op_type,
+        largest=largest[widest],
+        overflow=overflow and (operators[overflow].name or overflow),
+        overflow_kind=overflow and operators[overflow].op_type,
+    )
 
 
 class PackageEvaluator:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import onnx
 import onnx.external_data_helper
 import onnxsim
@@ -14,8 +15,9 @@ import torch
 from google.protobuf.message import DecodeError
 from torch import nn
 
+from exporters import onnx_float16
 from exporters.artifact import Parity, TensorSpec
-from exporters.config import DEFAULT_OPSET, OnnxConfig
+from exporters.config import DEFAULT_OPSET, ComputePrecision, OnnxConfig
 from exporters.errors import ArtifactError, ExportError, ParityError
 from exporters.verify import measure_parity
 from models import Preprocessing
@@ -33,6 +35,8 @@ def export(
 ) -> tuple[Parity, bool | None]:
     """Write a network to one ONNX file, weights inside, and prove it equal to the network.
 
+    A float16 file is made of the float32 one that was proved, and is not equal: its error is measured.
+
     Args:
         model: in eval mode; input (N, 3, H, W), output (N, classes).
         path: the file to write.
@@ -43,7 +47,7 @@ def export(
 
     Raises:
         ExportError: torch cannot export the network, or wrote another opset than was asked.
-        ParityError: the file computes something else.
+        ParityError: the file computes something else, or in float16 NaN, infinity, or nothing that follows the image.
     """
     # With an open batch axis the example has two images: torch takes a size of 1 for a constant.
     batch = max(2, config.batch_size) if config.dynamic_batch else config.batch_size
@@ -75,21 +79,32 @@ def export(
         )
     onnx.checker.check_model(path, full_check=True)
     reference = reference or model
-    parity = measure_parity(reference, path, config, preprocessing)
-    if not config.simplify:
-        return parity, None
+    exact = msgspec.structs.replace(config, compute_precision=ComputePrecision.FLOAT32)
+    parity = measure_parity(reference, path, exact, preprocessing)
+    simplified = None
+    if config.simplify:
+        better = _simplify(reference, path, exact, preprocessing)
+        # The file is right without it; the sidecar says that it is not simplified.
+        parity, simplified = better or parity, better is not None
+    if config.compute_precision is ComputePrecision.FLOAT16:
+        onnx_float16.convert(path)
+        parity = measure_parity(reference, path, config, preprocessing)
+    return parity, simplified
+
+
+def _simplify(reference: nn.Module, path: Path, config: OnnxConfig, preprocessing: Preprocessing) -> Parity | None:
+    """Put onnxsim's file in the place of this one, and measure it; None where its outputs are not the network's."""
     simplified = path.with_name("simplified.onnx")
     try:
         graph, _ = onnxsim.simplify(onnx.load(path))
         onnx.save(graph, simplified)
         onnx.checker.check_model(simplified, full_check=True)
-        simplified_parity = measure_parity(reference, simplified, config, preprocessing)
+        parity = measure_parity(reference, simplified, config, preprocessing)
     except (ParityError, RuntimeError, ValueError, onnx.checker.ValidationError):
-        # The file is right without it; the sidecar says that it is not simplified.
         simplified.unlink(missing_ok=True)
-        return parity, False
+        return None
     simplified.replace(path)
-    return simplified_parity, True
+    return parity
 
 
 def opset_of(graph: onnx.ModelProto) -> int:

@@ -1,17 +1,19 @@
 """Does a file compute what its network computes? Measured before a file is kept, and whenever somebody asks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from exporters.artifact import FLOAT16_MAX, Parity
 from exporters.config import Compression, ComputePrecision, CoreMLConfig, ExportConfig, OnnxConfig
 from exporters.errors import ExportError, ParityError
-from exporters.evaluation import Evaluator, Images, OnnxEvaluator, PackageEvaluator
+from exporters.evaluation import Evaluator, Images, OnnxEvaluator, PackageEvaluator, run_onnx
 from models import Preprocessing
 from models.images import natural_images
 
@@ -27,7 +29,7 @@ def tolerance_of(config: ExportConfig) -> float | None:
     """How far from its network an artifact with these options may be; None where it is not meant to be equal."""
     match config:
         case OnnxConfig():
-            return TOLERANCE
+            return TOLERANCE if config.compute_precision is ComputePrecision.FLOAT32 else None
         case CoreMLConfig():
             return TOLERANCES[config.compute_precision] if config.compress is Compression.NONE else None
 
@@ -117,7 +119,7 @@ def summary(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) ->
     full, own = parities[ComputePrecision.FLOAT32], parities[artifact.precisions[-1]]
     return msgspec.structs.replace(
         own,
-        float32_relative_error=full.relative_error if isinstance(artifact, PackageEvaluator) else None,
+        float32_relative_error=full.relative_error if artifact.activation_range is not None else None,
         activation_range=artifact.activation_range,
     )
 
@@ -151,6 +153,46 @@ def judge(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> N
                 f"{artifact.name} cannot be checked: the network's output hardly depends on the image (it moves by "
                 f"{parity.output_change:.1e} of its size). Are these trained weights?"
             )
+        # Outputs that stand still are off by half of what the network's move, at least.
+        if parity.tolerance is None and not parity.output_change > 2 * parity.relative_error:
+            raise ParityError(
+                f"{artifact.name}{within} does not follow its network: it is off by {parity.relative_error:.1e} of the "
+                f"largest output, which moves by {parity.output_change:.1e} from image to image. "
+                "Ask for a higher precision, or less compression."
+            )
+
+
+def compare_files(original: Path, rewritten: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> Parity:
+    """Prove a rewritten ONNX file: its outputs are the original file's, for several inputs.
+
+    Args:
+        feeds: for each inference, the inputs by name.
+
+    Returns:
+        The parity of the output that differs most.
+
+    Raises:
+        ArtifactError: ONNX Runtime cannot run one of the files.
+        ParityError: outputs differ by more than the tolerance, are not finite, or do not depend on the inputs.
+    """
+    parities = [
+        _compare(expected, found, TOLERANCE)
+        for expected, found in zip(run_onnx(original, feeds), run_onnx(rewritten, feeds), strict=True)
+    ]
+    worst = max(parities, key=lambda parity: np.nan_to_num(parity.relative_error, nan=np.inf))
+    if not worst.relative_error <= TOLERANCE:
+        raise ParityError(
+            f"{rewritten.name} does not compute what {original.name} computes: relative error "
+            f"{worst.relative_error:.1e} over {worst.inputs} inputs, where {TOLERANCE:.0e} is allowed. "
+            "The file was not kept; name fewer rewrites, as in --rewrite batch_norm."
+        )
+    change = max(parity.output_change for parity in parities)
+    if not change > 10 * TOLERANCE:
+        raise ParityError(
+            f"{rewritten.name} cannot be checked: the outputs of {original.name} hardly depend on the input (they "
+            f"move by {change:.1e} of their size). Are these trained weights? The file was not kept."
+        )
+    return worst
 
 
 def _kept(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> Parity:

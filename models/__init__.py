@@ -16,6 +16,7 @@ from models.registry import (
     family,
     find_model,
     list_models,
+    merged_branches,
     reparameterize,
 )
 from models.spec import Complexity, Family, Form, ModelSpec, Preprocessing, StageComplexity, Weights, WeightsSource
@@ -48,6 +49,7 @@ __all__ = [
     "find_model",
     "list_models",
     "load_checkpoint",
+    "merged_branches",
     "reparameterize",
 ]
 

@@ -215,6 +215,15 @@ def reparameterize(spec: ModelSpec, model: "nn.Module") -> "nn.Module":
     return timm_zoo.reparameterize(model)
 
 
+def merged_branches(spec: ModelSpec) -> int:
+    """How many branches of a network's training form its inference form has merged; 0 where it has one form."""
+    if not spec.factory.startswith(TIMM_PREFIX):
+        return 0
+    from models import timm_zoo
+
+    return timm_zoo.merged_branches(spec.factory.removeprefix(TIMM_PREFIX))
+
+
 def _build(factory: str, form: Form, image_size: int | None, kwargs: dict[str, Any]) -> "nn.Module":
     if factory.startswith(TIMM_PREFIX):
         from models import timm_zoo

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from timm.models.efficientformer import Attention as EfficientFormerAttention
 from timm.models.focalnet import FocalNet
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from models.registry import TIMM_PREFIX, ImageSizeError, ModelTargetError, UnknownModelError
 from models.spec import Form, Preprocessing
@@ -80,6 +81,14 @@ def _rebuild_bias(attention: EfficientFormerAttention, side: int) -> None:
 def reparameterize(model: nn.Module) -> nn.Module:
     """Merge the branches that a network is trained with into single convolutions, in place; the outputs stay."""
     return timm.utils.reparameterize_model(model, inplace=True)
+
+
+def merged_branches(name: str) -> int:
+    """How many branches `reparameterize` merges: each ends in a BatchNorm of its own, and all of these go."""
+    with torch.device("meta"):  # nothing is computed, so nothing is filled
+        forms = [create(name, form=form) for form in (Form.TRAINING, Form.INFERENCE)]
+    training, inference = (sum(isinstance(part, _BatchNorm) for part in model.modules()) for model in forms)
+    return training - inference
 
 
 def image_size_of(name: str) -> int:

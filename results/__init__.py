@@ -3,11 +3,15 @@
 Importing this package imports neither numpy nor pandas.
 """
 
+from results.comparison import Comparison, Estimate, Verdict, compare
 from results.published import Published, published
 from results.record import (
     ArtifactSource,
     BenchPlan,
+    ComparisonPlan,
+    ComparisonProcess,
     ComputeUnits,
+    Conditions,
     Device,
     Environment,
     HandEntry,
@@ -28,9 +32,14 @@ from results.summary import Latency, Measurement, load, summarise, summarise_dur
 __all__ = [
     "ArtifactSource",
     "BenchPlan",
+    "Comparison",
+    "ComparisonPlan",
+    "ComparisonProcess",
     "ComputeUnits",
+    "Conditions",
     "Device",
     "Environment",
+    "Estimate",
     "HandEntry",
     "InputTensor",
     "Latency",
@@ -47,6 +56,8 @@ __all__ = [
     "Store",
     "StoreError",
     "TimedArtifact",
+    "Verdict",
+    "compare",
     "load",
     "published",
     "summarise",

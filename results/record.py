@@ -86,7 +86,7 @@ class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
         threads: intra-op threads; None where the user left the choice to effmod.
         runs: timed inferences of each artifact, over all its rounds.
         rounds: fresh processes that they are split over.
-        warmup_runs: inferences before the clock starts, in each round.
+        warmup_runs: inferences before the timed ones, in each round: at least so many; 0 for none.
         seed: of the order in which rounds are run.
 
     Raises:
@@ -116,7 +116,10 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         os: name and release of the system.
         available_cores: logical cores that this process may use.
+        affinity: which ones; None where the system has no such thing.
+        smt: whether cores run two threads each.
         cpu_quota: cores' worth of time that a container's limit leaves it.
+        memory_limit_bytes: what a container's limit leaves it.
         governor: the frequency governor of the first core.
         versions: of effmod, Python, the runtime and what feeds it.
         effmod_commit: where effmod runs from a checkout.
@@ -133,6 +136,10 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     governor: str | None
     versions: dict[str, str]
     effmod_commit: str | None
+    affinity: tuple[int, ...] | None = None
+    smt: bool | None = None
+    memory_limit_bytes: int | None = None
+    swap_bytes: int | None = None
 
 
 class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,6 +149,7 @@ class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
         runtime: name and version.
         execution_provider: ONNX Runtime's word; of other runtimes, the device in their own words.
         nodes: how many operators of each kind ran on each provider, or processor.
+        shared_threads: whether it ran on a pool of threads that all sessions of its process have in common.
     """
 
     runtime: str
@@ -152,6 +160,35 @@ class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
     allow_spinning: bool | None = None
     graph_optimization_level: str | None = None
     nodes: dict[str, dict[str, int]] | None = None
+    shared_threads: bool | None = None
+
+
+class Conditions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the machine did from the start of a round's process to its end. None where the system does not tell.
+
+    Attributes:
+        elapsed_s: how long that was.
+        other_cpu_s: processor time, over all cores, that neither effmod nor its worker took: other programs, the
+            system, and what a hypervisor gave to other machines.
+        thermal_throttles: times that a core slowed down for heat.
+        quota_throttles: periods in which a container's limit held its processes up.
+        frequency_before_mhz, frequency_after_mhz: of the cores, on average.
+        on_battery: whether the machine lacked mains power at the end.
+        available_memory_bytes: what was left for new programs, before or after, whichever was less.
+        swapped_in_bytes: read back from swap, by any process.
+        memory_stall_s: time in which some process waited for memory.
+    """
+
+    elapsed_s: float
+    other_cpu_s: float | None = None
+    thermal_throttles: int | None = None
+    quota_throttles: int | None = None
+    frequency_before_mhz: float | None = None
+    frequency_after_mhz: float | None = None
+    on_battery: bool | None = None
+    available_memory_bytes: int | None = None
+    swapped_in_bytes: int | None = None
+    memory_stall_s: float | None = None
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,12 +198,14 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
         threads: intra-op threads that the runtime was given; None for Core ML, which chooses them itself.
         session: None where the round failed before there was one.
         load_average: processes running or waiting, over the last minute; None where the system has no such figure.
+        conditions: None in records from before they were looked at.
     """
 
     machine: Machine
     threads: int | None
     session: SessionFacts | None
     load_average: float | None
+    conditions: Conditions | None = None
 
 
 class ArtifactSource(StrEnum):
@@ -230,6 +269,8 @@ class Round(Record, frozen=True, kw_only=True, tag="round"):
         failure: the reason, where `outcome` is failed.
         load_ns: creating the runtime's session from the file.
         first_inference_ns: the first inference, before the warm-up.
+        warmup_runs: inferences made to warm up.
+        steady: whether they had settled when the timed ones began; None where there were none.
         durations_ns: each timed inference, in the order in which they ran.
         peak_memory_bytes: largest resident memory of the process.
     """
@@ -244,6 +285,8 @@ class Round(Record, frozen=True, kw_only=True, tag="round"):
     failure: str | None = None
     load_ns: int | None = None
     first_inference_ns: int | None = None
+    warmup_runs: int | None = None
+    steady: bool | None = None
     durations_ns: tuple[int, ...] = ()
     peak_memory_bytes: int | None = None
 
@@ -284,3 +327,76 @@ class HandEntry(Record, frozen=True, kw_only=True, tag="hand-entry"):
             value = getattr(self, name)
             if value is not None and not 0 < value < math.inf:
                 raise ValueError(f"{name} is more than 0, not {value}")
+
+
+class ComparisonPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked of a comparison.
+
+    Attributes:
+        targets: names of the artifacts; the first is the baseline that each of the others is compared with.
+        threads: intra-op threads; None where the user left the choice to effmod.
+        control: compare the baseline with itself, too.
+        processes: fresh processes of each comparison; with `until`, the fewest.
+        blocks: of four timed runs, A B B A or B A A B, in each process.
+        warmup_runs: inferences of each artifact before the clock starts, in each process.
+        seed: of all that is drawn: whose turn it is, the order of loading and of the runs, the cores.
+        margin: a smaller difference, as a share of the baseline's time, counts as none.
+        until: go on until the interval's half-width, a share of the ratio, is at most this.
+        max_time_s: but begin no process after so many seconds.
+
+    Raises:
+        ValueError: a number is out of range.
+    """
+
+    targets: tuple[str, ...] = ()
+    device: Device = Device.CPU
+    options: RuntimeOptions = msgspec.field(default_factory=RuntimeOptions)
+    threads: int | None = None
+    control: bool = False
+    processes: int = 6
+    blocks: int = 60
+    warmup_runs: int = 20
+    seed: int = 0
+    margin: float = 0.005
+    until: float | None = None
+    max_time_s: float | None = None
+
+    def __post_init__(self) -> None:
+        least = {"threads": 1, "processes": 2, "blocks": 1, "warmup_runs": 0, "margin": 0, "until": 0, "max_time_s": 0}
+        for name, bound in least.items():
+            value = getattr(self, name)
+            if value is not None and value < bound:
+                raise ValueError(f"{name} is at least {bound}, not {value}")
+
+
+class ComparisonProcess(Record, frozen=True, kw_only=True, tag="comparison"):
+    """One fresh process that timed two artifacts in turn: A, the baseline, and B, the candidate.
+
+    Attributes:
+        run_id: of the invocation that it belongs to.
+        target: which of the plan's targets the candidate is; 0 is the baseline itself, loaded twice, as a control.
+        index: which of the comparison's processes in that run, from 0.
+        environment: its session is the baseline's.
+        candidate_session: the candidate's; None where the process failed.
+        cores: that the process was bound to; None where the system cannot do that.
+        load_order: "AB" or "BA".
+        order: of the timed runs, one letter each, such as "ABBABAAB".
+        failure: the reason, where `outcome` is failed.
+        baseline_ns, candidate_ns: each timed inference, in the order in which they ran; the n-th of both are a pair.
+    """
+
+    run_id: str
+    target: int
+    index: int
+    plan: ComparisonPlan
+    environment: Environment
+    candidate_session: SessionFacts | None
+    cores: tuple[int, ...] | None
+    baseline: TimedArtifact
+    candidate: TimedArtifact
+    load_order: str
+    order: str
+    outcome: Outcome
+    failure: str | None = None
+    baseline_ns: tuple[int, ...] = ()
+    candidate_ns: tuple[int, ...] = ()

@@ -2,6 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from math import exp
 from statistics import median
 from typing import TYPE_CHECKING
 
@@ -22,8 +24,13 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         std_ms: sample standard deviation over all runs.
+        run_spread: (p75 - p25) / p50 of a round's runs, the median over rounds. How far the runs of one process lie
+            apart.
         round_p50_ms: the median of each round by itself, in the order in which they ran.
         round_spread: (largest - smallest) / median of those. How far fresh processes disagree; None for one round.
+        process_p50_ms: the geometric mean of those: the median of a fresh process, on average. Every round counts
+            alike here, and in `p50_ms` every run.
+        process_p50_interval_ms: its 95 % interval; None for one round.
     """
 
     runs: int
@@ -36,8 +43,11 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     p95_ms: float
     p99_ms: float
     max_ms: float
+    run_spread: float
     round_p50_ms: tuple[float, ...]
     round_spread: float | None
+    process_p50_ms: float
+    process_p50_interval_ms: tuple[float, float] | None
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +62,8 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         published: the paper's figures for this network; None for a user's own file.
         paper_ratio: our mean over the paper's on its CPU. Another machine: it says nothing of effmod or the network.
         failures: the reason of each round that failed.
+        indistinct_from: the names of those next to it in latency, among measurements that differ in the artifact
+            alone, whose intervals overlap with its own.
     """
 
     name: str
@@ -71,6 +83,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     paper_ratio: float | None
     warnings: tuple[StabilityWarning, ...]
     failures: tuple[str, ...]
+    indistinct_from: tuple[str, ...] = ()
 
 
 def summarise_durations(rounds: Sequence[Sequence[int]]) -> Latency:
@@ -83,9 +96,12 @@ def summarise_durations(rounds: Sequence[Sequence[int]]) -> Latency:
 
     if not rounds or not all(rounds):
         raise ValueError("a round holds at least one timed run")
-    samples = np.concatenate([np.asarray(durations, dtype=np.int64) for durations in rounds]) / _NS_PER_MS
+    by_round = [np.asarray(durations, dtype=np.int64) / _NS_PER_MS for durations in rounds]
+    samples = np.concatenate(by_round)
     p50, p90, p95, p99 = (float(value) for value in np.percentile(samples, (50, 90, 95, 99)))
-    medians = tuple(median(durations) / _NS_PER_MS for durations in rounds)
+    quartiles = np.array([np.percentile(durations, (25, 50, 75)) for durations in by_round])
+    medians = tuple(float(value) for value in quartiles[:, 1])
+    process_p50, interval = _geometric_mean(medians)
     return Latency(
         runs=len(samples),
         rounds=len(rounds),
@@ -97,8 +113,11 @@ def summarise_durations(rounds: Sequence[Sequence[int]]) -> Latency:
         p95_ms=p95,
         p99_ms=p99,
         max_ms=float(samples.max()),
+        run_spread=float(np.median((quartiles[:, 2] - quartiles[:, 0]) / quartiles[:, 1])),
         round_p50_ms=medians,
         round_spread=(max(medians) - min(medians)) / median(medians) if len(medians) > 1 else None,
+        process_p50_ms=process_p50,
+        process_p50_interval_ms=interval,
     )
 
 
@@ -114,7 +133,7 @@ def summarise(rounds: Iterable[Round]) -> list[Measurement]:
     groups: dict[bytes, list[Round]] = defaultdict(list)
     for record in sorted(rounds, key=lambda record: (runs.index(record.run_id), _place(record))):
         groups[_identity(record)].append(record)
-    return [_measurement(group) for group in groups.values()]
+    return _mark_indistinct([_measurement(group) for group in groups.values()])
 
 
 def load(store: str) -> "pd.DataFrame":
@@ -149,11 +168,15 @@ def _place(record: Round) -> int:
 
 
 def _identity(record: Round) -> bytes:
-    # The commit and the governor can change between two runs without making them different machines.
-    machine = msgspec.structs.replace(record.environment.machine, effmod_commit=None, governor=None)
+    machine = _stable(record.environment.machine)
     return msgspec.json.encode(
         (record.artifact, record.plan.device, record.plan.options, record.environment.threads, machine), order="sorted"
     )
+
+
+def _stable(machine: Machine) -> Machine:
+    # The commit and the governor can change between two runs without making them different machines.
+    return msgspec.structs.replace(machine, effmod_commit=None, governor=None)
 
 
 def _measurement(rounds: Sequence[Round]) -> Measurement:
@@ -188,6 +211,43 @@ def _measurement(rounds: Sequence[Round]) -> Measurement:
         warnings=find_warnings(latency.round_spread if latency else None, good),
         failures=tuple(record.failure or "no reason recorded" for record in rounds if record.outcome is Outcome.FAILED),
     )
+
+
+def _geometric_mean(values: Sequence[float]) -> tuple[float, tuple[float, float] | None]:
+    """The geometric mean, and its 95 % interval: Student's t on the logarithms.
+
+    Latencies differ by factors, and rounds are the independent units, not runs. There are too few of them for a
+    bootstrap, whose interval is then too narrow, and for order statistics: five values reach 94 %, not 95 %.
+    """
+    import numpy as np
+
+    logs = np.log(values)
+    mean = float(logs.mean())
+    if len(logs) == 1:
+        return exp(mean), None
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(len(logs) - 1, 0.975) * logs.std(ddof=1) / np.sqrt(len(logs)))
+    return exp(mean), (exp(mean - half), exp(mean + half))
+
+
+def _mark_indistinct(measurements: list[Measurement]) -> list[Measurement]:
+    """Say of each measurement which neighbours in latency it cannot be told from."""
+    comparable: dict[bytes, list[tuple[float, float, float, int]]] = defaultdict(list)
+    for i, m in enumerate(measurements):
+        if m.latency and m.latency.process_p50_interval_ms:
+            ran_by = (m.session.runtime, m.session.execution_provider) if m.session else None
+            circumstances = (_stable(m.machine), m.device, m.batch_size, m.threads, ran_by)
+            comparable[msgspec.json.encode(circumstances, order="sorted")].append(
+                (m.latency.process_p50_ms, *m.latency.process_p50_interval_ms, i)
+            )
+    found: dict[int, list[str]] = defaultdict(list)
+    for group in comparable.values():
+        for (_, _, upper, faster), (_, lower, _, slower) in pairwise(sorted(group)):
+            if lower <= upper:
+                found[faster].append(measurements[slower].name)
+                found[slower].append(measurements[faster].name)
+    return [msgspec.structs.replace(m, indistinct_from=tuple(found[i])) for i, m in enumerate(measurements)]
 
 
 def _median_ms(values: Iterable[int | None]) -> float | None:

@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from results.comparison import Comparison, Verdict
 from results.published import PAPER_CPU, published
 from results.record import HandEntry
 from results.summary import Measurement
@@ -27,6 +28,14 @@ class OutputFormat(StrEnum):
     CSV = "csv"
     MARKDOWN = "markdown"
     LATEX = "latex"
+
+
+class Shown(StrEnum):
+    """The tables that a store can hold."""
+
+    MEASUREMENTS = "measurements"
+    COMPARISONS = "comparisons"
+    BY_HAND = "by-hand"
 
 
 class Column(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
@@ -138,6 +147,24 @@ def _ms(name: str, header: str, *, detail: bool = False, spare: int = 0) -> Colu
     )
 
 
+def _percent(name: str, header: str, *, spare: int) -> Column[Measurement]:
+    return Column(
+        key=name,
+        header=header,
+        get=lambda row: getattr(row.latency, name) if row.latency else None,
+        show=lambda v: f"{v:.0%}",
+        spare=spare,
+    )
+
+
+def _interval(key: str, header: str, end: int) -> Column[Measurement]:
+    def get(row: Measurement) -> float | None:
+        interval = row.latency and row.latency.process_p50_interval_ms
+        return interval[end] if interval else None
+
+    return Column(key=key, header=header, get=get, show=milliseconds)
+
+
 MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="name", header="network", get=lambda row: row.name),
     Column(key="form", header="form", get=lambda row: row.artifact.form, detail=True),
@@ -165,19 +192,20 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="runs", header="runs", get=lambda row: row.latency.runs if row.latency else None),
     Column(key="rounds", header="rounds", get=lambda row: row.latency.rounds if row.latency else None, detail=True),
     _ms("mean_ms", "mean\nms", spare=3),
-    _ms("std_ms", "std\nms", spare=7),
+    _ms("std_ms", "std\nms", detail=True),
     _ms("min_ms", "min\nms", detail=True),
     _ms("p50_ms", "p50\nms"),
     _ms("p90_ms", "p90\nms", detail=True),
     _ms("p95_ms", "p95\nms", spare=8),
     _ms("p99_ms", "p99\nms", spare=2),
     _ms("max_ms", "max\nms", detail=True),
+    _percent("run_spread", "runs\nspread ²", spare=4),
+    _percent("round_spread", "rounds\nspread ²", spare=1),
+    _ms("process_p50_ms", "p50 by\nround ²"),
+    _interval("process_p50_low_ms", "95 %\nfrom", 0),
+    _interval("process_p50_high_ms", "\nto", 1),
     Column(
-        key="round_spread",
-        header="rounds\nspread ²",
-        spare=1,
-        get=lambda row: row.latency.round_spread if row.latency else None,
-        show=lambda v: f"{v:.0%}",
+        key="indistinct_from", header="", get=lambda row: ", ".join(row.indistinct_from) or None, show=lambda _: "≈"
     ),
     Column(key="load_ms", header="load\nms", get=lambda row: row.load_ms, show=digits(1), detail=True),
     Column(
@@ -258,8 +286,17 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     notes = []
     if any(m.artifact.macs for m in measurements):
         notes.append("¹ multiply-adds, counted as the paper counts its FLOPs.")
-    if any(m.latency and m.latency.rounds > 1 for m in measurements):
-        notes.append("² how far the medians of fresh processes lie apart, relative to the middle one.")
+    if any(m.latency for m in measurements):
+        notes.append(
+            "² a round is a fresh process. Runs spread: how wide the middle half of its runs is; rounds spread: how "
+            "far the medians of rounds lie apart; both relative to the median. p50 by round: the mean of these "
+            "medians, with its 95 % interval."
+        )
+    if any(m.indistinct_from for m in measurements):
+        notes.append(
+            "≈ its interval overlaps with that of the next faster or slower network: the order of the two is not "
+            "known. 'effmod compare A B' tells them apart."
+        )
     if any(m.paper_ratio for m in measurements):
         notes.append(f"³ published: mean of 4000 runs on a {PAPER_CPU}. Not the paper's hardware here.")
     return Table(rows=tuple(measurements), columns=columns, notes=tuple(notes), title=title or None)
@@ -327,3 +364,92 @@ def _published(entry: HandEntry, figure: str) -> float | None:
         return None
     value: float | None = getattr(paper, figure, None)
     return value
+
+
+def percent(share: float) -> str:
+    """A share as people write it, to three digits: "0.5 %", "12 %"."""
+    return f"{100 * share:.3g} %"
+
+
+def difference_in_words(comparison: Comparison) -> str | None:
+    """Such as "1.9 % faster": the candidate takes 1.9 % less time. None where no ratio was found."""
+    if comparison.estimate is None:
+        return None
+    if comparison.verdict is Verdict.NOT_DISTINGUISHABLE:
+        return str(comparison.verdict)
+    return f"{100 * abs(comparison.estimate.ratio - 1):.1f} % {comparison.verdict}"
+
+
+def _estimated(name: str, header: str, *, detail: bool = False) -> Column[Comparison]:
+    return Column(
+        key=name,
+        header=header,
+        get=lambda row: getattr(row.estimate, name) if row.estimate else None,
+        show=digits(4) if detail else digits(3),
+        detail=detail,
+    )
+
+
+COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
+    Column(
+        key="name",
+        header="network",
+        get=lambda row: row.candidate.name + (" (control)" if row.control else ""),
+    ),
+    Column(key="baseline", header="compared with", spare=1, get=lambda row: row.baseline.name),
+    _estimated("ratio", "time\nratio ¹"),
+    _estimated("low", "95 %\nfrom"),
+    _estimated("high", "95 %\nto"),
+    Column(key="difference", header="verdict", get=difference_in_words),
+    Column(key="verdict", header="verdict", get=lambda row: str(row.verdict), detail=True),
+    _estimated("half_width", "half\nwidth", detail=True),
+    Column(key="candidate_p50_ms", header="p50\nms", spare=2, get=lambda row: row.candidate_p50_ms, show=milliseconds),
+    Column(
+        key="baseline_p50_ms",
+        header="compared\np50 ms",
+        spare=3,
+        get=lambda row: row.baseline_p50_ms,
+        show=milliseconds,
+    ),
+    Column(key="processes", header="pro-\ncesses", spare=4, get=lambda row: row.processes),
+    Column(key="runs", header="runs\nof each", spare=5, get=lambda row: row.runs),
+    Column(key="threads", header="threads", get=lambda row: row.threads, detail=True),
+    Column(key="cpu_model", header="CPU", get=lambda row: row.machine.cpu_model, detail=True),
+    Column(key="margin", header="margin", get=lambda row: row.plan.margin, show=percent, detail=True),
+    Column(key="run_id", header="run", get=lambda row: row.run_id, detail=True),
+    Column(key="sha256", header="sha256", get=lambda row: row.candidate.sha256, show=lambda v: v[:12], detail=True),
+    Column(
+        key="baseline_sha256",
+        header="compared\nsha256",
+        get=lambda row: row.baseline.sha256,
+        show=lambda v: v[:12],
+        detail=True,
+    ),
+    Column(key="failures", header="failed", get=lambda row: "; ".join(dict.fromkeys(row.failures)) or None),
+)
+
+
+def comparison_table(comparisons: Sequence[Comparison]) -> Table[Comparison]:
+    """The table of what was timed in turn."""
+    settings = {(row.machine.cpu_model, row.threads) for row in comparisons}
+    title = None
+    if len(settings) == 1:
+        ((cpu_model, threads),) = settings
+        title = ", ".join(filter(None, (cpu_model, f"{threads} thread{'s' if threads != 1 else ''}", "timed in turn")))
+    columns = tuple(
+        msgspec.structs.replace(column, detail=title is not None) if column.key in ("threads", "cpu_model") else column
+        for column in COMPARISON_COLUMNS
+    )
+    notes = []
+    if any(row.estimate for row in comparisons):
+        notes.append(
+            "¹ its time over the time of what it is compared with, both in one process, in turn: at 0.981 it takes "
+            "1.9 % less time, and is called 1.9 % faster."
+        )
+    margins = sorted({row.plan.margin for row in comparisons})
+    if any(row.estimate and row.verdict is Verdict.NOT_DISTINGUISHABLE for row in comparisons):
+        notes.append(
+            "Not distinguishable: the interval holds 1, or the difference is below "
+            f"{' or '.join(map(percent, margins))}."
+        )
+    return Table(rows=tuple(comparisons), columns=columns, notes=tuple(notes), title=title)

@@ -11,6 +11,8 @@ from onnx import TensorProto, helper
 from results import (
     ArtifactSource,
     BenchPlan,
+    ComparisonPlan,
+    ComparisonProcess,
     Environment,
     InputTensor,
     Machine,
@@ -136,6 +138,40 @@ def make_round(
         first_inference_ns=None if failure else 20_000_000,
         durations_ns=() if failure else tuple(round(value * 1e6) for value in milliseconds),
         peak_memory_bytes=None if failure else 100_000_000,
+    )
+
+
+def make_comparison_process(
+    ratios: Sequence[float] = (1.02, 1.02),
+    *,
+    plan: ComparisonPlan | None = None,
+    target: int = 1,
+    index: int = 0,
+    run_id: str = "20260101T000000-0000",
+    failure: str | None = None,
+) -> ComparisonProcess:
+    """A record in which the candidate takes so many times the baseline's 1 ms in each pair, or a failed one."""
+    plan = plan or ComparisonPlan(targets=("efficientmod_xxs", "efficientmod_xs"))
+    return ComparisonProcess(
+        id=f"{run_id}-comparison-{target}-{index}",
+        started_at=f"2026-01-01T00:00:{index:02}.000+00:00",
+        run_id=run_id,
+        target=target,
+        index=index,
+        plan=plan,
+        environment=Environment(
+            machine=MACHINE, threads=2, session=None if failure else session_facts(), load_average=0.5
+        ),
+        candidate_session=None if failure else session_facts(),
+        cores=(0, 1),
+        baseline=timed_artifact(plan.targets[0]),
+        candidate=timed_artifact(plan.targets[target]),
+        load_order="AB",
+        order="ABBA" * (len(ratios) // 2),
+        outcome=Outcome.FAILED if failure else Outcome.OK,
+        failure=failure,
+        baseline_ns=() if failure else (1_000_000,) * len(ratios),
+        candidate_ns=() if failure else tuple(round(1e6 * ratio) for ratio in ratios),
     )
 
 

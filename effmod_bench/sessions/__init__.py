@@ -18,12 +18,15 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         path: of the file or package.
         intra_op_num_threads: threads within one operator, on the CPU; 0 where the runtime chooses them itself.
+        shared_threads: all sessions of the process use one pool of so many threads. Sessions that run in turn and have
+            pools of their own starve each other: the threads of the one spin while the other runs.
     """
 
     path: str
     device: Device
     options: RuntimeOptions
     intra_op_num_threads: int
+    shared_threads: bool = False
 
 
 class Session(Protocol):
@@ -48,6 +51,19 @@ class Session(Protocol):
 
 class SessionError(RuntimeError):
     """The device or the runtime cannot run the artifact as it was asked to."""
+
+
+def check_outputs(session: Session) -> None:
+    """Look at what the last inference gave.
+
+    Raises:
+        FloatingPointError: it holds NaN or infinity; the time of such an inference says nothing.
+    """
+    import numpy as np
+
+    for name, output in session.outputs().items():
+        if np.issubdtype(output.dtype, np.floating) and not np.isfinite(output).all():
+            raise FloatingPointError(f"output {name!r} holds NaN or infinity")
 
 
 def open_session(request: SessionRequest, inputs: "Mapping[str, npt.NDArray[np.generic]]") -> Session:

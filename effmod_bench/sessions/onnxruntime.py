@@ -1,7 +1,7 @@
 """ONNX Runtime on the CPU."""
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import numpy.typing as npt
@@ -28,10 +28,14 @@ class OnnxRuntimeSession:
 
     def __init__(self, request: SessionRequest, inputs: Mapping[str, npt.NDArray[np.generic]]) -> None:
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = request.intra_op_num_threads
-        options.inter_op_num_threads = 1
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-        options.add_session_config_entry(_SPINNING, "1")
+        if request.shared_threads:
+            _share_threads(request.intra_op_num_threads)
+            options.use_per_session_threads = False
+        else:
+            options.intra_op_num_threads = request.intra_op_num_threads
+            options.inter_op_num_threads = 1
+            options.add_session_config_entry(_SPINNING, "1")
         self.session = onnxruntime.InferenceSession(request.path, options, providers=[PROVIDER])
         # ONNX Runtime falls back to other providers silently, so compare after creation.
         if self.session.get_providers() != [PROVIDER]:
@@ -58,12 +62,20 @@ class OnnxRuntimeSession:
 
     def facts(self) -> SessionFacts:
         options = self.session.get_session_options()
+        own_threads: bool = options.use_per_session_threads
         return SessionFacts(
             runtime=f"onnxruntime {onnxruntime.__version__}",
             execution_provider=self.session.get_providers()[0],
             provider_options=dict(self.session.get_provider_options()[PROVIDER]),
-            intra_op_num_threads=options.intra_op_num_threads,
-            inter_op_num_threads=options.inter_op_num_threads,
-            allow_spinning=options.get_session_config_entry(_SPINNING) == "1",
+            # The sizes of a shared pool, which spins, cannot be read back.
+            intra_op_num_threads=options.intra_op_num_threads if own_threads else None,
+            inter_op_num_threads=options.inter_op_num_threads if own_threads else None,
+            allow_spinning=options.get_session_config_entry(_SPINNING) == "1" if own_threads else None,
             graph_optimization_level=options.graph_optimization_level.name,
+            shared_threads=not own_threads,
         )
+
+
+@cache  # ONNX Runtime takes the sizes before the first session; from then on it refuses a pool of a session's own.
+def _share_threads(intra_op_num_threads: int) -> None:
+    onnxruntime.set_global_thread_pool_sizes(intra_op_num_threads, 1)

@@ -1,7 +1,8 @@
 """What the tool's timed loop adds to a bare loop: one session, both loops, alternated in blocks.
 
-Run it with `make check-loop`. For a file of one node, where a microsecond shows, and for efficientmod_xxs.
-It prints figures and judges nothing: the machine may be busy.
+Run it with `make check-loop`. For a file of one node, where a microsecond shows, and for efficientmod_xxs; and how
+much memory 100,000 runs leave behind. It prints figures and judges nothing: the machine may be busy. (Memory is judged
+by a test, in `tests/effmod_bench/test_timing.py`.)
 """
 
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 from statistics import median
 
 import onnxruntime
+import psutil
 
 from effmod_bench.environment import available_cores
 from effmod_bench.inputs import make_input
@@ -22,12 +24,18 @@ from results import Device, InputTensor, RuntimeOptions
 from tests.fakes import write_onnx
 
 _BLOCKS = 40
+GROWTH_RUNS = 100_000
+_SMALL = InputTensor(name="x", shape=(1, 3, 8, 8), dtype="float")
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        small = write_onnx(Path(folder) / "one_node.onnx", shape=(1, 3, 8, 8))
-        compare("one node", small, InputTensor(name="x", shape=(1, 3, 8, 8), dtype="float"), block_runs=2000)
+        small = write_onnx(Path(folder) / "one_node.onnx", shape=_SMALL.shape)
+        compare("one node", small, _SMALL, block_runs=2000)
+        growth = memory_growth(small)
+        print(
+            f"one node: {GROWTH_RUNS} runs leave {growth / 1e3:.0f} kB behind, {growth / GROWTH_RUNS:.2f} bytes a run"
+        )
     spec = find_model("efficientmod_xxs")
     made = obtain(spec, OnnxConfig(image_size=spec.image_size))
     compare(spec.name, made.path, InputTensor(name="input", shape=(1, 3, 224, 224), dtype="float"), block_runs=50)
@@ -35,14 +43,7 @@ def main() -> None:
 
 def compare(label: str, path: Path, tensor: InputTensor, *, block_runs: int) -> None:
     """Print the medians of the two loops, a run, and how far they differ."""
-    preprocessing = Preprocessing()
-    inputs = {tensor.name: make_input(tensor, preprocessing.mean, preprocessing.std)}
-    request = SessionRequest(
-        path=str(path), device=Device.CPU, options=RuntimeOptions(), intra_op_num_threads=min(4, available_cores())
-    )
-    session = OnnxRuntimeSession(request, inputs)
-    session.run()
-    session.prepare_outputs()
+    session = open_session(path, tensor)
     ours, bare = [], []
     with no_garbage_collection():
         time_runs(session.run, block_runs)
@@ -58,6 +59,31 @@ def compare(label: str, path: Path, tensor: InputTensor, *, block_runs: int) -> 
         f"{label}: tool {median(ours) / 1e3:.2f} us a run, bare {median(bare) / 1e3:.2f} us; "
         f"median difference {median(differences) / 1e3:+.2f} us, {median(differences) / median(bare):+.2%}"
     )
+
+
+def memory_growth(path: Path) -> int:
+    """By how many bytes this process's resident memory grows in 100,000 runs of a file with the input `x`."""
+    session = open_session(path, _SMALL)
+    process = psutil.Process()
+    with no_garbage_collection():
+        time_runs(session.run, GROWTH_RUNS // 10)
+        before = process.memory_info().rss
+        for _ in range(10):
+            time_runs(session.run, GROWTH_RUNS // 10)
+        return process.memory_info().rss - before
+
+
+def open_session(path: Path, tensor: InputTensor) -> OnnxRuntimeSession:
+    """As a worker opens it, after its first inference."""
+    preprocessing = Preprocessing()
+    inputs = {tensor.name: make_input(tensor, preprocessing.mean, preprocessing.std)}
+    request = SessionRequest(
+        path=str(path), device=Device.CPU, options=RuntimeOptions(), intra_op_num_threads=min(4, available_cores())
+    )
+    session = OnnxRuntimeSession(request, inputs)
+    session.run()
+    session.prepare_outputs()
+    return session
 
 
 def bare_loop(session: onnxruntime.InferenceSession, binding: onnxruntime.IOBinding, runs: int) -> int:

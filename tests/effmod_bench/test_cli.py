@@ -108,6 +108,20 @@ def test_a_file_that_effmod_exported_is_known_by_its_sidecar(effmod: Run, tmp_pa
     assert (row["name"], row["artifact"]["weights"]) == (path.name, None)
 
 
+def test_a_float16_file_is_told_from_the_float32_one(effmod: Run, tmp_path: Path) -> None:
+    options = ("--image-size", "32", "--no-simplify", "--compute-precision", "float16")
+    exported = effmod("export", "efficientmod_xxs", "--output", "out", *options)
+    assert exported.returncode == 0, exported.stderr
+    assert exported.stdout.strip() == "out/efficientmod_xxs-32px-unsimplified-float16.onnx"
+    assert "computes in float16: it is not equal to the network" in exported.stderr
+    effmod("bench", "efficientmod_xxs", *options, "--runs", "2", "--rounds", "1", "--warmup", "0")
+    (record,) = Store(tmp_path / "effmod-results").read()
+    assert record.artifact.form == "plain+float16"
+    sidecar = read_sidecar(tmp_path / exported.stdout.strip())
+    assert sidecar is not None
+    assert sidecar.sha256 == record.artifact.sha256
+
+
 def test_one_failing_file_does_not_stop_the_others(effmod: Run, tmp_path: Path) -> None:
     write_onnx(tmp_path / "nan.onnx", operator="Log")
     write_onnx(tmp_path / "good.onnx")
@@ -171,7 +185,7 @@ def test_more_threads_than_cores_are_obeyed_with_a_warning(effmod: Run, tmp_path
     done = effmod("bench", "x.onnx", *arguments)
     (row,) = json.loads(done.stdout)
     assert row["threads"] == threads
-    assert row["warnings"] == ["fewer-cores-than-threads"]
+    assert "fewer-cores-than-threads" in row["warnings"]
     assert f"{threads} threads on" in done.stderr
 
 

@@ -120,8 +120,8 @@ def test_programs_get_one_table_at_a_time() -> None:
     keep(make_round(), entry())
     out, err = show("--output-format", "csv")
     assert [row["name"] for row in csv.DictReader(io.StringIO(out))] == ["efficientmod_xxs"]
-    assert "Left out: figures entered by hand; --by-hand prints those" in err
-    out, err = show("--output-format", "csv", "--by-hand")
+    assert "Left out: by-hand; --only prints one of them" in err
+    out, err = show("--output-format", "csv", "--only", "by-hand")
     (row,) = csv.DictReader(io.StringIO(out))
     assert (row["name"], row["mean_ms"], row["entered_by_hand_at"][:10]) == ("mobileone_s1", "0.876", "2026-01-01")
     assert err == ""
@@ -129,9 +129,9 @@ def test_programs_get_one_table_at_a_time() -> None:
 
 def test_a_store_without_any_says_what_adds_them() -> None:
     keep(make_round())
-    done = CliRunner().invoke(app, ["show", "phone", "--by-hand"])
+    done = CliRunner().invoke(app, ["show", "phone", "--only", "by-hand"])
     assert done.exit_code == 5
-    assert "holds no figures entered by hand; 'effmod record add' adds some" in done.stderr
+    assert "holds no figures entered by hand; 'effmod record add --store phone' adds some" in done.stderr
 
 
 def test_they_are_no_measurement_and_no_point_of_a_plot() -> None:

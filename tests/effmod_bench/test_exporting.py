@@ -1,6 +1,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import onnx
 import pytest
 from typer.testing import CliRunner
 
@@ -10,18 +11,23 @@ from effmod_bench.cli import app
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, exit_code
 from effmod_bench.exporting import export_all
+from effmod_bench.subjects import file_subject
 from effmod_bench.targets import ExportChoices, Purpose, TargetError, read_labels
 from exporters import (
     Compression,
+    ComputePrecision,
     CoreMLConfig,
     DeploymentTarget,
     ExportError,
+    Format,
     FormatUnavailableError,
     InputKind,
     Made,
     OutputError,
 )
 from models import ModelSpec
+from results import ArtifactSource
+from tests.exporters.onnx_rewrites.support import graph
 
 SPEC = models.find_model("efficientmod_xxs")
 COREML = ExportChoices(format="coreml")  # type: ignore[arg-type]
@@ -29,6 +35,15 @@ COREML = ExportChoices(format="coreml")  # type: ignore[arg-type]
 
 def test_the_defaults_of_core_ml() -> None:
     assert COREML.config(SPEC) == CoreMLConfig(image_size=224, target=DeploymentTarget.IOS16, input=InputKind.IMAGE)
+
+
+def test_the_arithmetic_is_the_formats_own_where_none_is_given() -> None:
+    assert ExportChoices().config(SPEC).compute_precision is ComputePrecision.FLOAT32
+    assert COREML.config(SPEC).compute_precision is ComputePrecision.FLOAT16
+    for format_ in Format:
+        for precision in ComputePrecision:
+            config = ExportChoices(format=format_, compute_precision=precision).config(SPEC)
+            assert config.compute_precision is precision
 
 
 def test_modelbench_takes_ios_15() -> None:
@@ -125,3 +140,67 @@ def test_the_only_network_fails_with_its_own_code(tmp_path: Path, monkeypatch: p
 
 def test_a_missing_converter_is_code_3() -> None:
     assert exit_code(FormatUnavailableError("no wheel")) == 3
+
+
+FOLDABLE = """
+g (float[n, 3, h, w] x) => (float[n, 4, k, l] y) {
+    c = Conv(x, kernel)
+    y = BatchNormalization(c, scale, shift, mean, var)
+}
+"""
+
+
+@pytest.fixture
+def foldable(tmp_path: Path) -> Path:
+    """A user's own file, with something for a rewrite to do."""
+    norm = {"scale": (4,), "shift": (4,), "mean": (4,), "var": (4,)}
+    onnx.save(graph(FOLDABLE, kernel=(4, 3, 3, 3), **norm), tmp_path / "mine.onnx")
+    return tmp_path / "mine.onnx"
+
+
+def test_a_users_own_file_is_rewritten_and_explained(foldable: Path, tmp_path: Path) -> None:
+    options = ["--input-shape", "2,3,8,8", "--explain", "--output", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, ["export", str(foldable), *options])
+    assert done.exit_code == ExitCode.OK, done.stderr
+    assert "places changed: static_shapes 3, batch_norm 1, matmul_to_conv 0" in done.stderr
+    *table, path = done.stdout.splitlines()
+    assert ["BatchNormalization", "1", "0", "-1"] in [line.split() for line in table]
+    assert ["all", "2", "1", "-1"] in [line.split() for line in table]
+    assert path == str(tmp_path / "out" / "mine-rewritten-2x3x8x8.onnx")
+    assert Path(path).is_file()
+
+
+def test_a_rewritten_file_is_timed_as_a_users_own(foldable: Path, tmp_path: Path) -> None:
+    runner = CliRunner()
+    runner.invoke(app, ["export", str(foldable), "--input-shape", "1,3,8,8"])
+    subject = file_subject(tmp_path / "mine-rewritten-1x3x8x8.onnx", {}, batch_size=1)
+    assert (subject.artifact.name, subject.artifact.source) == ("mine-rewritten-1x3x8x8.onnx", ArtifactSource.FILE)
+    assert subject.artifact.form is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "dimensions h, w are open"),
+        (["--input-shape", "1,4,8,8"], "--input-shape gives 1,4,8,8"),
+        (["efficientmod_xxs"], "export networks in a command of their own"),
+        (["--table", "12"], "export networks in a command of their own"),
+        (["x.mlpackage"], "x.mlpackage is a Core ML package; only networks and .onnx files are rewritten"),
+        (["--rewrite", "none"], "leaves nothing to do"),
+        (["--rewrite", "channels_first"], "there are auto, none, static_shapes, batch_norm, matmul_to_conv"),
+        (["--format", "coreml"], "--format is for networks"),
+        (["--no-simplify"], "--no-simplify is for networks"),
+        (["--for", "modelbench"], "--for is for networks"),
+        (["--compute-precision", "float16"], "--compute-precision is for networks"),
+    ],
+)
+def test_what_does_not_go_with_a_file_is_refused(arguments: list[str], said: str, foldable: Path) -> None:
+    done = CliRunner().invoke(app, ["export", str(foldable), *arguments])
+    assert done.exit_code == ExitCode.USAGE
+    assert said in done.stderr
+
+
+def test_a_shape_without_a_file_is_refused() -> None:
+    done = CliRunner().invoke(app, ["export", "efficientmod_xxs", "--input-shape", "1,3,8,8"])
+    assert done.exit_code == ExitCode.USAGE
+    assert "--input-shape is for .onnx files" in done.stderr

@@ -45,6 +45,8 @@ def test_a_round_gives_every_run_and_what_really_ran_it(tmp_path: Path) -> None:
     assert outcome.load_ns > 0
     assert outcome.first_inference_ns > 0
     assert warm[0].expected_ns > 0
+    assert 3 <= outcome.warmup_runs <= 30
+    assert outcome.steady is not None
     assert outcome.session.execution_provider == "CPUExecutionProvider"
     assert outcome.session.intra_op_num_threads == 1
     assert outcome.session.inter_op_num_threads == 1
@@ -56,6 +58,7 @@ def test_a_round_without_warm_up_works(tmp_path: Path) -> None:
     outcome = time_file(write_onnx(tmp_path / "x.onnx"), warmup_runs=0, runs=1)
     assert isinstance(outcome, Timed)
     assert len(outcome.durations_ns) == 1
+    assert (outcome.warmup_runs, outcome.steady) == (0, None)
 
 
 def test_memory_is_the_workers_own_not_its_parents(tmp_path: Path) -> None:

@@ -77,6 +77,8 @@ def timed(job: Job) -> Timed:
         session=session_facts(job.session.intra_op_num_threads),
         load_ns=1,
         first_inference_ns=2,
+        warmup_runs=job.warmup_runs + 7,
+        steady=False,
         durations_ns=(1_000_000,) * job.runs,
         peak_memory_bytes=3,
     )
@@ -137,8 +139,11 @@ def test_a_record_holds_plan_and_environment_apart(store: Store, answer_with: Ca
     assert record.plan.threads is None  # what was asked
     assert record.environment.session is not None
     assert record.environment.session.intra_op_num_threads == threads_to_use(plan)  # what was used
+    assert record.environment.conditions is not None
+    assert record.environment.conditions.elapsed_s > 0
     assert record.environment.machine.available_cores == MACHINE.available_cores
     assert record.durations_ns == (1_000_000,) * 4
+    assert (record.plan.warmup_runs, record.warmup_runs, record.steady) == (50, 57, False)
 
 
 def test_a_failed_round_is_a_record_and_the_others_go_on(store: Store, answer_with: Callable[[Answer], None]) -> None:

@@ -1,9 +1,11 @@
 import gc
+from pathlib import Path
 
 import pytest
 
 from effmod_bench import timing
-from tests.fakes import FakeClock, FakeClocks, FakeSession
+from tests.benchmarks.timed_loop import memory_growth
+from tests.fakes import FakeClock, FakeClocks, FakeSession, write_onnx
 
 
 @pytest.fixture
@@ -29,6 +31,46 @@ def test_one_call_gives_its_result_and_duration(clock: FakeClock) -> None:
         return "done"
 
     assert timing.time_once(call) == ("done", 2_000_000)
+
+
+def test_a_warm_up_that_settles_at_once_is_as_long_as_asked(clock: FakeClock) -> None:
+    session = FakeSession(clock, [5.0])
+    assert timing.warm_up(session.run, 50) == timing.WarmUp(runs=50, steady=True, run_ns=5_000_000)
+    assert session.runs == 50
+
+
+def test_a_warm_up_goes_on_until_three_windows_agree(clock: FakeClock) -> None:
+    slow = FakeSession(clock, [9.0] * 43 + [5.0] * 1000)
+    # The windows of ten that begin at 50 and 60 agree with that of 43 to 50, whose median is fast already.
+    assert timing.warm_up(slow.run, 50).runs == 70
+    falling = FakeSession(clock, [10 * 0.99**i for i in range(200)] + [1.0] * 1000)
+    assert timing.warm_up(falling.run, 50) == timing.WarmUp(runs=230, steady=True, run_ns=1_000_000)
+
+
+def test_a_warm_up_that_never_settles_ends_and_says_so(clock: FakeClock) -> None:
+    uneven = FakeSession(clock, [1.0] * 10 + [2.0] * 10)
+    assert timing.warm_up(uneven.run, 50) == timing.WarmUp(runs=500, steady=False, run_ns=2_000_000)
+
+
+def test_a_warm_up_of_slow_runs_ends_after_ten_seconds(clock: FakeClock) -> None:
+    slow = FakeSession(clock, [400.0, 500.0, 600.0])
+    assert timing.warm_up(slow.run, 5) == timing.WarmUp(runs=21, steady=False, run_ns=600_000_000)
+
+
+@pytest.mark.parametrize(("least", "runs"), [(0, 0), (1, 3), (2, 3), (3, 3), (7, 7)])
+def test_short_warm_ups_have_windows_of_one_run(clock: FakeClock, least: int, runs: int) -> None:
+    assert timing.warm_up(FakeSession(clock, [1.0]).run, least).runs == runs
+
+
+def test_no_warm_up_is_neither_steady_nor_not(clock: FakeClock) -> None:
+    session = FakeSession(clock, [1.0])
+    assert timing.warm_up(session.run, 0) == timing.WarmUp(runs=0, steady=None, run_ns=None)
+    assert session.runs == 0
+
+
+def test_a_hundred_thousand_runs_leave_no_memory_behind(tmp_path: Path) -> None:
+    # The smallest object that Python makes takes 16 bytes: one a run would be 1.6 MB.
+    assert memory_growth(write_onnx(tmp_path / "x.onnx")) < 1e6
 
 
 def test_garbage_collection_is_off_in_between() -> None:

@@ -13,8 +13,9 @@ from exporters import (
     OnnxConfig,
     read_sidecar,
 )
-from exporters.artifact import file_name
+from exporters.artifact import file_name, form_of
 from exporters.config import ExportConfig
+from exporters.rewrites import EXACT
 
 
 @pytest.mark.parametrize(
@@ -22,19 +23,28 @@ from exporters.config import ExportConfig
     [
         (OnnxConfig(image_size=224), "net.onnx"),
         (OnnxConfig(image_size=64, dynamic_batch=True), "net-64px-dynamic.onnx"),
-        (CoreMLConfig(image_size=224), "net.mlpackage"),
-        (CoreMLConfig(image_size=224, target=DeploymentTarget.IOS17), "net-iOS17.mlpackage"),
+        (OnnxConfig(image_size=224, compute_precision=ComputePrecision.FLOAT16), "net-float16.onnx"),
+        (CoreMLConfig(image_size=224, rewrites=EXACT), "net.mlpackage"),
+        (CoreMLConfig(image_size=224), "net-plain.mlpackage"),
+        (CoreMLConfig(image_size=224, rewrites=EXACT, target=DeploymentTarget.IOS17), "net-iOS17.mlpackage"),
         (
             CoreMLConfig(
-                image_size=64, batch_size=2, input=InputKind.TENSOR, compute_precision=ComputePrecision.FLOAT32
+                image_size=64,
+                batch_size=2,
+                input=InputKind.TENSOR,
+                compute_precision=ComputePrecision.FLOAT32,
+                rewrites=EXACT,
             ),
             "net-64px-b2-float32-tensor.mlpackage",
         ),
         (
-            CoreMLConfig(image_size=224, softmax=True, labels=("a",), compress=Compression.INT8),
+            CoreMLConfig(image_size=224, softmax=True, labels=("a",), compress=Compression.INT8, rewrites=EXACT),
             "net-softmax-classifier-int8.mlpackage",
         ),
-        (CoreMLConfig(image_size=64, target=DeploymentTarget.IOS15, modelbench=True), "net_64px.mlpackage"),
+        (
+            CoreMLConfig(image_size=64, target=DeploymentTarget.IOS15, modelbench=True, rewrites=EXACT),
+            "net_64px.mlpackage",
+        ),
     ],
 )
 def test_a_name_holds_what_is_not_the_default(config: ExportConfig, name: str) -> None:
@@ -43,9 +53,23 @@ def test_a_name_holds_what_is_not_the_default(config: ExportConfig, name: str) -
 
 @pytest.mark.parametrize(("model", "name"), [("timm:a.b-c", "timm_a_b_c"), ("path/2d.py:net", "Model_2d_py_net")])
 def test_modelbench_gets_the_name_of_a_swift_class(model: str, name: str) -> None:
-    config = CoreMLConfig(image_size=224, target=DeploymentTarget.IOS15, modelbench=True)
+    config = CoreMLConfig(image_size=224, target=DeploymentTarget.IOS15, modelbench=True, rewrites=EXACT)
     assert file_name(model, config, 224) == f"{name}.mlpackage"
     assert name.isidentifier()
+
+
+@pytest.mark.parametrize(
+    ("config", "form"),
+    [
+        (OnnxConfig(image_size=64), "plain"),
+        (OnnxConfig(image_size=64, compute_precision=ComputePrecision.FLOAT16), "plain+float16"),
+        (CoreMLConfig(image_size=64, rewrites=EXACT), "rewritten"),
+        (CoreMLConfig(image_size=64, rewrites=("batch_norm",)), "batch_norm"),
+        (CoreMLConfig(image_size=64, compute_precision=ComputePrecision.FLOAT32), "plain+float32"),
+    ],
+)
+def test_a_form_says_what_is_not_the_formats_own_arithmetic(config: ExportConfig, form: str) -> None:
+    assert form_of(config) == form
 
 
 @pytest.mark.parametrize("config", [OnnxConfig(image_size=64), CoreMLConfig(image_size=64, labels=("a", "b"))])

@@ -206,7 +206,7 @@ def test_a_package_is_made_once_and_its_sidecar_says_what_it_is(spec: ModelSpec)
     assert again.reused
     assert again.artifact == made.artifact == read_sidecar(made.path)
     artifact = made.artifact
-    assert made.path.name == "efficientmod_xxs-32px.mlpackage"
+    assert made.path.name == "efficientmod_xxs-32px-plain.mlpackage"
     assert (artifact.format, artifact.config, artifact.specification_version) == ("coreml", COREML, 7)
     assert (artifact.opset, artifact.simplified, artifact.rewrites) == (None, None, ())
     assert artifact.sha256 == package_sha256(made.path)
@@ -251,7 +251,7 @@ def test_a_compressed_package_has_its_error_and_no_tolerance(spec: ModelSpec) ->
 def test_a_package_that_computes_something_else_is_not_kept(
     spec: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exporters.verify, "FLOAT16_TOLERANCE", 1e-9)
+    monkeypatch.setitem(exporters.verify.TOLERANCES, ComputePrecision.FLOAT16, 1e-9)
     with pytest.raises(ParityError, match="does not compute what the network computes"):
         obtain(spec, COREML)
     assert not list(cache.rglob("*.mlpackage"))

@@ -3,6 +3,7 @@
 import pytest
 import timm
 import torch
+from timm.models.byobnet import MobileOneBlock
 from timm.models.efficientformer import Attention
 
 import models
@@ -28,6 +29,16 @@ def test_branches_are_merged_unless_the_training_form_is_asked_for(
 ) -> None:
     assert round(params(name) / 1e6, 3) == inference
     assert round(params(name, form="training") / 1e6, 3) == training
+
+
+def test_the_merged_branches_are_counted() -> None:
+    blocks = [
+        m for m in models.create_model("mobileone_s1", form="training").modules() if isinstance(m, MobileOneBlock)
+    ]
+    branches = [part for m in blocks for part in (*m.conv_kxk, m.conv_scale, m.identity) if part is not None]
+    assert models.merged_branches(models.find_model("mobileone_s1")) == len(branches) > len(blocks)
+    assert models.merged_branches(models.find_model("mobilenetv2_100")) == 0
+    assert models.merged_branches(models.find_model("efficientmod_xxs")) == 0
 
 
 @pytest.mark.parametrize("name", ["mobileone_s1", "repvgg_a1"])

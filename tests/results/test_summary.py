@@ -1,12 +1,14 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import t as student_t
 
 import results
-from results import StabilityWarning, Store, summarise, summarise_durations
+from results import Measurement, StabilityWarning, Store, summarise, summarise_durations
 from results.published import published, read_table
 from tests.fakes import MACHINE, make_round, timed_artifact
 
@@ -35,6 +37,76 @@ def test_the_spread_between_rounds_is_that_of_their_medians() -> None:
 def test_one_run_has_no_spread() -> None:
     latency = summarise_durations([[5_000_000]])
     assert (latency.mean_ms, latency.std_ms, latency.round_spread) == (5.0, 0.0, None)
+
+
+def test_the_spread_within_rounds_is_that_of_the_middle_half_of_their_runs() -> None:
+    narrow, wide = [9_900_000, 10_000_000, 10_100_000], [19_000_000, 20_000_000, 21_000_000]
+    assert summarise_durations([narrow]).run_spread == pytest.approx(0.01)
+    assert summarise_durations([narrow, wide, wide]).run_spread == pytest.approx(0.05)
+
+
+def test_the_median_of_a_process_has_an_interval_over_rounds() -> None:
+    medians = [9.0, 10.0, 12.0]
+    latency = summarise_durations([[round(m * 1e6)] * 3 for m in medians])
+    logs = np.log(medians)
+    expected = student_t.interval(0.95, 2, loc=logs.mean(), scale=logs.std(ddof=1) / np.sqrt(3))
+    assert latency.process_p50_ms == pytest.approx((9 * 10 * 12) ** (1 / 3))
+    assert latency.process_p50_interval_ms == pytest.approx(tuple(np.exp(expected)))
+    assert summarise_durations([[5_000_000]]).process_p50_interval_ms is None
+
+
+def test_the_interval_covers_the_truth_as_often_as_it_says() -> None:
+    rng = np.random.default_rng(0)
+    covered = 0
+    for _ in range(2000):
+        rounds = rng.lognormal(np.log(10e6), 0.08, (5, 1)).astype(int)
+        interval = summarise_durations(rounds.tolist()).process_p50_interval_ms
+        assert interval is not None
+        covered += interval[0] <= 10 <= interval[1]
+    assert covered / 2000 == pytest.approx(0.95, abs=0.015)  # three standard errors
+
+
+def two_networks(milliseconds: Sequence[Sequence[float]]) -> list[Measurement]:
+    names = ("efficientmod_xxs", "efficientmod_xs")
+    return summarise(
+        make_round([value] * 3, artifact=timed_artifact(name), index=i, targets=names)
+        for name, medians in zip(names, milliseconds, strict=True)
+        for i, value in enumerate(medians)
+    )
+
+
+def test_neighbours_whose_intervals_overlap_name_each_other() -> None:
+    close = two_networks([[10.0, 10.2, 10.4], [10.3, 10.5, 10.7]])
+    assert [m.indistinct_from for m in close] == [("efficientmod_xs",), ("efficientmod_xxs",)]
+    far = two_networks([[10.0, 10.2, 10.4], [20.0, 20.2, 20.4]])
+    assert [m.indistinct_from for m in far] == [(), ()]
+
+
+def test_other_circumstances_and_single_rounds_are_no_neighbours() -> None:
+    rounds = [make_round(threads=threads, index=i) for threads in (1, 2) for i in (0, 1)]
+    assert [m.indistinct_from for m in summarise(rounds)] == [(), ()]
+    assert [m.indistinct_from for m in two_networks([[10.0], [10.0]])] == [(), ()]
+
+
+def test_a_machine_with_two_speeds_is_not_said_to_order_networks_wrongly() -> None:
+    """One network is 6 % faster; the machine changes its speed by 40 %, for three rounds of both on average."""
+    rng = np.random.default_rng(0)
+    wrong_order = said_wrongly = 0
+    for _ in range(200):
+        slow = np.cumsum(rng.random(10) < 1 / 6) % 2 != rng.integers(2)
+        speeds = np.where(slow, 1.4, 1.0) * rng.normal(1, 0.02, 10)
+        # Their rounds take turns, in an order drawn anew each time.
+        turns = rng.permuted(np.arange(10).reshape(5, 2), axis=1)
+        faster, slower = two_networks([list(10.0 * speeds[turns[:, 0]]), list(10.6 * speeds[turns[:, 1]])])
+        assert faster.latency is not None
+        assert slower.latency is not None
+        is_wrong = faster.latency.process_p50_ms > slower.latency.process_p50_ms
+        wrong_order += is_wrong
+        said_wrongly += is_wrong and not faster.indistinct_from
+        changed = bool(slow.any() and not slow.all())
+        assert not changed or faster.warnings or slower.warnings
+    assert wrong_order > 20  # five rounds do give the wrong order
+    assert said_wrongly == 0  # but the table does not stand by it
 
 
 @pytest.mark.parametrize("rounds", [[], [[]], [[1], []]])
@@ -103,6 +175,8 @@ def test_the_papers_figures_are_not_attached_to_what_they_do_not_belong_to() -> 
     assert own.published is None
     (rewritten,) = summarise([make_round(artifact=timed_artifact(form="channels-first"))])
     assert rewritten.published is None
+    (half,) = summarise([make_round(artifact=timed_artifact(form="plain+float16"))])
+    assert half.published is None
     (larger,) = summarise([make_round(artifact=timed_artifact(image_size=256))])
     assert larger.published is None
     (batch,) = summarise([make_round(artifact=timed_artifact(batch_size=2))])

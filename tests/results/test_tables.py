@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from results import (
+    Comparison,
     ComputeUnits,
     Device,
     HandEntry,
@@ -12,10 +13,20 @@ from results import (
     Runtime,
     RuntimeOptions,
     TimedArtifact,
+    compare,
     summarise,
 )
-from results.tables import OutputFormat, Table, hand_entry_table, measurement_table, milliseconds, render
-from tests.fakes import make_round, timed_artifact
+from results.tables import (
+    OutputFormat,
+    Table,
+    comparison_table,
+    hand_entry_table,
+    measurement_table,
+    milliseconds,
+    percent,
+    render,
+)
+from tests.fakes import make_comparison_process, make_round, timed_artifact
 
 
 @pytest.fixture
@@ -65,6 +76,24 @@ def test_what_rows_share_is_no_column_and_what_they_do_not_is_one(table: Table[M
     mixed = measurement_table(summarise([make_round(threads=1), make_round(threads=2)]))
     assert "threads" in [column.key for column in mixed.main_columns()]
     assert "threads" not in (mixed.title or "")
+
+
+def test_neighbours_that_cannot_be_told_apart_are_marked_and_the_mark_is_explained() -> None:
+    def table_of(xs_ms: float) -> Table[Measurement]:
+        xs = timed_artifact("efficientmod_xs")
+        rounds = [make_round([10.0 + i], index=i) for i in range(3)]
+        return measurement_table(
+            summarise([*rounds, *(make_round([xs_ms + i], artifact=xs, index=i) for i in range(3))])
+        )
+
+    overlapping, apart = (render(table_of(ms), OutputFormat.MARKDOWN) for ms in (11.0, 50.0))
+    rows = [line for line in overlapping.splitlines() if line.startswith("| efficientmod")]
+    assert [row.count("≈") for row in rows] == [1, 1]
+    assert "\n≈ its interval overlaps" in overlapping
+    assert "≈" not in apart
+    first = next(csv.DictReader(io.StringIO(render(table_of(11.0), OutputFormat.CSV))))
+    assert first["indistinct_from"] == "efficientmod_xs"
+    assert float(first["process_p50_low_ms"]) < float(first["process_p50_ms"]) < float(first["process_p50_high_ms"])
 
 
 def test_published_columns_are_marked_as_such(table: Table[Measurement]) -> None:
@@ -138,3 +167,44 @@ def test_compute_units_stand_above_the_table() -> None:
     assert "compute_units" in {column.key for column in both.main_columns()}
     assert both.title is not None
     assert "Core ML" not in both.title
+
+
+def comparisons(*ratios: float, threads: int = 2) -> list[Comparison]:
+    """One of three processes with this ratio each, in runs of their own."""
+    records = [
+        make_comparison_process([ratio * (1 + noise)] * 2, run_id=f"run-{threads}-{ratio}", index=index)
+        for ratio in ratios
+        for index, noise in enumerate((-0.001, 0.0, 0.001))
+    ]
+    environment = msgspec.structs.replace(records[0].environment, threads=threads)
+    return compare(msgspec.structs.replace(record, environment=environment) for record in records)
+
+
+def test_a_comparison_says_in_words_which_is_faster_and_by_how_much() -> None:
+    table = comparison_table(comparisons(0.981, 1.02, 1.0, 1.004))
+    words = next(column for column in table.columns if column.key == "difference")
+    assert [words.get(row) for row in table.rows] == [
+        "1.9 % faster",
+        "2.0 % slower",
+        "not distinguishable",
+        "not distinguishable",
+    ]
+    assert table.title == "A CPU, 2 threads, timed in turn"
+    assert "the difference is below 0.5 %." in table.notes[-1]
+
+
+def test_a_failed_comparison_is_a_row_with_its_reason_and_no_ratio() -> None:
+    text = render(comparison_table(compare([make_comparison_process(failure="ended by SIGSEGV")])), OutputFormat.CSV)
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert (row["ratio"], row["low"], row["difference"], row["failures"]) == ("", "", "", "ended by SIGSEGV")
+
+
+def test_comparisons_with_other_threads_are_told_apart() -> None:
+    table = comparison_table([*comparisons(1.02), *comparisons(1.02, threads=1)])
+    assert table.title is None
+    assert "threads" in [column.key for column in table.main_columns()]
+
+
+@pytest.mark.parametrize(("share", "text"), [(0.005, "0.5 %"), (0.0025, "0.25 %"), (0.05, "5 %"), (0.07, "7 %")])
+def test_a_percentage_is_shown_as_it_was_given(share: float, text: str) -> None:
+    assert percent(share) == text

@@ -28,6 +28,13 @@ def test_an_exact_rewriting_is_compared_with_the_network_that_it_came_from() -> 
     assert artifact.parity.relative_error < 1e-5
 
 
+def test_branches_that_the_zoo_merged_are_listed_whatever_is_asked() -> None:
+    artifact = obtain(models.find_model("mobileone_s1"), OnnxConfig(image_size=64, simplify=False)).artifact
+    (report,) = artifact.rewrites
+    assert (report.name, report.equivalence, report.count) == ("reparameterization", "exact", 99)
+    assert artifact.form == "plain"
+
+
 def test_retraining_rewrites_refuse_a_checkpoint(tmp_path: Path) -> None:
     spec = models.find_model("efficientmod_xxs")
     torch.save(models.create_model(spec.name).state_dict(), tmp_path / "x.pth")

@@ -1,0 +1,125 @@
+"""A user's own ONNX file, rewritten, and proved to compute what it computed before."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import onnx
+
+from exporters import onnx_rewrites
+from exporters.artifact import Parity, TensorSpec, sha256_of, sidecar_path, size_bytes
+from exporters.cache import move_into_place, versions, writing
+from exporters.errors import ExportError
+from exporters.onnx import external_files, opset_of, read_graph, read_tensors
+from exporters.onnx_rewrites.registry import apply
+from exporters.rewrites import RewriteReport
+from exporters.verify import compare_files
+from models.images import natural_images
+
+_INPUTS = 8
+_HANDS = ("effmod-bench", "onnx", "onnxscript", "onnxruntime-gpu", "onnxruntime", "numpy")
+
+
+class RewrittenFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The sidecar of a user's own file that was rewritten. effmod does not know the network, only the file.
+
+    Attributes:
+        original: name of the file that it was made of.
+        original_sha256: of that file, and the files beside it that hold its weights.
+        parity: against that file.
+        versions: of everything that had a hand in making it.
+    """
+
+    rewritten_version: int = 1
+    original: str
+    original_sha256: str
+    rewrites: tuple[RewriteReport, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    opset: int
+    parity: Parity
+    versions: dict[str, str]
+    size_bytes: int
+    sha256: str
+
+
+def rewrite_file(
+    path: Path, folder: Path, names: tuple[str, ...], shapes: Mapping[str, tuple[int, ...]]
+) -> tuple[Path, RewrittenFile]:
+    """Rewrite an ONNX file into a folder, weights inside; returns the new file and its sidecar.
+
+    Args:
+        names: of `onnx_rewrites.NAMES`.
+        shapes: of the inputs, by name, without an open dimension: what the two files are compared on.
+
+    Raises:
+        ArtifactError: the file is not ONNX, is not valid, reaches outside its folder, or does not run.
+        ExportError: a rule failed.
+        ParityError: the new file computes something else; it was not kept.
+        OutputError: the folder cannot be written.
+    """
+    light = read_graph(path)
+    beside = external_files(light, path)
+    graph = onnx.load(path)
+    try:
+        rewritten, reports = apply(graph, names, shapes)
+        onnx.checker.check_model(rewritten, full_check=True)
+    except Exception as error:  # rules and checker raise what they like
+        first = str(error).strip().partition("\n")[0]
+        raise ExportError(f"{path.name} cannot be rewritten: {first}; try fewer, as in --rewrite batch_norm") from error
+    final = folder / f"{path.stem}-{'-'.join(_marks(names, reports, shapes))}.onnx"
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as partial:
+            new = Path(partial) / final.name
+            onnx.save(rewritten, new)
+            feeds = [_feed(graph, shapes, seed) for seed in range(_INPUTS)]
+            parity = compare_files(path, new, feeds)
+            inputs, outputs = read_tensors(rewritten)
+            sidecar = RewrittenFile(
+                original=path.name,
+                original_sha256=sha256_of(path, *beside),
+                rewrites=reports,
+                inputs=inputs,
+                outputs=outputs,
+                opset=opset_of(rewritten),
+                parity=parity,
+                versions={name: version for name, version in versions().items() if name in _HANDS},
+                size_bytes=size_bytes(new),
+                sha256=sha256_of(new),
+            )
+            sidecar_path(new).write_bytes(msgspec.json.format(msgspec.json.encode(sidecar), indent=2))
+            for target in (sidecar_path(final), final):
+                move_into_place(new.with_name(target.name), target)
+    return final, sidecar
+
+
+def _marks(
+    names: tuple[str, ...], reports: tuple[RewriteReport, ...], shapes: Mapping[str, tuple[int, ...]]
+) -> list[str]:
+    """What tells the new file's name from the old one's: the rewrites, and the shapes where they were fixed."""
+    marks = ["rewritten" if names == onnx_rewrites.NAMES else "+".join(names)]
+    if any(report.name == "static_shapes" and report.count for report in reports):
+        marks += ["x".join(map(str, shape)) for shape in shapes.values()]
+    return marks
+
+
+def _feed(graph: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, npt.NDArray[Any]]:
+    """Values for all inputs: images where one has the shape of images, else noise; integers are 0 or 1."""
+    rng = np.random.default_rng(seed)
+    feed: dict[str, npt.NDArray[Any]] = {}
+    for value in graph.graph.input:
+        if value.name not in shapes:  # a constant
+            continue
+        shape, dtype = shapes[value.name], onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+        if not np.issubdtype(dtype, np.floating):
+            feed[value.name] = rng.integers(0, 2, shape).astype(dtype)
+        elif len(shape) == 4 and shape[1] == 3:
+            feed[value.name] = natural_images(shape[0], (shape[2], shape[3]), seed=seed).astype(dtype)
+        else:
+            feed[value.name] = rng.standard_normal(shape).astype(dtype)
+    return feed

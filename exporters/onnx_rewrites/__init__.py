@@ -1,0 +1,4 @@
+"""Rewrites of a user's own ONNX file, by onnxscript's rules. Importing this package imports neither onnx nor torch."""
+
+NAMES = ("static_shapes", "batch_norm", "matmul_to_conv")
+"""All of them, in the order in which they are applied; a test holds the registry to it."""

@@ -1,0 +1,186 @@
+"""From the processes of a comparison to a ratio, its interval and a verdict. Pure: nothing here is stored."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+from statistics import fmean, median, stdev
+
+import msgspec
+
+from results.record import ComparisonPlan, ComparisonProcess, Machine, Outcome, TimedArtifact
+
+# How often an interval may miss the truth.
+ERROR = 0.05
+# An interval over fewer processes is narrow by luck too often to stop at it.
+FEWEST_UNTIL = 6
+_GROWTH = 1.5
+_NS_PER_MS = 1e6
+
+
+class Verdict(StrEnum):
+    """What a comparison says of the candidate."""
+
+    FASTER = "faster"
+    SLOWER = "slower"
+    NOT_DISTINGUISHABLE = "not distinguishable"
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """The candidate's time over the baseline's.
+
+    Attributes:
+        low, high: the interval of 95 %.
+        half_width: the interval is the ratio, times or divided by 1 + this.
+    """
+
+    ratio: float
+    low: float
+    high: float
+    half_width: float
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """The processes of one run that timed two artifacts in turn, summarised.
+
+    Attributes:
+        control: the candidate is the baseline itself, loaded twice.
+        threads: intra-op threads that were used, by both together.
+        processes: those that did not fail.
+        runs: timed inferences of each of the two, over all processes.
+        baseline_p50_ms, candidate_p50_ms: medians over all of them. Their quotient is not the ratio, which is taken
+            within each process.
+        process_ratios: of each process by itself, in the order in which they ran.
+        estimate: None where fewer than two processes succeeded: one alone has no interval.
+        failures: the reason of each process that failed.
+    """
+
+    run_id: str
+    plan: ComparisonPlan
+    baseline: TimedArtifact
+    candidate: TimedArtifact
+    control: bool
+    machine: Machine
+    threads: int | None
+    processes: int
+    runs: int
+    baseline_p50_ms: float | None
+    candidate_p50_ms: float | None
+    process_ratios: tuple[float, ...]
+    estimate: Estimate | None
+    verdict: Verdict
+    failures: tuple[str, ...]
+
+
+def median_ratio(baseline_ns: Sequence[int], candidate_ns: Sequence[int]) -> float:
+    """The median, over pairs of runs that followed each other, of the candidate's time over the baseline's.
+
+    It passes over the pairs that something else on the machine interrupted: where that met a third of the runs, the
+    ratios of whole blocks, four runs each, scattered from process to process a hundred times as much. In A B B A
+    either comes first as often, so that what slows down steadily delays both alike.
+
+    Args:
+        baseline_ns, candidate_ns: the n-th of the one and of the other are a pair.
+
+    Raises:
+        ValueError: there is no pair, or a run without its other.
+    """
+    return median(b / a for a, b in zip(baseline_ns, candidate_ns, strict=True))
+
+
+def estimate(process_ratios: Sequence[float], *, error: float = ERROR) -> Estimate | None:
+    """Mean of the logarithms, and Student's t interval over the processes, which are the independent units.
+
+    A bootstrap of so few would be too narrow. None for fewer than two processes.
+
+    Args:
+        error: how often the interval may miss.
+    """
+    if len(process_ratios) < 2:
+        return None
+    from scipy.special import stdtrit  # the quantile of Student's t; scipy.stats would take a second to import
+
+    logs = [math.log(ratio) for ratio in process_ratios]
+    mean = fmean(logs)
+    half = float(stdtrit(len(logs) - 1, 1 - error / 2)) * stdev(logs) / math.sqrt(len(logs))
+    return Estimate(
+        ratio=math.exp(mean), low=math.exp(mean - half), high=math.exp(mean + half), half_width=math.expm1(half)
+    )
+
+
+def judge(estimate: Estimate | None, margin: float) -> Verdict:
+    """Faster or slower where the interval excludes 1 and the difference is at least the margin."""
+    if estimate is None or abs(estimate.ratio - 1) < margin or estimate.low <= 1 <= estimate.high:
+        return Verdict.NOT_DISTINGUISHABLE
+    return Verdict.FASTER if estimate.ratio < 1 else Verdict.SLOWER
+
+
+class Look(msgspec.Struct, frozen=True, kw_only=True):
+    """A time at which a comparison may be looked at, and stop.
+
+    Attributes:
+        processes: after how many.
+        error: how often the interval that is computed then may miss.
+    """
+
+    processes: int
+    error: float
+
+
+def next_look(plan: ComparisonPlan, processes: int) -> Look:
+    """The first look after at least so many processes.
+
+    Without `until` there is one. With it, who looks often and stops at a narrow interval misses the truth more often
+    than each interval does. So look k spends 0.05 / (k (k + 1)) of the error; these add up to 0.05, and all intervals
+    hold together. Each look comes after half as many processes again: looks cost little then, and the number of
+    processes is at most half more than needed.
+    """
+    if plan.until is None:
+        return Look(processes=plan.processes, error=ERROR)
+    size, number = max(plan.processes, FEWEST_UNTIL), 1
+    while size < processes:
+        size, number = math.ceil(size * _GROWTH), number + 1
+    return Look(processes=size, error=ERROR / (number * (number + 1)))
+
+
+def compare(records: Iterable[ComparisonProcess]) -> list[Comparison]:
+    """Group processes into comparisons: run by run, and in each in the order in which its targets were given.
+
+    Runs are not pooled: what one may conclude depends on how often it was looked at.
+    """
+    records = list(records)
+    runs = list(dict.fromkeys(record.run_id for record in records))
+    groups: dict[tuple[int, int], list[ComparisonProcess]] = defaultdict(list)
+    for record in records:
+        groups[runs.index(record.run_id), record.target].append(record)
+    return [_comparison(groups[key]) for key in sorted(groups)]
+
+
+def _comparison(records: Sequence[ComparisonProcess]) -> Comparison:
+    first = records[0]
+    good = [record for record in records if record.outcome is Outcome.OK]
+    ratios = tuple(median_ratio(record.baseline_ns, record.candidate_ns) for record in good)
+    found = estimate(ratios, error=next_look(first.plan, len(records)).error)
+    return Comparison(
+        run_id=first.run_id,
+        plan=first.plan,
+        baseline=first.baseline,
+        candidate=first.candidate,
+        control=first.target == 0,
+        machine=first.environment.machine,
+        threads=first.environment.threads,
+        processes=len(good),
+        runs=sum(len(record.baseline_ns) for record in good),
+        baseline_p50_ms=_median_ms([ns for record in good for ns in record.baseline_ns]),
+        candidate_p50_ms=_median_ms([ns for record in good for ns in record.candidate_ns]),
+        process_ratios=ratios,
+        estimate=found,
+        verdict=judge(found, first.plan.margin),
+        failures=tuple(
+            record.failure or "no reason recorded" for record in records if record.outcome is Outcome.FAILED
+        ),
+    )
+
+
+def _median_ms(durations_ns: Sequence[int]) -> float | None:
+    return median(durations_ns) / _NS_PER_MS if durations_ns else None

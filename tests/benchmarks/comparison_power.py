@@ -1,0 +1,127 @@
+"""How often `effmod compare` is right: the same file against itself, 50 blocks against 51, 100 against 101.
+
+Run it with `make check-compare`, or `make check-compare TRIALS=100 THREADS="1 2"`. A trial is one
+comparison with the default protocol, so 100 of each take hours. It prints figures and judges nothing: the machine
+may be busy.
+"""
+
+import argparse
+import csv
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from effmod_bench.comparing import run
+from effmod_bench.environment import read_machine
+from effmod_bench.runner import Subject
+from effmod_bench.subjects import file_subject
+from effmod_bench.timing import monotonic_s
+from results import Comparison, ComparisonPlan, ComparisonProcess, Machine, Store, Verdict, compare
+
+_CHANNELS, _SIDE = 16, 28  # one block is about 1.8 million multiply-adds: 50 of them take one to two milliseconds
+_TRIALS = (("against itself", 50, 50), ("2 % more work", 50, 51), ("1 % more work", 100, 101))
+
+
+class Silence:
+    """Nobody watches."""
+
+    def show(self, name: str, rounds_done: float, rounds: int, left_s: float | None) -> None:
+        pass
+
+
+def write_blocks(path: Path, blocks: int) -> Path:
+    """A chain of equal blocks, each a 3x3 convolution and a ReLU, of activations that stay of order 1."""
+    weights = np.random.default_rng(0).standard_normal((_CHANNELS, _CHANNELS, 3, 3)) * np.sqrt(2 / (9 * _CHANNELS))
+    shape = [1, _CHANNELS, _SIDE, _SIDE]
+    nodes, initializers, last = [], [], "x"
+    for i in range(blocks):
+        # Weights of their own, or the runtime might share what it packs.
+        initializers.append(numpy_helper.from_array(weights.astype(np.float32), f"w{i}"))
+        nodes.append(helper.make_node("Conv", [last, f"w{i}"], [f"c{i}"], kernel_shape=[3, 3], pads=[1, 1, 1, 1]))
+        last = "y" if i == blocks - 1 else f"r{i}"
+        nodes.append(helper.make_node("Relu", [f"c{i}"], [last]))
+    graph = helper.make_graph(
+        nodes,
+        "blocks",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, shape)],
+        initializers,
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
+    return path
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--trials", type=int, default=5, help="of each kind, for each number of threads")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--csv", action="store_true", help="write every trial beside this script")
+    arguments = parser.parse_args()
+    machine = read_machine()
+    rows: list[tuple[str, int, Comparison]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        subjects = {
+            blocks: file_subject(write_blocks(Path(folder) / f"{blocks}_blocks.onnx", blocks), {}, batch_size=1)
+            for blocks in (50, 51, 100, 101)
+        }
+        for threads in arguments.threads:
+            for label, baseline, candidate in _TRIALS:
+                began = monotonic_s()
+                pair = [subjects[b] for b in dict.fromkeys((baseline, candidate))]
+                found = list(compare_often(pair, threads, arguments.trials, machine, Path(folder)))
+                seconds = (monotonic_s() - began) / arguments.trials
+                rows += [(label, threads, comparison) for comparison in found]
+                print(
+                    f"{threads} thread{'s' * (threads > 1)}, {label}: {_summary(found)}; {seconds:.1f} s each",
+                    flush=True,
+                )
+    if arguments.csv:
+        write_csv(rows, Path(__file__).with_suffix(".csv"))
+
+
+def compare_often(
+    subjects: list[Subject], threads: int, trials: int, machine: Machine, folder: Path
+) -> Iterator[Comparison]:
+    """Compare with the default protocol, with another seed each time; one file alone is compared with itself."""
+    for seed in range(trials):
+        records: list[ComparisonProcess] = []
+        plan = ComparisonPlan(
+            targets=tuple(subject.artifact.name for subject in subjects),
+            threads=threads,
+            seed=seed,
+            control=len(subjects) == 1,
+        )
+        run(plan, subjects, machine, Store(folder), Silence(), on_record=records.append)
+        yield from compare(records)
+
+
+def _summary(found: list[Comparison]) -> str:
+    estimates = [comparison.estimate for comparison in found if comparison.estimate]
+    called = {verdict: sum(c.verdict is verdict for c in found) for verdict in (Verdict.FASTER, Verdict.SLOWER)}
+    return (
+        f"of {len(found)} called slower {called[Verdict.SLOWER]}, faster {called[Verdict.FASTER]}; "
+        f"median time ratio {median(e.ratio for e in estimates):.4f}, "
+        f"from {min(e.ratio for e in estimates):.4f} to {max(e.ratio for e in estimates):.4f}; "
+        f"median half-width {median(e.half_width for e in estimates):.2%}; "
+        f"{median(c.baseline_p50_ms or 0 for c in found):.2f} ms a run"
+    )
+
+
+def write_csv(rows: list[tuple[str, int, Comparison]], path: Path) -> None:
+    """Every trial, a row each."""
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["trials", "threads", "ratio", "low", "high", "half_width", "verdict"])
+        for label, threads, comparison in rows:
+            e = comparison.estimate
+            numbers = [e.ratio, e.low, e.high, e.half_width] if e else [None] * 4
+            writer.writerow([label, threads, *numbers, comparison.verdict])
+
+
+if __name__ == "__main__":
+    main()

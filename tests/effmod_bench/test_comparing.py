@@ -1,0 +1,366 @@
+import itertools
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from effmod_bench import comparing
+from effmod_bench.cli import app
+from effmod_bench.comparing import draw_job, run
+from effmod_bench.pair import PairJob, PairTimed
+from effmod_bench.runner import Subject
+from effmod_bench.worker import Broken, Warm
+from models import Preprocessing
+from results import ComparisonPlan, ComparisonProcess, Outcome, Store, StoreError
+from tests.fakes import MACHINE, make_round, session_facts, timed_artifact, write_onnx
+
+
+def subject(name: str) -> Subject:
+    return Subject(path=Path(f"{name}.onnx"), artifact=timed_artifact(name), preprocessing=Preprocessing())
+
+
+def timed(job: PairJob, ratio: float = 1.0) -> PairTimed:
+    runs = job.order.count("A")
+    return PairTimed(
+        sessions={"A": session_facts(), "B": session_facts()},
+        durations_ns={"A": (1_000_000,) * runs, "B": (round(1e6 * ratio),) * runs},
+    )
+
+
+Answer = Callable[[PairJob], PairTimed | Broken]
+
+
+@pytest.fixture
+def answer_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], None]:
+    """Let a function stand in for the worker process."""
+
+    def use(answer: Answer) -> None:
+        def run_job(
+            job: PairJob, *, on_warm: Callable[[Warm], None], tick: Callable[[float], None]
+        ) -> PairTimed | Broken:
+            on_warm(Warm(expected_ns=1_000_000))
+            tick(0.1)
+            return answer(job)
+
+        monkeypatch.setattr(comparing, "run_job", run_job)
+
+    return use
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "records")
+    store.check_writable()
+    return store
+
+
+class Watcher:
+    def __init__(self) -> None:
+        self.shown: list[tuple[str, float, int, float | None]] = []
+
+    def show(self, name: str, rounds_done: float, rounds: int, left_s: float | None) -> None:
+        self.shown.append((name, rounds_done, rounds, left_s))
+
+
+def carry_out(plan: ComparisonPlan, names: Sequence[str], store: Store) -> list[ComparisonProcess]:
+    records: list[ComparisonProcess] = []
+    run(plan, [subject(name) for name in names], MACHINE, store, Watcher(), on_record=records.append)
+    return records
+
+
+def test_every_block_has_two_runs_of_each_and_begins_with_either() -> None:
+    job = draw_job(ComparisonPlan(blocks=200), (subject("a"), subject("b")), seed="0")
+    blocks = Counter(job.order[i : i + 4] for i in range(0, 800, 4))
+    assert set(blocks) == {"ABBA", "BAAB"}
+    assert min(blocks.values()) > 70  # of 200; less has a probability of 1 in 100,000
+    assert job.members["A"].session.path.endswith("a.onnx")
+    assert job.members["B"].session.path.endswith("b.onnx")
+    assert all(member.session.shared_threads for member in job.members.values())
+
+
+def test_the_seed_decides_what_is_drawn() -> None:
+    pair = (subject("a"), subject("b"))
+    jobs = [draw_job(ComparisonPlan(), pair, seed=str(seed)) for seed in range(40)]
+    assert jobs == [draw_job(ComparisonPlan(), pair, seed=str(seed)) for seed in range(40)]
+    assert len({job.order for job in jobs}) == 40
+    assert {job.load_order for job in jobs} == {"AB", "BA"}
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only some systems can bind a process to cores")
+def test_as_many_cores_are_drawn_as_there_are_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {2, 3, 5, 7})
+    pair = (subject("a"), subject("b"))
+    for threads in (1, 2, 4, 9):
+        drawn = [draw_job(ComparisonPlan(threads=threads), pair, seed=str(seed)).cores for seed in range(50)]
+        assert {len(cores or ()) for cores in drawn} == {min(threads, 4)}
+        assert {core for cores in drawn for core in cores or ()} == {2, 3, 5, 7}
+
+
+def test_each_target_is_compared_with_the_first_as_often_as_planned(
+    store: Store, answer_with: Callable[[Answer], None]
+) -> None:
+    answer_with(timed)
+    records = carry_out(ComparisonPlan(processes=3, blocks=5, control=True), "abc", store)
+    assert Counter((record.baseline.name, record.candidate.name, record.index) for record in records) == {
+        ("a", name, index): 1 for name in "abc" for index in range(3)
+    }
+    turns = [tuple(record.target for record in records[i : i + 3]) for i in (0, 3, 6)]
+    assert all(sorted(turn) == [0, 1, 2] for turn in turns)  # in turn, so that drift meets all alike
+    assert {record.plan.blocks * 2 for record in records} == {len(record.candidate_ns) for record in records}
+    assert len({record.run_id for record in records}) == 1
+
+
+def test_each_record_is_on_disk_before_the_next_process(store: Store, answer_with: Callable[[Answer], None]) -> None:
+    on_disk = []
+
+    def answer(job: PairJob) -> PairTimed:
+        on_disk.append(len(list(store.path.iterdir())))
+        return timed(job)
+
+    answer_with(answer)
+    records = carry_out(ComparisonPlan(processes=2, blocks=1), "abc", store)
+    assert on_disk == [0, 1, 2, 3]
+    assert sorted(store.read_kind(ComparisonProcess), key=lambda r: r.id) == sorted(records, key=lambda r: r.id)
+
+
+def test_a_failed_process_is_a_record_and_the_others_go_on(store: Store, answer_with: Callable[[Answer], None]) -> None:
+    answer_with(
+        lambda job: (
+            Broken(reason="ended by SIGSEGV", detail="")
+            if job.members["B"].session.path.endswith("bad.onnx")
+            else timed(job)
+        )
+    )
+    records = carry_out(ComparisonPlan(processes=2, blocks=1), ["a", "bad", "good"], store)
+    assert Counter((record.candidate.name, record.outcome, record.failure) for record in records) == {
+        ("bad", Outcome.FAILED, "ended by SIGSEGV"): 2,
+        ("good", Outcome.OK, None): 2,
+    }
+
+
+def test_a_file_that_changes_is_a_failure(store: Store, answer_with: Callable[[Answer], None], tmp_path: Path) -> None:
+    subjects = [subject(str(tmp_path / name)) for name in "ab"]
+    for each in subjects:
+        each.path.write_bytes(b"one")
+
+    def answer(job: PairJob) -> PairTimed:
+        subjects[1].path.write_bytes(b"another")
+        return timed(job)
+
+    answer_with(answer)
+    records: list[ComparisonProcess] = []
+    run(ComparisonPlan(processes=2), subjects, MACHINE, store, Watcher(), on_record=records.append)
+    assert [record.failure for record in records] == [None, "b.onnx was changed or deleted during the run"]
+
+
+def test_a_store_that_is_gone_stops_the_run(store: Store, answer_with: Callable[[Answer], None]) -> None:
+    answer_with(timed)
+    store.path.rmdir()
+    with pytest.raises(StoreError, match="moved or deleted"):
+        carry_out(ComparisonPlan(processes=2), "ab", store)
+
+
+def noisy(sizes: Iterator[float]) -> Answer:
+    return lambda job: timed(job, 1.0 + next(sizes))
+
+
+def test_until_adds_processes_up_to_the_look_that_is_narrow_enough(
+    store: Store, answer_with: Callable[[Answer], None]
+) -> None:
+    plan = ComparisonPlan(blocks=1, until=0.01)
+    answer_with(noisy(itertools.cycle((0.001, -0.001))))
+    assert len(carry_out(plan, "ab", store)) == 6  # the first look
+    answer_with(noisy(itertools.cycle((0.008, -0.008))))
+    assert len(carry_out(plan, "ab", store)) == 9  # +- 1.0 % times 3.16 / sqrt(6), then 3.47 / 3 after nine ...
+
+
+def test_until_goes_on_with_the_comparison_that_needs_it(store: Store, answer_with: Callable[[Answer], None]) -> None:
+    wide = itertools.cycle((0.012, -0.012))
+    answer_with(lambda job: timed(job, 1 + next(wide) if job.members["B"].session.path.endswith("wide.onnx") else 1.0))
+    records = carry_out(ComparisonPlan(blocks=1, until=0.01), ["a", "calm", "wide"], store)
+    counts = Counter(record.candidate.name for record in records)
+    assert counts["calm"] == 6
+    assert counts["wide"] > 9
+
+
+def test_until_gives_up_where_everything_fails(store: Store, answer_with: Callable[[Answer], None]) -> None:
+    answer_with(lambda _: Broken(reason="killed", detail=""))
+    assert len(carry_out(ComparisonPlan(until=0.01), "ab", store)) == 6
+
+
+def test_no_process_begins_when_the_time_is_over(
+    store: Store, answer_with: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = 0.0
+    monkeypatch.setattr(comparing, "monotonic_s", lambda: seconds)
+
+    def answer(job: PairJob) -> PairTimed:
+        nonlocal seconds
+        seconds += 10
+        return timed(job, 1 + seconds % 20 / 100)  # too noisy ever to be narrow
+
+    answer_with(answer)
+    assert len(carry_out(ComparisonPlan(until=0.001, max_time_s=95), "ab", store)) == 10
+
+
+def test_progress_names_the_target_and_the_time_left(
+    store: Store, answer_with: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seconds = 0.0
+    monkeypatch.setattr(comparing, "monotonic_s", lambda: seconds)
+
+    def answer(job: PairJob) -> PairTimed:
+        nonlocal seconds
+        seconds += 2
+        return timed(job)
+
+    answer_with(answer)
+    watcher = Watcher()
+    plan = ComparisonPlan(processes=3, blocks=1)
+    run(plan, [subject("a"), subject("b")], MACHINE, store, watcher, on_record=lambda _: None)
+    assert {(name, rounds) for name, _, rounds, _ in watcher.shown} == {("b", 3)}
+    assert watcher.shown[0] == ("b", 0, 3, None)  # nothing is known yet
+    done = [done for _, done, _, _ in watcher.shown]
+    assert done == sorted(done)
+    assert watcher.shown[-1][3] == pytest.approx(1.9)  # one process of two seconds, begun 0.1 s ago
+
+
+# The command, in this process; its workers are real where no fake stands in.
+
+
+def effmod(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments, env={"COLUMNS": "200", "NO_COLOR": "1"})
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    """Three that can be compared and one that gives NaN, in the current folder."""
+    write_onnx(tmp_path / "a.onnx")
+    write_onnx(tmp_path / "b.onnx", nodes=2)
+    write_onnx(tmp_path / "large.onnx", nodes=2000)
+    write_onnx(tmp_path / "nan.onnx", operator="Log")
+    return tmp_path
+
+
+FEW = ("--processes", "2", "--blocks", "5", "--warmup", "1", "--threads", "1")
+
+
+def test_a_slower_file_is_called_slower_and_fails_where_asked(files: Path) -> None:
+    done = effmod("compare", "a.onnx", "large.onnx", *FEW, "--fail-if-slower", "5%")
+    assert done.exit_code == 4, done.output
+    assert "% slower" in done.stdout
+    assert "--fail-if-slower allows 5 %" in done.stderr
+    assert len(Store(files / "effmod-results").read_kind(ComparisonProcess)) == 2
+    assert effmod("show", "effmod-results").stdout == done.stdout
+
+
+def test_a_faster_file_passes_the_same_gate(files: Path) -> None:  # noqa: ARG001
+    done = effmod("compare", "large.onnx", "a.onnx", *FEW, "--fail-if-slower", "5%", "--output-format", "json")
+    assert done.exit_code == 0, done.output
+    (row,) = json.loads(done.stdout)
+    assert row["verdict"] == "faster"
+    assert row["estimate"]["high"] < 1
+
+
+def test_one_failing_target_does_not_stop_the_others(files: Path) -> None:  # noqa: ARG001
+    done = effmod("compare", "a.onnx", "nan.onnx", "large.onnx", *FEW, "--output-format", "json")
+    assert done.exit_code == 1
+    bad, good = json.loads(done.stdout)
+    assert (bad["estimate"], bad["processes"]) == (None, 0)
+    assert "NaN" in bad["failures"][0]
+    assert good["verdict"] == "slower"
+    assert "nan.onnx: failed" in done.stderr
+
+
+def test_a_target_that_is_too_slow_counts_though_another_failed(files: Path) -> None:  # noqa: ARG001
+    assert effmod("compare", "a.onnx", "nan.onnx", "large.onnx", *FEW, "--fail-if-slower", "0%").exit_code == 4
+
+
+def test_a_control_is_the_first_against_itself(files: Path, answer_with: Callable[[Answer], None]) -> None:  # noqa: ARG001
+    sizes = itertools.count(start=1)
+    answer_with(lambda job: timed(job, 1.1 + next(sizes) / 1e4))
+    done = effmod("compare", "a.onnx", "--control", *FEW, "--fail-if-slower", "5%")
+    assert done.exit_code == 0  # no target is slower
+    assert "a.onnx (control)" in done.stdout
+    assert "a.onnx is called slower than itself" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("size", "said"), [(0.0001, "known to within 0.0141 % after 6 processes, 60 timed"), (0.1, "not yet to 1 %")]
+)
+def test_until_says_how_many_runs_it_took(
+    size: float,
+    said: str,
+    files: Path,  # noqa: ARG001
+    answer_with: Callable[[Answer], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seconds = itertools.count(step=30.0)
+    monkeypatch.setattr(comparing, "monotonic_s", lambda: next(seconds))
+    answer_with(noisy(itertools.cycle((size, -size))))
+    done = effmod("compare", "a.onnx", "b.onnx", *FEW, "--until", "1%", "--max-time", "10m")
+    assert done.exit_code == 0, done.output
+    assert said in " ".join(done.stderr.split())
+    assert "timed runs of each" in done.stderr
+
+
+def test_an_interruption_shows_what_is_finished(files: Path, answer_with: Callable[[Answer], None]) -> None:
+    def answer(job: PairJob) -> PairTimed:
+        if list((files / "effmod-results").iterdir()):
+            raise KeyboardInterrupt
+        return timed(job)
+
+    answer_with(answer)
+    done = effmod("compare", "a.onnx", "b.onnx", *FEW)
+    assert done.exit_code == 130
+    assert "b.onnx" in done.stdout
+    assert "interrupted" in done.stderr
+    assert len(Store(files / "effmod-results").read_kind(ComparisonProcess)) == 1
+
+
+def test_show_prints_measurements_then_comparisons(files: Path, answer_with: Callable[[Answer], None]) -> None:
+    answer_with(timed)
+    effmod("compare", "a.onnx", "b.onnx", *FEW)
+    Store(files / "effmod-results").write(make_round())
+    both = effmod("show", "effmod-results").stdout
+    assert 0 < both.index("efficientmod_xxs") < both.index("b.onnx")
+    one = effmod("show", "effmod-results", "--output-format", "json")
+    assert [row["name"] for row in json.loads(one.stdout)] == ["efficientmod_xxs"]
+    assert "Left out: comparisons" in one.stderr
+    other = effmod("show", "effmod-results", "--only", "comparisons", "--output-format", "json")
+    assert [row["candidate"]["name"] for row in json.loads(other.stdout)] == ["b.onnx"]
+
+
+def test_a_store_without_comparisons_says_what_would_add_some(tmp_path: Path) -> None:
+    Store(tmp_path / "rounds").check_writable()
+    Store(tmp_path / "rounds").write(make_round())
+    done = effmod("show", "rounds", "--only", "comparisons")
+    assert done.exit_code == 5
+    assert "'effmod compare A B --store rounds' adds some" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["a.onnx"], "a.onnx alone is nothing to compare"),
+        (["a.onnx", "a.onnx"], "a.onnx alone is nothing to compare"),
+        (["a.onnx", "missing.onnx"], "cannot read missing.onnx"),
+        (["a.onnx", "b.onnx", "--max-time", "5m"], "--max-time goes with --until"),
+        (["a.onnx", "b.onnx", "--until", "1"], "'1' is no percentage; write it as 5% or 0.5%"),
+        (["a.onnx", "b.onnx", "--margin", "0.005"], "'0.005' is no percentage"),
+        (["a.onnx", "b.onnx", "--until", "1%", "--max-time", "5"], "'5' is no duration; write it as 90s"),
+        (["a.onnx", "b.onnx", "--until", "1%", "--max-time", "0s"], "'0s' is no duration"),
+        (["a.onnx", "b.onnx", "--processes", "1"], "--processes"),
+        (["a.onnx", "b.onnx", "--image-size", "64"], "--image-size is for networks"),
+        ([], "Missing argument"),
+    ],
+)
+def test_wrong_use_is_said_before_anything_is_measured(arguments: list[str], said: str, files: Path) -> None:
+    done = effmod("compare", *arguments)
+    assert done.exit_code == 2
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert not list(files.glob("effmod-results/*"))

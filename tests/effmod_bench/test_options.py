@@ -1,0 +1,28 @@
+import pytest
+import typer
+
+from effmod_bench.options import parse_duration, parse_percent
+
+
+@pytest.mark.parametrize(
+    ("text", "share"), [("5%", 0.05), ("0.5 %", 0.005), (".5%", 0.005), ("100%", 1.0), ("0%", 0.0)]
+)
+def test_a_percentage_is_a_share(text: str, share: float) -> None:
+    assert parse_percent(text) == pytest.approx(share, abs=1e-15)
+
+
+@pytest.mark.parametrize("text", ["5", "0.05", "-5%", "5%%", "%", "five%", ""])
+def test_what_is_no_percentage_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="write it as 5%"):
+        parse_percent(text)
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("10m", 600), ("1.5h", 5400), ("2 m", 120)])
+def test_a_duration_is_in_seconds(text: str, seconds: float) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["10", "0s", "-1m", "1d", "m", ""])
+def test_what_is_no_duration_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match="write it as 90s, 10m or 1h"):
+        parse_duration(text)

@@ -1,0 +1,97 @@
+"""Real worker processes, with files that take microseconds."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from effmod_bench.isolation import run_job
+from effmod_bench.pair import PairJob, PairMember, PairTimed
+from effmod_bench.sessions import SessionRequest
+from effmod_bench.worker import Broken, Warm
+from results import Device, InputTensor, RuntimeOptions
+from tests.fakes import write_onnx
+
+
+def member(path: Path, *, shape: tuple[int, ...] = (1, 3, 8, 8), threads: int = 1, shared: bool = True) -> PairMember:
+    return PairMember(
+        session=SessionRequest(
+            path=str(path),
+            device=Device.CPU,
+            options=RuntimeOptions(),
+            intra_op_num_threads=threads,
+            shared_threads=shared,
+        ),
+        inputs=(InputTensor(name="x", shape=shape, dtype="float"),),
+        mean=(0.5, 0.5, 0.5),
+        std=(0.25, 0.25, 0.25),
+    )
+
+
+def time_pair(a: PairMember, b: PairMember, *, order: str = "ABBABAAB", **changes: object) -> PairTimed | Broken:
+    fields = {"load_order": "BA", "warmup_runs": 3, "cores": None} | changes
+    job = PairJob(members={"A": a, "B": b}, order=order, **fields)  # type: ignore[arg-type]
+    return run_job(job, on_warm=lambda _: None, tick=lambda _: None)
+
+
+def test_both_are_timed_as_often_as_the_order_says(tmp_path: Path) -> None:
+    one = member(write_onnx(tmp_path / "one.onnx"))
+    two = member(write_onnx(tmp_path / "two.onnx", shape=(2, 5)), shape=(2, 5))  # each is fed its own
+    outcome = time_pair(one, two, order="ABBABAABABBA")
+    assert isinstance(outcome, PairTimed)
+    assert {letter: len(durations) for letter, durations in outcome.durations_ns.items()} == {"A": 6, "B": 6}
+    assert all(ns > 0 for durations in outcome.durations_ns.values() for ns in durations)
+
+
+def test_each_duration_is_that_of_its_own_artifact(tmp_path: Path) -> None:
+    small = member(write_onnx(tmp_path / "small.onnx"))
+    large = member(write_onnx(tmp_path / "large.onnx", nodes=2000))
+    for a, b, slower in ((small, large, "B"), (large, small, "A")):
+        outcome = time_pair(a, b, order="ABBABAAB" * 5)
+        assert isinstance(outcome, PairTimed)
+        medians = {letter: sorted(durations)[10] for letter, durations in outcome.durations_ns.items()}
+        assert max(medians, key=lambda letter: medians[letter]) == slower
+        assert max(medians.values()) > 20 * min(medians.values())
+
+
+def test_both_sessions_run_on_one_pool_of_threads(tmp_path: Path) -> None:
+    a, b = (member(write_onnx(tmp_path / f"{name}.onnx"), threads=2) for name in "ab")
+    outcome = time_pair(a, b)
+    assert isinstance(outcome, PairTimed)
+    for facts in outcome.sessions.values():
+        assert facts.shared_threads
+        assert facts.intra_op_num_threads is None  # it has none of its own
+
+
+def test_once_threads_are_shared_the_runtime_refuses_a_session_its_own(tmp_path: Path) -> None:
+    """That the pool is really there: ONNX Runtime itself holds the sessions to it."""
+    a = member(write_onnx(tmp_path / "a.onnx"))
+    b = member(write_onnx(tmp_path / "b.onnx"), shared=False)
+    outcome = time_pair(a, b, load_order="AB")
+    assert isinstance(outcome, Broken)
+    assert "use_per_session_threads must be false when using a global thread pool" in outcome.detail
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only some systems can bind a process to cores")
+def test_the_process_is_bound_to_the_cores_that_were_drawn(tmp_path: Path) -> None:
+    a, b = (member(write_onnx(tmp_path / f"{name}.onnx")) for name in "ab")
+    ours = os.sched_getaffinity(0)
+    assert isinstance(time_pair(a, b, cores=(min(ours),)), PairTimed)
+    assert os.sched_getaffinity(0) == ours
+    outcome = time_pair(a, b, cores=(100_000,))  # a core that there isn't: it was really asked for
+    assert isinstance(outcome, Broken)
+
+
+def test_nan_is_a_failure_that_names_the_file(tmp_path: Path) -> None:
+    good, bad = member(write_onnx(tmp_path / "good.onnx")), member(write_onnx(tmp_path / "bad.onnx", operator="Log"))
+    outcome = time_pair(good, bad)
+    assert isinstance(outcome, Broken)
+    assert "bad.onnx: output 'y' holds NaN or infinity" in outcome.reason
+
+
+def test_a_pair_without_warm_up_says_what_to_expect_all_the_same(tmp_path: Path) -> None:
+    warm: list[Warm] = []
+    a, b = (member(write_onnx(tmp_path / f"{name}.onnx")) for name in "ab")
+    job = PairJob(members={"A": a, "B": b}, load_order="AB", order="ABBA", warmup_runs=0, cores=None)
+    assert isinstance(run_job(job, on_warm=warm.append, tick=lambda _: None), PairTimed)
+    assert [message.expected_ns > 0 for message in warm] == [True]

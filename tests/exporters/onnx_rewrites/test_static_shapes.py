@@ -1,0 +1,48 @@
+import onnx
+
+from exporters.onnx import read_tensors
+from tests.exporters.onnx_rewrites.support import assert_same, graph, kinds, rewrite
+
+FLATTEN = """
+g (float[n, 3, h, w] x) => (float[n, k] y) {
+    shape = Shape <start = 0, end = 1> (x)
+    rest = Constant <value = int64[1] {-1}> ()
+    target = Concat <axis = 0> (shape, rest)
+    y = Reshape(x, target)
+}
+"""
+
+
+def test_open_dimensions_are_fixed_and_what_depends_on_them_is_a_constant() -> None:
+    before = graph(FLATTEN)
+    after, report = rewrite(before, "static_shapes", x=(2, 3, 4, 5))
+    assert report.count == 3
+    assert report.skipped == ()
+    assert kinds(after) == {"Reshape": 1}
+    (given,), (found,) = read_tensors(after)
+    assert given.shape == (2, 3, 4, 5)
+    assert found.shape == (2, 60)
+    assert_same(before, after, (2, 3, 4, 5))
+
+
+def test_a_file_without_open_dimensions_stays_as_it_is() -> None:
+    before = graph("g (float[1, 3] x) => (float[1, 3] y) { y = Relu(x) }")
+    after, report = rewrite(before, "static_shapes", x=(1, 3))
+    assert report.count == 0
+    assert kinds(after) == {"Relu": 1}
+    assert read_tensors(after) == read_tensors(before)
+
+
+def test_an_output_whose_shape_depends_on_values_is_named() -> None:
+    _, report = rewrite(graph("g (float[n] x) => (int64[1, k] y) { y = NonZero(x) }"), "static_shapes", x=(4,))
+    assert report.count == 1
+    assert len(report.skipped) == 1
+    assert report.skipped[0].startswith("y: its shape")
+
+
+def test_the_original_is_not_touched() -> None:
+    before = graph(FLATTEN)
+    copy = onnx.ModelProto()
+    copy.CopyFrom(before)
+    rewrite(before, "static_shapes", x=(1, 3, 4, 5))
+    assert before == copy

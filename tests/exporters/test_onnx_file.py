@@ -1,0 +1,136 @@
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import onnx
+import pytest
+
+from exporters import ArtifactError, ExportError, OutputError, ParityError, onnx_file, read_sidecar, sha256_of
+from exporters.onnx_file import RewrittenFile, rewrite_file
+from exporters.onnx_rewrites import NAMES
+from tests.exporters.onnx_rewrites.support import graph, kinds
+from tests.fakes import write_onnx
+
+SHAPES = {"x": (1, 3, 6, 6)}
+NORM = {"scale": (4,), "shift": (4,), "mean": (4,), "var": (4,)}
+TEXT = """
+g (float[n, 3, 6, 6] x) => (float[n, 4] y) {
+    c = Conv(x, w)
+    normal = BatchNormalization(c, scale, shift, mean, var)
+    pooled = GlobalAveragePool(normal)
+    y = Flatten(pooled)
+}
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    onnx.save(graph(TEXT, w=(4, 3, 3, 3), **NORM), tmp_path / "mine.onnx")
+    return tmp_path / "mine.onnx"
+
+
+def test_the_file_is_rewritten_and_proved_equal_to_the_original(path: Path, tmp_path: Path) -> None:
+    new, sidecar = rewrite_file(path, tmp_path / "out", NAMES, SHAPES)
+    assert new == tmp_path / "out" / "mine-rewritten-1x3x6x6.onnx"
+    assert "BatchNormalization" not in kinds(onnx.load(new))
+    assert {report.name: report.count for report in sidecar.rewrites} == {
+        "static_shapes": 1,
+        "batch_norm": 1,
+        "matmul_to_conv": 0,
+    }
+    assert sidecar.parity.inputs == 8
+    assert sidecar.parity.relative_error < 1e-5
+    assert sidecar.original_sha256 == sha256_of(path)
+    assert sidecar.sha256 == sha256_of(new)
+    assert sidecar.outputs[0].shape == (1, 4)
+    assert sorted(file.name for file in new.parent.iterdir()) == [new.name, f"{new.name}.json"]
+    assert msgspec.json.decode((new.parent / f"{new.name}.json").read_bytes(), type=RewrittenFile) == sidecar
+
+
+def test_its_sidecar_is_not_taken_for_that_of_a_network(path: Path, tmp_path: Path) -> None:
+    new, _ = rewrite_file(path, tmp_path, NAMES, SHAPES)
+    assert read_sidecar(new) is None
+
+
+def test_named_rewrites_stand_in_the_name_and_the_original_stays(path: Path, tmp_path: Path) -> None:
+    before = path.read_bytes()
+    new, _ = rewrite_file(path, tmp_path, ("batch_norm",), SHAPES)
+    assert new.name == "mine-batch_norm.onnx"
+    assert path.read_bytes() == before
+    assert onnx.load(new).graph.input[0].type.tensor_type.shape.dim[0].dim_param == "n"
+
+
+def test_weights_beside_the_file_are_put_inside(path: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside.onnx"
+    onnx.save(onnx.load(path), outside, save_as_external_data=True, location="data.bin", size_threshold=0)
+    new, sidecar = rewrite_file(outside, tmp_path / "out", NAMES, SHAPES)
+    assert sidecar.original_sha256 == sha256_of(outside, tmp_path / "data.bin")
+    (tmp_path / "data.bin").unlink()
+    onnx.checker.check_model(new, full_check=True)
+    assert all(tensor.raw_data for tensor in onnx.load(new, load_external_data=False).graph.initializer)
+
+
+def test_a_rule_that_changes_the_outputs_is_caught_and_nothing_is_left(
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def spoil(model: onnx.ModelProto, *_: Any) -> tuple[onnx.ModelProto, tuple[()]]:
+        spoilt = onnx.ModelProto()
+        spoilt.CopyFrom(model)
+        weight = next(tensor for tensor in spoilt.graph.initializer if tensor.name == "w")
+        weight.CopyFrom(onnx.numpy_helper.from_array(1.01 * onnx.numpy_helper.to_array(weight), "w"))
+        return spoilt, ()
+
+    monkeypatch.setattr(onnx_file, "apply", spoil)
+    with pytest.raises(ParityError, match=r"does not compute what mine\.onnx computes.*not kept.*--rewrite batch_norm"):
+        rewrite_file(path, tmp_path / "out", NAMES, SHAPES)
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_file_whose_output_ignores_the_input_cannot_be_checked(tmp_path: Path) -> None:
+    text = "g (float[1, 3] x) => (float[1, 3] y) { zero = Sub(x, x) y = Add(zero, one) }"
+    onnx.save(graph(text, one=(1, 3)), tmp_path / "still.onnx")
+    with pytest.raises(ParityError, match=r"outputs of still\.onnx hardly depend on the input"):
+        rewrite_file(tmp_path / "still.onnx", tmp_path / "out", NAMES, {"x": (1, 3)})
+
+
+def test_nan_is_refused(tmp_path: Path) -> None:
+    onnx.save(graph("g (float[1, 3] x) => (float[1, 3] y) { y = Log(x) }"), tmp_path / "nan.onnx")
+    with pytest.raises(ParityError, match="relative error nan"):
+        rewrite_file(tmp_path / "nan.onnx", tmp_path / "out", NAMES, {"x": (1, 3)})
+
+
+def test_a_rule_that_fails_says_what_to_try(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise AssertionError("no weights\nand more")
+
+    monkeypatch.setattr(onnx_file, "apply", fail)
+    with pytest.raises(ExportError, match=r"mine\.onnx cannot be rewritten: no weights; try fewer"):
+        rewrite_file(path, tmp_path / "out", NAMES, SHAPES)
+
+
+def test_a_file_that_does_not_run_says_so(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "x.onnx", shape=(1, 3, "h", "w"), operator="Relu")
+    with pytest.raises(ArtifactError, match="ONNX Runtime cannot run"):
+        rewrite_file(path, tmp_path / "out", ("batch_norm",), {"x": (2, 3, 4, 4)})
+
+
+def test_a_folder_that_cannot_be_written_is_an_output_error(path: Path) -> None:
+    with pytest.raises(OutputError, match="choose a folder"):
+        rewrite_file(path, path / "out", NAMES, SHAPES)
+
+
+def test_every_input_is_fed_by_its_type_and_several_outputs_are_compared(tmp_path: Path) -> None:
+    text = """
+    g (float[1, 3, 8, 8] x, int64[1] k, float16[2, 2] half) => (float[1, 3, 8, 8] a, float16[2, 2] b, int64[1] c) {
+        a = Relu(x)
+        b = Neg(half)
+        c = Identity(k)
+    }
+    """
+    onnx.save(graph(text), tmp_path / "x.onnx")
+    _, sidecar = rewrite_file(
+        tmp_path / "x.onnx", tmp_path / "out", NAMES, {"x": (1, 3, 8, 8), "k": (1,), "half": (2, 2)}
+    )
+    assert sidecar.parity.max_abs_error == 0
+    assert np.isclose(sidecar.parity.cosine, 1)

@@ -1,0 +1,184 @@
+"""Synthetic times, of which the truth is known: how often each sign is seen where it is, and where it is not."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from results import Conditions, Round, StabilityWarning, summarise
+from results.stability import drifts, fall_in_two, find_warnings, has_two_modes
+from tests.fakes import MACHINE, make_round
+
+Times = npt.NDArray[np.float64]
+
+
+def nanoseconds(milliseconds: Times) -> list[int]:
+    return [round(value * 1e6) for value in milliseconds]
+
+
+def normal(rng: np.random.Generator) -> Times:
+    return rng.normal(10, 0.3, 800)
+
+
+def lognormal(rng: np.random.Generator) -> Times:
+    return 9 + rng.lognormal(0, 0.8, 800)
+
+
+def with_outliers(rng: np.random.Generator) -> Times:
+    times = normal(rng)
+    times[rng.random(800) < 0.06] *= 3
+    return times
+
+
+def uniform(rng: np.random.Generator) -> Times:
+    return rng.uniform(8, 12, 800)
+
+
+def wandering(rng: np.random.Generator) -> Times:
+    return normal(rng) * (1 + 0.03 * np.sin(np.linspace(0, 20, 800)))
+
+
+@pytest.mark.parametrize("shape", [normal, lognormal, with_outliers, uniform, wandering])
+def test_one_mode_is_hardly_ever_taken_for_two(shape: Callable[[np.random.Generator], Times]) -> None:
+    rng = np.random.default_rng(0)
+    assert sum(has_two_modes(nanoseconds(shape(rng))) for _ in range(300)) <= 3
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
+@pytest.mark.parametrize("outliers", [0.0, 0.03])
+def test_two_modes_thirty_percent_apart_are_seen(share: float, outliers: float) -> None:
+    rng = np.random.default_rng(0)
+    seen = 0
+    for _ in range(100):
+        times = normal(rng) * np.where(rng.random(800) < share, 1.3, 1.0)
+        seen += has_two_modes(nanoseconds(times * np.where(rng.random(800) < outliers, 3.0, 1.0)))
+    assert seen >= 99
+
+
+def test_two_modes_closer_than_five_percent_make_no_difference_worth_a_warning() -> None:
+    times = np.where(np.arange(800) % 2, 10.0, 10.3) + np.random.default_rng(0).normal(0, 0.01, 800)
+    assert not has_two_modes(nanoseconds(times))
+
+
+def test_few_runs_show_no_modes() -> None:
+    assert has_two_modes([10_000_000] * 50 + [13_000_000] * 50)
+    assert not has_two_modes([10_000_000] * 49 + [13_000_000] * 50)
+    assert not has_two_modes([10_000_000] * 800)
+
+
+@pytest.mark.parametrize(("rounds", "at_most"), [(5, 30), (10, 6), (20, 3)])
+def test_rounds_that_merely_scatter_do_not_fall_in_two(rounds: int, at_most: int) -> None:
+    rng = np.random.default_rng(0)
+    assert sum(fall_in_two(list(rng.normal(10, 1.5, rounds).clip(5))) for _ in range(300)) <= at_most
+
+
+@pytest.mark.parametrize("rounds", [5, 10, 20])
+def test_rounds_of_a_machine_with_two_speeds_fall_in_two(rounds: int) -> None:
+    rng = np.random.default_rng(0)
+    seen = 0
+    for _ in range(100):
+        speeds = np.where(np.arange(rounds) < rng.integers(2, rounds - 1), 1.0, 1.4)
+        seen += fall_in_two(list(speeds * rng.normal(10, 0.2, rounds)))
+    assert seen >= 95
+
+
+def test_one_slow_round_is_no_second_speed() -> None:
+    assert not fall_in_two([10.0, 10.1, 10.0, 10.1, 14.0])
+
+
+def test_noise_drifts_no_more_often_than_it_may() -> None:
+    rng = np.random.default_rng(0)
+    assert sum(drifts(list(rng.normal(10, 1, 10)), level=0.05) for _ in range(1000)) <= 50 + 2 * 7  # two sigma
+
+
+@pytest.mark.parametrize(("rise", "drifting"), [(0.05, True), (-0.05, True), (0.02, False)])
+def test_a_steady_rise_of_more_than_three_percent_is_a_drift(rise: float, drifting: bool) -> None:
+    times = np.linspace(10, 10 * (1 + rise), 10) + np.random.default_rng(0).normal(0, 0.02, 10)
+    assert drifts(list(times), level=0.004) is drifting
+
+
+def test_neither_a_spike_nor_four_values_are_a_drift() -> None:
+    assert not drifts([10, 10.01, 10, 10.02, 10.01, 10, 10.02, 10.01, 10, 30], level=0.02)
+    assert not drifts([10, 11, 12, 13], level=1.0)
+
+
+def rounds_with(changes: Sequence[dict[str, object]]) -> list[Round]:
+    """Rounds in which the machine did this."""
+    records = []
+    for i, change in enumerate(changes):
+        conditions = Conditions(**({"elapsed_s": 10.0} | change))  # type: ignore[arg-type]
+        record = make_round([10.0, 10.1], index=i)
+        environment = msgspec.structs.replace(record.environment, conditions=conditions)
+        records.append(msgspec.structs.replace(record, environment=environment))
+    return records
+
+
+@pytest.mark.parametrize(
+    ("quiet", "disturbed", "expected"),
+    [
+        ({"other_cpu_s": 0.9}, {"other_cpu_s": 1.1}, StabilityWarning.OTHER_LOAD),  # of 10 s on two cores
+        ({"thermal_throttles": 0}, {"thermal_throttles": 1}, StabilityWarning.THROTTLED),
+        ({"quota_throttles": 0}, {"quota_throttles": 3}, StabilityWarning.THROTTLED),
+        ({"on_battery": False}, {"on_battery": True}, StabilityWarning.BATTERY),
+        ({"memory_stall_s": 0.05}, {"memory_stall_s": 0.5}, StabilityWarning.MEMORY_PRESSURE),
+        ({"swapped_in_bytes": 4096}, {"swapped_in_bytes": 50_000_000}, StabilityWarning.MEMORY_PRESSURE),
+        (
+            {"available_memory_bytes": 4 << 30},
+            {"available_memory_bytes": 100 << 20},
+            StabilityWarning.MEMORY_PRESSURE,
+        ),
+    ],
+)
+def test_what_the_machine_did_in_one_round_of_five_is_a_warning(
+    quiet: dict[str, object], disturbed: dict[str, object], expected: StabilityWarning
+) -> None:
+    assert find_warnings(0.0, rounds_with([quiet] * 5)) == ()
+    assert find_warnings(0.0, rounds_with([quiet] * 4 + [disturbed])) == (expected,)
+    assert find_warnings(0.0, rounds_with([quiet] * 5 + [disturbed])) == ()
+
+
+def test_what_the_machine_does_not_tell_is_no_warning() -> None:
+    assert find_warnings(None, rounds_with([{}])) == ()
+    assert find_warnings(None, [make_round()]) == ()
+
+
+@pytest.mark.parametrize(
+    ("machine", "expected"),
+    [
+        ({"cpu_quota": 1.5}, (StabilityWarning.CPU_QUOTA,)),
+        ({"cpu_quota": 2.0}, ()),
+        ({"governor": "schedutil"}, (StabilityWarning.GOVERNOR,)),
+        ({"governor": "performance"}, ()),
+    ],
+)
+def test_what_the_machine_is_can_be_a_warning(
+    machine: dict[str, object], expected: tuple[StabilityWarning, ...]
+) -> None:
+    assert find_warnings(None, [make_round(machine=msgspec.structs.replace(MACHINE, **machine))]) == expected
+
+
+def test_rounds_that_began_before_the_times_settled_are_marked() -> None:
+    settled, unsettled = (msgspec.structs.replace(make_round(), steady=steady) for steady in (True, False))
+    assert find_warnings(None, [settled]) == ()
+    assert find_warnings(None, [settled, unsettled]) == (StabilityWarning.NOT_STEADY,)
+
+
+def test_drift_and_modes_within_rounds_are_found_in_the_samples() -> None:
+    rising = make_round(list(np.linspace(10, 11, 200)))
+    assert find_warnings(None, [rising]) == (StabilityWarning.DRIFT,)
+    torn = make_round([10.0, 10.01, 13.0, 13.01] * 50)
+    assert find_warnings(None, [torn]) == (StabilityWarning.BIMODAL,)
+
+
+def test_drift_and_modes_over_rounds_are_found_in_their_medians() -> None:
+    rising = [make_round([value], index=i) for i, value in enumerate((10.0, 10.2, 10.4, 10.6, 10.8))]
+    assert find_warnings(None, rising) == (StabilityWarning.DRIFT,)
+    torn = [make_round([value], index=i) for i, value in enumerate((10.0, 14.1, 10.1, 14.0, 14.2))]
+    assert find_warnings(None, torn) == (StabilityWarning.BIMODAL,)
+
+
+def test_warnings_stay_out_of_a_measurement_that_failed() -> None:
+    (failed,) = summarise([make_round(failure="ended by SIGSEGV", threads=4)])
+    assert failed.warnings == ()
