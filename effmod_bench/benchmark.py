@@ -1,6 +1,8 @@
 """`effmod bench` from its options to its table."""
 
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -11,7 +13,9 @@ from effmod_bench.environment import available_cores
 from effmod_bench.errors import ExitCode
 from effmod_bench.exporting import obtain_artifact
 from effmod_bench.listing import PlannedRun, plan_table
-from effmod_bench.runner import PAPER_THREADS, Subject
+from effmod_bench.lock import measuring_alone
+from effmod_bench.resuming import RunPlan, check_same, find_run
+from effmod_bench.runner import PAPER_THREADS, Subject, Timeline, missing, new_run_id, schedule, threads_to_use
 from effmod_bench.targets import (
     ExportChoices,
     TargetError,
@@ -21,9 +25,10 @@ from effmod_bench.targets import (
     find_networks,
     is_file,
 )
+from effmod_bench.timing import utc_now
 from exporters import is_cached
 from models import ModelSpec
-from results import BenchPlan, Device, Measurement, Outcome, Round, StabilityWarning, Store, summarise
+from results import BenchPlan, Device, Measurement, Round, StabilityWarning, Store, TimedArtifact, summarise
 from results.tables import OutputFormat, Table, measurement_table
 
 # From torch's start to the last check, by image size 224 on two cores: for the dry run's estimate only.
@@ -53,13 +58,42 @@ _ADVICE = {
 
 
 class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user asked `effmod bench` to do."""
+    """What the user asked `effmod bench` to do.
+
+    Attributes:
+        resumed: the run that is to be completed; None to begin one.
+        wait: where another effmod measures, until it is done; False to give up.
+        round_timeout_s: what a round may take; None for a limit that follows from what it should take.
+    """
 
     targets: tuple[str, ...]
     plan: BenchPlan
     choices: ExportChoices
     input_shapes: dict[str | None, tuple[int, ...]]
     store: Path
+    resumed: RunPlan | None = None
+    wait: bool = True
+    round_timeout_s: float | None = None
+
+    @classmethod
+    def resume(cls, run_id: str | None, store: Path, *, wait: bool, round_timeout_s: float | None) -> "Benchmark":
+        """What is missing or failed in a run of the store; None for the latest run.
+
+        Raises:
+            TargetError: there is no such run.
+            StoreError: the store cannot be read.
+        """
+        run = find_run(Store(store), run_id)
+        return cls(
+            targets=run.targets,
+            plan=run.plan,
+            choices=run.choices,
+            input_shapes=dict(run.input_shapes),
+            store=store,
+            resumed=run,
+            wait=wait,
+            round_timeout_s=round_timeout_s,
+        )
 
     def preview(self) -> Table[PlannedRun]:
         """What `run` would do, and about how long it would take; nothing is exported or measured.
@@ -67,7 +101,6 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             UnknownModelError, ImageSizeError, TargetError, ArtifactError: as `run` would.
         """
-        from effmod_bench.runner import Timeline, threads_to_use
         from effmod_bench.subjects import file_subject
 
         rows = []
@@ -109,37 +142,85 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             UnknownModelError, ImageSizeError, TargetError, ArtifactError, CheckpointError, ExportError, ParityError:
                 before anything is measured.
         """
+        with self.prepared(console) as (store, subjects):
+            return self._measure(console, output_format, store, subjects)
+
+    def _measure(
+        self, console: Console, output_format: OutputFormat, store: Store, subjects: Sequence[Subject]
+    ) -> ExitCode:
         from effmod_bench import runner
         from effmod_bench.environment import read_machine
 
-        store, subjects = self.prepare(console)
-        records: list[Round] = []
+        run = self._begin(store, [subject.artifact for subject in subjects])
+        records = _rounds_of(run, store) if self.resumed else []
+        if self.resumed:
+            self._say_missing(console, run, records)
         code = ExitCode.OK
         try:
             with console.progress("measuring") as progress:
-                plan = msgspec.structs.replace(self.plan, targets=tuple(s.artifact.name for s in subjects))
-                runner.run(plan, subjects, read_machine(), store, progress, on_record=records.append)
+                runner.run(
+                    run.id,
+                    run.plan,
+                    subjects,
+                    read_machine(),
+                    store,
+                    progress,
+                    on_record=records.append,
+                    earlier=tuple(records),
+                    round_timeout_s=self.round_timeout_s,
+                )
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED
+            records = _rounds_of(run, store)  # it may have come between a record's storing and its telling
             console.warn("interrupted" + (": the table holds what was finished" if records else ""))
         finally:
+            measurements = summarise(records)
             if records:
-                print_measurements(console, summarise(records), output_format)
+                print_measurements(console, measurements, output_format)
                 console.note(
                     f"{_counted(len(records), 'record')} in {self.store}; the table again: effmod show {self.store}"
                 )
-        if code is ExitCode.OK and any(record.outcome is Outcome.FAILED for record in records):
+        if code is ExitCode.OK and any(measurement.failures for measurement in measurements):
             code = ExitCode.SOME_FAILED
+        if code is not ExitCode.OK:
+            command = shlex.join(["effmod", "bench", "--resume", run.id, "--store", str(self.store)])
+            console.note(f"what is missing or failed, again: {command}")
         return code
 
-    def prepare(self, console: Console) -> tuple[Store, list[Subject]]:
+    def _begin(self, store: Store, artifacts: Sequence[TimedArtifact]) -> RunPlan:
+        """The run to carry out: the one that is resumed, or a new one, which is stored before it measures."""
+        if self.resumed:
+            check_same(self.resumed, artifacts)
+            return self.resumed
+        run = RunPlan(
+            id=new_run_id(),
+            started_at=utc_now().isoformat(timespec="milliseconds"),
+            targets=self.targets,
+            plan=msgspec.structs.replace(self.plan, targets=tuple(artifact.name for artifact in artifacts)),
+            choices=self.choices,
+            input_shapes=tuple(self.input_shapes.items()),
+            artifacts=tuple(artifacts),
+        )
+        store.write(run)
+        return run
+
+    def _say_missing(self, console: Console, run: RunPlan, records: Sequence[Round]) -> None:
+        rounds = len(schedule(run.plan, len(run.artifacts)))
+        left = len(missing(run.plan, run.artifacts, records))
+        console.note(
+            f"run {run.id} of {', '.join(run.plan.targets)}: "
+            + (f"{left} of {_counted(rounds, 'round')} to do" if left else "it is complete, and nothing is left to do")
+        )
+
+    @contextmanager
+    def prepared(self, console: Console) -> Iterator[tuple[Store, list[Subject]]]:
         """All that comes before measuring: wrong use is said, the store can be written, every file is there.
+
+        Nobody else measures on this machine until the block ends.
 
         Raises:
             As `run`.
         """
-        from effmod_bench.runner import threads_to_use
-
         items = self._items()
         check_device(self.plan.options)
         store = Store(self.store)
@@ -147,7 +228,9 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         threads = threads_to_use(self.plan)
         if threads is not None:
             self._say_threads(console, threads)
-        return store, self._subjects(console, items)
+        files = self._files(items)
+        with measuring_alone(wait=self.wait, on_wait=console.note):
+            yield store, self._subjects(console, items, files)
 
     def _items(self) -> list[Path | ModelSpec]:
         """Files and networks, each once, in the order given."""
@@ -189,15 +272,21 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             if getattr(self.choices, field) != getattr(default, field):
                 raise TargetError(f"{name} is for networks that effmod exports, and every target is a file")
 
-    def _subjects(self, console: Console, items: Sequence[Path | ModelSpec]) -> list[Subject]:
-        from effmod_bench.subjects import file_subject, zoo_subject
+    def _files(self, items: Sequence[Path | ModelSpec]) -> dict[Path, Subject]:
+        """The user's own files; a wrong one is said before waiting, and before the minutes that exporting takes."""
+        from effmod_bench.subjects import file_subject
 
-        # Files first: a wrong one is said before the minutes that exporting takes.
-        files = {
+        return {
             item: file_subject(item, self.input_shapes, batch_size=self.choices.batch_size)
             for item in items
             if isinstance(item, Path)
         }
+
+    def _subjects(
+        self, console: Console, items: Sequence[Path | ModelSpec], files: dict[Path, Subject]
+    ) -> list[Subject]:
+        from effmod_bench.subjects import zoo_subject
+
         subjects = [
             files[item]
             if isinstance(item, Path)
@@ -218,6 +307,10 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             console.warn(
                 f"{threads} threads on {_counted(cores, 'core')} wait for each other: expect slow and uneven times"
             )
+
+
+def _rounds_of(run: RunPlan, store: Store) -> list[Round]:
+    return [record for record in store.read_kind(Round) if record.run_id == run.id]
 
 
 def print_measurements(console: Console, measurements: Sequence[Measurement], output_format: OutputFormat) -> None:

@@ -218,6 +218,7 @@ def verify(
 
 @app.command()
 def bench(
+    context: typer.Context,
     targets: options.Targets = None,
     device: options.DeviceOption = "cpu",
     runtime: options.RuntimeOption = None,
@@ -227,6 +228,9 @@ def bench(
     rounds: options.Rounds = 5,
     warmup: options.Warmup = 50,
     seed: options.Seed = 0,
+    round_timeout: options.RoundTimeout = None,
+    no_wait: options.NoWait = False,
+    resume: options.Resume = False,
     dry_run: options.DryRun = False,
     format_: options.FormatForDevice = None,
     opset: options.Opset = DEFAULT_OPSET,
@@ -253,6 +257,10 @@ def bench(
     from effmod_bench.targets import DEFAULT_TARGETS, ExportChoices, parse_input_shapes
 
     console = _console(quiet, verbose)
+    if resume:
+        run_id = options.run_to_resume(context, targets)
+        benchmark = Benchmark.resume(run_id, store, wait=not no_wait, round_timeout_s=round_timeout)
+        raise typer.Exit(benchmark.run(console, output_format))
     where, index = parse_device(device)
     benchmark = Benchmark(
         targets=tuple(targets or DEFAULT_TARGETS),
@@ -282,6 +290,8 @@ def bench(
         ),
         input_shapes=parse_input_shapes(input_shape or []),
         store=store,
+        wait=not no_wait,
+        round_timeout_s=round_timeout,
     )
     if dry_run:
         console.table(benchmark.preview(), output_format)

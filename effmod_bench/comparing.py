@@ -55,9 +55,14 @@ class Comparing(msgspec.Struct, frozen=True, kw_only=True):
             TargetError: there is nothing to compare with.
             As `Benchmark.run`.
         """
+        with self.benchmark.prepared(console) as (store, subjects):
+            return self._compare(console, output_format, store, subjects)
+
+    def _compare(
+        self, console: Console, output_format: OutputFormat, store: Store, subjects: Sequence[Subject]
+    ) -> ExitCode:
         from effmod_bench.environment import read_machine
 
-        store, subjects = self.benchmark.prepare(console)
         if len(subjects) < 2 and not self.plan.control:
             raise TargetError(
                 f"{subjects[0].artifact.name} alone is nothing to compare: name a second target that is another file, "

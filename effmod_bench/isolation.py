@@ -1,5 +1,6 @@
-"""Rounds in fresh processes: start one, listen to it, and say how it ended."""
+"""Rounds in fresh processes: start one, listen to it, end it where it hangs, and say how it ended."""
 
+import contextlib
 import os
 import selectors
 import signal
@@ -13,25 +14,69 @@ import msgspec
 
 from effmod_bench.pair import PairJob, PairTimed
 from effmod_bench.timing import monotonic_s
-from effmod_bench.worker import Broken, Job, Message, Timed, Warm
+from effmod_bench.worker import Broken, Job, Loaded, Message, Timed, Warm
 
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
 
+# Seconds that a stage of a round may take at least, and how many times as long as it is expected to.
+_LEAST_BEFORE_RUNS_S = 600.0
+_LEAST_RUNS_S = 60.0
+_PATIENCE = 10
+
+# Seconds that a worker has to end after it has closed its output.
+_EXIT_S = 10.0
+
+
+class _Limit:
+    """How long a worker may take: the user's limit for all of a round, or one a stage, by what the last one showed."""
+
+    def __init__(self, timeout_s: float | None) -> None:
+        self._fixed = timeout_s is not None
+        self._stage = "loading the file and running it once"
+        self._seconds = _LEAST_BEFORE_RUNS_S if timeout_s is None else timeout_s
+        self.deadline = monotonic_s() + self._seconds
+
+    def enter(self, stage: str, *, expected_ns: int, least_s: float) -> None:
+        """The worker has reached the next stage."""
+        self._stage = stage
+        if not self._fixed:
+            self._seconds = max(least_s, _PATIENCE * expected_ns / 1e9)
+            self.deadline = monotonic_s() + self._seconds
+
+    def __str__(self) -> str:
+        return f"timeout after {self._seconds:g} s, while {self._stage}; --round-timeout gives it more"
+
+
 @overload
 def run_job(
-    job: Job, *, on_warm: Callable[[Warm], None], tick: Callable[[float], None], tick_s: float = 1.0
+    job: Job,
+    *,
+    on_warm: Callable[[Warm], None],
+    tick: Callable[[float], None],
+    tick_s: float = 1.0,
+    timeout_s: float | None = None,
 ) -> Timed | Broken: ...
 
 
 @overload
 def run_job(
-    job: PairJob, *, on_warm: Callable[[Warm], None], tick: Callable[[float], None], tick_s: float = 1.0
+    job: PairJob,
+    *,
+    on_warm: Callable[[Warm], None],
+    tick: Callable[[float], None],
+    tick_s: float = 1.0,
+    timeout_s: float | None = None,
 ) -> PairTimed | Broken: ...
 
 
 def run_job(
-    job: Job | PairJob, *, on_warm: Callable[[Warm], None], tick: Callable[[float], None], tick_s: float = 1.0
+    job: Job | PairJob,
+    *,
+    on_warm: Callable[[Warm], None],
+    tick: Callable[[float], None],
+    tick_s: float = 1.0,
+    timeout_s: float | None = None,
 ) -> Timed | PairTimed | Broken:
     """Time one job in a process of its own.
 
@@ -39,6 +84,8 @@ def run_job(
         on_warm: told when the timed runs begin.
         tick: told the seconds since the start, about every `tick_s` seconds while the process runs. Drawing takes
             processor time from what is measured, so it is seldom, and this process sleeps in between.
+        timeout_s: what the process may take; by default 10 min before the timed runs and 1 min for them, or 10 times
+            what they should take where that is more.
 
     Raises:
         KeyboardInterrupt: the user interrupts; the process is gone by then.
@@ -53,7 +100,7 @@ def run_job(
             start_new_session=True,  # Ctrl-C reaches this process alone, which then ends the other
         )
         try:
-            last = _listen(process, job, on_warm, tick, tick_s)
+            last = _listen(process, job, on_warm, tick, tick_s, _Limit(timeout_s))
         finally:
             process.kill()
             process.wait()
@@ -73,6 +120,7 @@ def _listen(
     on_warm: Callable[[Warm], None],
     tick: Callable[[float], None],
     tick_s: float,
+    limit: _Limit,
 ) -> Timed | PairTimed | Broken | None:
     """Follow a worker to its last message; None where it ends without one."""
     assert process.stdin is not None
@@ -82,30 +130,44 @@ def _listen(
         process.stdin.write(msgspec.json.encode(job) + b"\n")
         process.stdin.flush()
     except BrokenPipeError:
-        process.wait()
+        _wait_for_exit(process)
         return None
+    runs = len(job.order) if isinstance(job, PairJob) else job.runs
     received = b""
     with selectors.DefaultSelector() as selector:
         selector.register(process.stdout, selectors.EVENT_READ)
         began = monotonic_s()
         next_tick = began + tick_s
         while True:
-            if selector.select(max(0.0, next_tick - monotonic_s())):
+            if selector.select(max(0.0, min(next_tick, limit.deadline) - monotonic_s())):
                 chunk = os.read(process.stdout.fileno(), 1 << 16)
                 if not chunk:
-                    process.wait()
+                    _wait_for_exit(process)
                     return None
                 received += chunk
                 *lines, received = received.split(b"\n")
                 for line in lines:
                     message = _decoder.decode(line)
-                    if isinstance(message, Warm):
-                        on_warm(message)
-                    else:
-                        return message
+                    match message:
+                        case Loaded(first_inference_ns=once_ns):
+                            expected_ns = once_ns * job.warmup_runs
+                            limit.enter("warming up", expected_ns=expected_ns, least_s=_LEAST_BEFORE_RUNS_S)
+                        case Warm(expected_ns=once_ns):
+                            limit.enter("being timed", expected_ns=once_ns * runs, least_s=_LEAST_RUNS_S)
+                            on_warm(message)
+                        case _:
+                            return message
+            if monotonic_s() >= limit.deadline:
+                return Broken(reason=str(limit), detail="")
             if monotonic_s() >= next_tick:
                 tick(monotonic_s() - began)
                 next_tick = monotonic_s() + tick_s
+
+
+def _wait_for_exit(process: "subprocess.Popen[bytes]") -> None:
+    """Let a worker that says nothing more come to its end, which tells why. One that does not is killed after."""
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_EXIT_S)
 
 
 def _how_it_ended(returncode: int, errors: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from effmod_bench.targets import Purpose
+from effmod_bench.targets import Purpose, TargetError
 from exporters import OLDEST_OPSET, Compression, ComputePrecision, DeploymentTarget, Format, InputKind
 from results import ComputeUnits, Runtime
 from results.tables import OutputFormat, Shown
@@ -331,6 +331,29 @@ DryRun = Annotated[
         "--dry-run", help="Say what would be exported and run, and about how long it takes.", rich_help_panel=_MEASURE
     ),
 ]
+RoundTimeout = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        min=0.1,
+        help="End a round that takes longer, and go on with the next.",
+        rich_help_panel=_MEASURE,
+        show_default="10 times what it should take",
+    ),
+]
+NoWait = Annotated[
+    bool,
+    typer.Option("--no-wait", help="Give up where another effmod measures on this machine.", rich_help_panel=_MEASURE),
+]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Measure what is missing or failed in the store's latest run, or in the run that is named in the "
+        "targets' place.",
+        rich_help_panel=_MEASURE,
+    ),
+]
 
 NetworkOrArtifact = Annotated[
     str,
@@ -382,3 +405,23 @@ Verbose = Annotated[
         "--verbose", "-v", count=True, help="More columns and notes.", rich_help_panel=_OUTPUT, show_default=False
     ),
 ]
+
+_WITH_RESUME = {"targets", "resume", "round_timeout", "no_wait", "store", "output_format", "quiet", "verbose"}
+
+
+def run_to_resume(context: typer.Context, targets: list[str] | None) -> str | None:
+    """The run that the user named beside --resume; None for the latest.
+
+    Raises:
+        TargetError: there is an option that the run has a value of its own for, or more than one run.
+    """
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source is not None and source.name == "COMMANDLINE" and parameter.name not in _WITH_RESUME:
+            raise TargetError(
+                f"{parameter.opts[0]} does not go with --resume: a run goes on as it began; leave it out, or begin "
+                "a new run, without --resume"
+            )
+    if targets and len(targets) > 1:
+        raise TargetError(f"--resume takes one run, not {len(targets)}: {', '.join(targets)}")
+    return targets[0] if targets else None

@@ -1,7 +1,9 @@
 """Runs that were cut short: what they were to do, and what is missing."""
 
-from effmod_bench.targets import ExportChoices
-from results import BenchPlan, Record, TimedArtifact
+from collections.abc import Sequence
+
+from effmod_bench.targets import ExportChoices, TargetError
+from results import BenchPlan, Record, Store, TimedArtifact
 
 
 class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
@@ -20,3 +22,43 @@ class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
     choices: ExportChoices
     input_shapes: tuple[tuple[str | None, tuple[int, ...]], ...]
     artifacts: tuple[TimedArtifact, ...]
+
+
+def find_run(store: Store, run_id: str | None) -> RunPlan:
+    """What a run of the store was to do; None for the latest.
+
+    Raises:
+        TargetError: there is no such run.
+        StoreError: the store cannot be read.
+    """
+    runs = store.read_kind(RunPlan)
+    if not runs:
+        raise TargetError(
+            f"the store {store.path} holds no run to resume; repeat the command that was cut short, as it was"
+        )
+    if run_id is None:
+        return runs[-1]
+    found = [run for run in runs if run.id == run_id]
+    if not found:
+        latest = ", ".join(run.id for run in runs[:-4:-1])
+        raise TargetError(f"the store {store.path} holds no run {run_id!r}; the latest are {latest}")
+    return found[0]
+
+
+def check_same(run: RunPlan, artifacts: Sequence[TimedArtifact]) -> None:
+    """Refuse to go on with other files than a run began with.
+
+    Raises:
+        TargetError: one of them is another file now.
+    """
+    if len(artifacts) != len(run.artifacts):
+        raise TargetError(
+            f"run {run.id} timed {len(run.artifacts)} artifacts, and its targets stand for {len(artifacts)} now; "
+            "begin a new run, without --resume"
+        )
+    for before, now in zip(run.artifacts, artifacts, strict=True):
+        if before != now:
+            raise TargetError(
+                f"{now.name} is not what run {run.id} timed (sha256 {before.sha256[:12]} then, {now.sha256[:12]} now), "
+                "and another file is another measurement: bring the old one back, or begin a new run, without --resume"
+            )

@@ -14,7 +14,7 @@ import msgspec
 from effmod_bench.environment import available_cores, conditions_since, load_average, read_moment
 from effmod_bench.isolation import run_job
 from effmod_bench.sessions import SessionRequest
-from effmod_bench.timing import utc_now
+from effmod_bench.timing import disturbance, read_clocks, utc_now
 from effmod_bench.worker import Broken, Job, Timed
 from models import Preprocessing
 from results import (
@@ -36,6 +36,9 @@ PAPER_THREADS = 4
 _GUESSED_S_PER_MAC = 1 / 40e9
 _GUESSED_START_S = 1.0
 
+# How often a round is repeated at once where the machine was suspended, or its clock set, in the midst of it.
+_REPEATS = 2
+
 
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """A file to time, and what the record says of it."""
@@ -53,12 +56,13 @@ class Progress(Protocol):
         ...
 
 
-class _Turn(msgspec.Struct, frozen=True, kw_only=True):
-    """One round to come."""
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """One round to come; `attempt` counts those that failed."""
 
     subject: int
     index: int
     runs: int
+    attempt: int = 0
 
 
 def threads_to_use(plan: BenchPlan | ComparisonPlan) -> int | None:
@@ -68,7 +72,7 @@ def threads_to_use(plan: BenchPlan | ComparisonPlan) -> int | None:
     return plan.threads if plan.threads is not None else min(PAPER_THREADS, available_cores())
 
 
-def schedule(plan: BenchPlan, subjects: int) -> list[_Turn]:
+def schedule(plan: BenchPlan, subjects: int) -> list[Turn]:
     """The rounds of all subjects: each index once for everyone, in an order drawn from the plan's seed.
 
     So slow changes of the machine meet every subject alike.
@@ -80,15 +84,28 @@ def schedule(plan: BenchPlan, subjects: int) -> list[_Turn]:
         runs = plan.runs // rounds + (index < plan.runs % rounds)
         indices = list(range(subjects))
         order.shuffle(indices)
-        turns += [_Turn(subject=subject, index=index, runs=runs) for subject in indices]
+        turns += [Turn(subject=subject, index=index, runs=runs) for subject in indices]
+    return turns
+
+
+def missing(plan: BenchPlan, artifacts: Sequence[TimedArtifact], earlier: Sequence[Round]) -> list[Turn]:
+    """The rounds of a run that are still to come, or to be repeated since they failed."""
+    last = {(record.artifact, record.index): record for record in sorted(earlier, key=lambda record: record.attempt)}
+    turns = []
+    for turn in schedule(plan, len(artifacts)):
+        before = last.get((artifacts[turn.subject], turn.index))
+        if before is None:
+            turns.append(turn)
+        elif before.outcome is Outcome.FAILED:
+            turns.append(msgspec.structs.replace(turn, attempt=before.attempt + 1))
     return turns
 
 
 class Timeline:
     """Where a run is, and how long it will still take: guessed from the multiply-adds, then from what was seen."""
 
-    def __init__(self, plan: BenchPlan, macs: Sequence[int | None]) -> None:
-        self.turns = schedule(plan, len(macs))
+    def __init__(self, plan: BenchPlan, macs: Sequence[int | None], turns: Sequence[Turn] | None = None) -> None:
+        self.turns = schedule(plan, len(macs)) if turns is None else turns
         self.now = 0
         self._warmup_runs = plan.warmup_runs
         cores = min(threads_to_use(plan) or PAPER_THREADS, available_cores())
@@ -110,12 +127,13 @@ class Timeline:
             return None
         return max(0.0, present - elapsed_s) + sum(seconds for seconds in ahead if seconds is not None)
 
-    def _round_s(self, turn: _Turn) -> float | None:
+    def _round_s(self, turn: Turn) -> float | None:
         run_s = self._run_s[turn.subject]
         return None if run_s is None else _GUESSED_START_S + run_s * (turn.runs + self._warmup_runs)
 
 
 def run(
+    run_id: str,
     plan: BenchPlan,
     subjects: Sequence[Subject],
     machine: Machine,
@@ -123,25 +141,31 @@ def run(
     progress: Progress,
     *,
     on_record: Callable[[Round], None],
+    earlier: Sequence[Round] = (),
+    round_timeout_s: float | None = None,
 ) -> None:
     """Carry out a plan. Each record is on disk, and `on_record` has been told, before the next round begins.
+
+    A round in which the machine was suspended, or its clock set, failed, and is repeated at once.
+
+    Args:
+        earlier: the rounds of this run that are stored already; what they have is not measured again.
+        round_timeout_s: what a round may take; None for a generous multiple of what it should take.
 
     Raises:
         StoreError: a record could not be written; the run stops there.
         KeyboardInterrupt: the user interrupts; what is finished is stored.
     """
-    run_id = new_run_id()
-    timeline = Timeline(plan, [subject.artifact.macs for subject in subjects])
+    turns = missing(plan, [subject.artifact for subject in subjects], earlier)
+    timeline = Timeline(plan, [subject.artifact.macs for subject in subjects], turns)
     stamps = [stamp(subject.path) for subject in subjects]
-    for number, turn in enumerate(timeline.turns):
+    for number, turn in enumerate(turns):
         timeline.now = number
         subject = subjects[turn.subject]
 
         def tick(elapsed_s: float, name: str = subject.artifact.name) -> None:
-            progress.show(name, timeline.done(elapsed_s), len(timeline.turns), timeline.left_s(elapsed_s))
+            progress.show(name, timeline.done(elapsed_s), len(turns), timeline.left_s(elapsed_s))
 
-        tick(0.0)
-        began, load, before = utc_now(), load_average(), read_moment()
         job = Job(
             session=SessionRequest(
                 path=os.fspath(subject.path.resolve()),
@@ -155,16 +179,27 @@ def run(
             mean=subject.preprocessing.mean,
             std=subject.preprocessing.std,
         )
-        outcome: Timed | Broken
-        if stamp(subject.path) == stamps[turn.subject]:
-            outcome = run_job(job, on_warm=lambda warm: timeline.saw(warm.expected_ns), tick=tick)
-        else:
-            outcome = Broken(reason=f"{subject.path.name} was changed or deleted during the run", detail="")
-        if isinstance(outcome, Timed):
-            timeline.saw(sum(outcome.durations_ns) / len(outcome.durations_ns))
-        record = _record(plan, subject, machine, load, conditions_since(before), run_id, turn, began, outcome)
-        store.write(record)
-        on_record(record)
+        for attempt in range(turn.attempt, turn.attempt + 1 + _REPEATS):
+            tick(0.0)
+            began, load, before, clocks = utc_now(), load_average(), read_moment(), read_clocks()
+            outcome: Timed | Broken
+            if stamp(subject.path) == stamps[turn.subject]:
+                outcome = run_job(
+                    job, on_warm=lambda warm: timeline.saw(warm.expected_ns), tick=tick, timeout_s=round_timeout_s
+                )
+            else:
+                outcome = Broken(reason=f"{subject.path.name} was changed or deleted during the run", detail="")
+            disturbed = disturbance(clocks, read_clocks()) if isinstance(outcome, Timed) else None
+            if disturbed is not None:
+                outcome = Broken(reason=f"{disturbed} during the round", detail="")
+            if isinstance(outcome, Timed):
+                timeline.saw(sum(outcome.durations_ns) / len(outcome.durations_ns))
+            this = msgspec.structs.replace(turn, attempt=attempt)
+            record = _record(plan, subject, machine, load, conditions_since(before), run_id, this, began, outcome)
+            store.write(record)
+            on_record(record)
+            if disturbed is None:
+                break
 
 
 def new_run_id() -> str:
@@ -191,17 +226,19 @@ def _record(
     load: float | None,
     conditions: Conditions,
     run_id: str,
-    turn: _Turn,
+    turn: Turn,
     began: datetime,
     outcome: Timed | Broken,
 ) -> Round:
     artifact = subject.artifact
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", artifact.name)[:80]
     timed = outcome if isinstance(outcome, Timed) else None
+    again = f"-attempt-{turn.attempt}" if turn.attempt else ""
     return Round(
-        id=f"{run_id}-{turn.subject}-{slug}-{turn.index}",
+        id=f"{run_id}-{turn.subject}-{slug}-{turn.index}{again}",
         run_id=run_id,
         index=turn.index,
+        attempt=turn.attempt,
         started_at=began.isoformat(timespec="milliseconds"),
         plan=plan,
         environment=Environment(

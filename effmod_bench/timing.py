@@ -13,6 +13,24 @@ import msgspec
 
 T = TypeVar("T")
 
+# Correcting a clock little by little changes it by at most 0.05 %, 0.3 s in ten minutes: more was a step.
+_STEP_S = 1.0
+
+
+class Clocks(msgspec.Struct, frozen=True, kw_only=True):
+    """The system's clocks at one moment, in seconds.
+
+    Attributes:
+        wall_s: the time of day, which can be set.
+        running_s: what nobody sets; it stands still while the machine is suspended.
+        since_boot_s: the same, going on while the machine is suspended; None where the system has no such clock.
+    """
+
+    wall_s: float
+    running_s: float
+    since_boot_s: float | None
+
+
 # A warm-up ends where the medians of its last three windows, fifths of what was asked for, lie so close together,
 STEADY_WITHIN = 0.02
 # or else before it is so many times as long as asked, and begins no window later than this.
@@ -99,3 +117,25 @@ def monotonic_s() -> float:
 def utc_now() -> datetime:
     """The date and time, for the record."""
     return datetime.now(UTC)
+
+
+def read_clocks() -> Clocks:
+    """Every clock, for `disturbance`."""
+    return Clocks(
+        wall_s=time.time(),
+        running_s=time.monotonic(),
+        since_boot_s=time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else None,
+    )
+
+
+def disturbance(before: Clocks, after: Clocks) -> str | None:
+    """What happened to the machine or its clock between two moments, in words; None where nothing did."""
+    running_s = after.running_s - before.running_s
+    if before.since_boot_s is not None and after.since_boot_s is not None:
+        suspended_s = after.since_boot_s - before.since_boot_s - running_s
+        if suspended_s > _STEP_S:
+            return f"the machine was suspended for {suspended_s:.0f} s"
+    step_s = after.wall_s - before.wall_s - running_s
+    if abs(step_s) > _STEP_S:
+        return f"the system's clock was set {'forward' if step_s > 0 else 'back'} by {abs(step_s):.0f} s"
+    return None

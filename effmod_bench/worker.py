@@ -33,6 +33,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     std: tuple[float, float, float]
 
 
+class Loaded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The artifact is loaded and has run once; the warm-up begins."""
+
+    first_inference_ns: int
+
+
 class Warm(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """What is to be timed is loaded and warm; the timed runs begin. `expected_ns` is about one of them."""
 
@@ -58,7 +64,7 @@ class Broken(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     detail: str
 
 
-Message = Warm | Timed | PairTimed | Broken
+Message = Loaded | Warm | Timed | PairTimed | Broken
 
 
 def main() -> None:
@@ -96,6 +102,7 @@ def run(job: Job, send: Callable[[Message], None]) -> None:
     reset_peak_memory()  # or it would be that of making the images
     session, load_ns = time_once(lambda: open_session(job.session, inputs))
     _, first_inference_ns = time_once(session.run)
+    send(Loaded(first_inference_ns=first_inference_ns))
     session.prepare_outputs()
     with no_garbage_collection():
         warmed = warm_up(session.run, job.warmup_runs)

@@ -1,6 +1,7 @@
 """Network to ONNX: torch's exporter, the checker, onnxsim, and the proof that nothing changed."""
 
 import logging
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -136,7 +137,7 @@ def external_files(graph: onnx.ModelProto, path: Path) -> list[Path]:
     """The files beside a user's own file in which it keeps weights, each once; most have none.
 
     Raises:
-        ArtifactError: one lies outside the file's folder, or is missing.
+        ArtifactError: one lies outside the file's folder, or is missing, or is smaller than what it should hold.
     """
     folder = path.parent.resolve()
     found: dict[Path, None] = {}
@@ -144,7 +145,11 @@ def external_files(graph: onnx.ModelProto, path: Path) -> list[Path]:
     for tensor in onnx.external_data_helper._get_all_tensors(graph):
         if not onnx.external_data_helper.uses_external_data(tensor):
             continue
-        location = onnx.external_data_helper.ExternalDataInfo(tensor).location
+        try:
+            info = onnx.external_data_helper.ExternalDataInfo(tensor)
+        except ValueError as error:
+            raise ArtifactError(f"{path} is not a valid ONNX file: {_first_line(error)}") from error
+        location = info.location
         data = (folder / location).resolve()
         if not data.is_relative_to(folder):
             raise ArtifactError(
@@ -153,6 +158,13 @@ def external_files(graph: onnx.ModelProto, path: Path) -> list[Path]:
             )
         if not data.is_file():
             raise ArtifactError(f"{path} keeps its weights in {location!r}, and that file is not beside it")
+        size = data.stat().st_size
+        # A tensor with a length says it; and no element takes less than a bit.
+        if (info.offset or 0) + (info.length or 0) > size or math.prod(tensor.dims) > 8 * size:
+            raise ArtifactError(
+                f"{path} keeps {tensor.name!r}, of shape {','.join(map(str, tensor.dims))}, in {location!r}, and that "
+                f"file has only {size} bytes: it is cut short, or not the one that belongs to it"
+            )
         found[data] = None
     return list(found)
 

@@ -125,9 +125,10 @@ def summarise(rounds: Iterable[Round]) -> list[Measurement]:
     """Group rounds into measurements: run by run, and in each in the order in which its targets were given.
 
     Rounds belong together where the artifact, the device, the threads, the machine and the runtime are the
-    same; a changed driver, core count or version starts another measurement.
+    same; a changed driver, core count or version starts another measurement. Of a round that was attempted more
+    than once, the last attempt counts.
     """
-    rounds = list(rounds)
+    rounds = _last_attempts(rounds)
     runs = list(dict.fromkeys(record.run_id for record in rounds))
     groups: dict[bytes, list[Round]] = defaultdict(list)
     for record in sorted(rounds, key=lambda record: (runs.index(record.run_id), _place(record))):
@@ -146,6 +147,19 @@ def load(store: str) -> "pd.DataFrame":
 
     measurements = summarise(Store(Path(store)).read())
     return pd.DataFrame([{column.key: column.get(row) for column in MEASUREMENT_COLUMNS} for row in measurements])
+
+
+def _last_attempts(rounds: Iterable[Round]) -> list[Round]:
+    """What no later attempt took the place of, in the order given."""
+    rounds = list(rounds)
+    last: dict[tuple[object, ...], int] = defaultdict(int)
+    for record in rounds:
+        last[_turn(record)] = max(last[_turn(record)], record.attempt)
+    return [record for record in rounds if record.attempt == last[_turn(record)]]
+
+
+def _turn(record: Round) -> tuple[object, ...]:
+    return record.run_id, record.plan, record.artifact, record.index
 
 
 def _place(record: Round) -> int:

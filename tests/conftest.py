@@ -1,3 +1,4 @@
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,10 @@ def artifact_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _own_places(artifact_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the user's cache, store or current folder."""
+    """No test reads or writes the user's cache, store or current folder, or waits for a measurement of his."""
     monkeypatch.setenv("EFFMOD_CACHE", str(artifact_cache))
     monkeypatch.delenv("EFFMOD_STORE", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.setenv("TMPDIR", str(artifact_cache))
+    monkeypatch.setattr(tempfile, "tempdir", str(artifact_cache))
     monkeypatch.chdir(tmp_path)

@@ -5,6 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import onnx
+import pytest
 from onnx import TensorProto, helper
 
 from results import (
@@ -33,6 +34,18 @@ class FakeClock:
 
     def pass_ms(self, milliseconds: float) -> None:
         self.now_ns += round(milliseconds * 1e6)
+
+
+class FakeClocks:
+    """The system's clocks: one runs on, the machine is suspended beside it, and somebody sets the time of day."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.running_s = self.suspended_s = 1e4
+        self.set_s = 1e9
+        monkeypatch.setattr("time.monotonic", lambda: self.running_s)
+        monkeypatch.setattr("time.time", lambda: self.running_s + self.suspended_s + self.set_s)
+        monkeypatch.setattr("time.CLOCK_BOOTTIME", 7, raising=False)
+        monkeypatch.setattr("time.clock_gettime", lambda _: self.running_s + self.suspended_s, raising=False)
 
 
 class FakeSession:
@@ -172,6 +185,35 @@ def write_onnx(
         "small",
         [helper.make_tensor_value_info("x", TensorProto.FLOAT, list(shape))],
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, list(shape))],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
+    return path
+
+
+def write_endless_onnx(path: Path) -> Path:
+    """A valid file whose first inference never ends: a loop that counts to 2 ** 62."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["go"], ["on"]), helper.make_node("Relu", ["a"], ["b"])],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("a", TensorProto.FLOAT, [1, 3, 8, 8]),
+        ],
+        [
+            helper.make_tensor_value_info("on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("b", TensorProto.FLOAT, [1, 3, 8, 8]),
+        ],
+    )
+    graph = helper.make_graph(
+        [helper.make_node("Loop", ["times", "yes", "x"], ["y"], body=body)],
+        "endless",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3, 8, 8])],
+        [
+            helper.make_tensor("times", TensorProto.INT64, [], [1 << 62]),
+            helper.make_tensor("yes", TensorProto.BOOL, [], [True]),
+        ],
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
     return path

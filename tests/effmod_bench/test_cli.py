@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -197,26 +196,6 @@ def test_a_dry_run_exports_and_measures_nothing(effmod: Run, tmp_path: Path) -> 
     assert {row["name"] for row in rows} >= {"efficientmod_xxs", "efficientmod_xs"}
     assert all(row["about_s"] > 0 for row in rows)
     assert not list(tmp_path.glob("effmod-results*"))
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_an_interrupted_run_keeps_and_shows_what_is_finished(tmp_path: Path) -> None:
-    write_onnx(tmp_path / "x.onnx", shape=(1, 64, 256, 256), nodes=8)
-    arguments = ["bench", "x.onnx", "--runs", "40000", "--rounds", "200", "--warmup", "1"]
-    process = subprocess.Popen(
-        [EFFMOD, *arguments], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    store = tmp_path / "effmod-results"
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not list(store.glob("*.json")):
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert process.returncode == 130, err
-    assert "x.onnx" in out
-    assert "interrupted" in err
-    assert "Traceback" not in err
-    assert Store(store).read()
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,18 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
+import onnx
+import psutil
 import pytest
+from onnx import TensorProto, helper
 
+from effmod_bench import isolation
 from effmod_bench.isolation import run_job
 from effmod_bench.sessions import SessionRequest
-from effmod_bench.worker import Broken, Job, Timed, Warm
+from effmod_bench.worker import Broken, Job, Loaded, Message, Timed, Warm
 from results import Device, InputTensor, RuntimeOptions
-from tests.fakes import write_onnx
+from tests.fakes import write_endless_onnx, write_onnx
 
 
 def job(path: Path, **changes: object) -> Job:
@@ -27,8 +32,8 @@ def job(path: Path, **changes: object) -> Job:
     return Job(**(fields | changes))  # type: ignore[arg-type]
 
 
-def time_file(path: Path, **changes: object) -> Timed | Broken:
-    return run_job(job(path, **changes), on_warm=lambda _: None, tick=lambda _: None)
+def time_file(path: Path, *, timeout_s: float | None = None, **changes: object) -> Timed | Broken:
+    return run_job(job(path, **changes), on_warm=lambda _: None, tick=lambda _: None, timeout_s=timeout_s)
 
 
 def test_a_round_gives_every_run_and_what_really_ran_it(tmp_path: Path) -> None:
@@ -87,12 +92,50 @@ def test_an_element_type_that_cannot_be_fed_is_the_reason(tmp_path: Path) -> Non
     assert "'string'" in outcome.reason
 
 
-def use_program(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
-    """Let the worker process run this instead."""
+def test_a_graph_that_asks_for_more_memory_than_there_is_fails_by_name(tmp_path: Path) -> None:
+    shape = helper.make_tensor("shape", TensorProto.INT64, [1], [1 << 46])
+    graph = helper.make_graph(
+        [
+            helper.make_node("ConstantOfShape", ["shape"], ["big"]),
+            helper.make_node("ReduceSum", ["big"], ["s"]),
+            helper.make_node("Add", ["x", "s"], ["y"]),
+        ],
+        "absurd",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        [shape],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), tmp_path / "x.onnx")
+    outcome = time_file(tmp_path / "x.onnx")
+    assert isinstance(outcome, Broken)
+    assert "Failed to allocate memory" in outcome.reason
+
+
+def test_a_limit_on_memory_is_a_failure_not_a_crash_of_effmod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    resource = pytest.importorskip("resource")
     original = subprocess.Popen
 
+    def start(*arguments: object, **options: object) -> "subprocess.Popen[bytes]":
+        process = original(*arguments, **options)  # type: ignore[call-overload]
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (300_000_000, 300_000_000))
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    outcome = time_file(
+        write_onnx(tmp_path / "x.onnx"), inputs=(InputTensor(name="x", shape=(1, 3, 20_000, 20_000), dtype="float"),)
+    )
+    assert isinstance(outcome, Broken)
+    assert outcome.reason.startswith("MemoryError: Unable to allocate")
+
+
+START = subprocess.Popen
+
+
+def use_program(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """Let the worker process run this instead."""
+
     def start(_: list[str], **options: object) -> "subprocess.Popen[bytes]":
-        return original([sys.executable, "-c", program], **options)  # type: ignore[call-overload]
+        return START([sys.executable, "-c", program], **options)  # type: ignore[call-overload]
 
     monkeypatch.setattr(subprocess, "Popen", start)
 
@@ -104,6 +147,72 @@ def test_a_signal_that_ends_the_worker_is_named(name: str, tmp_path: Path, monke
     outcome = time_file(tmp_path / "x.onnx")
     assert isinstance(outcome, Broken)
     assert name in outcome.reason
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("name", ["SIGSEGV", "SIGKILL"])
+def test_a_signal_in_the_timed_runs_is_named(name: str, tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "x.onnx")
+
+    def strike(_: Warm) -> None:
+        (worker,) = psutil.Process().children()
+        worker.send_signal(signal.Signals[name])
+
+    outcome = run_job(job(path, runs=100_000_000), on_warm=strike, tick=lambda _: None)
+    assert isinstance(outcome, Broken)
+    assert f"the process was ended by {name}" in outcome.reason
+
+
+def test_a_graph_that_never_ends_is_ended(tmp_path: Path) -> None:
+    outcome = time_file(write_endless_onnx(tmp_path / "x.onnx"), timeout_s=2.0)
+    assert isinstance(outcome, Broken)
+    assert outcome.reason == (
+        "timeout after 2 s, while loading the file and running it once; --round-timeout gives it more"
+    )
+    assert not psutil.Process().children()
+
+
+@pytest.mark.parametrize(
+    ("messages", "stage"),
+    [
+        ([], "loading the file"),
+        ([Loaded(first_inference_ns=1)], "warming up"),
+        ([Loaded(first_inference_ns=1), Warm(expected_ns=1)], "being timed"),
+    ],
+)
+def test_a_worker_that_falls_silent_is_ended_and_the_stage_is_named(
+    messages: list[Message], stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(isolation, "_LEAST_BEFORE_RUNS_S", 0.3)
+    monkeypatch.setattr(isolation, "_LEAST_RUNS_S", 0.3)
+    lines = [msgspec.json.encode(message).decode() for message in messages]
+    use_program(monkeypatch, f"import sys\nfor line in {lines}: print(line, flush=True)\nsys.stdin.read()")
+    outcome = time_file(tmp_path / "x.onnx")
+    assert isinstance(outcome, Broken)
+    assert outcome.reason.startswith(f"timeout after 0.3 s, while {stage}")
+
+
+def test_the_limit_follows_from_what_was_seen() -> None:
+    limit = isolation._Limit(None)
+    limit.enter("being timed", expected_ns=30_000_000_000, least_s=60)
+    assert str(limit).startswith("timeout after 300 s")
+    limit.enter("being timed", expected_ns=1, least_s=60)
+    assert str(limit).startswith("timeout after 60 s")
+    fixed = isolation._Limit(5)
+    fixed.enter("being timed", expected_ns=30_000_000_000, least_s=60)
+    assert str(fixed).startswith("timeout after 5 s")
+
+
+def test_a_worker_that_is_done_or_says_nothing_more_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = msgspec.json.encode(Broken(reason="done", detail="")).decode()
+    use_program(monkeypatch, f"import sys; print({line!r}, flush=True); sys.stdin.read()")
+    assert time_file(tmp_path / "x.onnx") == Broken(reason="done", detail="")
+    monkeypatch.setattr(isolation, "_EXIT_S", 0.1)
+    use_program(monkeypatch, "import os, sys; os.close(1); sys.stdin.read()")
+    outcome = time_file(tmp_path / "x.onnx")
+    assert isinstance(outcome, Broken)
+    assert "ended by SIGKILL" in outcome.reason
+    assert not psutil.Process().children()
 
 
 def test_a_worker_that_ends_early_gives_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,15 +1,20 @@
 from pathlib import Path
 
-from effmod_bench.resuming import RunPlan
-from effmod_bench.targets import ExportChoices
+import msgspec
+import pytest
+from typer.testing import CliRunner
+
+from effmod_bench.cli import app
+from effmod_bench.resuming import RunPlan, check_same, find_run
+from effmod_bench.targets import ExportChoices, TargetError
 from results import BenchPlan, Store
 from tests.fakes import timed_artifact
 
 
-def run_plan(run_id: str = "20260101T000000-0000") -> RunPlan:
+def run_plan(day: int = 1) -> RunPlan:
     return RunPlan(
-        id=run_id,
-        started_at="2026-01-01T00:00:00.000+00:00",
+        id=f"202601{day:02}T000000-0000",
+        started_at=f"2026-01-{day:02}T00:00:00.000+00:00",
         targets=("efficientmod_xxs",),
         plan=BenchPlan(targets=("efficientmod_xxs",), runs=4, rounds=2),
         choices=ExportChoices(image_size=32, checkpoint=Path("weights") / "best.pth"),
@@ -22,3 +27,45 @@ def test_a_plan_comes_back_as_it_was(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.write(run_plan())
     assert store.read_kind(RunPlan) == [run_plan()]
+
+
+def test_the_latest_run_is_found_and_any_by_its_name(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for day in (2, 3, 1):
+        store.write(run_plan(day))
+    assert find_run(store, None) == run_plan(3)
+    assert find_run(store, "20260101T000000-0000") == run_plan(1)
+
+
+def test_other_files_are_not_gone_on_with() -> None:
+    run = run_plan()
+    check_same(run, run.artifacts)
+    changed = msgspec.structs.replace(run.artifacts[0], sha256="6" * 64)
+    with pytest.raises(
+        TargetError, match=r"efficientmod_xxs is not what run .* \(sha256 555555555555 then, 666666666666"
+    ):
+        check_same(run, [changed])
+    with pytest.raises(TargetError, match="timed 1 artifacts, and its targets stand for 2 now"):
+        check_same(run, [*run.artifacts, changed])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--runs", "4000"], "--runs does not go with --resume"),
+        (["--image-size", "224"], "--image-size does not go with --resume"),
+        (["--dry-run"], "--dry-run does not go with --resume"),
+        (["20260102T000000-0000"], "holds no run '20260102T000000-0000'; the latest are 20260101T000000-0000"),
+        (["a", "b"], "--resume takes one run, not 2: a, b"),
+        (["--store", "empty"], "the store empty holds no run to resume; repeat the command"),
+    ],
+)
+def test_a_resume_that_makes_no_sense_says_why(arguments: list[str], said: str, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    store = Store(tmp_path / "effmod-results")
+    store.check_writable()
+    store.write(run_plan())
+    done = CliRunner().invoke(app, ["bench", "--resume", *arguments])
+    assert done.exit_code == 2
+    assert said in " ".join(done.output.split())
+    assert [path.suffix for path in store.path.iterdir()] == [".json"]

@@ -2,14 +2,15 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from effmod_bench import runner
-from effmod_bench.runner import Subject, Timeline, schedule, threads_to_use
+from effmod_bench.runner import Subject, Timeline, missing, schedule, threads_to_use
 from effmod_bench.worker import Broken, Job, Timed, Warm
 from models import Preprocessing
-from results import BenchPlan, Outcome, Round, Store, StoreError
-from tests.fakes import MACHINE, session_facts, timed_artifact
+from results import BenchPlan, Outcome, Round, Store, StoreError, summarise
+from tests.fakes import MACHINE, FakeClocks, make_round, session_facts, timed_artifact
 
 
 def test_runs_are_split_over_the_rounds_without_loss() -> None:
@@ -91,7 +92,10 @@ def answer_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], None]:
     """Let a function stand in for the worker process."""
 
     def use(answer: Answer) -> None:
-        def run_job(job: Job, *, on_warm: Callable[[Warm], None], tick: Callable[[float], None]) -> Timed | Broken:
+        def run_job(
+            job: Job, *, on_warm: Callable[[Warm], None], tick: Callable[[float], None], timeout_s: float | None
+        ) -> Timed | Broken:
+            assert timeout_s is None
             on_warm(Warm(expected_ns=1_000_000))
             tick(0.1)
             return answer(job)
@@ -118,7 +122,7 @@ def test_each_record_is_on_disk_before_the_next_round(store: Store, answer_with:
     answer_with(answer)
     seen: list[Round] = []
     plan = BenchPlan(threads=2, runs=10, rounds=3, warmup_runs=5)
-    runner.run(plan, [subject("a"), subject("b")], MACHINE, store, Watcher(), on_record=seen.append)
+    runner.run("run", plan, [subject("a"), subject("b")], MACHINE, store, Watcher(), on_record=seen.append)
     assert on_disk == [0, 1, 2, 3, 4, 5]
     assert store.read() == sorted(seen, key=lambda record: (record.started_at, record.id))
     assert len({record.run_id for record in seen}) == 1
@@ -130,7 +134,7 @@ def test_each_record_is_on_disk_before_the_next_round(store: Store, answer_with:
 def test_a_record_holds_plan_and_environment_apart(store: Store, answer_with: Callable[[Answer], None]) -> None:
     answer_with(timed)
     plan = BenchPlan(runs=4, rounds=1)
-    runner.run(plan, [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None)
+    runner.run("run", plan, [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None)
     (record,) = store.read()
     assert record.plan.threads is None  # what was asked
     assert record.environment.session is not None
@@ -145,7 +149,7 @@ def test_a_record_holds_plan_and_environment_apart(store: Store, answer_with: Ca
 def test_a_failed_round_is_a_record_and_the_others_go_on(store: Store, answer_with: Callable[[Answer], None]) -> None:
     answer_with(lambda job: Broken(reason="ended by SIGSEGV", detail="") if "bad" in job.session.path else timed(job))
     plan = BenchPlan(runs=4, rounds=2)
-    runner.run(plan, [subject("bad"), subject("good")], MACHINE, store, Watcher(), on_record=lambda _: None)
+    runner.run("run", plan, [subject("bad"), subject("good")], MACHINE, store, Watcher(), on_record=lambda _: None)
     outcomes = Counter((record.artifact.name, record.outcome, record.failure) for record in store.read())
     assert outcomes == {("bad", Outcome.FAILED, "ended by SIGSEGV"): 2, ("good", Outcome.OK, None): 2}
 
@@ -163,7 +167,7 @@ def test_a_full_store_stops_the_run_and_keeps_what_it_has(store: Store, answer_w
     answer_with(answer)
     seen: list[Round] = []
     with pytest.raises(StoreError):
-        runner.run(BenchPlan(runs=9, rounds=3), [subject("a")], MACHINE, store, Watcher(), on_record=seen.append)
+        runner.run("run", BenchPlan(runs=9, rounds=3), [subject("a")], MACHINE, store, Watcher(), on_record=seen.append)
     assert rounds == 2
     assert Store(store.path.with_name("moved")).read() == seen
 
@@ -180,7 +184,7 @@ def test_a_file_that_changes_during_the_run_is_a_failed_round(
 
     answer_with(answer)
     target = Subject(path=path, artifact=timed_artifact("a"), preprocessing=Preprocessing())
-    runner.run(BenchPlan(runs=4, rounds=2), [target], MACHINE, store, Watcher(), on_record=lambda _: None)
+    runner.run("run", BenchPlan(runs=4, rounds=2), [target], MACHINE, store, Watcher(), on_record=lambda _: None)
     first, second = store.read()
     assert first.outcome is Outcome.OK
     assert second.failure == "a.onnx was changed or deleted during the run"
@@ -199,7 +203,7 @@ def test_of_a_package_only_the_data_must_stay_the_same(
 
     answer_with(answer)
     target = Subject(path=data.parent, artifact=timed_artifact("a"), preprocessing=Preprocessing())
-    runner.run(BenchPlan(runs=3, rounds=3), [target], MACHINE, store, Watcher(), on_record=lambda _: None)
+    runner.run("run", BenchPlan(runs=3, rounds=3), [target], MACHINE, store, Watcher(), on_record=lambda _: None)
     assert [record.failure for record in store.read()] == [
         None,
         None,
@@ -215,15 +219,130 @@ def test_an_interruption_keeps_what_is_finished(store: Store, answer_with: Calla
 
     answer_with(answer)
     with pytest.raises(KeyboardInterrupt):
-        runner.run(BenchPlan(runs=4, rounds=2), [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None)
+        runner.run(
+            "run", BenchPlan(runs=4, rounds=2), [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None
+        )
     assert len(store.read()) == 1
 
 
 def test_progress_names_the_network_and_the_time_left(store: Store, answer_with: Callable[[Answer], None]) -> None:
     answer_with(timed)
     watcher = Watcher()
-    runner.run(BenchPlan(runs=4, rounds=2), [subject("a")], MACHINE, store, watcher, on_record=lambda _: None)
+    runner.run("run", BenchPlan(runs=4, rounds=2), [subject("a")], MACHINE, store, watcher, on_record=lambda _: None)
     assert {(name, rounds) for name, _, rounds, _ in watcher.shown} == {("a", 2)}
     assert all(left is not None for *_, left in watcher.shown)
     done = [done for _, done, _, _ in watcher.shown]
     assert done == sorted(done)
+
+
+def test_a_resumed_run_measures_what_is_missing_and_repeats_what_failed(
+    store: Store, answer_with: Callable[[Answer], None]
+) -> None:
+    plan = BenchPlan(runs=6, rounds=3)
+    subjects = [subject("a"), subject("b")]
+    rounds = 0
+
+    def fail_then_end(job: Job) -> Timed | Broken:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 4:
+            raise KeyboardInterrupt
+        return Broken(reason="ended by SIGSEGV", detail="") if "a.onnx" in job.session.path else timed(job)
+
+    answer_with(fail_then_end)
+    with pytest.raises(KeyboardInterrupt):
+        runner.run("run", plan, subjects, MACHINE, store, Watcher(), on_record=lambda _: None)
+    earlier = store.read()
+    assert len(earlier) == 3
+    good = {record.id for record in earlier if record.outcome is Outcome.OK}
+
+    answer_with(timed)
+    again: list[Round] = []
+    runner.run("run", plan, subjects, MACHINE, store, Watcher(), earlier=earlier, on_record=again.append)
+    assert not good & {record.id for record in again}
+    assert Counter((record.artifact.name, record.index) for record in store.read() if record.outcome is Outcome.OK) == {
+        (name, i): 1 for name in "ab" for i in range(3)
+    }
+    failed = [record for record in earlier if record.outcome is Outcome.FAILED]
+    assert {(r.index, r.attempt) for r in again if r.attempt} == {(record.index, 1) for record in failed}
+    assert all(not measurement.failures for measurement in summarise(store.read()))
+
+    runner.run("run", plan, subjects, MACHINE, store, Watcher(), earlier=store.read(), on_record=never)
+
+
+def never(record: Round) -> None:
+    raise AssertionError(record.id)
+
+
+def test_a_resumed_run_keeps_the_order_that_its_seed_decided() -> None:
+    plan = BenchPlan(runs=100, rounds=10)
+    artifacts = [timed_artifact(name) for name in "abc"]
+    assert missing(plan, artifacts, []) == schedule(plan, 3)
+    done = [make_round(artifact=artifacts[1], index=index) for index in range(10)]
+    assert missing(plan, artifacts, done) == [turn for turn in schedule(plan, 3) if turn.subject != 1]
+
+
+def test_the_last_of_several_attempts_counts() -> None:
+    plan = BenchPlan(runs=1, rounds=1)
+    first, second = make_round(failure="one"), make_round(failure="two")
+    second = msgspec.structs.replace(second, attempt=1)
+    for records in ([first, second], [second, first]):
+        assert [turn.attempt for turn in missing(plan, [first.artifact], records)] == [2]
+        (measurement,) = summarise(records)
+        assert measurement.failures == ("two",)
+
+
+@pytest.mark.parametrize(
+    ("boot_s", "wall_s", "said"),
+    [
+        (30.0, 30.0, "the machine was suspended for 30 s during the round"),
+        (0.0, 3600.0, "the system's clock was set forward by 3600 s during the round"),
+        (0.0, -60.0, "the system's clock was set back by 60 s during the round"),
+    ],
+)
+def test_a_round_in_which_the_clocks_part_is_marked_and_repeated(
+    boot_s: float,
+    wall_s: float,
+    said: str,
+    store: Store,
+    answer_with: Callable[[Answer], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clocks = FakeClocks(monkeypatch)
+    rounds = 0
+
+    def answer(job: Job) -> Timed:
+        nonlocal rounds
+        rounds += 1
+        clocks.running_s += 10
+        if rounds == 2:
+            clocks.suspended_s += boot_s
+            clocks.set_s += wall_s - boot_s
+        return timed(job)
+
+    answer_with(answer)
+    plan = BenchPlan(runs=3, rounds=3)
+    runner.run("run", plan, [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None)
+    records = sorted(store.read(), key=lambda record: (record.index, record.attempt))
+    assert [(record.index, record.attempt, record.failure) for record in records] == [
+        (0, 0, None),
+        (1, 0, said),
+        (1, 1, None),
+        (2, 0, None),
+    ]
+    (measurement,) = summarise(records)
+    assert measurement.failures == ()
+
+
+def test_a_machine_that_is_suspended_again_and_again_is_not_waited_for(
+    store: Store, answer_with: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clocks = FakeClocks(monkeypatch)
+
+    def answer(job: Job) -> Timed:
+        clocks.suspended_s += 5
+        return timed(job)
+
+    answer_with(answer)
+    runner.run("run", BenchPlan(runs=1, rounds=1), [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None)
+    assert [(record.attempt, record.outcome) for record in store.read()] == [(i, Outcome.FAILED) for i in range(3)]

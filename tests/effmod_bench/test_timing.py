@@ -5,7 +5,7 @@ import pytest
 
 from effmod_bench import timing
 from tests.benchmarks.timed_loop import memory_growth
-from tests.fakes import FakeClock, FakeSession, write_onnx
+from tests.fakes import FakeClock, FakeClocks, FakeSession, write_onnx
 
 
 @pytest.fixture
@@ -78,3 +78,37 @@ def test_garbage_collection_is_off_in_between() -> None:
     with timing.no_garbage_collection():
         assert not gc.isenabled()
     assert gc.isenabled()
+
+
+@pytest.mark.parametrize(
+    ("running_s", "suspended_s", "set_s", "said"),
+    [
+        (600, 0, 0, None),
+        (600, 0, 0.3, None),  # corrected little by little, as NTP does
+        (1, 2, 0, "the machine was suspended for 2 s"),
+        (1, 2, 3600, "the machine was suspended for 2 s"),
+        (1, 0, 3600, "the system's clock was set forward by 3600 s"),
+        (1, 0, -2, "the system's clock was set back by 2 s"),
+    ],
+)
+def test_clocks_that_part_say_what_happened(
+    running_s: float, suspended_s: float, set_s: float, said: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clocks = FakeClocks(monkeypatch)
+    before = timing.read_clocks()
+    clocks.running_s += running_s
+    clocks.suspended_s += suspended_s
+    clocks.set_s += set_s
+    assert timing.disturbance(before, timing.read_clocks()) == said
+
+
+def test_without_a_clock_that_runs_through_a_suspension_the_time_of_day_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    clocks = FakeClocks(monkeypatch)
+    monkeypatch.delattr("time.CLOCK_BOOTTIME")
+    before = timing.read_clocks()
+    clocks.suspended_s += 5
+    assert timing.disturbance(before, timing.read_clocks()) == "the system's clock was set forward by 5 s"
+
+
+def test_nothing_happens_to_real_clocks_in_a_moment() -> None:
+    assert timing.disturbance(timing.read_clocks(), timing.read_clocks()) is None

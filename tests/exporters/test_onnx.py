@@ -1,4 +1,5 @@
 import errno
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -158,13 +159,15 @@ def test_an_invalid_graph_says_so(tmp_path: Path) -> None:
         exporters.onnx.read_graph(path)
 
 
-def with_external_weight(path: Path, location: str) -> Path:
+def with_external_weight(path: Path, location: str, *, dims: Sequence[int] = (4,), **entries: str) -> Path:
     graph = onnx.load(write_onnx(path))
     tensor = onnx.numpy_helper.from_array(np.zeros(4, np.float32), "w")
     tensor.ClearField("raw_data")
     tensor.data_location = TensorProto.EXTERNAL
-    entry = tensor.external_data.add()
-    entry.key, entry.value = "location", location
+    tensor.dims[:] = dims
+    for key, value in {"location": location, **entries}.items():
+        entry = tensor.external_data.add()
+        entry.key, entry.value = key, value
     graph.graph.initializer.append(tensor)
     path.write_bytes(graph.SerializeToString())
     return path
@@ -179,13 +182,49 @@ def test_weights_outside_the_files_folder_are_not_followed(location: str, tmp_pa
         exporters.onnx.read_graph(with_external_weight(folder / "x.onnx", location))
 
 
-def test_a_link_out_of_the_folder_is_not_followed(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("link", "to", "location"),
+    [("data", "../secret", "data"), ("sub", "..", "sub/secret"), ("data", "other", "data")],
+)
+def test_a_link_out_of_the_folder_is_not_followed(link: str, to: str, location: str, tmp_path: Path) -> None:
     folder = tmp_path / "folder"
     folder.mkdir()
     (tmp_path / "secret").write_bytes(bytes(16))
-    (folder / "data").symlink_to(tmp_path / "secret")
+    (folder / "other").symlink_to(tmp_path / "secret")
+    (folder / link).symlink_to(to)
     with pytest.raises(ArtifactError, match="outside its folder"):
-        exporters.onnx.read_graph(with_external_weight(folder / "x.onnx", "data"))
+        exporters.onnx.read_graph(with_external_weight(folder / "x.onnx", location))
+
+
+@pytest.mark.parametrize(
+    ("dims", "entries", "said"),
+    [
+        ([1 << 40], {}, "of shape 1099511627776, in 'data.bin', and that file has only 16 bytes"),
+        ([1 << 40, 1 << 40], {"length": "16"}, "has only 16 bytes"),
+        ([4], {"offset": "8", "length": "16"}, "has only 16 bytes"),
+        ([4], {"offset": "1000000000000000"}, "has only 16 bytes"),
+        ([4], {"offset": "-8"}, "is not a valid ONNX file"),
+        ([4], {"offset": "here"}, "is not a valid ONNX file"),
+    ],
+)
+def test_weights_larger_than_the_file_that_holds_them_are_refused(
+    dims: list[int], entries: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    (tmp_path / "data.bin").write_bytes(bytes(16))
+    path = with_external_weight(tmp_path / "x.onnx", "data.bin", dims=dims, **entries)
+    with pytest.raises(ArtifactError, match=said):
+        exporters.onnx.read_graph(path)
+
+
+@pytest.mark.parametrize("dims", [[1 << 40], [1 << 40, 1 << 40], [-4]])
+def test_a_tensor_of_an_absurd_size_is_refused(dims: list[int], tmp_path: Path) -> None:
+    graph = onnx.load(write_onnx(tmp_path / "x.onnx"))
+    tensor = onnx.numpy_helper.from_array(np.zeros(4, np.float32), "w")
+    tensor.dims[:] = dims
+    graph.graph.initializer.append(tensor)
+    (tmp_path / "x.onnx").write_bytes(graph.SerializeToString())
+    with pytest.raises(ArtifactError, match="is not a valid ONNX file"):
+        exporters.onnx.read_graph(tmp_path / "x.onnx")
 
 
 def test_missing_weights_are_named(tmp_path: Path) -> None:

@@ -103,6 +103,17 @@ def test_a_checkpoint_that_would_run_code_is_refused(fresh: torch.nn.Module, tmp
     assert not (tmp_path / "ran").exists()
 
 
+def test_tensors_of_an_absurd_size_are_refused(fresh: torch.nn.Module, tmp_path: Path) -> None:
+    header = b'{"head.weight":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,4398046511104]}}'
+    (tmp_path / "x.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(16))
+    with pytest.raises(CheckpointError, match="not a safetensors file"):
+        models.load_checkpoint(fresh, tmp_path / "x.safetensors")
+    huge = torch.zeros(1).expand(1 << 40)  # 4 bytes in the file
+    torch.save(fresh.state_dict() | {"head.weight": huge}, tmp_path / "x.pth")
+    with pytest.raises(CheckpointError, match=r"head\.weight .*\(1099511627776,\) in the file"):
+        models.load_checkpoint(fresh, tmp_path / "x.pth")
+
+
 def test_a_checkpoint_of_another_network_names_five_differences(fresh: torch.nn.Module, tmp_path: Path) -> None:
     torch.save(models.create_model("efficientmod_xs").state_dict(), tmp_path / "xs.pth")
     before = fresh.get_parameter("head.weight").clone()

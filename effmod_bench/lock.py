@@ -1,0 +1,87 @@
+"""One effmod measures at a time on a machine: two at once would time each other."""
+
+import os
+import shlex
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+import msgspec
+
+from effmod_bench.devices import DeviceUnavailableError
+from effmod_bench.timing import utc_now
+
+# How often a waiting process looks: each look takes processor time from what the other one measures.
+_LOOK_S = 1.0
+
+
+class Holder(msgspec.Struct, frozen=True, kw_only=True):
+    """The process that measures; `since` is UTC, ISO 8601."""
+
+    pid: int
+    command: str
+    since: str
+
+    def __str__(self) -> str:
+        return f"process {self.pid} ({self.command}), since {self.since}"
+
+
+@contextmanager
+def measuring_alone(*, wait: bool, on_wait: Callable[[str], None]) -> Iterator[None]:
+    """Hold the machine for the block's measurements, after whoever holds it now.
+
+    The system takes the lock from a process that ends, however it ends. It is one a machine, or one a user where the
+    system gives each user a temporary folder of his own.
+
+    Args:
+        wait: False to give up at once.
+        on_wait: told, once, for whom it waits.
+
+    Raises:
+        DeviceUnavailableError: another process measures, and `wait` is False; or the lock cannot be had at all.
+    """
+    path = Path(tempfile.gettempdir()) / "effmod-measuring.lock"
+    lock = filelock.FileLock(path, mode=0o666)  # for every user; filelock follows no link
+    try:
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout as error:
+            holder = _read_holder(path)
+            if not wait:
+                raise DeviceUnavailableError(
+                    f"another effmod measures on this machine: {holder}; leave --no-wait out to wait for its end"
+                ) from error
+            on_wait(f"another effmod measures on this machine, waiting for its end: {holder}")
+            lock.acquire(poll_interval=_LOOK_S)
+        _write_holder(path)
+    except OSError as error:
+        raise DeviceUnavailableError(
+            f"cannot make sure that nobody else measures, by locking {path}: {error.strerror}; delete that file, or "
+            "name a folder that you can write in TMPDIR"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _write_holder(path: Path) -> None:
+    """Say who holds the lock, in the locked file itself: another user could not replace a file beside it."""
+    holder = Holder(
+        pid=os.getpid(),
+        command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        since=utc_now().isoformat(timespec="seconds"),
+    )
+    with path.open("r+b") as file:
+        file.truncate()
+        file.write(msgspec.json.encode(holder))
+
+
+def _read_holder(path: Path) -> str:
+    try:
+        return str(msgspec.json.decode(path.read_bytes(), type=Holder))
+    except (OSError, msgspec.DecodeError):  # it has the lock, and is about to say who it is
+        return "a process that has just begun"
