@@ -80,7 +80,7 @@ ArtifactPath = Annotated[
 ]
 Against = Annotated[
     str | None,
-    typer.Option(metavar="NETWORK", help="The network that it should be. [default: its sidecar's]", show_default=False),
+    typer.Option(metavar="NETWORK", help="The network that it should be.", show_default="its sidecar's"),
 ]
 Data = Annotated[
     Path | None,
@@ -106,9 +106,9 @@ ImageSize = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Side of the square input in pixels. [default: the network's own]",
+        help="Side of the square input in pixels.",
         rich_help_panel=_EXPORT,
-        show_default=False,
+        show_default="the network's own",
     ),
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Images in one inference.", rich_help_panel=_EXPORT)]
@@ -120,9 +120,9 @@ Checkpoint = Annotated[
     typer.Option(
         metavar="PATH|pretrained",
         help="Trained weights: a .pth, .pth.tar or .safetensors file, or 'pretrained' for timm's own, which it fetches "
-        "from the internet. [default: random weights, seed 0]",
+        "from the internet.",
         rich_help_panel=_EXPORT,
-        show_default=False,
+        show_default="random weights, seed 0",
     ),
 ]
 Rewrite = Annotated[
@@ -130,10 +130,9 @@ Rewrite = Annotated[
     typer.Option(
         metavar="auto|none|NAME,...",
         help="Rewrites before the export: all exact ones, none, or some by name. "
-        "Of an .onnx file: static_shapes, batch_norm, matmul_to_conv. "
-        "[default: auto for Core ML and for .onnx files, none for ONNX]",
+        "Of an .onnx file: static_shapes, batch_norm, matmul_to_conv. ",
         rich_help_panel=_EXPORT,
-        show_default=False,
+        show_default="auto for Core ML and for .onnx files, none for ONNX",
     ),
 ]
 Explain = Annotated[
@@ -174,9 +173,9 @@ Precision = Annotated[
     ComputePrecision | None,
     typer.Option(
         "--compute-precision",
-        help="Arithmetic of the file; float16 in ONNX is for GPUs. [default: float16 for Core ML, float32 for ONNX]",
+        help="Arithmetic of the file; float16 in ONNX is for GPUs.",
         rich_help_panel=_EXPORT,
-        show_default=False,
+        show_default="float16 for Core ML, float32 for ONNX",
     ),
 ]
 InputOption = Annotated[
@@ -220,9 +219,7 @@ DeviceOption = Annotated[
 ]
 RuntimeOption = Annotated[
     Runtime | None,
-    typer.Option(
-        "--runtime", help="What runs it. [default: the device's first]", rich_help_panel=_MEASURE, show_default=False
-    ),
+    typer.Option("--runtime", help="What runs it.", rich_help_panel=_MEASURE, show_default="the device's first"),
 ]
 ComputeUnitsOption = Annotated[
     ComputeUnits | None,
@@ -237,9 +234,9 @@ Threads = Annotated[
     int | None,
     typer.Option(
         min=1,
-        help="Threads within an operator. [default: the paper's 4, or the number of cores where there are fewer]",
+        help="Threads within an operator.",
         rich_help_panel=_MEASURE,
-        show_default=False,
+        show_default="the paper's 4, or the number of cores where there are fewer",
     ),
 ]
 Runs = Annotated[int, typer.Option(min=1, help="Timed inferences of each target.", rich_help_panel=_MEASURE)]
@@ -289,8 +286,8 @@ Margin = Annotated[
     typer.Option(
         parser=parse_percent,
         metavar="PERCENT",
-        help="A smaller difference counts as none. [default: 0.5%]",
-        show_default=False,
+        help="A smaller difference counts as none.",
+        show_default="0.5%",
         rich_help_panel=_MEASURE,
     ),
 ]
@@ -310,8 +307,8 @@ MaxTime = Annotated[
     typer.Option(
         parser=parse_duration,
         metavar="DURATION",
-        help="With --until: begin no process after so long, such as 90s or 1h. [default: 10m]",
-        show_default=False,
+        help="With --until: begin no process after so long, such as 90s or 1h.",
+        show_default="10m",
         rich_help_panel=_MEASURE,
     ),
 ]
