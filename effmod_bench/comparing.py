@@ -72,7 +72,7 @@ class Comparing(msgspec.Struct, frozen=True, kw_only=True):
         records: list[ComparisonProcess] = []
         code = ExitCode.OK
         try:
-            with console.progress("comparing") as progress:
+            with console.progress("comparing", unit="process") as progress:
                 run(plan, subjects, read_machine(), store, progress, on_record=records.append)
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED

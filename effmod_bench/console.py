@@ -92,9 +92,9 @@ class Console:
         return shown
 
     @contextmanager
-    def progress(self, title: str) -> Iterator["ProgressDisplay"]:
-        """A bar on a terminal; in a log, a line a round."""
-        display = ProgressDisplay(self, title, bar=self._err.is_terminal and self.verbosity >= 0)
+    def progress(self, title: str, *, unit: str = "round") -> Iterator["ProgressDisplay"]:
+        """A bar on a terminal; in a log, a line a round, or whatever the `unit` is."""
+        display = ProgressDisplay(self, title, unit, bar=self._err.is_terminal and self.verbosity >= 0)
         with display:
             yield display
 
@@ -148,8 +148,9 @@ def _rich_table(table: Table[Row], columns: Iterable[Column[Row]]) -> "RichTable
 class ProgressDisplay:
     """The state of a run, on a terminal or in a log."""
 
-    def __init__(self, console: Console, title: str, *, bar: bool) -> None:
+    def __init__(self, console: Console, title: str, unit: str, *, bar: bool) -> None:
         self._console = console
+        self._unit = unit
         self._bar = console.bar() if bar else None
         self._task = self._bar.add_task(title, rounds="", left="", total=None) if self._bar else None
         self._logged = -1
@@ -165,7 +166,7 @@ class ProgressDisplay:
 
     def show(self, name: str, rounds_done: float, rounds: int, left_s: float | None) -> None:
         number = int(rounds_done)
-        counted = f"round {number + 1} of {rounds}"
+        counted = f"{self._unit} {number + 1} of {rounds}"
         left = "" if left_s is None else f"{in_words(left_s)} left"
         if self._bar:
             self._bar.update(

@@ -22,7 +22,7 @@ from effmod_bench import devices, runner
 from effmod_bench.cli import app
 from effmod_bench.inputs import make_input
 from effmod_bench.sessions import Session, SessionRequest, open_session
-from effmod_bench.worker import Broken, Job, Message, Timed, Warm
+from effmod_bench.worker import Broken, Job, Loaded, Message, Timed, Warm
 from effmod_bench.worker import run as run_job
 from exporters import CoreMLConfig, InputKind
 from exporters.coreml import PackageMetadata, export, import_coremltools, read_tensors
@@ -230,11 +230,12 @@ def test_of_a_classifier_the_tensors_are_looked_at(
 def test_the_worker_times_every_run(apple: type[AppleModel], packages: dict[InputKind, Path]) -> None:
     messages: list[Message] = []
     run_job(job(packages[InputKind.IMAGE]), messages.append)
-    warm, timed = messages
+    loaded, warm, timed = messages
+    assert isinstance(loaded, Loaded)
     assert isinstance(warm, Warm)
     assert isinstance(timed, Timed)
     assert len(timed.durations_ns) == 20
-    assert len(apple.fed) == 1 + 3 + 20
+    assert len(apple.fed) == 1 + timed.warmup_runs + 20
     assert timed.session.nodes == NODES
 
 
@@ -262,7 +263,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     def run_here(job: Job, *, on_warm: Callable[[Warm], None], tick: Callable[[float], None]) -> Timed | Broken:
         messages: list[Message] = []
         run_job(job, messages.append)
-        warm, last = messages
+        _, warm, last = messages
         assert isinstance(warm, Warm)
         assert isinstance(last, Timed)
         on_warm(warm)
