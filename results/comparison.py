@@ -148,12 +148,22 @@ def compare(records: Iterable[ComparisonProcess]) -> list[Comparison]:
 
     Runs are not pooled: what one may conclude depends on how often it was looked at.
     """
-    records = list(records)
+    records = _last_attempts(records)
     runs = list(dict.fromkeys(record.run_id for record in records))
     groups: dict[tuple[int, int], list[ComparisonProcess]] = defaultdict(list)
     for record in records:
         groups[runs.index(record.run_id), record.target].append(record)
     return [_comparison(groups[key]) for key in sorted(groups)]
+
+
+def _last_attempts(records: Iterable[ComparisonProcess]) -> list[ComparisonProcess]:
+    """What no later attempt took the place of, in the order given."""
+    records = list(records)
+    last: dict[tuple[str, int, int], int] = defaultdict(int)
+    for record in records:
+        process = record.run_id, record.target, record.index
+        last[process] = max(last[process], record.attempt)
+    return [record for record in records if record.attempt == last[record.run_id, record.target, record.index]]
 
 
 def _comparison(records: Sequence[ComparisonProcess]) -> Comparison:

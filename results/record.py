@@ -376,6 +376,7 @@ class ComparisonProcess(Record, frozen=True, kw_only=True, tag="comparison"):
         run_id: of the invocation that it belongs to.
         target: which of the plan's targets the candidate is; 0 is the baseline itself, loaded twice, as a control.
         index: which of the comparison's processes in that run, from 0.
+        attempt: a process that failed can be repeated; this counts from 0, and the last one stands for the process.
         environment: its session is the baseline's.
         candidate_session: the candidate's; None where the process failed.
         cores: that the process was bound to; None where the system cannot do that.
@@ -388,6 +389,7 @@ class ComparisonProcess(Record, frozen=True, kw_only=True, tag="comparison"):
     run_id: str
     target: int
     index: int
+    attempt: int = 0
     plan: ComparisonPlan
     environment: Environment
     candidate_session: SessionFacts | None

@@ -15,9 +15,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from effmod_bench.comparing import run
 from effmod_bench.environment import read_machine
-from effmod_bench.runner import Subject
+from effmod_bench.pair_runner import run
+from effmod_bench.runner import Subject, new_run_id
 from effmod_bench.subjects import file_subject
 from effmod_bench.timing import monotonic_s
 from results import Comparison, ComparisonPlan, ComparisonProcess, Machine, Store, Verdict, compare
@@ -95,7 +95,7 @@ def compare_often(
             seed=seed,
             control=len(subjects) == 1,
         )
-        run(plan, subjects, machine, Store(folder), Silence(), on_record=records.append)
+        run(new_run_id(), plan, subjects, machine, Store(folder), Silence(), on_record=records.append)
         yield from compare(records)
 
 

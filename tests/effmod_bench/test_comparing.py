@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from effmod_bench import comparing
+from effmod_bench import pair_runner
 from effmod_bench.cli import app
-from effmod_bench.comparing import draw_job, run
 from effmod_bench.pair import PairJob, PairTimed
-from effmod_bench.runner import Subject
+from effmod_bench.pair_runner import draw_job, run
+from effmod_bench.runner import Subject, new_run_id
 from effmod_bench.worker import Broken, Warm
 from models import Preprocessing
 from results import ComparisonPlan, ComparisonProcess, Outcome, Store, StoreError
@@ -46,7 +46,7 @@ def answer_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], None]:
             tick(0.1)
             return answer(job)
 
-        monkeypatch.setattr(comparing, "run_job", run_job)
+        monkeypatch.setattr(pair_runner, "run_job", run_job)
 
     return use
 
@@ -68,7 +68,7 @@ class Watcher:
 
 def carry_out(plan: ComparisonPlan, names: Sequence[str], store: Store) -> list[ComparisonProcess]:
     records: list[ComparisonProcess] = []
-    run(plan, [subject(name) for name in names], MACHINE, store, Watcher(), on_record=records.append)
+    run(new_run_id(), plan, [subject(name) for name in names], MACHINE, store, Watcher(), on_record=records.append)
     return records
 
 
@@ -153,7 +153,7 @@ def test_a_file_that_changes_is_a_failure(store: Store, answer_with: Callable[[A
 
     answer_with(answer)
     records: list[ComparisonProcess] = []
-    run(ComparisonPlan(processes=2), subjects, MACHINE, store, Watcher(), on_record=records.append)
+    run(new_run_id(), ComparisonPlan(processes=2), subjects, MACHINE, store, Watcher(), on_record=records.append)
     assert [record.failure for record in records] == [None, "b.onnx was changed or deleted during the run"]
 
 
@@ -196,7 +196,7 @@ def test_no_process_begins_when_the_time_is_over(
     store: Store, answer_with: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = 0.0
-    monkeypatch.setattr(comparing, "monotonic_s", lambda: seconds)
+    monkeypatch.setattr(pair_runner, "monotonic_s", lambda: seconds)
 
     def answer(job: PairJob) -> PairTimed:
         nonlocal seconds
@@ -211,7 +211,7 @@ def test_progress_names_the_target_and_the_time_left(
     store: Store, answer_with: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seconds = 0.0
-    monkeypatch.setattr(comparing, "monotonic_s", lambda: seconds)
+    monkeypatch.setattr(pair_runner, "monotonic_s", lambda: seconds)
 
     def answer(job: PairJob) -> PairTimed:
         nonlocal seconds
@@ -221,7 +221,7 @@ def test_progress_names_the_target_and_the_time_left(
     answer_with(answer)
     watcher = Watcher()
     plan = ComparisonPlan(processes=3, blocks=1)
-    run(plan, [subject("a"), subject("b")], MACHINE, store, watcher, on_record=lambda _: None)
+    run(new_run_id(), plan, [subject("a"), subject("b")], MACHINE, store, watcher, on_record=lambda _: None)
     assert {(name, rounds) for name, _, rounds, _ in watcher.shown} == {("b", 3)}
     assert watcher.shown[0] == ("b", 0, 3, None)  # nothing is known yet
     done = [done for _, done, _, _ in watcher.shown]
@@ -300,7 +300,7 @@ def test_until_says_how_many_runs_it_took(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seconds = itertools.count(step=30.0)
-    monkeypatch.setattr(comparing, "monotonic_s", lambda: next(seconds))
+    monkeypatch.setattr(pair_runner, "monotonic_s", lambda: next(seconds))
     answer_with(noisy(itertools.cycle((size, -size))))
     done = effmod("compare", "a.onnx", "b.onnx", *FEW, "--until", "1%", "--max-time", "10m")
     assert done.exit_code == 0, done.output

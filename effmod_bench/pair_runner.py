@@ -1,0 +1,177 @@
+"""A run of pairs: two artifacts timed in turn in one process, again and again, each process on disk before the next."""
+
+import os
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from effmod_bench.environment import load_average
+from effmod_bench.isolation import run_job
+from effmod_bench.pair import PairJob, PairMember, PairTimed
+from effmod_bench.runner import Progress, Subject, stamp, threads_to_use
+from effmod_bench.sessions import SessionRequest
+from effmod_bench.timing import monotonic_s, utc_now
+from effmod_bench.worker import Broken
+from results import ComparisonPlan, ComparisonProcess, Environment, Machine, Outcome, Store, compare
+from results.comparison import next_look
+
+
+def run(
+    run_id: str,
+    plan: ComparisonPlan,
+    subjects: Sequence[Subject],
+    machine: Machine,
+    store: Store,
+    progress: Progress,
+    *,
+    on_record: Callable[[ComparisonProcess], None],
+    earlier: Sequence[ComparisonProcess] = (),
+) -> None:
+    """Carry out a plan: the comparisons take turns, in an order drawn anew each time, a process each.
+
+    Each record is on disk, and `on_record` has been told, before the next process begins.
+
+    Args:
+        subjects: the first is the baseline.
+        earlier: the processes of this run that are stored already; those that failed are repeated.
+
+    Raises:
+        StoreError: a record could not be written; the run stops there.
+        KeyboardInterrupt: the user interrupts; what is finished is stored.
+    """
+    stamps = [stamp(subject.path) for subject in subjects]
+    records: dict[int, list[ComparisonProcess]] = {
+        target: [record for record in earlier if record.target == target and record.outcome is Outcome.OK]
+        for target in range(0 if plan.control else 1, len(subjects))
+    }
+    attempts = Counter((record.target, record.index) for record in earlier)
+    before = sum(map(len, records.values()))
+    turns = random.Random(plan.seed)
+    began = monotonic_s()
+    while waiting := [target for target in records if not _is_done(plan, records[target])]:
+        for target in turns.sample(waiting, len(waiting)):
+            if plan.max_time_s is not None and monotonic_s() - began >= plan.max_time_s:
+                return
+            pair = (subjects[0], subjects[target])
+            index = min(set(range(len(records[target]) + 1)) - {record.index for record in records[target]})
+            done = sum(map(len, records.values()))
+            total = sum(_aim(plan, others) for others in records.values())
+            process_s = (monotonic_s() - began) / (done - before) if done > before else None
+
+            def tick(
+                elapsed_s: float,
+                name: str = pair[1].artifact.name,
+                done: int = done,
+                total: int = total,
+                process_s: float | None = process_s,
+            ) -> None:
+                part = 0.0 if process_s is None else min(elapsed_s / process_s, 0.99)
+                left_s = None if process_s is None else (total - done - part) * process_s
+                progress.show(name, done + part, total, left_s)
+
+            tick(0.0)
+            started, load = utc_now(), load_average()
+            job = draw_job(plan, pair, seed=f"{plan.seed}-{target}-{index}")
+            outcome: PairTimed | Broken
+            changed = [subjects[i].path.name for i in (0, target) if stamp(subjects[i].path) != stamps[i]]
+            if changed:
+                outcome = Broken(reason=f"{changed[0]} was changed or deleted during the run", detail="")
+            else:
+                outcome = run_job(job, on_warm=lambda _: None, tick=tick)
+            attempt = attempts[target, index]
+            record = _record(plan, pair, machine, load, run_id, target, index, attempt, started, job, outcome)
+            store.write(record)
+            records[target].append(record)
+            on_record(record)
+
+
+def _record(
+    plan: ComparisonPlan,
+    pair: tuple[Subject, Subject],
+    machine: Machine,
+    load: float | None,
+    run_id: str,
+    target: int,
+    index: int,
+    attempt: int,
+    started: datetime,
+    job: PairJob,
+    outcome: PairTimed | Broken,
+) -> ComparisonProcess:
+    timed = outcome if isinstance(outcome, PairTimed) else None
+    return ComparisonProcess(
+        id=f"{run_id}-comparison-{target}-{index}" + (f"-attempt-{attempt}" if attempt else ""),
+        run_id=run_id,
+        target=target,
+        index=index,
+        attempt=attempt,
+        started_at=started.isoformat(timespec="milliseconds"),
+        plan=plan,
+        environment=Environment(
+            machine=machine,
+            threads=threads_to_use(plan),
+            session=timed.sessions["A"] if timed else None,
+            load_average=load,
+        ),
+        candidate_session=timed.sessions["B"] if timed else None,
+        cores=job.cores,
+        baseline=pair[0].artifact,
+        candidate=pair[1].artifact,
+        load_order=job.load_order,
+        order=job.order,
+        outcome=Outcome.OK if timed else Outcome.FAILED,
+        failure=outcome.reason if isinstance(outcome, Broken) else None,
+        baseline_ns=timed.durations_ns["A"] if timed else (),
+        candidate_ns=timed.durations_ns["B"] if timed else (),
+    )
+
+
+def draw_job(plan: ComparisonPlan, pair: tuple[Subject, Subject], *, seed: str) -> PairJob:
+    """One process: in what order it loads and runs the two, and on which cores."""
+    draws = random.Random(seed)
+    threads = threads_to_use(plan)
+    assert threads is not None  # pairs are timed on the CPU
+    return PairJob(
+        members={
+            letter: PairMember(
+                session=SessionRequest(
+                    path=os.fspath(subject.path.resolve()),
+                    device=plan.device,
+                    options=plan.options,
+                    intra_op_num_threads=threads,
+                    shared_threads=True,
+                ),
+                inputs=subject.artifact.inputs,
+                mean=subject.preprocessing.mean,
+                std=subject.preprocessing.std,
+            )
+            for letter, subject in zip("AB", pair, strict=True)
+        },
+        load_order=draws.choice(("AB", "BA")),
+        order="".join(draws.choice(("ABBA", "BAAB")) for _ in range(plan.blocks)),
+        warmup_runs=plan.warmup_runs,
+        cores=_draw_cores(draws, threads),
+    )
+
+
+def _draw_cores(draws: random.Random, threads: int) -> tuple[int, ...] | None:
+    """As many cores as there are threads, or all that this process may use where they are fewer."""
+    if not hasattr(os, "sched_setaffinity"):
+        return None
+    allowed = sorted(os.sched_getaffinity(0))
+    return tuple(sorted(draws.sample(allowed, min(threads, len(allowed)))))
+
+
+def _is_done(plan: ComparisonPlan, records: Sequence[ComparisonProcess]) -> bool:
+    if len(records) < next_look(plan, len(records)).processes:
+        return False
+    (comparison,) = compare(records)
+    if plan.until is None or comparison.estimate is None:  # where everything fails, more of it tells nothing
+        return True
+    return comparison.estimate.half_width <= plan.until
+
+
+def _aim(plan: ComparisonPlan, records: Sequence[ComparisonProcess]) -> int:
+    """How many processes there are to be, as far as one can tell now."""
+    return len(records) if _is_done(plan, records) else next_look(plan, len(records) + 1).processes
