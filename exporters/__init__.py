@@ -27,6 +27,7 @@ from exporters.config import (
     OnnxConfig,
 )
 from exporters.errors import ArtifactError, ExportError, FormatUnavailableError, OutputError, ParityError
+from exporters.network import MadeNetwork, SavedNetwork, is_network_cached, load_network, obtain_network, save_network
 
 __all__ = [
     "DEFAULT_OPSET",
@@ -45,19 +46,25 @@ __all__ = [
     "FormatUnavailableError",
     "InputKind",
     "Made",
+    "MadeNetwork",
     "OnnxConfig",
     "OutputError",
     "Parity",
     "ParityError",
+    "SavedNetwork",
     "TensorSpec",
     "artifact_sha256",
     "cache_info",
     "clear_cache",
     "deliver",
     "is_cached",
+    "is_network_cached",
+    "load_network",
     "obtain",
+    "obtain_network",
     "package_sha256",
     "read_sidecar",
+    "save_network",
     "sha256_of",
     "sidecar_path",
     "writing",
