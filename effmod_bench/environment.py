@@ -12,7 +12,7 @@ import psutil
 
 from results import Machine
 
-_VERSIONS = ("effmod-bench", "onnxruntime-gpu", "onnxruntime", "numpy")
+_VERSIONS = ("effmod-bench", "onnxruntime-gpu", "onnxruntime", "openvino", "torch", "numpy")
 
 
 def available_cores() -> int:

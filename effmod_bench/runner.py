@@ -12,12 +12,13 @@ from typing import Protocol
 import msgspec
 
 from effmod_bench.environment import available_cores, load_average
+from effmod_bench.gpu import read_gpu
 from effmod_bench.isolation import run_job
 from effmod_bench.sessions import SessionRequest
 from effmod_bench.timing import utc_now
 from effmod_bench.worker import Broken, Job, Timed
 from models import Preprocessing
-from results import BenchPlan, Environment, Machine, Outcome, Round, Store, TimedArtifact
+from results import BenchPlan, Device, Environment, GpuState, Machine, Outcome, Round, Store, TimedArtifact
 
 PAPER_THREADS = 4
 
@@ -128,7 +129,7 @@ def run(
             progress.show(name, timeline.done(elapsed_s), len(timeline.turns), timeline.left_s(elapsed_s))
 
         tick(0.0)
-        began, load = utc_now(), load_average()
+        began, load, gpu = utc_now(), load_average(), _gpu(plan)
         job = Job(
             session=SessionRequest(
                 path=os.fspath(subject.path.resolve()),
@@ -149,9 +150,13 @@ def run(
             outcome = Broken(reason=f"{subject.path.name} was changed or deleted during the run", detail="")
         if isinstance(outcome, Timed):
             timeline.saw(sum(outcome.durations_ns) / len(outcome.durations_ns))
-        record = _record(plan, subject, machine, load, run_id, turn, began, outcome)
+        record = _record(plan, subject, machine, load, (gpu, _gpu(plan)), run_id, turn, began, outcome)
         store.write(record)
         on_record(record)
+
+
+def _gpu(plan: BenchPlan) -> GpuState | None:
+    return read_gpu(plan.options.device_index) if plan.device is Device.CUDA else None
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
@@ -168,6 +173,7 @@ def _record(
     subject: Subject,
     machine: Machine,
     load: float | None,
+    gpu: tuple[GpuState | None, GpuState | None],
     run_id: str,
     turn: _Turn,
     began: datetime,
@@ -187,6 +193,8 @@ def _record(
             threads=threads_to_use(plan),
             session=timed.session if timed else None,
             load_average=load,
+            gpu_before=gpu[0],
+            gpu_after=gpu[1],
         ),
         artifact=artifact,
         outcome=Outcome.OK if timed else Outcome.FAILED,

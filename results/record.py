@@ -118,6 +118,27 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     effmod_commit: str | None
 
 
+class GpuState(msgspec.Struct, frozen=True, kw_only=True):
+    """A GPU at one moment, as its driver tells. A fact that the driver does not tell is None.
+
+    Attributes:
+        driver: its version.
+        throttle_reasons: NVML's names of what holds the clocks down, such as "SwPowerCap"; empty where nothing does.
+        other_processes: how many hold memory on it, effmod's own worker not among them.
+    """
+
+    name: str | None
+    driver: str | None
+    memory_total_bytes: int | None
+    memory_used_bytes: int | None
+    sm_clock_mhz: int | None
+    memory_clock_mhz: int | None
+    temperature_c: int | None
+    power_w: float | None
+    throttle_reasons: tuple[str, ...] | None
+    other_processes: int | None
+
+
 class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
     """How the runtime really ran an artifact, read back from its session. None where the runtime has no such thing.
 
@@ -125,6 +146,7 @@ class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
         runtime: name and version.
         execution_provider: ONNX Runtime's word; of other runtimes, the device in their own words.
         nodes: how many operators of each kind ran on each provider, or processor.
+        gpu_memory_bytes: what the process held on the GPU after the last inference.
     """
 
     runtime: str
@@ -135,6 +157,7 @@ class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
     allow_spinning: bool | None = None
     graph_optimization_level: str | None = None
     nodes: dict[str, dict[str, int]] | None = None
+    gpu_memory_bytes: int | None = None
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
@@ -144,12 +167,15 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
         threads: intra-op threads that the runtime was given.
         session: None where the round failed before there was one.
         load_average: processes running or waiting, over the last minute; None where the system has no such figure.
+        gpu_before, gpu_after: the GPU before the round's process started, and after it ended; None on other devices.
     """
 
     machine: Machine
     threads: int
     session: SessionFacts | None
     load_average: float | None
+    gpu_before: GpuState | None = None
+    gpu_after: GpuState | None = None
 
 
 class ArtifactSource(StrEnum):
@@ -173,6 +199,7 @@ class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: the network's name in the zoo, or the file's name.
         form: "plain" for a network as its authors wrote it; None for a user's own file.
+        opset: of an ONNX file.
         weights: where the weights came from, in words.
         params, macs: None for a user's own file.
     """
@@ -183,7 +210,7 @@ class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
     form: str | None
     sha256: str
     size_bytes: int
-    opset: int
+    opset: int | None
     inputs: tuple[InputTensor, ...]
     weights: str | None
     params: int | None

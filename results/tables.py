@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from results.published import PAPER_CPU
+from results.record import RuntimeOptions
 from results.summary import Measurement
 
 Row = TypeVar("Row")
@@ -137,6 +138,17 @@ def _ms(name: str, header: str, *, detail: bool = False, spare: int = 0) -> Colu
     )
 
 
+def _mode(options: RuntimeOptions) -> str | None:
+    """How a runtime ran, where it was not as usual: such rows are not to be taken for the others."""
+    words = {
+        "CUDA graph": options.cuda_graph,
+        "with transfers": options.include_transfers,
+        "TF32": options.use_tf32,
+        "CPU nodes allowed": options.allow_cpu_nodes,
+    }
+    return ", ".join(word for word, asked in words.items() if asked) or None
+
+
 MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="name", header="network", get=lambda row: row.name),
     Column(key="form", header="form", get=lambda row: row.artifact.form, detail=True),
@@ -157,6 +169,8 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="image_size", header="image\nsize", get=lambda row: row.artifact.image_size, detail=True),
     Column(key="opset", header="opset", get=lambda row: row.artifact.opset, detail=True),
     Column(key="device", header="device", get=lambda row: str(row.device), detail=True),
+    Column(key="runtime", header="runtime", get=lambda row: str(row.options.runtime), detail=True),
+    Column(key="mode", header="mode", get=lambda row: _mode(row.options), detail=True),
     Column(key="threads", header="threads", get=lambda row: row.threads, detail=True),
     Column(key="batch_size", header="batch", get=lambda row: row.batch_size, detail=True),
     Column(key="runs", header="runs", get=lambda row: row.latency.runs if row.latency else None),
@@ -201,6 +215,14 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="weights", header="weights", get=lambda row: row.artifact.weights, detail=True),
     Column(key="sha256", header="sha256", get=lambda row: row.artifact.sha256, show=lambda v: v[:12], detail=True),
     Column(key="cpu_model", header="CPU", get=lambda row: row.machine.cpu_model, detail=True),
+    Column(key="gpu", header="GPU", get=lambda row: row.gpu, detail=True),
+    Column(
+        key="gpu_memory_bytes",
+        header="GPU memory\nMB",
+        get=lambda row: row.session.gpu_memory_bytes if row.session else None,
+        show=lambda v: f"{v / 1e6:.0f}",
+        detail=True,
+    ),
     Column(
         key="published_cpu_e5_2680_4t_ms",
         header="paper's\nms ³",
@@ -216,7 +238,21 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
 
 
 # What the rows usually have in common, and so stands above the table, once.
-_SHARED = ("form", "image_size", "opset", "device", "threads", "batch_size", "runs", "rounds", "weights", "cpu_model")
+_SHARED = (
+    "form",
+    "image_size",
+    "opset",
+    "device",
+    "runtime",
+    "mode",
+    "threads",
+    "batch_size",
+    "runs",
+    "rounds",
+    "weights",
+    "cpu_model",
+    "gpu",
+)
 
 
 def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]:
@@ -235,7 +271,10 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     )
     shared = {c.key: c.text(measurements[0]) for c in columns if c.key in _SHARED and c.detail} if measurements else {}
     wording = (
+        ("gpu", "{}"),
         ("cpu_model", "{}"),
+        ("runtime", "{}"),
+        ("mode", "{}"),
         ("threads", "{} thread"),
         ("batch_size", "batch {}"),
         ("image_size", "{} px"),

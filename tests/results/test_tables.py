@@ -37,7 +37,7 @@ def test_markdown_has_the_notes(table: Table[Measurement]) -> None:
     assert "published top-1 %" in header
     assert "| efficientmod_xxs |" in text
     assert "Not the paper's hardware" in text
-    assert text.startswith("A CPU, 2 threads, batch 1, 224 px, plain form, 2 timed runs, 1 round\n")
+    assert text.startswith("A CPU, onnxruntime, 2 threads, batch 1, 224 px, plain form, 2 timed runs, 1 round\n")
 
 
 def test_latex_is_a_booktabs_table(table: Table[Measurement]) -> None:
