@@ -6,14 +6,14 @@ from pathlib import Path
 import msgspec
 
 from effmod_bench.console import Console, in_words
-from effmod_bench.devices import check_device
+from effmod_bench.devices import NETWORK_RUNTIMES, check_device
 from effmod_bench.environment import available_cores
 from effmod_bench.errors import ExitCode
-from effmod_bench.exporting import obtain_artifact
+from effmod_bench.exporting import obtain_artifact, obtain_weights
 from effmod_bench.listing import PlannedRun, plan_table
 from effmod_bench.runner import PAPER_THREADS, Subject
 from effmod_bench.targets import ExportChoices, TargetError, check_checkpoint, check_image_sizes, find_networks, is_file
-from exporters import Format, is_cached
+from exporters import ExportConfig, Format, is_cached, is_network_cached
 from models import ModelSpec
 from results import BenchPlan, Measurement, Outcome, Round, StabilityWarning, Store, summarise
 from results.tables import OutputFormat, Table, measurement_table
@@ -55,7 +55,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
                 name, batch, size = subject.artifact.name, subject.artifact.batch_size, None
             else:
                 config = self.choices.config(item)
-                cached = is_cached(item, config, checkpoint=self.choices.checkpoint)
+                cached = self._is_cached(item, config)
                 macs = item.macs * config.batch_size * config.image_size**2 // item.image_size**2
                 export_s, action = (0.0, "cached") if cached else (_EXPORT_S, "to be exported")
                 name, batch, size = item.name, config.batch_size, config.image_size
@@ -88,7 +88,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         from effmod_bench.environment import read_machine
 
         items = self._items()
-        check_device(self.plan.options)
+        check_device(self.plan.device, self.plan.options)
         store = Store(self.store)
         store.check_writable()
         self._say_threads(console, runner.threads_to_use(self.plan))
@@ -123,6 +123,8 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             found = [Path(target)] if is_file(target) else find_networks([target], image_size=self.choices.image_size)
             items += [item for item in found if item not in items]
         networks = [item for item in items if not isinstance(item, Path)]
+        if self._runs_networks:
+            self._check_network_options(items)
         check_image_sizes(self.choices, networks)
         if networks:
             check_checkpoint(self.choices.checkpoint, networks)
@@ -140,8 +142,25 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             if getattr(self.choices, field) != getattr(default, field):
                 raise TargetError(f"{name} is for networks that effmod exports, and every target is a file")
 
+    def _check_network_options(self, items: Sequence[Path | ModelSpec]) -> None:
+        """Refuse files and options of the export where PyTorch runs the network itself."""
+        runtime = self.plan.options.runtime
+        file = next((item for item in items if isinstance(item, Path)), None)
+        if file is not None:
+            raise TargetError(f"{runtime} runs networks, not {file}; name a network, or leave --runtime out")
+        default = ExportChoices()
+        names = {
+            "opset": "--opset",
+            "dynamic_batch": "--dynamic-batch",
+            "simplify": "--no-simplify",
+            "rewrite": "--rewrite",
+        }
+        for field, name in names.items():
+            if getattr(self.choices, field) != getattr(default, field):
+                raise TargetError(f"{name} is for exported files, and {runtime} runs the network itself")
+
     def _subjects(self, console: Console, items: Sequence[Path | ModelSpec]) -> list[Subject]:
-        from effmod_bench.subjects import file_subject, zoo_subject
+        from effmod_bench.subjects import file_subject
 
         # Files first: a wrong one is said before the minutes that exporting takes.
         files = {
@@ -149,14 +168,25 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             for item in items
             if isinstance(item, Path)
         }
-        subjects = [
-            files[item]
-            if isinstance(item, Path)
-            else zoo_subject(obtain_artifact(console, item, self.choices), batch_size=self.choices.batch_size)
-            for item in items
-        ]
+        subjects = [files[item] if isinstance(item, Path) else self._network_subject(console, item) for item in items]
         # One artifact named twice, as a network and as its file, say, is one target.
         return list({msgspec.json.encode(subject.artifact): subject for subject in reversed(subjects)}.values())[::-1]
+
+    def _network_subject(self, console: Console, spec: ModelSpec) -> Subject:
+        from effmod_bench.subjects import network_subject, zoo_subject
+
+        if self._runs_networks:
+            return network_subject(obtain_weights(console, spec, self.choices), batch_size=self.choices.batch_size)
+        return zoo_subject(obtain_artifact(console, spec, self.choices), batch_size=self.choices.batch_size)
+
+    @property
+    def _runs_networks(self) -> bool:
+        return self.plan.options.runtime in NETWORK_RUNTIMES
+
+    def _is_cached(self, spec: ModelSpec, config: ExportConfig) -> bool:
+        if self._runs_networks:
+            return is_network_cached(spec, image_size=config.image_size, checkpoint=self.choices.checkpoint)
+        return is_cached(spec, config, checkpoint=self.choices.checkpoint)
 
     def _say_threads(self, console: Console, threads: int) -> None:
         cores = available_cores()

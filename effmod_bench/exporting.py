@@ -6,7 +6,17 @@ from pathlib import Path
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, exit_code
 from effmod_bench.targets import ExportChoices
-from exporters import Compression, CoreMLConfig, Made, deliver, is_cached, obtain
+from exporters import (
+    Compression,
+    CoreMLConfig,
+    Made,
+    MadeNetwork,
+    deliver,
+    is_cached,
+    is_network_cached,
+    obtain,
+    obtain_network,
+)
 from exporters.rewrites import RewriteReport
 from models import ModelSpec
 
@@ -64,6 +74,18 @@ def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -
         console.warn(made.note)
     if made.artifact.simplified is False:
         console.warn(f"{spec.name}: onnxsim failed or changed the outputs, so the file is not simplified")
+    console.detail(f"{spec.name}: {made.path}")
+    return made
+
+
+def obtain_weights(console: Console, spec: ModelSpec, choices: ExportChoices) -> MadeNetwork:
+    """The network itself, for PyTorch, with a word to the user where it takes time or something was wrong."""
+    image_size = choices.image_size or spec.image_size
+    if not is_network_cached(spec, image_size=image_size, checkpoint=choices.checkpoint):
+        console.note(f"making the weights of {spec.name} ...")
+    made = obtain_network(spec, image_size=image_size, checkpoint=choices.checkpoint)
+    if made.note:
+        console.warn(made.note)
     console.detail(f"{spec.name}: {made.path}")
     return made
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from effmod_bench.runner import Subject
 from effmod_bench.targets import TargetError, resolve_shape
-from exporters import Artifact, Made, TensorSpec, read_sidecar, sha256_of
+from exporters import Artifact, Made, MadeNetwork, TensorSpec, read_sidecar, sha256_of
 from models import Preprocessing
 from results import ArtifactSource, InputTensor, TimedArtifact
 
@@ -51,8 +51,29 @@ def file_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch
     )
 
 
+def network_subject(made: MadeNetwork, *, batch_size: int) -> Subject:
+    """A network of the zoo, or of the user's own, as PyTorch runs it."""
+    network = made.network
+    return Subject(
+        path=made.path,
+        preprocessing=network.preprocessing,
+        artifact=TimedArtifact(
+            name=network.model,
+            source=ArtifactSource.ZOO,
+            format="pytorch",
+            form="plain",
+            sha256=network.sha256,
+            size_bytes=network.size_bytes,
+            opset=None,
+            inputs=_inputs(made.path, [network.input], {}, batch_size),
+            weights=str(network.weights),
+            params=network.params,
+            macs=network.macs,
+        ),
+    )
+
+
 def _zoo_subject(path: Path, artifact: Artifact, inputs: tuple[InputTensor, ...]) -> Subject:
-    assert artifact.opset is not None  # of an ONNX file
     return Subject(
         path=path,
         preprocessing=artifact.preprocessing,

@@ -16,7 +16,7 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Which artifact a session is to run, where, and how.
 
     Attributes:
-        path: of the file or package.
+        path: of the file or package; for PyTorch, of a network's weights, which name the network.
         intra_op_num_threads: threads within one operator, on the CPU.
     """
 
@@ -61,9 +61,17 @@ def open_session(request: SessionRequest, inputs: "Mapping[str, npt.NDArray[np.g
         Exception: whatever the runtime raises for a file that it cannot load.
     """
     match request.options.runtime:
-        case Runtime.ONNXRUNTIME if request.device is Device.CPU:
+        case Runtime.ONNXRUNTIME | Runtime.TENSORRT if request.device in (Device.CPU, Device.CUDA):
             from effmod_bench.sessions.onnxruntime import OnnxRuntimeSession
 
             return OnnxRuntimeSession(request, inputs)
+        case Runtime.PYTORCH | Runtime.TORCH_COMPILE:
+            from effmod_bench.sessions.pytorch import PyTorchSession
+
+            return PyTorchSession(request, inputs)
+        case Runtime.OPENVINO if request.device is Device.CPU:
+            from effmod_bench.sessions.openvino import OpenVinoSession
+
+            return OpenVinoSession(request, inputs)
         case _:
             raise SessionError(f"{request.options.runtime} cannot run on {request.device}")
