@@ -8,6 +8,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch._inductor.cpp_builder import get_cpp_compiler
+from torch._inductor.exc import InvalidCxxCompiler
 
 from effmod_bench.sessions import SessionError, SessionRequest
 from exporters import load_network
@@ -26,7 +28,7 @@ class PyTorchSession:
         inputs: the one input; it is kept, not copied, except to a GPU.
 
     Raises:
-        SessionError: there is no such GPU.
+        SessionError: there is no such GPU, or no compiler for `torch.compile`.
         UnknownModelError: the network is not there any more.
     """
 
@@ -47,6 +49,7 @@ class PyTorchSession:
         model = model.to(self._device)
         self._input = self._host.to(self._device)
         if self._compiled:
+            self._check_compiler()
             # Its helper processes would still be there while the clock runs.
             torch._inductor.config.compile_threads = 1
             model.compile()
@@ -59,6 +62,16 @@ class PyTorchSession:
         torch.backends.cudnn.benchmark = True  # the fastest of cuDNN's convolutions, as exhaustive search finds it
         torch.backends.cudnn.allow_tf32 = self._request.options.use_tf32
         torch.backends.cuda.matmul.allow_tf32 = self._request.options.use_tf32
+
+    def _check_compiler(self) -> None:
+        if self._device.type != "cpu":
+            return
+        try:
+            get_cpp_compiler()
+        except InvalidCxxCompiler as error:
+            raise SessionError(
+                "torch.compile found no C++ compiler that works; install g++, or name one in CXX"
+            ) from error
 
     @torch.inference_mode()
     def run(self) -> None:

@@ -4,7 +4,7 @@ import io
 import msgspec
 import pytest
 
-from results import Measurement, summarise
+from results import Device, Measurement, Round, Runtime, RuntimeOptions, summarise
 from results.tables import OutputFormat, Table, measurement_table, milliseconds, render
 from tests.fakes import make_round, timed_artifact
 
@@ -78,3 +78,27 @@ def test_an_empty_table_can_be_rendered() -> None:
 @pytest.mark.parametrize(("value", "shown"), [(12.345, "12.35"), (0.1, "0.10"), (0.00213, "0.0021")])
 def test_short_times_keep_their_digits(value: float, shown: str) -> None:
     assert milliseconds(value) == shown
+
+
+def test_rows_of_another_runtime_or_mode_are_named_so() -> None:
+    def timed(**options: object) -> Round:
+        record = make_round()
+        plan = msgspec.structs.replace(
+            record.plan,
+            device=Device.CUDA,
+            options=RuntimeOptions(**options),  # type: ignore[arg-type]
+        )
+        return msgspec.structs.replace(record, plan=plan)
+
+    one = measurement_table(summarise([timed(cuda_graph=True, use_tf32=True)]))
+    assert "onnxruntime, CUDA graph, TF32, " in (one.title or "")
+    several = measurement_table(
+        summarise([timed(), timed(cuda_graph=True), timed(runtime=Runtime.PYTORCH, include_transfers=True)])
+    )
+    rows = list(csv.DictReader(io.StringIO(render(several, OutputFormat.CSV))))
+    assert [(row["runtime"], row["mode"]) for row in rows] == [
+        ("onnxruntime", ""),
+        ("onnxruntime", "CUDA graph"),
+        ("pytorch", "with transfers"),
+    ]
+    assert {"runtime", "mode"} <= {column.key for column in several.main_columns()}

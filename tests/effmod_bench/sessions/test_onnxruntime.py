@@ -1,5 +1,6 @@
 """The CPU for real; CUDA and TensorRT with a stand-in for ONNX Runtime, since this has not run on a GPU."""
 
+import ctypes.util
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -124,6 +125,13 @@ def test_a_silent_fallback_to_the_cpu_is_an_error_with_its_cause(pretend: Preten
     pretend({CPU: [("conv", "Conv")]}, [CPU])
     with pytest.raises(SessionError, match=f"ONNX Runtime does not run on {CUDA}: .+"):
         OnnxRuntimeSession(request(tmp_path / "x.onnx", allow_cpu_nodes=True), INPUTS)
+
+
+@pytest.mark.skipif(CUDA not in onnxruntime.get_available_providers(), reason="ONNX Runtime is built for the CPU alone")
+@pytest.mark.skipif(ctypes.util.find_library("cuda") is not None, reason="there is an NVIDIA driver")
+def test_without_a_driver_the_real_fallback_is_an_error_that_names_the_library(tmp_path: Path) -> None:
+    with pytest.raises(SessionError, match=rf"does not run on {CUDA}: lib\w+\.so.* cannot open shared object file"):
+        OnnxRuntimeSession(request(write_onnx(tmp_path / "x.onnx")), INPUTS)
 
 
 @pytest.mark.parametrize("runtime", [Runtime.ONNXRUNTIME, Runtime.TENSORRT])
