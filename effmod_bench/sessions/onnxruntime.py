@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from effmod_bench.gpu import own_memory_bytes, read_gpu
 from effmod_bench.sessions import SessionError, SessionRequest
 from results import Device, Runtime, SessionFacts
 
@@ -96,11 +97,7 @@ class OnnxRuntimeSession:
     def facts(self) -> SessionFacts:
         options = self.session.get_session_options()
         provider = self.session.get_providers()[0]
-        gpu_memory_bytes = None
-        if self._request.device is Device.CUDA:
-            from effmod_bench.gpu import own_memory_bytes
-
-            gpu_memory_bytes = own_memory_bytes(self._request.options.device_index)
+        on_gpu = self._request.device is Device.CUDA
         return SessionFacts(
             runtime=f"onnxruntime {onnxruntime.__version__}",
             execution_provider=provider,
@@ -110,7 +107,7 @@ class OnnxRuntimeSession:
             allow_spinning=options.get_session_config_entry(_SPINNING) == "1",
             graph_optimization_level=options.graph_optimization_level.name,
             nodes={provider: dict(Counter(kind for _, kind in nodes)) for provider, nodes in self.nodes.items()},
-            gpu_memory_bytes=gpu_memory_bytes,
+            gpu_memory_bytes=own_memory_bytes(self._request.options.device_index) if on_gpu else None,
         )
 
     def _assigned_nodes(self) -> dict[str, list[tuple[str, str]]]:
@@ -171,7 +168,6 @@ def _tensorrt(request: SessionRequest) -> dict[str, str]:
 
     The first round builds the engine, which its `load_ns` shows; the later ones load it.
     """
-    from effmod_bench.gpu import read_gpu
     from exporters import sha256_of
     from exporters.cache import cache_root
 

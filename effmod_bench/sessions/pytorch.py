@@ -11,6 +11,7 @@ import torch
 from torch._inductor.cpp_builder import get_cpp_compiler
 from torch._inductor.exc import InvalidCxxCompiler
 
+from effmod_bench.gpu import own_memory_bytes
 from effmod_bench.sessions import SessionError, SessionRequest
 from exporters import load_network
 from exporters.network import OUTPUT
@@ -107,5 +108,5 @@ class PyTorchSession:
             provider_options=options,
             intra_op_num_threads=torch.get_num_threads(),
             inter_op_num_threads=torch.get_num_interop_threads(),
-            gpu_memory_bytes=torch.cuda.max_memory_reserved(self._device) if on_gpu else None,
+            gpu_memory_bytes=own_memory_bytes(self._device.index) if on_gpu else None,
         )

@@ -19,8 +19,9 @@ import torch
 from typer.testing import CliRunner
 
 import models
-from effmod_bench import __version__
+from effmod_bench import __version__, doctor
 from effmod_bench.cli import app
+from effmod_bench.devices import DeviceUnavailableError
 from effmod_bench.gpu import NoDriverError, driver_cuda_version
 from exporters import OutputError, read_sidecar
 from results import Store
@@ -282,6 +283,22 @@ def test_without_a_driver_cuda_is_refused_before_anything_is_exported(
     assert "no NVIDIA driver answers" in done.stderr
     assert not (tmp_path / "cache").exists()
     assert not (tmp_path / "effmod-results").exists()
+
+
+def test_doctor_ends_well_where_the_device_asked_for_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_gpu(_: object) -> None:
+        raise DeviceUnavailableError("no driver")
+
+    monkeypatch.setattr(doctor, "check_cuda", no_gpu)
+    monkeypatch.setattr(doctor, "run_convolution", lambda *_: "a runtime 1.0")
+    result = CliRunner().invoke(app, ["doctor", "--output-format", "json"])
+    assert result.exit_code == 0, result.output
+    findings = {(row["device"], row["runtime"]): row["usable"] for row in json.loads(result.stdout)}
+    assert findings["cpu", "onnxruntime"]
+    assert not findings["cuda", "onnxruntime"]
+    result = CliRunner().invoke(app, ["doctor", "--device", "cuda:1"])
+    assert result.exit_code == 3
+    assert "onnxruntime cannot run on cuda here: no driver" in " ".join(result.output.split())
 
 
 def test_pytorch_times_the_network_itself(effmod: Run, tmp_path: Path) -> None:

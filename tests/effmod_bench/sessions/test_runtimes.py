@@ -1,5 +1,6 @@
 """Every runtime that this machine has, on the same small network with the same weights: they must agree."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 import torch
 
 from effmod_bench.sessions import SessionRequest, open_session
+from effmod_bench.sessions.pytorch import PyTorchSession
 from exporters import OnnxConfig, obtain, obtain_network
 from models import find_model
 from results import Device, Runtime, RuntimeOptions, SessionFacts
@@ -90,3 +92,49 @@ def test_pytorch_without_a_gpu_is_an_error(files: dict[str, Path]) -> None:
     )
     with pytest.raises(Exception, match="PyTorch has no cuda:0: it sees 0 GPUs"):
         open_session(request, {"input": X})
+
+
+@pytest.mark.parametrize("include_transfers", [False, True])
+def test_on_a_gpu_pytorchs_inference_ends_when_the_gpu_has_finished(
+    include_transfers: bool, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The network stays on the CPU, and takes it for a GPU: what is shown is what happens within the clock."""
+    events: list[str] = []
+    options = RuntimeOptions(runtime=Runtime.PYTORCH, include_transfers=include_transfers)
+    request = SessionRequest(path=str(files["network"]), device=Device.CPU, options=options, intra_op_num_threads=1)
+    session = PyTorchSession(request, {"input": X})
+    session._device = torch.device("cuda", 0)
+    session._input = torch.zeros_like(session._input)
+    session._model.register_forward_hook(lambda *_: events.append("inference"))
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: events.append(f"synchronize {device}"))
+    session.run()
+    assert events == ["inference", "synchronize cuda:0"]
+    assert bool(session._input.any()) is include_transfers  # copied from the host, or not
+
+
+@pytest.fixture
+def _restored_flags() -> Iterator[None]:
+    flags = ((torch.backends.cudnn, "allow_tf32"), (torch.backends.cuda.matmul, "allow_tf32"))
+    before = [getattr(module, name) for module, name in flags]
+    benchmark = torch.backends.cudnn.benchmark
+    yield
+    for (module, name), value in zip(flags, before, strict=True):
+        setattr(module, name, value)
+    torch.backends.cudnn.benchmark = benchmark
+
+
+@pytest.mark.usefixtures("_restored_flags")
+@pytest.mark.parametrize("use_tf32", [True, False])
+def test_pytorch_uses_tf32_on_a_gpu_only_where_it_is_asked_to(
+    use_tf32: bool, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = RuntimeOptions(runtime=Runtime.PYTORCH, use_tf32=use_tf32)
+    request = SessionRequest(path=str(files["network"]), device=Device.CPU, options=options, intra_op_num_threads=1)
+    session = PyTorchSession(request, {"input": X})
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    session._device = torch.device("cuda", 0)
+    session._prepare_gpu()
+    assert torch.backends.cudnn.allow_tf32 is use_tf32
+    assert torch.backends.cuda.matmul.allow_tf32 is use_tf32
+    assert torch.backends.cudnn.benchmark
