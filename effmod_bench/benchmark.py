@@ -13,7 +13,7 @@ from effmod_bench.exporting import obtain_artifact, obtain_weights
 from effmod_bench.listing import PlannedRun, plan_table
 from effmod_bench.runner import PAPER_THREADS, Subject
 from effmod_bench.targets import ExportChoices, TargetError, check_checkpoint, check_image_sizes, find_networks, is_file
-from exporters import ExportConfig, Format, is_cached, is_network_cached
+from exporters import DEFAULT_OPSET, ExportConfig, Format, is_cached, is_network_cached
 from models import ModelSpec
 from results import BenchPlan, Measurement, Outcome, Round, StabilityWarning, Store, summarise
 from results.tables import OutputFormat, Table, measurement_table
@@ -148,15 +148,14 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         file = next((item for item in items if isinstance(item, Path)), None)
         if file is not None:
             raise TargetError(f"{runtime} runs networks, not {file}; name a network, or leave --runtime out")
-        default = ExportChoices()
-        names = {
-            "opset": "--opset",
-            "dynamic_batch": "--dynamic-batch",
-            "simplify": "--no-simplify",
-            "rewrite": "--rewrite",
+        of_files = {
+            "--opset": self.choices.opset != DEFAULT_OPSET,
+            "--dynamic-batch": self.choices.dynamic_batch,
+            "--no-simplify": not self.choices.simplify,
+            "--rewrite": self.choices.rewrites(),
         }
-        for field, name in names.items():
-            if getattr(self.choices, field) != getattr(default, field):
+        for name, given in of_files.items():
+            if given:
                 raise TargetError(f"{name} is for exported files, and {runtime} runs the network itself")
 
     def _subjects(self, console: Console, items: Sequence[Path | ModelSpec]) -> list[Subject]:

@@ -7,6 +7,7 @@ ONNX Runtime; they have not run on a GPU yet.
 
 import ctypes
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -53,9 +54,9 @@ class OnnxRuntimeSession:
         providers = _providers(request)
         self.session = onnxruntime.InferenceSession(request.path, options, providers=list(providers.items()))
         # ONNX Runtime falls back to other providers silently, so compare after creation.
-        if self.session.get_providers() != list(providers):
-            missing = next(name for name in providers if name not in self.session.get_providers())
-            raise SessionError(f"ONNX Runtime does not run on {missing}: {_why_not(missing)}")
+        missing = [name for name in providers if name not in self.session.get_providers()]
+        if missing:
+            raise SessionError(f"ONNX Runtime does not run on {missing[0]}: {_why_not(missing[0])}")
         self.nodes = self._assigned_nodes()
         if on_gpu and not request.options.allow_cpu_nodes:
             self._refuse_cpu_nodes()
@@ -190,6 +191,8 @@ def _tensorrt(request: SessionRequest) -> dict[str, str]:
 
 def _why_not(provider: str) -> str:
     """What keeps a provider's library from being loaded; ONNX Runtime itself says so on standard error alone."""
+    if sys.platform != "linux":
+        return "its library, or one that it needs, does not load"
     libraries = Path(onnxruntime.__file__).parent / "capi"
     name = {CUDA: "cuda", TENSORRT: "tensorrt"}[provider]
     try:
