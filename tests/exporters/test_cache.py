@@ -354,7 +354,7 @@ def test_a_missing_converter_is_said_before_a_network_is_built(
     spec: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    monkeypatch.setattr("exporters.cache._create", None)  # not reached
+    monkeypatch.setattr("exporters.cache.create", None)  # not reached
     with pytest.raises(FormatUnavailableError, match="--format onnx"):
         obtain(spec, COREML)
     assert not [path for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock"]
