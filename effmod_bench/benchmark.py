@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 
 from effmod_bench.console import Console, in_words
-from effmod_bench.devices import check_device
+from effmod_bench.devices import NETWORK_RUNTIMES, check_device
 from effmod_bench.environment import available_cores
 from effmod_bench.errors import ExitCode
-from effmod_bench.exporting import obtain_artifact
+from effmod_bench.exporting import obtain_artifact, obtain_weights
 from effmod_bench.listing import PlannedRun, plan_table
 from effmod_bench.lock import measuring_alone
 from effmod_bench.resuming import RunPlan, check_same, find_run
@@ -26,7 +26,7 @@ from effmod_bench.targets import (
     is_file,
 )
 from effmod_bench.timing import utc_now
-from exporters import is_cached
+from exporters import DEFAULT_OPSET, ExportConfig, is_cached, is_network_cached
 from models import ModelSpec
 from results import BenchPlan, Device, Measurement, Round, StabilityWarning, Store, TimedArtifact, summarise
 from results.tables import OutputFormat, Table, measurement_table
@@ -111,7 +111,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
                 name, batch, size = subject.artifact.name, subject.artifact.batch_size, None
             else:
                 config = self.choices.config(item)
-                cached = is_cached(item, config, checkpoint=self.choices.checkpoint)
+                cached = self._is_cached(item, config)
                 macs = item.macs * config.batch_size * config.image_size**2 // item.image_size**2
                 export_s, action = (0.0, "cached") if cached else (_EXPORT_S, "to be exported")
                 name, batch, size = item.name, config.batch_size, config.image_size
@@ -222,7 +222,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             As `run`.
         """
         items = self._items()
-        check_device(self.plan.options)
+        check_device(self.plan.device, self.plan.options)
         store = Store(self.store)
         store.check_writable()
         threads = threads_to_use(self.plan)
@@ -246,6 +246,8 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             else:
                 self.choices.config(item)
         networks = [item for item in items if not isinstance(item, Path)]
+        if self._runs_networks:
+            self._check_network_options(items)
         check_image_sizes(self.choices, networks)
         if networks:
             check_checkpoint(self.choices.checkpoint, networks)
@@ -272,6 +274,23 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             if getattr(self.choices, field) != getattr(default, field):
                 raise TargetError(f"{name} is for networks that effmod exports, and every target is a file")
 
+    def _check_network_options(self, items: Sequence[Path | ModelSpec]) -> None:
+        """Refuse files and options of the export where PyTorch runs the network itself."""
+        runtime = self.plan.options.runtime
+        file = next((item for item in items if isinstance(item, Path)), None)
+        if file is not None:
+            raise TargetError(f"{runtime} runs networks, not {file}; name a network, or leave --runtime out")
+        of_files = {
+            "--opset": self.choices.opset != DEFAULT_OPSET,
+            "--dynamic-batch": self.choices.dynamic_batch,
+            "--no-simplify": not self.choices.simplify,
+            "--rewrite": self.choices.rewrites(),
+            "--compute-precision": self.choices.compute_precision,
+        }
+        for name, given in of_files.items():
+            if given:
+                raise TargetError(f"{name} is for exported files, and {runtime} runs the network itself")
+
     def _files(self, items: Sequence[Path | ModelSpec]) -> dict[Path, Subject]:
         """The user's own files; a wrong one is said before waiting, and before the minutes that exporting takes."""
         from effmod_bench.subjects import file_subject
@@ -285,16 +304,25 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     def _subjects(
         self, console: Console, items: Sequence[Path | ModelSpec], files: dict[Path, Subject]
     ) -> list[Subject]:
-        from effmod_bench.subjects import zoo_subject
-
-        subjects = [
-            files[item]
-            if isinstance(item, Path)
-            else zoo_subject(obtain_artifact(console, item, self.choices), batch_size=self.choices.batch_size)
-            for item in items
-        ]
+        subjects = [files[item] if isinstance(item, Path) else self._network_subject(console, item) for item in items]
         # One artifact named twice, as a network and as its file, say, is one target.
         return list({msgspec.json.encode(subject.artifact): subject for subject in reversed(subjects)}.values())[::-1]
+
+    def _network_subject(self, console: Console, spec: ModelSpec) -> Subject:
+        from effmod_bench.subjects import network_subject, zoo_subject
+
+        if self._runs_networks:
+            return network_subject(obtain_weights(console, spec, self.choices), batch_size=self.choices.batch_size)
+        return zoo_subject(obtain_artifact(console, spec, self.choices), batch_size=self.choices.batch_size)
+
+    @property
+    def _runs_networks(self) -> bool:
+        return self.plan.options.runtime in NETWORK_RUNTIMES
+
+    def _is_cached(self, spec: ModelSpec, config: ExportConfig) -> bool:
+        if self._runs_networks:
+            return is_network_cached(spec, image_size=config.image_size, checkpoint=self.choices.checkpoint)
+        return is_cached(spec, config, checkpoint=self.choices.checkpoint)
 
     def _say_threads(self, console: Console, threads: int) -> None:
         cores = available_cores()

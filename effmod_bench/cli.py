@@ -223,6 +223,10 @@ def bench(
     device: options.DeviceOption = "cpu",
     runtime: options.RuntimeOption = None,
     compute_units: options.ComputeUnitsOption = None,
+    include_transfers: options.IncludeTransfers = False,
+    cuda_graph: options.CudaGraph = False,
+    tf32: options.Tf32 = False,
+    allow_cpu_nodes: options.AllowCpuNodes = False,
     threads: options.Threads = None,
     runs: options.Runs = 4000,
     rounds: options.Rounds = 5,
@@ -266,7 +270,16 @@ def bench(
         targets=tuple(targets or DEFAULT_TARGETS),
         plan=BenchPlan(
             device=where,
-            options=runtime_options(where, index, runtime, compute_units=compute_units),
+            options=runtime_options(
+                where,
+                index,
+                runtime,
+                compute_units=compute_units,
+                include_transfers=include_transfers,
+                cuda_graph=cuda_graph,
+                use_tf32=tf32,
+                allow_cpu_nodes=allow_cpu_nodes,
+            ),
             threads=threads,
             runs=runs,
             rounds=rounds,
@@ -363,6 +376,21 @@ def compare(
         fail_if_slower=fail_if_slower,
     )
     raise typer.Exit(comparing.run(_console(quiet, verbose), output_format))
+
+
+@app.command()
+def doctor(
+    device: options.DeviceOption = "cpu",
+    output_format: options.OutputFormatOption = OutputFormat.TABLE,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Say which runtimes work here, by running a convolution on each, and what is missing where one does not."""
+    from effmod_bench.devices import parse_device
+    from effmod_bench.doctor import examine
+
+    where, index = parse_device(device)
+    examine(_console(quiet, verbose), where, index, output_format)
 
 
 @app.command()

@@ -9,9 +9,13 @@ from results import ComputeUnits, Device, Runtime, RuntimeOptions
 
 # Which runtimes there are for a device; the first is the default.
 RUNTIMES: dict[Device, tuple[Runtime, ...]] = {
-    Device.CPU: (Runtime.ONNXRUNTIME,),
+    Device.CPU: (Runtime.ONNXRUNTIME, Runtime.PYTORCH, Runtime.TORCH_COMPILE, Runtime.OPENVINO),
+    Device.CUDA: (Runtime.ONNXRUNTIME, Runtime.TENSORRT, Runtime.PYTORCH, Runtime.TORCH_COMPILE),
     Device.COREML: (Runtime.COREML,),
 }
+
+# These run the network itself, not a file that it was exported to.
+NETWORK_RUNTIMES = (Runtime.PYTORCH, Runtime.TORCH_COMPILE)
 
 
 class DeviceUnavailableError(RuntimeError):
@@ -32,21 +36,52 @@ def parse_device(text: str) -> tuple[Device, int]:
 
 
 def runtime_options(
-    device: Device, device_index: int, runtime: Runtime | None, *, compute_units: ComputeUnits | None = None
+    device: Device,
+    device_index: int,
+    runtime: Runtime | None,
+    *,
+    compute_units: ComputeUnits | None = None,
+    include_transfers: bool = False,
+    cuda_graph: bool = False,
+    use_tf32: bool = False,
+    allow_cpu_nodes: bool = False,
 ) -> RuntimeOptions:
     """What the user's options come to.
 
     Raises:
-        TargetError: the device has no such runtime, or an option is of another one.
+        TargetError: the device has no such runtime, or an option is of another device or runtime.
     """
     known = RUNTIMES[device]
     if runtime is not None and runtime not in known:
         raise TargetError(f"{runtime} does not run on {device}; there {_are(known)}")
+    runtime = runtime or known[0]
     if compute_units is not None and device is not Device.COREML:
         raise TargetError("--compute-units goes with --device coreml")
     if device is Device.COREML:
         compute_units = compute_units or ComputeUnits.ALL
-    return RuntimeOptions(runtime=runtime or known[0], device_index=device_index, compute_units=compute_units)
+    of_cuda = {
+        "--include-transfers": include_transfers,
+        "--cuda-graph": cuda_graph,
+        "--tf32": use_tf32,
+        "--allow-cpu-nodes": allow_cpu_nodes,
+    }
+    given = [name for name, value in of_cuda.items() if value]
+    if given and device is not Device.CUDA:
+        raise TargetError(f"{given[0]} goes with --device cuda, not with --device {device}")
+    of_onnxruntime = [name for name in given if name in ("--cuda-graph", "--allow-cpu-nodes")]
+    if of_onnxruntime and runtime in NETWORK_RUNTIMES:
+        raise TargetError(f"{of_onnxruntime[0]} is ONNX Runtime's, and goes with no --runtime {runtime}")
+    if cuda_graph and include_transfers:
+        raise TargetError("a CUDA graph replays no copies from and to the host; leave --include-transfers out")
+    return RuntimeOptions(
+        runtime=runtime,
+        device_index=device_index,
+        compute_units=compute_units,
+        include_transfers=include_transfers,
+        cuda_graph=cuda_graph,
+        use_tf32=use_tf32,
+        allow_cpu_nodes=allow_cpu_nodes,
+    )
 
 
 def artifact_format(device: Device, asked: Format | None) -> Format:
@@ -62,13 +97,32 @@ def artifact_format(device: Device, asked: Format | None) -> Format:
     return runs
 
 
-def check_device(options: RuntimeOptions) -> None:
+def check_device(device: Device, options: RuntimeOptions) -> None:
     """Find out whether a device and its runtime can be used here, before anything is exported.
 
     Raises:
-        DeviceUnavailableError: it cannot.
+        DeviceUnavailableError: they cannot.
     """
+    check_installed(device, options)
+    if device is Device.CUDA:
+        from effmod_bench.doctor import run_convolution
+
+        run_convolution(device, options)
+
+
+def check_installed(device: Device, options: RuntimeOptions) -> None:
+    """Find out what can be found out without running anything.
+
+    Raises:
+        DeviceUnavailableError: something is missing.
+    """
+    if device is Device.CUDA:
+        from effmod_bench.doctor import check_cuda
+
+        check_cuda(options)
     match options.runtime:
+        case Runtime.OPENVINO if importlib.util.find_spec("openvino") is None:
+            raise DeviceUnavailableError("OpenVINO is not installed; in effmod's environment: pip install openvino")
         case Runtime.COREML:
             if platform.system() != "Darwin":
                 raise DeviceUnavailableError(

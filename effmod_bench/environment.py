@@ -18,7 +18,7 @@ from results import Conditions, Machine
 
 _CPUS = Path("/sys/devices/system/cpu")
 Number = TypeVar("Number", int, float)
-_VERSIONS = ("effmod-bench", "onnxruntime-gpu", "onnxruntime", "coremltools", "numpy")
+_VERSIONS = ("effmod-bench", "onnxruntime-gpu", "onnxruntime", "coremltools", "openvino", "torch", "numpy")
 
 
 def available_cores() -> int:

@@ -14,12 +14,15 @@ from exporters import (
     CoreMLConfig,
     ExportError,
     Made,
+    MadeNetwork,
     OnnxConfig,
     ParityError,
     count_operators,
     deliver,
     is_cached,
+    is_network_cached,
     obtain,
+    obtain_network,
 )
 from models import ModelSpec
 from results.tables import OutputFormat
@@ -116,6 +119,18 @@ def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -
         console.warn(made.note)
     if made.artifact.simplified is False:
         console.warn(f"{spec.name}: onnxsim failed or changed the outputs, so the file is not simplified")
+    console.detail(f"{spec.name}: {made.path}")
+    return made
+
+
+def obtain_weights(console: Console, spec: ModelSpec, choices: ExportChoices) -> MadeNetwork:
+    """The network itself, for PyTorch, with a word to the user where it takes time or something was wrong."""
+    image_size = choices.image_size or spec.image_size
+    if not is_network_cached(spec, image_size=image_size, checkpoint=choices.checkpoint):
+        console.note(f"making the weights of {spec.name} ...")
+    made = obtain_network(spec, image_size=image_size, checkpoint=choices.checkpoint)
+    if made.note:
+        console.warn(made.note)
     console.detail(f"{spec.name}: {made.path}")
     return made
 

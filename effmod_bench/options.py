@@ -215,7 +215,13 @@ PurposeOption = Annotated[
 ]
 
 DeviceOption = Annotated[
-    str, typer.Option("--device", metavar="cpu|coreml", help="Where to run.", rich_help_panel=_MEASURE)
+    str,
+    typer.Option(
+        "--device",
+        metavar="cpu|cuda[:N]|coreml",
+        help="Where to run; of several GPUs the first, or number N.",
+        rich_help_panel=_MEASURE,
+    ),
 ]
 RuntimeOption = Annotated[
     Runtime | None,
@@ -227,6 +233,34 @@ ComputeUnitsOption = Annotated[
         "--compute-units",
         help="Processors that Core ML may use.",
         show_default="all",
+        rich_help_panel=_MEASURE,
+    ),
+]
+IncludeTransfers = Annotated[
+    bool,
+    typer.Option(
+        "--include-transfers",
+        help="On a GPU: time the copies of input and output as well, as the paper did with the input.",
+        rich_help_panel=_MEASURE,
+    ),
+]
+CudaGraph = Annotated[
+    bool,
+    typer.Option("--cuda-graph", help="On a GPU: capture the inference once, and replay it.", rich_help_panel=_MEASURE),
+]
+Tf32 = Annotated[
+    bool,
+    typer.Option(
+        "--tf32",
+        help="On a GPU: let it round the factors of float32 products to 10 bits.",
+        rich_help_panel=_MEASURE,
+    ),
+]
+AllowCpuNodes = Annotated[
+    bool,
+    typer.Option(
+        "--allow-cpu-nodes",
+        help="On a GPU: time a file of which ONNX Runtime leaves real work to the CPU.",
         rich_help_panel=_MEASURE,
     ),
 ]

@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from effmod_bench.environment import available_cores, conditions_since, load_average, read_moment
+from effmod_bench.gpu import read_gpu
 from effmod_bench.isolation import run_job
 from effmod_bench.sessions import SessionRequest
 from effmod_bench.timing import disturbance, read_clocks, utc_now
@@ -20,9 +21,9 @@ from models import Preprocessing
 from results import (
     BenchPlan,
     ComparisonPlan,
-    Conditions,
     Device,
     Environment,
+    GpuState,
     Machine,
     Outcome,
     Round,
@@ -181,7 +182,8 @@ def run(
         )
         for attempt in range(turn.attempt, turn.attempt + 1 + _REPEATS):
             tick(0.0)
-            began, load, before, clocks = utc_now(), load_average(), read_moment(), read_clocks()
+            began, load, gpu = utc_now(), load_average(), _gpu(plan)
+            before, clocks = read_moment(), read_clocks()
             outcome: Timed | Broken
             if stamp(subject.path) == stamps[turn.subject]:
                 outcome = run_job(
@@ -194,12 +196,25 @@ def run(
                 outcome = Broken(reason=f"{disturbed} during the round", detail="")
             if isinstance(outcome, Timed):
                 timeline.saw(sum(outcome.durations_ns) / len(outcome.durations_ns))
+            environment = Environment(
+                machine=machine,
+                threads=threads_to_use(plan),
+                session=outcome.session if isinstance(outcome, Timed) else None,
+                load_average=load,
+                conditions=conditions_since(before),
+                gpu_before=gpu,
+                gpu_after=_gpu(plan),
+            )
             this = msgspec.structs.replace(turn, attempt=attempt)
-            record = _record(plan, subject, machine, load, conditions_since(before), run_id, this, began, outcome)
+            record = _record(plan, subject, environment, run_id, this, began, outcome)
             store.write(record)
             on_record(record)
             if disturbed is None:
                 break
+
+
+def _gpu(plan: BenchPlan) -> GpuState | None:
+    return read_gpu(plan.options.device_index) if plan.device is Device.CUDA else None
 
 
 def new_run_id() -> str:
@@ -222,9 +237,7 @@ def stamp(path: Path) -> list[tuple[int, int]] | None:
 def _record(
     plan: BenchPlan,
     subject: Subject,
-    machine: Machine,
-    load: float | None,
-    conditions: Conditions,
+    environment: Environment,
     run_id: str,
     turn: Turn,
     began: datetime,
@@ -241,13 +254,7 @@ def _record(
         attempt=turn.attempt,
         started_at=began.isoformat(timespec="milliseconds"),
         plan=plan,
-        environment=Environment(
-            machine=machine,
-            threads=threads_to_use(plan),
-            session=timed.session if timed else None,
-            load_average=load,
-            conditions=conditions,
-        ),
+        environment=environment,
         artifact=artifact,
         outcome=Outcome.OK if timed else Outcome.FAILED,
         failure=outcome.reason if isinstance(outcome, Broken) else None,

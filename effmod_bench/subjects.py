@@ -5,7 +5,7 @@ from pathlib import Path
 
 from effmod_bench.runner import Subject
 from effmod_bench.targets import TargetError, file_format, resolve_shape
-from exporters import Artifact, Format, Made, TensorSpec, package_sha256, read_sidecar, sha256_of
+from exporters import Artifact, Format, Made, MadeNetwork, TensorSpec, package_sha256, read_sidecar, sha256_of
 from exporters.artifact import size_bytes
 from models import Preprocessing
 from results import ArtifactSource, InputTensor, TimedArtifact
@@ -78,6 +78,28 @@ def _package_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, b
             weights=None,
             params=None,
             macs=None,
+        ),
+    )
+
+
+def network_subject(made: MadeNetwork, *, batch_size: int) -> Subject:
+    """A network of the zoo, or of the user's own, as PyTorch runs it."""
+    network = made.network
+    return Subject(
+        path=made.path,
+        preprocessing=network.preprocessing,
+        artifact=TimedArtifact(
+            name=network.model,
+            source=ArtifactSource.ZOO,
+            format="pytorch",
+            form="plain",
+            sha256=network.sha256,
+            size_bytes=network.size_bytes,
+            opset=None,
+            inputs=_inputs(made.path, [network.input], {}, batch_size),
+            weights=str(network.weights),
+            params=network.params,
+            macs=network.macs,
         ),
     )
 

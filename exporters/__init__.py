@@ -50,6 +50,7 @@ from exporters.errors import (
     OutputError,
     ParityError,
 )
+from exporters.network import MadeNetwork, SavedNetwork, is_network_cached, load_network, obtain_network, save_network
 from exporters.operators import count_operators
 
 __all__ = [
@@ -74,10 +75,12 @@ __all__ = [
     "ImageFolderError",
     "InputKind",
     "Made",
+    "MadeNetwork",
     "OnnxConfig",
     "OutputError",
     "Parity",
     "ParityError",
+    "SavedNetwork",
     "TensorSpec",
     "artifact_sha256",
     "cache_info",
@@ -85,11 +88,15 @@ __all__ = [
     "count_operators",
     "deliver",
     "is_cached",
+    "is_network_cached",
+    "load_network",
     "obtain",
+    "obtain_network",
     "package_sha256",
     "public_name",
     "read_sidecar",
     "reference",
+    "save_network",
     "sha256_of",
     "sidecar_path",
     "writing",

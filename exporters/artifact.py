@@ -216,15 +216,19 @@ def public_name(model: str) -> str:
 
 def file_name(model: str, config: ExportConfig, default_image_size: int) -> str:
     """A name that tells artifacts of one network apart: what is not the default is in it."""
-    parts = [re.sub(r"[^A-Za-z0-9._-]+", "-", public_name(model))]
-    if config.image_size != default_image_size:
-        parts.append(f"{config.image_size}px")
+    parts = name_parts(model, config.image_size, default_image_size)
     match config:
         case OnnxConfig():
             return "-".join([*parts, *_onnx_parts(config)]) + ".onnx"
         case CoreMLConfig():
             name = "-".join([*parts, *_coreml_parts(config)])
             return (_swift_class_name(name) if config.modelbench else name) + ".mlpackage"
+
+
+def name_parts(model: str, image_size: int, default_image_size: int) -> list[str]:
+    """What the name of a network's file begins with, whatever its format."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", public_name(model))
+    return [name] if image_size == default_image_size else [name, f"{image_size}px"]
 
 
 def _onnx_parts(config: OnnxConfig) -> Iterator[str]:

@@ -15,10 +15,10 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import filelock
 import msgspec
@@ -43,6 +43,8 @@ from models import ModelSpec, Weights, WeightsSource, check_image_size, family
 
 if TYPE_CHECKING:
     from torch import nn
+
+T = TypeVar("T")
 
 # What can change the bytes of a file. Versions are read from the packages' metadata: importing torch takes seconds.
 _MAKERS = {
@@ -105,26 +107,56 @@ def obtain(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = N
             f"{retrain[0]} is not a fold: it makes another network, whose weights must be trained again, and "
             f"{checkpoint} is not of that network. Leave --checkpoint out, for latency alone, or --rewrite {retrain[0]}"
         )
-    weights = _weights_identity(checkpoint)
-    entry = _entries() / _key(spec, config, weights)
-    path = entry / file_name(spec.name, config, spec.image_size)
+    path, artifact, reused, note = keep(
+        _key(spec, config, weights_identity(checkpoint)),
+        file_name(spec.name, config, spec.image_size),
+        read=_intact,
+        make=functools.partial(_make, spec, config, checkpoint),
+    )
+    return Made(path=path, artifact=artifact, reused=reused, note=note)
+
+
+def keep(
+    key: str, name: str, *, read: Callable[[Path], T | None], make: Callable[[Path], T]
+) -> tuple[Path, T, bool, str | None]:
+    """The entry of the cache under a key: the one that is there, or one made now; whole or not at all.
+
+    Args:
+        key: a hash over everything that decides the content.
+        name: of the file or package within the entry.
+        read: what an entry that is there holds; None where it is not what was written.
+        make: writes the file or package.
+
+    Returns:
+        The path, what `read` or `make` returned, whether it was there before, and what the user should hear of it.
+
+    Raises:
+        OutputError: the cache cannot be written.
+    """
+    entry = _entries() / key
+    path = entry / name
     with writing(cache_root(), "free some space ('effmod cache clear' does), or name another folder in EFFMOD_CACHE"):
         entry.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(entry.with_suffix(".lock")):
             note = None
             if entry.exists():
-                artifact = _intact(path)
-                if artifact is not None:
-                    return Made(path=path, artifact=artifact, reused=True)
+                found = read(path)
+                if found is not None:
+                    return path, found, True, None
                 note = f"the cached {path.name} was changed or cut short since it was made; it is made again"
                 shutil.rmtree(entry)
             work = Path(tempfile.mkdtemp(dir=entry.parent, prefix="making-"))
             try:
-                artifact = _make(spec, config, checkpoint, work / path.name)
+                made = make(work / name)
                 work.rename(entry)
             finally:
                 shutil.rmtree(work, ignore_errors=True)  # gone already where all went well
-    return Made(path=path, artifact=artifact, reused=False, note=note)
+    return path, made, False, note
+
+
+def has_entry(key: str) -> bool:
+    """Whether the cache has an entry under a key."""
+    return (_entries() / key).exists()
 
 
 def reference(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = None) -> "nn.Module":
@@ -134,12 +166,12 @@ def reference(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None 
         ImageSizeError, CheckpointError, RewriteError: as `obtain`.
     """
     check_image_size(spec, config.image_size)
-    return _rewrite(_create(spec, config, checkpoint)[0], config)[1]
+    return _rewrite(create(spec, config.image_size, checkpoint)[0], config)[1]
 
 
 def is_cached(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = None) -> bool:
     """Whether `obtain` would find the artifact already made."""
-    return (_entries() / _key(spec, config, _weights_identity(checkpoint))).exists()
+    return has_entry(_key(spec, config, weights_identity(checkpoint)))
 
 
 def deliver(made: Made, folder: Path) -> Path:
@@ -274,7 +306,7 @@ def _make_onnx(spec: ModelSpec, config: OnnxConfig, checkpoint: Path | None, pat
     # Imported here, since a cached artifact needs none of it.
     from exporters import onnx
 
-    model, weights = _create(spec, config, checkpoint)
+    model, weights = create(spec, config.image_size, checkpoint)
     rewritten, reference, reports = _rewrite(model, config)
     parity, simplified = onnx.export(rewritten, path, config, spec.preprocessing, reference=reference)
     inputs, outputs = onnx.read_tensors(onnx.read_graph(path))
@@ -293,7 +325,7 @@ def _make_coreml(spec: ModelSpec, config: CoreMLConfig, checkpoint: Path | None,
 
     coreml.check_available()
     coreml.check_compression(config.compress)
-    model, weights = _create(spec, config, checkpoint)
+    model, weights = create(spec, config.image_size, checkpoint)
     rewritten, reference, reports = _rewrite(model, config)
     about = family(spec)
     metadata = coreml.PackageMetadata(
@@ -367,16 +399,16 @@ def _rewrite(model: "nn.Module", config: ExportConfig) -> tuple["nn.Module", "nn
     return rewritten, model if exact else rewritten, reports
 
 
-def _create(spec: ModelSpec, config: ExportConfig, checkpoint: Path | None) -> tuple["nn.Module", Weights]:
+def create(spec: ModelSpec, image_size: int, checkpoint: Path | None) -> tuple["nn.Module", Weights]:
     """The network in its inference form, with the weights asked for."""
     from models import Form, create_filled, create_model, create_pretrained, load_checkpoint, reparameterize
 
     if checkpoint is None:
-        return create_filled(spec, image_size=config.image_size, seed=SEED)
+        return create_filled(spec, image_size=image_size, seed=SEED)
     if checkpoint == PRETRAINED:
-        return create_pretrained(spec, image_size=config.image_size)
+        return create_pretrained(spec, image_size=image_size)
     # A checkpoint is what training left: MobileOne's and RepVGG's branches are still apart in it.
-    model = create_model(spec.name, form=Form.TRAINING, image_size=config.image_size).eval()
+    model = create_model(spec.name, form=Form.TRAINING, image_size=image_size).eval()
     weights = load_checkpoint(model, checkpoint)
     return reparameterize(spec, model), weights
 
@@ -396,7 +428,7 @@ def _intact(path: Path) -> Artifact | None:
     return None
 
 
-def _weights_identity(checkpoint: Path | None) -> Weights:
+def weights_identity(checkpoint: Path | None) -> Weights:
     if checkpoint is None:
         return Weights(source=WeightsSource.RANDOM, seed=SEED)
     if checkpoint == PRETRAINED:
@@ -410,9 +442,19 @@ def _weights_identity(checkpoint: Path | None) -> Weights:
 
 
 def _key(spec: ModelSpec, config: ExportConfig, weights: Weights) -> str:
-    makers = {name: version for name, version in versions().items() if name in _MAKERS[config.format]}
+    return content_key(spec, config, weights, _MAKERS[config.format])
+
+
+def content_key(spec: ModelSpec, options: object, weights: Weights, makers: Sequence[str]) -> str:
+    """A hash over everything that decides what is made of a network.
+
+    Args:
+        options: of what is made; anything that msgspec encodes.
+        makers: the distributions that have a hand in it.
+    """
+    made_by = {name: version for name, version in versions().items() if name in makers}
     content = msgspec.json.encode(
-        (spec, config, weights, makers, _factory_digest(spec), _source_digest()), order="sorted"
+        (spec, options, weights, made_by, _factory_digest(spec), _source_digest()), order="sorted"
     )
     return hashlib.sha256(content).hexdigest()[:32]
 

@@ -91,7 +91,7 @@ def _ends(measurement: Measurement) -> tuple[float, float]:
 
 def _setting(measurement: Measurement) -> str:
     artifact, count = measurement.artifact, measurement.threads
-    units = measurement.compute_units
+    units = measurement.options.compute_units
     parts = (
         measurement.machine.cpu_model or str(measurement.device),
         f"{count} thread{'s' if count != 1 else ''}" if count else None,

@@ -142,6 +142,27 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     swap_bytes: int | None = None
 
 
+class GpuState(msgspec.Struct, frozen=True, kw_only=True):
+    """A GPU at one moment, as its driver tells. A fact that the driver does not tell is None.
+
+    Attributes:
+        driver: its version.
+        throttle_reasons: NVML's names of what holds the clocks down, such as "SwPowerCap"; empty where nothing does.
+        other_processes: how many hold memory on it, effmod's own worker not among them.
+    """
+
+    name: str | None
+    driver: str | None
+    memory_total_bytes: int | None
+    memory_used_bytes: int | None
+    sm_clock_mhz: int | None
+    memory_clock_mhz: int | None
+    temperature_c: int | None
+    power_w: float | None
+    throttle_reasons: tuple[str, ...] | None
+    other_processes: int | None
+
+
 class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
     """How the runtime really ran an artifact, read back from its session. None where the runtime has no such thing.
 
@@ -150,6 +171,7 @@ class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
         execution_provider: ONNX Runtime's word; of other runtimes, the device in their own words.
         nodes: how many operators of each kind ran on each provider, or processor.
         shared_threads: whether it ran on a pool of threads that all sessions of its process have in common.
+        gpu_memory_bytes: what the process held on the GPU after the last inference.
     """
 
     runtime: str
@@ -161,6 +183,7 @@ class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
     graph_optimization_level: str | None = None
     nodes: dict[str, dict[str, int]] | None = None
     shared_threads: bool | None = None
+    gpu_memory_bytes: int | None = None
 
 
 class Conditions(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,6 +222,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
         session: None where the round failed before there was one.
         load_average: processes running or waiting, over the last minute; None where the system has no such figure.
         conditions: None in records from before they were looked at.
+        gpu_before, gpu_after: the GPU before the round's process started, and after it ended; None on other devices.
     """
 
     machine: Machine
@@ -206,6 +230,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     session: SessionFacts | None
     load_average: float | None
     conditions: Conditions | None = None
+    gpu_before: GpuState | None = None
+    gpu_after: GpuState | None = None
 
 
 class ArtifactSource(StrEnum):

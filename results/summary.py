@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from results.published import Published, published
-from results.record import ComputeUnits, Device, Machine, Outcome, Round, SessionFacts, TimedArtifact
+from results.record import (
+    Device,
+    Machine,
+    Outcome,
+    Round,
+    Runtime,
+    RuntimeOptions,
+    SessionFacts,
+    TimedArtifact,
+)
 from results.stability import StabilityWarning, find_warnings
 
 if TYPE_CHECKING:
@@ -54,13 +63,15 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """The rounds of one artifact in one stable environment, summarised.
 
     Attributes:
-        compute_units: that Core ML was allowed; None for other devices.
+        options: of the runtime, as asked.
+        gpu: its name; None on other devices, and where the driver does not tell it.
         threads: intra-op threads that were used; None for Core ML.
         latency: None where every round failed.
         load_ms, first_inference_ms: medians over the rounds.
         peak_memory_bytes: the largest over the rounds.
         published: the paper's figures for this network; None for a user's own file.
-        paper_ratio: our mean over the paper's on its CPU. Another machine: it says nothing of effmod or the network.
+        paper_ratio: our mean over the paper's on its CPU, both of ONNX Runtime. Another machine: it says nothing of
+            effmod or the network.
         failures: the reason of each round that failed.
         indistinct_from: the names of those next to it in latency, among measurements that differ in the artifact
             alone, whose intervals overlap with its own.
@@ -70,7 +81,8 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     artifact: TimedArtifact
     machine: Machine
     device: Device
-    compute_units: ComputeUnits | None
+    options: RuntimeOptions
+    gpu: str | None
     batch_size: int
     threads: int | None
     session: SessionFacts | None
@@ -169,8 +181,17 @@ def _place(record: Round) -> int:
 
 def _identity(record: Round) -> bytes:
     machine = _stable(record.environment.machine)
+    gpu = record.environment.gpu_before
     return msgspec.json.encode(
-        (record.artifact, record.plan.device, record.plan.options, record.environment.threads, machine), order="sorted"
+        (
+            record.artifact,
+            record.plan.device,
+            record.plan.options,
+            record.environment.threads,
+            machine,
+            (gpu.name, gpu.driver) if gpu else None,
+        ),
+        order="sorted",
     )
 
 
@@ -189,15 +210,20 @@ def _measurement(rounds: Sequence[Round]) -> Measurement:
         paper = None  # its accuracy and latency are those of another input
     paper_ms = (
         paper.cpu_e5_2680_4t_ms
-        if paper and first.plan.device is Device.CPU and first.artifact.batch_size == 1
+        if paper
+        and first.plan.device is Device.CPU
+        and first.plan.options.runtime is Runtime.ONNXRUNTIME
+        and first.artifact.batch_size == 1
         else None
     )
+    gpu = first.environment.gpu_before
     return Measurement(
         name=first.artifact.name,
         artifact=first.artifact,
         machine=first.environment.machine,
         device=first.plan.device,
-        compute_units=first.plan.options.compute_units,
+        options=first.plan.options,
+        gpu=gpu.name if gpu else None,
         batch_size=first.artifact.batch_size,
         threads=first.environment.threads,
         session=session,

@@ -13,7 +13,7 @@ import msgspec
 
 from results.comparison import Comparison, Verdict
 from results.published import PAPER_CPU, published
-from results.record import HandEntry
+from results.record import HandEntry, RuntimeOptions
 from results.summary import Measurement
 
 Row = TypeVar("Row")
@@ -165,6 +165,17 @@ def _interval(key: str, header: str, end: int) -> Column[Measurement]:
     return Column(key=key, header=header, get=get, show=milliseconds)
 
 
+def _mode(options: RuntimeOptions) -> str | None:
+    """How a runtime ran, where it was not as usual: such rows are not to be taken for the others."""
+    words = {
+        "CUDA graph": options.cuda_graph,
+        "with transfers": options.include_transfers,
+        "TF32": options.use_tf32,
+        "CPU nodes allowed": options.allow_cpu_nodes,
+    }
+    return ", ".join(word for word, asked in words.items() if asked) or None
+
+
 MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="name", header="network", get=lambda row: row.name),
     Column(key="form", header="form", get=lambda row: row.artifact.form, detail=True),
@@ -186,7 +197,9 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="opset", header="opset", get=lambda row: row.artifact.opset, detail=True),
     Column(key="specification_version", header="spec", get=lambda row: row.artifact.specification_version, detail=True),
     Column(key="device", header="device", get=lambda row: str(row.device), detail=True),
-    Column(key="compute_units", header="compute\nunits", get=lambda row: row.compute_units, detail=True),
+    Column(key="runtime", header="runtime", get=lambda row: str(row.options.runtime), detail=True),
+    Column(key="compute_units", header="compute\nunits", get=lambda row: row.options.compute_units, detail=True),
+    Column(key="mode", header="mode", get=lambda row: _mode(row.options), detail=True),
     Column(key="threads", header="threads", get=lambda row: row.threads, detail=True),
     Column(key="batch_size", header="batch", get=lambda row: row.batch_size, detail=True),
     Column(key="runs", header="runs", get=lambda row: row.latency.runs if row.latency else None),
@@ -232,6 +245,14 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="weights", header="weights", get=lambda row: row.artifact.weights, detail=True),
     Column(key="sha256", header="sha256", get=lambda row: row.artifact.sha256, show=lambda v: v[:12], detail=True),
     Column(key="cpu_model", header="CPU", get=lambda row: row.machine.cpu_model, detail=True),
+    Column(key="gpu", header="GPU", get=lambda row: row.gpu, detail=True),
+    Column(
+        key="gpu_memory_bytes",
+        header="GPU memory\nMB",
+        get=lambda row: row.session.gpu_memory_bytes if row.session else None,
+        show=lambda v: f"{v / 1e6:.0f}",
+        detail=True,
+    ),
     Column(
         key="published_cpu_e5_2680_4t_ms",
         header="paper's\nms ³",
@@ -248,8 +269,8 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
 
 # What the rows usually have in common, and so stands above the table, once.
 _SHARED = (
-    *("form", "image_size", "opset", "specification_version", "device", "compute_units", "threads", "batch_size"),
-    *("runs", "rounds", "weights", "cpu_model"),
+    *("form", "image_size", "opset", "specification_version", "device", "runtime", "compute_units", "mode", "threads"),
+    *("batch_size", "runs", "rounds", "weights", "cpu_model", "gpu"),
 )
 
 
@@ -269,8 +290,11 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     )
     shared = {c.key: c.text(measurements[0]) for c in columns if c.key in _SHARED and c.detail} if measurements else {}
     wording = (
+        ("gpu", "{}"),
         ("cpu_model", "{}"),
-        ("compute_units", "Core ML (compute units: {})"),
+        ("runtime", "{}"),
+        ("compute_units", "compute units: {}"),
+        ("mode", "{}"),
         ("threads", "{} thread"),
         ("batch_size", "batch {}"),
         ("image_size", "{} px"),

@@ -3,8 +3,12 @@
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
@@ -59,6 +63,119 @@ class FakeSession:
     def run(self) -> None:
         self._clock.pass_ms(self._milliseconds[self.runs % len(self._milliseconds)])
         self.runs += 1
+
+
+class FakeOnnxRuntime:
+    """ONNX Runtime on a machine with a GPU: it notes what it is told, and computes nothing.
+
+    Args:
+        nodes: what it gives to each provider: names and operator kinds.
+        providers: what its sessions come to have, whatever they were asked for; None for what was asked.
+    """
+
+    SessionOptions = onnxruntime.SessionOptions
+    GraphOptimizationLevel = onnxruntime.GraphOptimizationLevel
+    __version__ = "1.0"
+    __file__ = onnxruntime.__file__
+
+    def __init__(self, nodes: dict[str, list[tuple[str, str]]], providers: list[str] | None = None) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.asked: dict[str, dict[str, str]] = {}
+        self._nodes = nodes
+        self._providers = providers
+        self.OrtValue = SimpleNamespace(ortvalue_from_numpy=self._value)
+
+    def preload_dlls(self) -> None:
+        self.calls.append(("preload_dlls",))
+
+    def InferenceSession(self, _: str, options: Any, providers: Any) -> Any:  # noqa: N802 - ONNX Runtime's name
+        self.calls.append(("InferenceSession",))
+        self.asked = dict(providers)
+        parts = [
+            SimpleNamespace(
+                ep_name=provider,
+                get_nodes=lambda nodes=nodes: [SimpleNamespace(name=name, op_type=kind) for name, kind in nodes],
+            )
+            for provider, nodes in self._nodes.items()
+        ]
+        return SimpleNamespace(
+            get_providers=lambda: self._providers or list(self.asked),
+            get_provider_options=lambda: self.asked,
+            get_provider_graph_assignment_info=lambda: parts,
+            get_session_options=lambda: options,
+            get_outputs=lambda: [SimpleNamespace(name="y")],
+            io_binding=self._binding,
+            run_with_iobinding=lambda _: self.calls.append(("run",)),
+        )
+
+    def _value(self, _: Any, device: str, index: int) -> Any:
+        self.calls.append(("value", device, index))
+        return SimpleNamespace(update_inplace=lambda host: self.calls.append(("copy in", host.shape)))
+
+    def _binding(self) -> Any:
+        return SimpleNamespace(
+            bind_ortvalue_input=lambda name, _: self.calls.append(("bind input", name)),
+            bind_output=lambda *where: self.calls.append(("bind output", *where)),
+            bind_ortvalue_output=lambda name, _: self.calls.append(("keep output", name)),
+            clear_binding_outputs=lambda: None,
+            get_outputs=lambda: [SimpleNamespace()],
+            synchronize_outputs=lambda: self.calls.append(("synchronize",)),
+            copy_outputs_to_cpu=lambda: [np.zeros(1, np.float32)],
+        )
+
+
+class FakeNvml:
+    """NVIDIA's driver on a machine with GPUs of these names; `silent` is what it does not tell."""
+
+    NVML_CLOCK_SM, NVML_CLOCK_MEM, NVML_TEMPERATURE_GPU = 1, 2, 0
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(
+        self,
+        names: Sequence[str] = ("A GPU",),
+        *,
+        capability: tuple[int, int] = (9, 0),
+        cuda: int = 13000,
+        pids: Sequence[int] = (),
+        silent: Sequence[str] = (),
+    ) -> None:
+        self.open = 0
+        self._answers: dict[str, Any] = {
+            "SystemGetCudaDriverVersion_v2": lambda: cuda,
+            "SystemGetDriverVersion": lambda: "580.1",
+            "DeviceGetCount": lambda: len(names),
+            "DeviceGetHandleByIndex": lambda index: index if index < len(names) else self._fail(),
+            "DeviceGetHandleByUUID": lambda uuid: int(uuid.removeprefix("GPU-")),
+            "DeviceGetName": lambda handle: names[handle],
+            "DeviceGetCudaComputeCapability": lambda _: capability,
+            "DeviceGetMemoryInfo": lambda _: SimpleNamespace(total=80 << 30, used=1 << 30),
+            "DeviceGetClockInfo": lambda _, kind: {1: 1980, 2: 2619}[kind],
+            "DeviceGetTemperature": lambda _, __: 41,
+            "DeviceGetPowerUsage": lambda _: 120_500,
+            "DeviceGetCurrentClocksEventReasons": lambda _: 0b101,
+            "DeviceGetComputeRunningProcesses": lambda _: [SimpleNamespace(pid=p, usedGpuMemory=7) for p in pids],
+            "DeviceGetGraphicsRunningProcesses": lambda _: [],
+        }
+        self._answers |= dict.fromkeys(silent, lambda *_: self._fail())
+        # NVML's bits are those of the real module.
+        import pynvml
+
+        self._real = pynvml
+
+    def nvmlInit(self) -> None:  # noqa: N802 - NVML's name
+        self.open += 1
+
+    def nvmlShutdown(self) -> None:  # noqa: N802 - NVML's name
+        self.open -= 1
+
+    def __getattr__(self, name: str) -> Any:
+        answer = self._answers.get(name.removeprefix("nvml"))
+        return answer or getattr(self._real, name)
+
+    def _fail(self) -> None:
+        raise self.NVMLError("Not Supported")
 
 
 MACHINE = Machine(

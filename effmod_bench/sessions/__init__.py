@@ -16,7 +16,7 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Which artifact a session is to run, where, and how.
 
     Attributes:
-        path: of the file or package.
+        path: of the file or package; for PyTorch, of a network's weights, which name the network.
         intra_op_num_threads: threads within one operator, on the CPU; 0 where the runtime chooses them itself.
         shared_threads: all sessions of the process use one pool of so many threads. Sessions that run in turn and have
             pools of their own starve each other: the threads of the one spin while the other runs.
@@ -77,7 +77,7 @@ def open_session(request: SessionRequest, inputs: "Mapping[str, npt.NDArray[np.g
         Exception: whatever the runtime raises for a file that it cannot load.
     """
     match request.options.runtime:
-        case Runtime.ONNXRUNTIME if request.device is Device.CPU:
+        case Runtime.ONNXRUNTIME | Runtime.TENSORRT if request.device in (Device.CPU, Device.CUDA):
             from effmod_bench.sessions.onnxruntime import OnnxRuntimeSession
 
             return OnnxRuntimeSession(request, inputs)
@@ -85,5 +85,13 @@ def open_session(request: SessionRequest, inputs: "Mapping[str, npt.NDArray[np.g
             from effmod_bench.sessions.coreml import CoreMLSession
 
             return CoreMLSession(request, inputs)
+        case Runtime.PYTORCH | Runtime.TORCH_COMPILE:
+            from effmod_bench.sessions.pytorch import PyTorchSession
+
+            return PyTorchSession(request, inputs)
+        case Runtime.OPENVINO if request.device is Device.CPU:
+            from effmod_bench.sessions.openvino import OpenVinoSession
+
+            return OpenVinoSession(request, inputs)
         case _:
             raise SessionError(f"{request.options.runtime} cannot run on {request.device}")

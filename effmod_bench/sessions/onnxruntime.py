@@ -1,32 +1,48 @@
-"""ONNX Runtime on the CPU."""
+"""ONNX Runtime on the CPU, and on an NVIDIA GPU through CUDA or TensorRT.
 
-from collections.abc import Mapping
+On a GPU the inputs and outputs lie in its memory, and an inference ends when the GPU has finished it: the call
+returns after its stream has been waited for. The CUDA and TensorRT paths have been tested against a stand-in for
+ONNX Runtime; they have not run on a GPU yet.
+"""
+
+import ctypes
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
 from functools import cache, partial
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from effmod_bench.gpu import own_memory_bytes, read_gpu
 from effmod_bench.sessions import SessionError, SessionRequest
-from results import SessionFacts
+from results import Device, Runtime, SessionFacts
 
-PROVIDER = "CPUExecutionProvider"
+CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 _SPINNING = "session.intra_op.allow_spinning"
+_RECORD_NODES = "session.record_ep_graph_assignment_info"
+
+Providers = dict[str, dict[str, str]]
 
 
 class OnnxRuntimeSession:
-    """A session on the CPU provider, with inputs and outputs in memory that is reused from run to run.
+    """A session with inputs and outputs in memory that is reused from run to run.
 
     Args:
         request: of an ONNX file. Operators run one after the other.
-        inputs: by name; they are kept, not copied.
+        inputs: by name; they are kept, not copied, except to a GPU.
 
     Raises:
-        SessionError: the session does not run on the CPU provider alone.
+        SessionError: the session does not run on the providers asked for, or leaves real work to the CPU.
         Exception: whatever ONNX Runtime raises for a file that it cannot load.
     """
 
     def __init__(self, request: SessionRequest, inputs: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        self._request = request
+        on_gpu = request.device is Device.CUDA
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
         if request.shared_threads:
@@ -36,19 +52,42 @@ class OnnxRuntimeSession:
             options.intra_op_num_threads = request.intra_op_num_threads
             options.inter_op_num_threads = 1
             options.add_session_config_entry(_SPINNING, "1")
-        self.session = onnxruntime.InferenceSession(request.path, options, providers=[PROVIDER])
+        options.add_session_config_entry(_RECORD_NODES, "1")
+        if on_gpu:
+            onnxruntime.preload_dlls()  # CUDA's and cuDNN's, from where pip put them
+        providers = _providers(request)
+        self.session = onnxruntime.InferenceSession(request.path, options, providers=list(providers.items()))
         # ONNX Runtime falls back to other providers silently, so compare after creation.
-        if self.session.get_providers() != [PROVIDER]:
-            raise SessionError(f"asked for {PROVIDER}, and the session has {self.session.get_providers()}")
+        missing = [name for name in providers if name not in self.session.get_providers()]
+        if missing:
+            raise SessionError(f"ONNX Runtime does not run on {missing[0]}: {_why_not(missing[0])}")
+        self.nodes = self._assigned_nodes()
+        if on_gpu and not request.options.allow_cpu_nodes:
+            self._refuse_cpu_nodes()
         self.binding = self.session.io_binding()
-        self._inputs = [onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(x)) for x in inputs.values()]
-        for name, value in zip(inputs, self._inputs, strict=True):
+        device = ("cuda", request.options.device_index) if on_gpu else ("cpu", 0)
+        host = [np.ascontiguousarray(x) for x in inputs.values()]
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(x, *device) for x in host]
+        for name, value in zip(inputs, values, strict=True):
             self.binding.bind_ortvalue_input(name, value)
         # The first inference tells the outputs' shapes; `prepare_outputs` then binds them for good.
         self._output_names = [output.name for output in self.session.get_outputs()]
         for name in self._output_names:
-            self.binding.bind_output(name)
-        self.run = partial(self.session.run_with_iobinding, self.binding)
+            # Bound to host memory, the outputs are copied there within the run.
+            self.binding.bind_output(name, *(("cpu", 0) if request.options.include_transfers else device))
+        self.run: Callable[[], object] = (
+            partial(self._run_on_gpu, list(zip(values, host, strict=True)))
+            if on_gpu
+            else partial(self.session.run_with_iobinding, self.binding)
+        )
+
+    def _run_on_gpu(self, copies: list[tuple[onnxruntime.OrtValue, npt.NDArray[np.generic]]]) -> None:
+        if self._request.options.include_transfers:
+            for value, host in copies:
+                value.update_inplace(host)
+        self.session.run_with_iobinding(self.binding)
+        # The run waits for its stream unless told otherwise. What the clock encloses must not hang on a default.
+        self.binding.synchronize_outputs()
 
     def prepare_outputs(self) -> None:
         """Bind the outputs of the last inference as the place for all that follow, so that none is allocated."""
@@ -62,20 +101,120 @@ class OnnxRuntimeSession:
 
     def facts(self) -> SessionFacts:
         options = self.session.get_session_options()
+        provider = self.session.get_providers()[0]
+        on_gpu = self._request.device is Device.CUDA
         own_threads: bool = options.use_per_session_threads
         return SessionFacts(
             runtime=f"onnxruntime {onnxruntime.__version__}",
-            execution_provider=self.session.get_providers()[0],
-            provider_options=dict(self.session.get_provider_options()[PROVIDER]),
+            execution_provider=provider,
+            provider_options=_public(self.session.get_provider_options()[provider]),
             # The sizes of a shared pool, which spins, cannot be read back.
             intra_op_num_threads=options.intra_op_num_threads if own_threads else None,
             inter_op_num_threads=options.inter_op_num_threads if own_threads else None,
             allow_spinning=options.get_session_config_entry(_SPINNING) == "1" if own_threads else None,
-            graph_optimization_level=options.graph_optimization_level.name,
             shared_threads=not own_threads,
+            graph_optimization_level=options.graph_optimization_level.name,
+            nodes={provider: dict(Counter(kind for _, kind in nodes)) for provider, nodes in self.nodes.items()},
+            gpu_memory_bytes=own_memory_bytes(self._request.options.device_index) if on_gpu else None,
         )
+
+    def _assigned_nodes(self) -> dict[str, list[tuple[str, str]]]:
+        """Name and operator kind of each node, by the provider that it was given to."""
+        nodes: dict[str, list[tuple[str, str]]] = {}
+        for part in self.session.get_provider_graph_assignment_info():
+            nodes.setdefault(part.ep_name, []).extend((node.name, node.op_type) for node in part.get_nodes())
+        return nodes
+
+    def _refuse_cpu_nodes(self) -> None:
+        left = self.nodes.get(CPU)
+        if not left:
+            return
+        harmless = shape_computations(Path(self._request.path))
+        work = [(name, kind) for name, kind in left if name not in harmless]
+        if work:
+            name, kind = work[0]
+            more = f" and {len(work) - 1} more" if len(work) > 1 else ""
+            raise SessionError(
+                f"{self.session.get_providers()[0]} leaves {kind} {name!r}{more} to the CPU; "
+                "--allow-cpu-nodes times the file as it is"
+            )
 
 
 @cache  # ONNX Runtime takes the sizes before the first session; from then on it refuses a pool of a session's own.
 def _share_threads(intra_op_num_threads: int) -> None:
     onnxruntime.set_global_thread_pool_sizes(intra_op_num_threads, 1)
+
+
+def shape_computations(path: Path) -> set[str]:
+    """Names of the nodes of an ONNX file that compute shapes and indices: all that they give is integers or booleans.
+
+    A node without a name, or of which a type cannot be inferred, is not among them: it counts as real work.
+    """
+    import onnx  # here, since it is needed only where a node was left to the CPU
+
+    graph = onnx.shape_inference.infer_shapes(onnx.load(path, load_external_data=False)).graph
+    integers = (onnx.TensorProto.INT64, onnx.TensorProto.INT32, onnx.TensorProto.BOOL)
+    types = {info.name: info.type.tensor_type.elem_type for info in (*graph.value_info, *graph.output)}
+    return {node.name for node in graph.node if node.name and all(types.get(name) in integers for name in node.output)}
+
+
+def _providers(request: SessionRequest) -> Providers:
+    """Execution providers, the one that is to do the work first, with their options."""
+    options = request.options
+    if request.device is Device.CPU:
+        return {CPU: {}}
+    cuda = {
+        "device_id": str(options.device_index),
+        "cudnn_conv_algo_search": "EXHAUSTIVE",
+        "use_tf32": str(int(options.use_tf32)),
+    }
+    if options.runtime is Runtime.ONNXRUNTIME:
+        return {CUDA: cuda | {"enable_cuda_graph": str(int(options.cuda_graph))}, CPU: {}}
+    if not options.use_tf32:
+        # TensorRT uses TF32 by itself, and the provider has no option for it. NVIDIA's libraries obey this variable.
+        os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
+    return {TENSORRT: _tensorrt(request), CUDA: cuda, CPU: {}}
+
+
+def _tensorrt(request: SessionRequest) -> dict[str, str]:
+    """Options of TensorRT: float32, and engines that are kept for the same file, versions and GPU.
+
+    The first round builds the engine, which its `load_ns` shows; the later ones load it.
+    """
+    from exporters import sha256_of
+    from exporters.cache import cache_root
+
+    gpu = read_gpu(request.options.device_index)
+    parts = (
+        sha256_of(Path(request.path))[:16],
+        f"onnxruntime-{onnxruntime.__version__}",
+        *((gpu.name or "GPU", f"driver {gpu.driver}") if gpu else (f"GPU {request.options.device_index}",)),
+        "tf32" if request.options.use_tf32 else "float32",
+    )
+    engines = cache_root() / "artifacts" / "_".join(("engine", *parts)).replace(" ", "-")
+    engines.mkdir(parents=True, exist_ok=True)
+    return {
+        "device_id": str(request.options.device_index),
+        "trt_engine_cache_enable": "1",
+        "trt_engine_cache_path": os.fspath(engines),
+        "trt_cuda_graph_enable": str(int(request.options.cuda_graph)),
+    }
+
+
+def _why_not(provider: str) -> str:
+    """What keeps a provider's library from being loaded; ONNX Runtime itself says so on standard error alone."""
+    if sys.platform != "linux":
+        return "its library, or one that it needs, does not load"
+    libraries = Path(onnxruntime.__file__).parent / "capi"
+    name = {CUDA: "cuda", TENSORRT: "tensorrt"}[provider]
+    try:
+        ctypes.CDLL(os.fspath(libraries / "libonnxruntime_providers_shared.so"), ctypes.RTLD_GLOBAL)
+        ctypes.CDLL(os.fspath(libraries / f"libonnxruntime_providers_{name}.so"))
+    except OSError as error:
+        return str(error)
+    return "its library loads, and it could not be created"
+
+
+def _public(provider_options: Mapping[str, str]) -> dict[str, str]:
+    """Without paths: a record names no folder."""
+    return {key: value for key, value in provider_options.items() if not key.endswith("_path")}

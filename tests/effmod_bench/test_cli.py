@@ -18,8 +18,10 @@ import torch
 from typer.testing import CliRunner
 
 import models
-from effmod_bench import __version__
+from effmod_bench import __version__, doctor
 from effmod_bench.cli import app
+from effmod_bench.devices import DeviceUnavailableError
+from effmod_bench.gpu import NoDriverError, driver_cuda_version
 from exporters import OutputError, read_sidecar
 from results import Store
 from tests.fakes import make_round, write_onnx
@@ -205,7 +207,12 @@ def test_a_dry_run_exports_and_measures_nothing(effmod: Run, tmp_path: Path) -> 
         (["export", "nope*"], 2, "no model matches 'nope*'"),
         (["bench", "--runs", "0"], 2, "--runs"),
         (["bench", "--threads", "-1"], 2, "--threads"),
-        (["bench", "--device", "abacus"], 2, "no device 'abacus'; there are cpu, coreml"),
+        (["bench", "--device", "abacus"], 2, "no device 'abacus'; there are cpu, cuda, coreml"),
+        (["bench", "--device", "mps"], 2, "no device 'mps'; there are cpu, cuda, coreml"),
+        (["bench", "--tf32"], 2, "--tf32 goes with --device cuda, not with --device cpu"),
+        (["bench", "--runtime", "tensorrt"], 2, "tensorrt does not run on cpu"),
+        (["bench", "good.onnx", "--runtime", "pytorch"], 2, "pytorch runs networks, not good.onnx; name a network"),
+        (["bench", "efficientmod_xxs", "--runtime", "pytorch", "--opset", "18"], 2, "--opset is for exported files"),
         (["bench", "missing.onnx"], 2, "cannot read missing.onnx: No such file"),
         (["bench", "text.onnx"], 2, "text.onnx is not an ONNX file"),
         (["bench", "open.onnx"], 2, "dimensions h, w are open"),
@@ -248,6 +255,70 @@ def test_wrong_input_names_the_thing_and_ends_with_its_code(
     assert said in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def has_driver() -> bool:
+    try:
+        driver_cuda_version()
+    except NoDriverError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(has_driver(), reason="there is an NVIDIA driver")
+@pytest.mark.parametrize("runtime", [[], ["--runtime", "tensorrt"], ["--runtime", "pytorch"]])
+def test_without_a_driver_cuda_is_refused_before_anything_is_exported(
+    runtime: list[str], effmod: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EFFMOD_CACHE", str(tmp_path / "cache"))
+    done = effmod("bench", "efficientmod_xxs", "--device", "cuda", *runtime)
+    assert done.returncode == 3
+    assert "no NVIDIA driver answers" in done.stderr
+    assert not (tmp_path / "cache").exists()
+    assert not (tmp_path / "effmod-results").exists()
+
+
+def test_doctor_ends_well_where_the_device_asked_for_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_gpu(_: object) -> None:
+        raise DeviceUnavailableError("no driver")
+
+    monkeypatch.setattr(doctor, "check_cuda", no_gpu)
+    monkeypatch.setattr(doctor, "run_convolution", lambda *_: "a runtime 1.0")
+    result = CliRunner().invoke(app, ["doctor", "--output-format", "json"])
+    assert result.exit_code == 0, result.output
+    findings = {(row["device"], row["runtime"]): row["usable"] for row in json.loads(result.stdout)}
+    assert findings["cpu", "onnxruntime"]
+    assert not findings["cuda", "onnxruntime"]
+    result = CliRunner().invoke(app, ["doctor", "--device", "cuda:1"])
+    assert result.exit_code == 3
+    assert "onnxruntime cannot run on cuda here: no driver" in " ".join(result.output.split())
+
+
+def test_pytorch_times_the_network_itself(effmod: Run, tmp_path: Path) -> None:
+    arguments = ("--image-size", "32", "--batch-size", "2", "--runs", "4", "--rounds", "2", "--runtime", "pytorch")
+    done = effmod("bench", "efficientmod_xxs", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "pytorch" in done.stdout
+    record = Store(tmp_path / "effmod-results").read()[0]
+    assert (record.artifact.format, record.artifact.form, record.artifact.opset) == ("pytorch", "plain", None)
+    assert record.artifact.inputs[0].shape == (2, 3, 32, 32)
+    assert record.artifact.weights == "random(seed 0)"
+    assert record.environment.session is not None
+    assert record.environment.session.execution_provider == "cpu"
+    again = effmod("bench", "efficientmod_xxs", *arguments, "--dry-run")
+    assert "cached" in again.stdout
+
+
+def test_without_a_compiler_that_is_the_rows_reason(
+    effmod: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))
+    arguments = ("--image-size", "32", "--runs", "1", "--rounds", "1", "--runtime", "torch-compile")
+    done = effmod("bench", "efficientmod_xxs", *arguments)
+    assert done.returncode == 1
+    assert "efficientmod_xxs: failed: " in done.stderr
+    assert "torch.compile found no C++ compiler that works; install g++" in done.stderr
 
 
 def test_the_list_carries_what_the_paper_published(effmod: Run) -> None:

@@ -1,3 +1,4 @@
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +10,8 @@ from effmod_bench import runner
 from effmod_bench.runner import Subject, Timeline, missing, schedule, threads_to_use
 from effmod_bench.worker import Broken, Job, Timed, Warm
 from models import Preprocessing
-from results import BenchPlan, Outcome, Round, Store, StoreError, summarise
-from tests.fakes import MACHINE, FakeClocks, make_round, session_facts, timed_artifact
+from results import BenchPlan, Device, Outcome, Round, RuntimeOptions, Store, StoreError, summarise
+from tests.fakes import MACHINE, FakeClocks, FakeNvml, make_round, session_facts, timed_artifact
 
 
 def test_runs_are_split_over_the_rounds_without_loss() -> None:
@@ -144,6 +145,34 @@ def test_a_record_holds_plan_and_environment_apart(store: Store, answer_with: Ca
     assert record.environment.machine.available_cores == MACHINE.available_cores
     assert record.durations_ns == (1_000_000,) * 4
     assert (record.plan.warmup_runs, record.warmup_runs, record.steady) == (50, 57, False)
+
+
+def test_a_gpu_is_looked_at_before_and_after_each_round(
+    store: Store, answer_with: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(("one", "two"), pids=(11,)))
+
+    def answer(job: Job) -> Timed:
+        monkeypatch.setitem(sys.modules, "pynvml", FakeNvml(("one", "two"), pids=(11, 12)))
+        return timed(job)
+
+    answer_with(answer)
+    plan = BenchPlan(runs=1, rounds=1, device=Device.CUDA, options=RuntimeOptions(device_index=1))
+    runner.run("run", plan, [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None)
+    (record,) = store.read()
+    before, after = record.environment.gpu_before, record.environment.gpu_after
+    assert before is not None
+    assert after is not None
+    assert (before.name, before.other_processes, after.other_processes) == ("two", 1, 2)
+
+
+def test_on_the_cpu_no_gpu_is_recorded(store: Store, answer_with: Callable[[Answer], None]) -> None:
+    answer_with(timed)
+    runner.run("run", BenchPlan(runs=1, rounds=1), [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None)
+    (record,) = store.read()
+    assert (record.environment.gpu_before, record.environment.gpu_after) == (None, None)
 
 
 def test_a_failed_round_is_a_record_and_the_others_go_on(store: Store, answer_with: Callable[[Answer], None]) -> None:

@@ -113,7 +113,7 @@ def test_another_source_of_a_plug_in_gives_another_file(
     keys = []
     for source in ("WIDTH = 1", "WIDTH = 2"):
         module.write_text(source)
-        keys.append(exporters.cache._key(plugin, CONFIG, exporters.cache._weights_identity(None)))
+        keys.append(exporters.cache._key(plugin, CONFIG, exporters.cache.weights_identity(None)))
     assert len(set(keys)) == 2
 
 
@@ -340,7 +340,7 @@ def test_packages_are_counted_with_all_their_files(spec: ModelSpec, cache: Path)
 def test_the_two_formats_are_two_artifacts(spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     obtain(spec, CONFIG)
     key = exporters.cache._key
-    weights = exporters.cache._weights_identity(None)
+    weights = exporters.cache.weights_identity(None)
     onnx, coreml = key(spec, CONFIG, weights), key(spec, COREML, weights)
     assert onnx != coreml
     # A newer coremltools does not make ONNX files again.
@@ -354,7 +354,7 @@ def test_a_missing_converter_is_said_before_a_network_is_built(
     spec: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    monkeypatch.setattr("exporters.cache._create", None)  # not reached
+    monkeypatch.setattr("exporters.cache.create", None)  # not reached
     with pytest.raises(FormatUnavailableError, match="--format onnx"):
         obtain(spec, COREML)
     assert not [path for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock"]

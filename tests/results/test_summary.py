@@ -8,7 +8,17 @@ import pytest
 from scipy.stats import t as student_t
 
 import results
-from results import Measurement, StabilityWarning, Store, summarise, summarise_durations
+from results import (
+    GpuState,
+    Measurement,
+    Round,
+    Runtime,
+    RuntimeOptions,
+    StabilityWarning,
+    Store,
+    summarise,
+    summarise_durations,
+)
 from results.published import published, read_table
 from tests.fakes import MACHINE, make_round, timed_artifact
 
@@ -132,6 +142,25 @@ def test_other_threads_batches_files_and_machines_are_other_measurements() -> No
         make_round(machine=updated),
     ]
     assert len(summarise(rounds)) == len(rounds)
+
+
+def test_another_gpu_or_driver_is_another_measurement() -> None:
+    def on(name: str, driver: str) -> Round:
+        state = dict.fromkeys(GpuState.__struct_fields__) | {"name": name, "driver": driver}
+        record = make_round()
+        environment = msgspec.structs.replace(record.environment, gpu_before=GpuState(**state))
+        return msgspec.structs.replace(record, environment=environment)
+
+    rounds = [on("A", "580"), on("A", "580"), on("A", "590"), on("B", "590")]
+    assert [(m.gpu, m.latency.rounds) for m in summarise(rounds) if m.latency] == [("A", 2), ("A", 1), ("B", 1)]
+
+
+def test_pytorchs_latency_is_not_compared_with_the_papers_of_onnx_runtime() -> None:
+    record = make_round()
+    plan = msgspec.structs.replace(record.plan, options=RuntimeOptions(runtime=Runtime.PYTORCH))
+    (measurement,) = summarise([msgspec.structs.replace(record, plan=plan)])
+    assert measurement.paper_ratio is None
+    assert measurement.published is not None
 
 
 def test_measurements_come_in_the_order_in_which_the_targets_were_given() -> None:

@@ -10,6 +10,7 @@ from results import (
     Device,
     HandEntry,
     Measurement,
+    Round,
     Runtime,
     RuntimeOptions,
     TimedArtifact,
@@ -57,7 +58,7 @@ def test_markdown_has_the_notes(table: Table[Measurement]) -> None:
     assert "published top-1 %" in header
     assert "| efficientmod_xxs |" in text
     assert "Not the paper's hardware" in text
-    assert text.startswith("A CPU, 2 threads, batch 1, 224 px, plain form, 2 timed runs, 1 round\n")
+    assert text.startswith("A CPU, onnxruntime, 2 threads, batch 1, 224 px, plain form, 2 timed runs, 1 round\n")
 
 
 def test_latex_is_a_booktabs_table(table: Table[Measurement]) -> None:
@@ -208,3 +209,27 @@ def test_comparisons_with_other_threads_are_told_apart() -> None:
 @pytest.mark.parametrize(("share", "text"), [(0.005, "0.5 %"), (0.0025, "0.25 %"), (0.05, "5 %"), (0.07, "7 %")])
 def test_a_percentage_is_shown_as_it_was_given(share: float, text: str) -> None:
     assert percent(share) == text
+
+
+def test_rows_of_another_runtime_or_mode_are_named_so() -> None:
+    def timed(**options: object) -> Round:
+        record = make_round()
+        plan = msgspec.structs.replace(
+            record.plan,
+            device=Device.CUDA,
+            options=RuntimeOptions(**options),  # type: ignore[arg-type]
+        )
+        return msgspec.structs.replace(record, plan=plan)
+
+    one = measurement_table(summarise([timed(cuda_graph=True, use_tf32=True)]))
+    assert "onnxruntime, CUDA graph, TF32, " in (one.title or "")
+    several = measurement_table(
+        summarise([timed(), timed(cuda_graph=True), timed(runtime=Runtime.PYTORCH, include_transfers=True)])
+    )
+    rows = list(csv.DictReader(io.StringIO(render(several, OutputFormat.CSV))))
+    assert [(row["runtime"], row["mode"]) for row in rows] == [
+        ("onnxruntime", ""),
+        ("onnxruntime", "CUDA graph"),
+        ("pytorch", "with transfers"),
+    ]
+    assert {"runtime", "mode"} <= {column.key for column in several.main_columns()}

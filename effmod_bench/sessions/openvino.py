@@ -1,0 +1,69 @@
+"""OpenVINO on the CPU."""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import openvino
+
+from effmod_bench.sessions import SessionRequest
+from results import SessionFacts
+
+_DEVICE = "CPU"
+
+
+class OpenVinoSession:
+    """One inference request in float32, with inputs in memory that is reused from run to run, as the outputs are.
+
+    Args:
+        request: of an ONNX file.
+        inputs: by name; they are kept, not copied.
+
+    Raises:
+        Exception: whatever OpenVINO raises for a file that it cannot load.
+    """
+
+    def __init__(self, request: SessionRequest, inputs: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        core = openvino.Core()
+        network = core.read_model(request.path)
+        # With an axis left open it would be compiled for any size.
+        network.reshape({name: list(x.shape) for name, x in inputs.items()})
+        self._model = core.compile_model(
+            network,
+            _DEVICE,
+            {
+                "PERFORMANCE_HINT": "LATENCY",
+                "INFERENCE_PRECISION_HINT": "f32",  # or it takes bfloat16 where the processor has it
+                "INFERENCE_NUM_THREADS": request.intra_op_num_threads,
+            },
+        )
+        self._request = self._model.create_infer_request()
+        self._inputs = {name: np.ascontiguousarray(x) for name, x in inputs.items()}
+        for name, x in self._inputs.items():
+            self._request.set_tensor(name, openvino.Tensor(x, shared_memory=True))
+        # Shared, or each run would copy the outputs.
+        self.run: Callable[[], object] = partial(self._request.infer, share_outputs=True)
+
+    def prepare_outputs(self) -> None:
+        """Nothing to do: the request owns its outputs."""
+
+    def outputs(self) -> dict[str, npt.NDArray[np.generic]]:
+        return {output.any_name: self._request.get_tensor(output).data.copy() for output in self._model.outputs}
+
+    def facts(self) -> SessionFacts:
+        kinds = Counter(
+            node.get_rt_info()["layerType"].astype(str) for node in self._model.get_runtime_model().get_ordered_ops()
+        )
+        return SessionFacts(
+            runtime=f"openvino {openvino.__version__.partition('-')[0]}",
+            execution_provider=", ".join(self._model.get_property("EXECUTION_DEVICES")),
+            provider_options={
+                "PERFORMANCE_HINT": str(self._model.get_property("PERFORMANCE_HINT")),
+                "INFERENCE_PRECISION_HINT": self._model.get_property("INFERENCE_PRECISION_HINT").get_type_name(),
+                "NUM_STREAMS": str(self._model.get_property("NUM_STREAMS")),
+            },
+            intra_op_num_threads=self._model.get_property("INFERENCE_NUM_THREADS"),
+            nodes={_DEVICE: dict(kinds)},
+        )

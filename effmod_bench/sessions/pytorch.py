@@ -1,0 +1,112 @@
+"""PyTorch, eager and compiled, on the CPU and on an NVIDIA GPU.
+
+On a GPU an inference ends when the GPU has finished it. The GPU path has not run on hardware yet.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch._inductor.cpp_builder import get_cpp_compiler
+from torch._inductor.exc import InvalidCxxCompiler
+
+from effmod_bench.gpu import own_memory_bytes
+from effmod_bench.sessions import SessionError, SessionRequest
+from exporters import load_network
+from exporters.network import OUTPUT
+from results import Device, Runtime, SessionFacts
+
+
+class PyTorchSession:
+    """A network of the zoo or of the user's own, built anew and loaded with the weights of its file.
+
+    `torch.compile` compiles in the first inference. What Inductor compiled for an earlier round it finds again on
+    disk, so only the first round's first inference is the whole compilation.
+
+    Args:
+        request: of a file that `exporters.save_network` wrote.
+        inputs: the one input; it is kept, not copied, except to a GPU.
+
+    Raises:
+        SessionError: there is no such GPU, or no compiler for `torch.compile`.
+        UnknownModelError: the network is not there any more.
+    """
+
+    def __init__(self, request: SessionRequest, inputs: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        self._request = request
+        self._compiled = request.options.runtime is Runtime.TORCH_COMPILE
+        torch.set_num_threads(request.intra_op_num_threads)
+        if torch.get_num_interop_threads() != 1:  # it can be set but once in a process
+            torch.set_num_interop_threads(1)
+        (host,) = inputs.values()
+        self._host = torch.from_numpy(np.ascontiguousarray(host))
+        model = load_network(request.path)
+        if request.device is Device.CUDA:
+            self._device = torch.device("cuda", request.options.device_index)
+            self._prepare_gpu()
+        else:
+            self._device = torch.device("cpu")
+        model = model.to(self._device)
+        self._input = self._host.to(self._device)
+        if self._compiled:
+            self._check_compiler()
+            # Its helper processes would still be there while the clock runs.
+            torch._inductor.config.compile_threads = 1
+            model.compile()
+        self._model = model
+        self._output = torch.empty(0)
+
+    def _prepare_gpu(self) -> None:
+        if not torch.cuda.is_available() or self._device.index >= torch.cuda.device_count():
+            raise SessionError(f"PyTorch has no {self._device}: it sees {torch.cuda.device_count()} GPUs")
+        torch.backends.cudnn.benchmark = True  # the fastest of cuDNN's convolutions, as exhaustive search finds it
+        torch.backends.cudnn.allow_tf32 = self._request.options.use_tf32
+        torch.backends.cuda.matmul.allow_tf32 = self._request.options.use_tf32
+
+    def _check_compiler(self) -> None:
+        if self._device.type != "cpu":
+            return
+        try:
+            get_cpp_compiler()
+        except InvalidCxxCompiler as error:
+            raise SessionError(
+                "torch.compile found no C++ compiler that works; install g++, or name one in CXX"
+            ) from error
+
+    @torch.inference_mode()
+    def run(self) -> None:
+        if self._device.type == "cpu":
+            self._output = self._model(self._input)
+            return
+        if self._request.options.include_transfers:
+            self._input.copy_(self._host)
+        self._output = self._model(self._input)
+        if self._request.options.include_transfers:
+            self._output = self._output.cpu()
+        torch.cuda.synchronize(self._device)
+
+    def prepare_outputs(self) -> None:
+        """Nothing to do: PyTorch keeps the memory of freed outputs for the next ones."""
+
+    def outputs(self) -> dict[str, npt.NDArray[np.generic]]:
+        return {OUTPUT: self._output.cpu().numpy()}
+
+    def facts(self) -> SessionFacts:
+        on_gpu = self._device.type == "cuda"
+        options = {"mode": "torch.compile, inductor" if self._compiled else "eager"}
+        if on_gpu:
+            options |= {
+                "cuda": torch.version.cuda or "",
+                "cudnn.benchmark": str(torch.backends.cudnn.benchmark),
+                "cudnn.allow_tf32": str(torch.backends.cudnn.allow_tf32),
+                "matmul.allow_tf32": str(torch.backends.cuda.matmul.allow_tf32),
+            }
+        return SessionFacts(
+            runtime=f"torch {torch.__version__}",
+            execution_provider=str(next(self._model.parameters()).device),
+            provider_options=options,
+            intra_op_num_threads=torch.get_num_threads(),
+            inter_op_num_threads=torch.get_num_interop_threads(),
+            gpu_memory_bytes=own_memory_bytes(self._device.index) if on_gpu else None,
+        )

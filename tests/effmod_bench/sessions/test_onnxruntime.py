@@ -1,0 +1,188 @@
+"""The CPU for real; CUDA and TensorRT with a stand-in for ONNX Runtime, since this has not run on a GPU."""
+
+import ctypes.util
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper
+
+from effmod_bench.sessions import SessionError, SessionRequest
+from effmod_bench.sessions import onnxruntime as sessions
+from effmod_bench.sessions.onnxruntime import CPU, CUDA, TENSORRT, OnnxRuntimeSession, shape_computations
+from results import Device, Runtime, RuntimeOptions
+from tests.fakes import FakeOnnxRuntime, write_onnx
+
+Pretend = Callable[..., FakeOnnxRuntime]
+INPUTS = {"x": np.ones((1, 3, 8, 8), np.float32)}
+ON_GPU = {CUDA: [("conv", "Conv"), ("add", "Add"), ("conv2", "Conv")]}
+
+
+def request(path: Path, device: Device = Device.CUDA, **options: object) -> SessionRequest:
+    return SessionRequest(
+        path=str(path),
+        device=device,
+        options=RuntimeOptions(**options),  # type: ignore[arg-type]
+        intra_op_num_threads=1,
+    )
+
+
+@pytest.fixture
+def pretend(monkeypatch: pytest.MonkeyPatch) -> Pretend:
+    """Put a stand-in in ONNX Runtime's place."""
+
+    def use(nodes: dict[str, list[tuple[str, str]]], providers: list[str] | None = None) -> FakeOnnxRuntime:
+        fake = FakeOnnxRuntime(nodes, providers)
+        monkeypatch.setattr(sessions, "onnxruntime", fake)
+        return fake
+
+    return use
+
+
+def write_with_shapes(path: Path) -> Path:
+    """`x` reshaped by sizes that the graph computes: three nodes give integers, `reshape` and `relu` do not."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("Shape", ["x"], ["s"], name="shape"),
+            helper.make_node("Gather", ["s", "zero"], ["n"], name="cut"),
+            helper.make_node("Concat", ["n", "rest"], ["to"], name="join", axis=0),
+            helper.make_node("Reshape", ["x", "to"], ["flat"], name="reshape"),
+            helper.make_node("Relu", ["flat"], ["y"], name="relu"),
+        ],
+        "shapes",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 192])],
+        [
+            helper.make_tensor("zero", TensorProto.INT64, [1], [0]),
+            helper.make_tensor("rest", TensorProto.INT64, [1], [192]),
+        ],
+    )
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
+    return path
+
+
+def test_the_runtime_tells_which_provider_each_node_was_given_to(tmp_path: Path) -> None:
+    """ONNX Runtime takes unknown configuration keys in silence, so that the answer comes at all is what is shown."""
+    session = OnnxRuntimeSession(request(write_onnx(tmp_path / "x.onnx", nodes=3), Device.CPU), INPUTS)
+    assert session.facts().nodes == {CPU: {"Relu": 3}}
+    without = onnxruntime.InferenceSession(tmp_path / "x.onnx", providers=[CPU])
+    with pytest.raises(Exception, match="record_ep_graph_assignment_info"):
+        without.get_provider_graph_assignment_info()
+
+
+def test_a_gpu_is_asked_for_what_was_planned(pretend: Pretend, tmp_path: Path) -> None:
+    fake = pretend(ON_GPU)
+    session = OnnxRuntimeSession(request(tmp_path / "x.onnx", device_index=1), INPUTS)
+    assert list(fake.asked) == [CUDA, CPU]
+    assert fake.asked[CUDA] == {
+        "device_id": "1",
+        "cudnn_conv_algo_search": "EXHAUSTIVE",
+        "use_tf32": "0",
+        "enable_cuda_graph": "0",
+    }
+    assert fake.calls[:2] == [("preload_dlls",), ("InferenceSession",)]  # CUDA's libraries before they are looked for
+    facts = session.facts()
+    assert facts.execution_provider == CUDA
+    assert facts.provider_options["device_id"] == "1"
+    assert facts.nodes == {CUDA: {"Conv": 2, "Add": 1}}
+    assert facts.gpu_memory_bytes is None  # no driver here
+
+
+def test_tf32_and_the_cuda_graph_are_passed_on(pretend: Pretend, tmp_path: Path) -> None:
+    fake = pretend(ON_GPU)
+    OnnxRuntimeSession(request(tmp_path / "x.onnx", use_tf32=True, cuda_graph=True), INPUTS)
+    assert (fake.asked[CUDA]["use_tf32"], fake.asked[CUDA]["enable_cuda_graph"]) == ("1", "1")
+
+
+def test_inputs_and_outputs_stay_on_the_gpu_and_a_run_ends_when_it_has_finished(
+    pretend: Pretend, tmp_path: Path
+) -> None:
+    fake = pretend(ON_GPU)
+    session = OnnxRuntimeSession(request(tmp_path / "x.onnx", device_index=1), INPUTS)
+    assert ("value", "cuda", 1) in fake.calls
+    assert ("bind output", "y", "cuda", 1) in fake.calls
+    fake.calls.clear()
+    session.run()
+    assert fake.calls == [("run",), ("synchronize",)]
+    session.prepare_outputs()
+    assert fake.calls[-1] == ("keep output", "y")
+
+
+def test_transfers_are_within_the_clock_where_that_is_asked(pretend: Pretend, tmp_path: Path) -> None:
+    fake = pretend(ON_GPU)
+    session = OnnxRuntimeSession(request(tmp_path / "x.onnx", include_transfers=True), INPUTS)
+    assert ("bind output", "y", "cpu", 0) in fake.calls  # ONNX Runtime copies it there at the end of the run
+    fake.calls.clear()
+    session.run()
+    assert fake.calls == [("copy in", (1, 3, 8, 8)), ("run",), ("synchronize",)]
+
+
+def test_a_silent_fallback_to_the_cpu_is_an_error_with_its_cause(pretend: Pretend, tmp_path: Path) -> None:
+    pretend({CPU: [("conv", "Conv")]}, [CPU])
+    with pytest.raises(SessionError, match=f"ONNX Runtime does not run on {CUDA}: .+"):
+        OnnxRuntimeSession(request(tmp_path / "x.onnx", allow_cpu_nodes=True), INPUTS)
+
+
+@pytest.mark.skipif(CUDA not in onnxruntime.get_available_providers(), reason="ONNX Runtime is built for the CPU alone")
+@pytest.mark.skipif(ctypes.util.find_library("cuda") is not None, reason="there is an NVIDIA driver")
+def test_without_a_driver_the_real_fallback_is_an_error_that_names_the_library(tmp_path: Path) -> None:
+    with pytest.raises(SessionError, match=rf"does not run on {CUDA}: lib\w+\.so.* cannot open shared object file"):
+        OnnxRuntimeSession(request(write_onnx(tmp_path / "x.onnx")), INPUTS)
+
+
+@pytest.mark.parametrize("runtime", [Runtime.ONNXRUNTIME, Runtime.TENSORRT])
+def test_tensorrt_that_fell_back_to_cuda_is_an_error(runtime: Runtime, pretend: Pretend, tmp_path: Path) -> None:
+    pretend(ON_GPU, [CUDA, CPU])
+    path = write_onnx(tmp_path / "x.onnx")
+    if runtime is Runtime.ONNXRUNTIME:
+        OnnxRuntimeSession(request(path), INPUTS)
+        return
+    with pytest.raises(SessionError, match=f"does not run on {TENSORRT}"):
+        OnnxRuntimeSession(request(path, runtime=runtime), INPUTS)
+
+
+def test_real_work_that_is_left_to_the_cpu_is_refused_by_name(pretend: Pretend, tmp_path: Path) -> None:
+    path = write_with_shapes(tmp_path / "x.onnx")
+    nodes = ON_GPU | {CPU: [("shape", "Shape"), ("cut", "Gather"), ("relu", "Relu"), ("", "Conv")]}
+    pretend(nodes)
+    with pytest.raises(SessionError, match="leaves Relu 'relu' and 1 more to the CPU; --allow-cpu-nodes"):
+        OnnxRuntimeSession(request(path), INPUTS)
+    session = OnnxRuntimeSession(request(path, allow_cpu_nodes=True), INPUTS)
+    assert session.facts().nodes == {
+        CUDA: {"Conv": 2, "Add": 1},
+        CPU: {"Shape": 1, "Gather": 1, "Relu": 1, "Conv": 1},
+    }
+
+
+def test_shape_computations_on_the_cpu_are_accepted_and_recorded(pretend: Pretend, tmp_path: Path) -> None:
+    path = write_with_shapes(tmp_path / "x.onnx")
+    pretend(ON_GPU | {CPU: [("shape", "Shape"), ("cut", "Gather"), ("join", "Concat")]})
+    nodes = OnnxRuntimeSession(request(path), INPUTS).facts().nodes
+    assert nodes is not None
+    assert nodes[CPU] == {"Shape": 1, "Gather": 1, "Concat": 1}
+
+
+def test_shape_computations_are_the_nodes_that_give_integers(tmp_path: Path) -> None:
+    assert shape_computations(write_with_shapes(tmp_path / "x.onnx")) == {"shape", "cut", "join"}
+
+
+def test_tensorrt_keeps_engines_by_file_and_versions_and_computes_in_float32(
+    pretend: Pretend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "")  # restored after the test
+    monkeypatch.setenv("EFFMOD_CACHE", str(tmp_path / "cache"))
+    fake = pretend({TENSORRT: [("conv", "Conv")]})
+    folders = set()
+    for name, nodes in (("a", 1), ("a", 1), ("b", 2)):
+        path = write_onnx(tmp_path / f"{name}.onnx", nodes=nodes)
+        session = OnnxRuntimeSession(request(path, runtime=Runtime.TENSORRT), INPUTS)
+        assert list(fake.asked) == [TENSORRT, CUDA, CPU]
+        folders.add(fake.asked[TENSORRT]["trt_engine_cache_path"])
+        assert os.environ["NVIDIA_TF32_OVERRIDE"] == "0"
+        assert "trt_engine_cache_path" not in session.facts().provider_options  # a record names no folder
+    assert len(folders) == 2
+    assert all(Path(folder).is_relative_to(tmp_path / "cache") for folder in folders)

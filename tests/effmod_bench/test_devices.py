@@ -1,0 +1,53 @@
+import importlib.util
+
+import pytest
+
+from effmod_bench.devices import DeviceUnavailableError, check_device, parse_device, runtime_options
+from effmod_bench.targets import TargetError
+from results import ComputeUnits, Device, Runtime, RuntimeOptions
+
+
+@pytest.mark.parametrize(
+    ("text", "device"), [("cpu", (Device.CPU, 0)), ("cuda", (Device.CUDA, 0)), ("cuda:3", (Device.CUDA, 3))]
+)
+def test_a_device_is_read(text: str, device: tuple[Device, int]) -> None:
+    assert parse_device(text) == device
+
+
+@pytest.mark.parametrize("text", ["mps", "rocm", "cuda:", "cuda:x", "cuda:-1", "cpu:0", ""])
+def test_a_device_that_nobody_built_is_answered_with_those_that_exist(text: str) -> None:
+    with pytest.raises(TargetError, match="there are cpu, cuda, coreml"):
+        parse_device(text)
+
+
+def test_the_first_runtime_of_a_device_is_its_default() -> None:
+    assert runtime_options(Device.CPU, 0, None) == RuntimeOptions()
+    assert runtime_options(Device.CUDA, 1, None, use_tf32=True) == RuntimeOptions(device_index=1, use_tf32=True)
+    assert runtime_options(Device.CUDA, 0, Runtime.TENSORRT).runtime is Runtime.TENSORRT
+
+
+@pytest.mark.parametrize(
+    ("device", "runtime", "options", "said"),
+    [
+        (Device.CPU, Runtime.TENSORRT, {}, "tensorrt does not run on cpu; there are onnxruntime, pytorch"),
+        (Device.CUDA, Runtime.OPENVINO, {}, "openvino does not run on cuda"),
+        (Device.CPU, None, {"cuda_graph": True}, "--cuda-graph goes with --device cuda, not with --device cpu"),
+        (Device.CPU, None, {"use_tf32": True}, "--tf32 goes with --device cuda"),
+        (Device.CPU, None, {"include_transfers": True}, "--include-transfers goes with --device cuda"),
+        (Device.CPU, None, {"allow_cpu_nodes": True}, "--allow-cpu-nodes goes with --device cuda"),
+        (Device.CUDA, None, {"compute_units": ComputeUnits.ALL}, "--compute-units goes with --device coreml"),
+        (Device.CUDA, Runtime.PYTORCH, {"cuda_graph": True}, "--cuda-graph is ONNX Runtime's"),
+        (Device.CUDA, None, {"cuda_graph": True, "include_transfers": True}, "leave --include-transfers out"),
+    ],
+)
+def test_options_of_another_device_are_refused(
+    device: Device, runtime: Runtime | None, options: dict[str, bool], said: str
+) -> None:
+    with pytest.raises(TargetError, match=said):
+        runtime_options(device, 0, runtime, **options)  # type: ignore[arg-type]
+
+
+def test_openvino_that_is_not_installed_is_answered_with_the_install_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(DeviceUnavailableError, match="pip install openvino"):
+        check_device(Device.CPU, RuntimeOptions(runtime=Runtime.OPENVINO))

@@ -1,0 +1,53 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+import models
+from exporters import is_network_cached, load_network, obtain_network, sha256_of
+from models import ImageSizeError
+
+
+@pytest.mark.parametrize("name", ["efficientmod_xxs", "mobileone_s1"])  # the second is trained in several branches
+def test_a_network_is_built_again_with_the_same_weights(name: str) -> None:
+    spec = models.find_model(name)
+    made = obtain_network(spec, image_size=64)
+    original, _ = models.create_filled(spec, image_size=64)
+    x = torch.randn(1, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert torch.equal(load_network(made.path)(x), original(x))
+    assert made.network.sha256 == sha256_of(made.path)
+    assert made.network.params == spec.params
+    assert str(made.network.weights) == "random(seed 0)"
+
+
+def test_a_network_is_written_once_and_a_damaged_file_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EFFMOD_CACHE", str(tmp_path / "own"))
+    spec = models.find_model("efficientmod_xxs")
+    assert not is_network_cached(spec, image_size=32)
+    made = obtain_network(spec, image_size=32)
+    assert is_network_cached(spec, image_size=32)
+    assert obtain_network(spec, image_size=32) == made
+    content = made.path.read_bytes()
+    made.path.write_bytes(content[:-1])
+    again = obtain_network(spec, image_size=32)
+    assert again.note is not None
+    assert "made again" in again.note
+    assert made.path.read_bytes() == content
+
+
+def test_a_checkpoint_and_a_network_of_the_users_own_are_written_and_read(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("from torch import nn\n\ndef net():\n    return nn.Conv2d(3, 4, 1)\n")
+    spec = models.find_model("mine.py:net", image_size=32)
+    model = models.create_model("mine.py:net")
+    torch.save(model.state_dict(), tmp_path / "trained.pth")
+    made = obtain_network(spec, image_size=32, checkpoint=tmp_path / "trained.pth")
+    assert made.network.model == "mine.py:net"
+    assert made.network.weights.file == "trained.pth"
+    loaded = load_network(made.path).state_dict()
+    assert all(torch.equal(loaded[key], value) for key, value in model.state_dict().items())
+
+
+def test_an_image_size_that_the_network_cannot_take_is_refused() -> None:
+    with pytest.raises(ImageSizeError):
+        obtain_network(models.find_model("efficientmod_xxs"), image_size=1)
