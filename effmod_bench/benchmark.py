@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -14,8 +15,10 @@ from effmod_bench.errors import ExitCode
 from effmod_bench.exporting import obtain_artifact, obtain_weights
 from effmod_bench.listing import PlannedRun, plan_table
 from effmod_bench.lock import measuring_alone
-from effmod_bench.resuming import RunPlan, check_same, find_run
+from effmod_bench.pair_runner import guess_s
+from effmod_bench.resuming import Anchor, RunPlan, check_same, find_run
 from effmod_bench.runner import PAPER_THREADS, Subject, Timeline, missing, new_run_id, schedule, threads_to_use
+from effmod_bench.suites import find_suite
 from effmod_bench.targets import (
     ExportChoices,
     TargetError,
@@ -28,11 +31,30 @@ from effmod_bench.targets import (
 from effmod_bench.timing import utc_now
 from exporters import DEFAULT_OPSET, ExportConfig, is_cached, is_network_cached
 from models import ModelSpec
-from results import BenchPlan, Device, Measurement, Round, StabilityWarning, Store, TimedArtifact, summarise
-from results.tables import OutputFormat, Table, measurement_table
+from results import (
+    BenchPlan,
+    Comparison,
+    ComparisonPlan,
+    ComparisonProcess,
+    Device,
+    Measurement,
+    Round,
+    Runtime,
+    StabilityWarning,
+    Store,
+    TimedArtifact,
+    compare,
+    summarise,
+)
+from results.tables import OutputFormat, Table, measurement_table, percent
 
 # From torch's start to the last check, by image size 224 on two cores: for the dry run's estimate only.
 _EXPORT_S = 12.0
+
+DEFAULT_ANCHOR = "efficientmod_xxs"
+
+# How long --until may go on where nobody says, for each target.
+MAX_TIME_S = 600.0
 
 _ADVICE = {
     StabilityWarning.FEWER_CORES: "more threads than cores, which wait for each other: slow and uneven times; "
@@ -57,10 +79,43 @@ _ADVICE = {
 }
 
 
+def choose_anchor(
+    target: str | None,
+    plan: BenchPlan,
+    *,
+    table: str | None,
+    processes: int | None,
+    until: float | None,
+    max_time_s: float | None,
+) -> Anchor | None:
+    """What the user's options come to: with a table of the paper there is an anchor, where it can be timed.
+
+    Raises:
+        TargetError: an option is for anchors, and there is none.
+    """
+    paired = plan.device is Device.CPU and plan.options.runtime is Runtime.ONNXRUNTIME
+    if target is None and table is not None and paired:
+        target = DEFAULT_ANCHOR
+    if target in (None, "none"):
+        given = {"--processes": processes, "--until": until, "--max-time": max_time_s}
+        for option, value in given.items():
+            if value is not None:
+                raise TargetError(f"{option} is for the ratios to an anchor; add --anchor {DEFAULT_ANCHOR}")
+        return None
+    if max_time_s is not None and until is None:
+        raise TargetError("--max-time goes with --until; without it, --processes says how long to measure")
+    pairs = ComparisonPlan(threads=plan.threads, seed=plan.seed, until=until, max_time_s=max_time_s)
+    if processes is not None:
+        pairs = msgspec.structs.replace(pairs, processes=processes)
+    return Anchor(target=target, plan=pairs)
+
+
 class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked `effmod bench` to do.
 
     Attributes:
+        anchor: what every target is timed in turn with, after the rounds; None for nothing.
+        table: of the paper, that the targets stand in and the result is shown as.
         resumed: the run that is to be completed; None to begin one.
         wait: where another effmod measures, until it is done; False to give up.
         round_timeout_s: what a round may take; None for a limit that follows from what it should take.
@@ -71,6 +126,8 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     choices: ExportChoices
     input_shapes: dict[str | None, tuple[int, ...]]
     store: Path
+    anchor: Anchor | None = None
+    table: str | None = None
     resumed: RunPlan | None = None
     wait: bool = True
     round_timeout_s: float | None = None
@@ -90,6 +147,8 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             choices=run.choices,
             input_shapes=dict(run.input_shapes),
             store=store,
+            anchor=run.anchor,
+            table=run.table,
             resumed=run,
             wait=wait,
             round_timeout_s=round_timeout_s,
@@ -104,19 +163,22 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         from effmod_bench.subjects import file_subject
 
         rows = []
+        anchor = self._anchor_item()
+        anchor_macs = self._macs(anchor) if anchor else None
         for item in self._items():
+            macs = self._macs(item)
             if isinstance(item, Path):
                 subject = file_subject(item, self.input_shapes, batch_size=self.choices.batch_size)
-                macs, export_s, action = subject.artifact.macs, 0.0, "as it is"
+                export_s, action = 0.0, "as it is"
                 name, batch, size = subject.artifact.name, subject.artifact.batch_size, None
             else:
                 config = self.choices.config(item)
                 cached = self._is_cached(item, config)
-                macs = item.macs * config.batch_size * config.image_size**2 // item.image_size**2
                 export_s, action = (0.0, "cached") if cached else (_EXPORT_S, "to be exported")
                 name, batch, size = item.name, config.batch_size, config.image_size
             measure_s = Timeline(self.plan, [macs]).left_s()
-            about_s = None if measure_s is None else measure_s + export_s
+            pairs_s = guess_s(self.anchor.plan, (anchor_macs, macs)) if self.anchor and item != anchor else 0.0
+            about_s = None if measure_s is None or pairs_s is None else measure_s + pairs_s + export_s
             rows.append(
                 PlannedRun(
                     name=name, action=action, image_size=size, batch_size=batch, runs=self.plan.runs, about_s=about_s
@@ -129,7 +191,8 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         note = (
             f"{where}; {self.plan.runs} runs each, "
             f"split over {_counted(min(self.plan.rounds, self.plan.runs), 'process', 'processes')}; "
-            f"{in_words(total)} in all{known}; records go to {self.store}"
+            + (f"then each in turn with {self.anchor.target}, processes of its own; " if self.anchor else "")
+            + f"{in_words(total)} in all{known}; records go to {self.store}"
         )
         return plan_table(rows, [note])
 
@@ -143,42 +206,66 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
                 before anything is measured.
         """
         with self.prepared(console) as (store, subjects):
-            return self._measure(console, output_format, store, subjects)
+            return self._measure(console, output_format, store, subjects, self._anchor_subject(console))
 
     def _measure(
-        self, console: Console, output_format: OutputFormat, store: Store, subjects: Sequence[Subject]
+        self,
+        console: Console,
+        output_format: OutputFormat,
+        store: Store,
+        subjects: Sequence[Subject],
+        anchor: Subject | None,
     ) -> ExitCode:
-        from effmod_bench import runner
+        from effmod_bench import pair_runner, runner
         from effmod_bench.environment import read_machine
 
-        run = self._begin(store, [subject.artifact for subject in subjects])
-        records = _rounds_of(run, store) if self.resumed else []
+        run = self._begin(store, [subject.artifact for subject in subjects], anchor)
+        records = _of_run(run, store, Round) if self.resumed else []
+        pairs = _of_run(run, store, ComparisonProcess) if self.resumed else []
         if self.resumed:
-            self._say_missing(console, run, records)
-        code = ExitCode.OK
+            self._say_missing(console, run, records, pairs)
+        code, machine = ExitCode.OK, read_machine()
         try:
             with console.progress("measuring") as progress:
                 runner.run(
                     run.id,
                     run.plan,
                     subjects,
-                    read_machine(),
+                    machine,
                     store,
                     progress,
                     on_record=records.append,
                     earlier=tuple(records),
                     round_timeout_s=self.round_timeout_s,
                 )
+            if run.anchor and anchor:
+                others = [subject for subject in subjects if subject.artifact != anchor.artifact]
+                with console.progress("timing in turn with the anchor", unit="process") as progress:
+                    pair_runner.run(
+                        run.id,
+                        run.anchor.plan,
+                        [anchor, *others],
+                        machine,
+                        store,
+                        progress,
+                        on_record=pairs.append,
+                        earlier=tuple(pairs),
+                    )
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED
-            records = _rounds_of(run, store)  # it may have come between a record's storing and its telling
+            # It may have come between a record's storing and its telling.
+            records, pairs = _of_run(run, store, Round), _of_run(run, store, ComparisonProcess)
             console.warn("interrupted" + (": the table holds what was finished" if records else ""))
         finally:
-            measurements = summarise(records)
+            measurements = summarise(records, pairs)
             if records:
-                print_measurements(console, measurements, output_format)
+                print_measurements(console, measurements, output_format, table=self.table)
+                say_precision(console, compare(pairs))
+                again = shlex.join(
+                    ["effmod", "show", str(self.store), *(["--table", self.table] if self.table else [])]
+                )
                 console.note(
-                    f"{_counted(len(records), 'record')} in {self.store}; the table again: effmod show {self.store}"
+                    f"{_counted(len(records) + len(pairs), 'record')} in {self.store}; the table again: {again}"
                 )
         if code is ExitCode.OK and any(measurement.failures for measurement in measurements):
             code = ExitCode.SOME_FAILED
@@ -187,10 +274,10 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             console.note(f"what is missing or failed, again: {command}")
         return code
 
-    def _begin(self, store: Store, artifacts: Sequence[TimedArtifact]) -> RunPlan:
+    def _begin(self, store: Store, artifacts: Sequence[TimedArtifact], anchor: Subject | None) -> RunPlan:
         """The run to carry out: the one that is resumed, or a new one, which is stored before it measures."""
         if self.resumed:
-            check_same(self.resumed, artifacts)
+            check_same(self.resumed, artifacts, anchor.artifact if anchor else None)
             return self.resumed
         run = RunPlan(
             id=new_run_id(),
@@ -200,16 +287,35 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             choices=self.choices,
             input_shapes=tuple(self.input_shapes.items()),
             artifacts=tuple(artifacts),
+            anchor=self._pairs_planned(artifacts, anchor.artifact) if anchor else None,
+            anchor_artifact=anchor.artifact if anchor else None,
+            table=self.table,
         )
         store.write(run)
         return run
 
-    def _say_missing(self, console: Console, run: RunPlan, records: Sequence[Round]) -> None:
+    def _pairs_planned(self, artifacts: Sequence[TimedArtifact], anchor: TimedArtifact) -> Anchor:
+        """The pairs, by the names of what is paired; the anchor comes first."""
+        assert self.anchor
+        plan = self.anchor.plan
+        others = [artifact.name for artifact in artifacts if artifact != anchor]
+        max_time_s = plan.max_time_s or MAX_TIME_S * len(others) if plan.until is not None else None
+        plan = msgspec.structs.replace(plan, targets=(anchor.name, *others), max_time_s=max_time_s)
+        return msgspec.structs.replace(self.anchor, plan=plan)
+
+    def _say_missing(
+        self, console: Console, run: RunPlan, records: Sequence[Round], pairs: Sequence[ComparisonProcess]
+    ) -> None:
+        from effmod_bench import pair_runner
+
         rounds = len(schedule(run.plan, len(run.artifacts)))
         left = len(missing(run.plan, run.artifacts, records))
+        to_do = [f"{left} of {_counted(rounds, 'round')}"] if left else []
+        if run.anchor and (processes := pair_runner.missing(run.anchor.plan, len(run.anchor.plan.targets), pairs)):
+            to_do.append(f"{_counted(processes, 'process', 'processes')} beside {run.anchor.target}")
         console.note(
             f"run {run.id} of {', '.join(run.plan.targets)}: "
-            + (f"{left} of {_counted(rounds, 'round')} to do" if left else "it is complete, and nothing is left to do")
+            + (f"{' and '.join(to_do)} to do" if to_do else "it is complete, and nothing is left to do")
         )
 
     @contextmanager
@@ -236,6 +342,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         """Files and networks, each once, in the order given."""
         if self.plan.device is Device.COREML and self.plan.threads is not None:
             raise TargetError("--threads is for the CPU; Core ML chooses its threads itself")
+        self._anchor_item()
         items: list[Path | ModelSpec] = []
         for target in self.targets:
             found = [Path(target)] if is_file(target) else find_networks([target], image_size=self.choices.image_size)
@@ -256,6 +363,37 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         if self.input_shapes and len(networks) == len(items):
             raise TargetError("--input-shape is for .onnx files, and no target is one; --image-size is for networks")
         return items
+
+    def _anchor_item(self) -> Path | ModelSpec | None:
+        """The file or network that every target is paired with."""
+        if self.anchor is None:
+            return None
+        if self.plan.device is not Device.CPU or self.plan.options.runtime is not Runtime.ONNXRUNTIME:
+            raise TargetError("--anchor is for --device cpu with ONNX Runtime; leave it out, or give --anchor none")
+        if is_file(self.anchor.target):
+            check_file(Path(self.anchor.target), self.choices.format)
+            return Path(self.anchor.target)
+        found = find_networks([self.anchor.target], image_size=self.choices.image_size)
+        if len(found) > 1:
+            raise TargetError(f"--anchor {self.anchor.target} stands for {len(found)} networks; name one")
+        check_image_sizes(self.choices, found)
+        return found[0]
+
+    def _anchor_subject(self, console: Console) -> Subject | None:
+        item = self._anchor_item()
+        if item is None or isinstance(item, Path):
+            return self._files([item])[item] if item else None
+        if item in self._items():
+            return self._network_subject(console, item)
+        # The weights that the user gave are another network's; latency does not depend on them.
+        choices = msgspec.structs.replace(self.choices, checkpoint=None)
+        return msgspec.structs.replace(self, choices=choices)._network_subject(console, item)
+
+    def _macs(self, item: Path | ModelSpec) -> int | None:
+        if isinstance(item, Path):
+            return self._files([item])[item].artifact.macs
+        config = self.choices.config(item)
+        return item.macs * config.batch_size * config.image_size**2 // item.image_size**2
 
     def _check_file_options(self) -> None:
         """Refuse options of the export where nothing is exported."""
@@ -337,13 +475,23 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             )
 
 
-def _rounds_of(run: RunPlan, store: Store) -> list[Round]:
-    return [record for record in store.read_kind(Round) if record.run_id == run.id]
+R = TypeVar("R", Round, ComparisonProcess)
 
 
-def print_measurements(console: Console, measurements: Sequence[Measurement], output_format: OutputFormat) -> None:
-    """The table of measurements, with advice on the doubtful ones; with -v also what ran on which processor."""
-    console.table(measurement_table(measurements), output_format)
+def _of_run(run: RunPlan, store: Store, kind: type[R]) -> list[R]:
+    return [record for record in store.read_kind(kind) if record.run_id == run.id]
+
+
+def print_measurements(
+    console: Console, measurements: Sequence[Measurement], output_format: OutputFormat, *, table: str | None = None
+) -> None:
+    """The table of measurements, with advice on the doubtful ones; with -v also what ran on which processor.
+
+    Args:
+        table: of the paper, to show them as.
+    """
+    shown: Table[Any] = find_suite(table).reproduce(measurements) if table else measurement_table(measurements)
+    console.table(shown, output_format)
     for warning, advice in _ADVICE.items():
         doubtful = dict.fromkeys(m.name for m in measurements if warning in m.warnings)
         if doubtful:
@@ -354,6 +502,19 @@ def print_measurements(console: Console, measurements: Sequence[Measurement], ou
             console.detail(f"{measurement.name}: {_counted(sum(kinds.values()), 'operator')} on {processor}: {counted}")
         for failure in dict.fromkeys(measurement.failures):
             console.warn(f"{measurement.name}: failed: {failure}")
+
+
+def say_precision(console: Console, comparisons: Sequence[Comparison]) -> None:
+    """Where a width of the interval was asked for: which one was reached, and after how many runs."""
+    for comparison in comparisons:
+        name, estimate, until = comparison.candidate.name, comparison.estimate, comparison.plan.until
+        if until is not None and estimate is not None:
+            reached = estimate.half_width <= until
+            took = f"{comparison.processes} processes, {comparison.runs} timed runs of each"
+            console.note(
+                f"{name}: known to within {percent(estimate.half_width)} after {took}"
+                + ("" if reached else f", not yet to {percent(until)}: a longer --max-time may do it")
+            )
 
 
 def _counted(count: int, noun: str, plural: str | None = None) -> str:

@@ -234,6 +234,11 @@ def bench(
     seed: options.Seed = 0,
     round_timeout: options.RoundTimeout = None,
     no_wait: options.NoWait = False,
+    table: options.MeasuredTable = None,
+    anchor: options.AnchorOption = None,
+    processes: options.AnchorProcesses = None,
+    until: options.Until = None,
+    max_time: options.MaxTime = None,
     resume: options.Resume = False,
     dry_run: options.DryRun = False,
     format_: options.FormatForDevice = None,
@@ -256,36 +261,42 @@ def bench(
     verbose: options.Verbose = 0,
 ) -> None:
     """Measure how long one inference takes, each round in a fresh process, and show it beside the paper's figures."""
-    from effmod_bench.benchmark import Benchmark
+    from effmod_bench.benchmark import Benchmark, choose_anchor
     from effmod_bench.devices import artifact_format, parse_device, runtime_options
-    from effmod_bench.targets import DEFAULT_TARGETS, ExportChoices, parse_input_shapes
+    from effmod_bench.suites import find_suite
+    from effmod_bench.targets import DEFAULT_TARGETS, ExportChoices, TargetError, parse_input_shapes
 
     console = _console(quiet, verbose)
     if resume:
         run_id = options.run_to_resume(context, targets)
         benchmark = Benchmark.resume(run_id, store, wait=not no_wait, round_timeout_s=round_timeout)
         raise typer.Exit(benchmark.run(console, output_format))
+    if table is not None and targets:
+        raise TargetError(f"--table {table} says which networks to measure; leave {targets[0]} out, or --table")
     where, index = parse_device(device)
-    benchmark = Benchmark(
-        targets=tuple(targets or DEFAULT_TARGETS),
-        plan=BenchPlan(
-            device=where,
-            options=runtime_options(
-                where,
-                index,
-                runtime,
-                compute_units=compute_units,
-                include_transfers=include_transfers,
-                cuda_graph=cuda_graph,
-                use_tf32=tf32,
-                allow_cpu_nodes=allow_cpu_nodes,
-            ),
-            threads=threads,
-            runs=runs,
-            rounds=rounds,
-            warmup_runs=warmup,
-            seed=seed,
+    plan = BenchPlan(
+        device=where,
+        options=runtime_options(
+            where,
+            index,
+            runtime,
+            compute_units=compute_units,
+            include_transfers=include_transfers,
+            cuda_graph=cuda_graph,
+            use_tf32=tf32,
+            allow_cpu_nodes=allow_cpu_nodes,
         ),
+        threads=threads,
+        runs=runs,
+        rounds=rounds,
+        warmup_runs=warmup,
+        seed=seed,
+    )
+    benchmark = Benchmark(
+        targets=tuple(find_suite(table).networks() if table is not None else targets or DEFAULT_TARGETS),
+        plan=plan,
+        anchor=choose_anchor(anchor, plan, table=table, processes=processes, until=until, max_time_s=max_time),
+        table=table,
         choices=ExportChoices(
             format=artifact_format(where, format_),
             image_size=image_size,
@@ -293,7 +304,7 @@ def bench(
             dynamic_batch=dynamic_batch,
             opset=opset,
             simplify=not no_simplify,
-            rewrite=rewrite,
+            rewrite=rewrite if rewrite is not None or table is None else "none",
             checkpoint=checkpoint,
             target=target,
             compute_precision=compute_precision,
@@ -339,8 +350,8 @@ def compare(
     verbose: options.Verbose = 0,
 ) -> None:
     """Measure how targets' times differ from the first one's, by timing both in turn in one process."""
-    from effmod_bench.benchmark import Benchmark
-    from effmod_bench.comparing import MAX_TIME_S, Comparing
+    from effmod_bench.benchmark import MAX_TIME_S, Benchmark
+    from effmod_bench.comparing import Comparing
     from effmod_bench.targets import ExportChoices, TargetError, parse_input_shapes
 
     if max_time is not None and until is None:
@@ -397,15 +408,40 @@ def doctor(
 def show(
     store: options.StorePath,
     only: options.Only = None,
+    table: options.ShownTable = None,
     output_format: options.OutputFormatOption = OutputFormat.TABLE,
     quiet: options.Quiet = False,
     verbose: options.Verbose = 0,
 ) -> None:
     """Show the tables of a store again, from its records."""
-    from effmod_bench.showing import show_store
+    from effmod_bench.showing import show_store, show_table
+    from effmod_bench.targets import TargetError
     from results import Store
 
-    show_store(_console(quiet, verbose), Store(store), output_format, only=only)
+    if table is not None and only is not None:
+        raise TargetError("--table shows measurements; leave --only out")
+    if table is not None:
+        show_table(_console(quiet, verbose), Store(store), output_format, table)
+    else:
+        show_store(_console(quiet, verbose), Store(store), output_format, only=only)
+
+
+@app.command()
+def diff(
+    before: options.StoreBefore,
+    after: options.StoreAfter,
+    margin: options.Margin = 0.005,
+    fail_if_slower: options.FailIfSlowerAfter = None,
+    output_format: options.OutputFormatOption = OutputFormat.TABLE,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Compare two stores row by row, through their anchors where both have the same one."""
+    from effmod_bench.diffing import diff_stores
+
+    console = _console(quiet, verbose)
+    code = diff_stores(console, before, after, output_format, margin=margin, fail_if_slower=fail_if_slower)
+    raise typer.Exit(code)
 
 
 @app.command()

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from effmod_bench.benchmark import Benchmark
+from effmod_bench.benchmark import Benchmark, say_precision
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode
 from effmod_bench.pair_runner import run
@@ -12,9 +12,6 @@ from effmod_bench.runner import Subject, new_run_id
 from effmod_bench.targets import TargetError
 from results import Comparison, ComparisonPlan, ComparisonProcess, Outcome, Store, Verdict, compare
 from results.tables import OutputFormat, comparison_table, difference_in_words, percent
-
-# How long --until may go on where nobody says.
-MAX_TIME_S = 600.0
 
 
 class Comparing(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,18 +90,12 @@ def print_comparisons(console: Console, comparisons: Sequence[Comparison], outpu
     """The table of comparisons, with what should be known of them."""
     console.table(comparison_table(comparisons), output_format)
     for comparison in comparisons:
-        name, estimate, until = comparison.candidate.name, comparison.estimate, comparison.plan.until
+        name = comparison.candidate.name
         for failure in dict.fromkeys(comparison.failures):
             console.warn(f"{name}: failed: {failure}")
-        if until is not None and estimate is not None:
-            reached = estimate.half_width <= until
-            took = f"{comparison.processes} processes, {comparison.runs} timed runs of each"
-            console.note(
-                f"{name}: known to within {percent(estimate.half_width)} after {took}"
-                + ("" if reached else f", not yet to {percent(until)}: a longer --max-time may do it")
-            )
         if comparison.control and comparison.verdict is not Verdict.NOT_DISTINGUISHABLE:
             console.warn(
                 f"{name} is called {comparison.verdict} than itself: trust no difference of this size; close other "
                 "programs, or raise --processes"
             )
+    say_precision(console, comparisons)

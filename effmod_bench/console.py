@@ -70,7 +70,7 @@ class Console:
             shown += self._draw(table, filled)
         for note in table.notes:
             # A note whose mark stands in no header that is shown explains nothing.
-            if note[0] in "¹²³" and not any(
+            if note[0] in "¹²³⁴" and not any(
                 note[0] in text for text in (table.title or "", *(c.header for c in shown))
             ):
                 continue

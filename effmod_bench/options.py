@@ -69,6 +69,12 @@ Network = Annotated[str, typer.Argument(metavar="NETWORK", help="A network of 'e
 StorePath = Annotated[
     Path, typer.Argument(metavar="STORE", help="A folder of records, as 'effmod bench' writes it.", show_default=False)
 ]
+StoreBefore = Annotated[
+    Path, typer.Argument(metavar="BEFORE", help="A store, as 'effmod bench' writes it.", show_default=False)
+]
+StoreAfter = Annotated[
+    Path, typer.Argument(metavar="AFTER", help="The store that is compared with it.", show_default=False)
+]
 
 ArtifactPath = Annotated[
     Path,
@@ -285,6 +291,37 @@ Warmup = Annotated[
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Of the order in which the rounds are run.", rich_help_panel=_MEASURE)]
+MeasuredTable = Annotated[
+    str | None,
+    typer.Option(
+        "--table",
+        help="All networks of this table of the paper (1, 2, ..., 12, or L), in the plain form, shown beside its "
+        "figures.",
+        rich_help_panel=_MEASURE,
+        show_default=False,
+    ),
+]
+AnchorOption = Annotated[
+    str | None,
+    typer.Option(
+        "--anchor",
+        metavar="TARGET|none",
+        help="Time every target in turn with this one as well, in the same processes, for a ratio that a noisy machine "
+        "does not spoil.",
+        show_default="efficientmod_xxs with --table on the CPU, else none",
+        rich_help_panel=_MEASURE,
+    ),
+]
+AnchorProcesses = Annotated[
+    int | None,
+    typer.Option(
+        "--processes",
+        min=2,
+        help="Fresh processes of each target with its anchor; with --until, the fewest (6 or more).",
+        show_default="6",
+        rich_help_panel=_MEASURE,
+    ),
+]
 ComparedTargets = Annotated[
     list[str],
     typer.Argument(
@@ -342,7 +379,7 @@ MaxTime = Annotated[
         parser=parse_duration,
         metavar="DURATION",
         help="With --until: begin no process after so long, such as 90s or 1h.",
-        show_default="10m",
+        show_default="10m; for 'bench', 10m for each target",
         rich_help_panel=_MEASURE,
     ),
 ]
@@ -352,6 +389,16 @@ FailIfSlower = Annotated[
         parser=parse_percent,
         metavar="PERCENT",
         help="Exit with 4 where a target is found slower than the first, by more than this.",
+        show_default=False,
+        rich_help_panel=_MEASURE,
+    ),
+]
+FailIfSlowerAfter = Annotated[
+    float | None,
+    typer.Option(
+        parser=parse_percent,
+        metavar="PERCENT",
+        help="Exit with 4 where a row is found slower in the second store, by more than this.",
         show_default=False,
         rich_help_panel=_MEASURE,
     ),
@@ -428,6 +475,12 @@ OutputFormatOption = Annotated[
 Only = Annotated[
     Shown | None,
     typer.Option("--only", help="One of the store's tables.", show_default="all", rich_help_panel=_OUTPUT),
+]
+ShownTable = Annotated[
+    str | None,
+    typer.Option(
+        "--table", help="Show the measurements as this table of the paper.", show_default=False, rich_help_panel=_OUTPUT
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress.", rich_help_panel=_OUTPUT)]
 Verbose = Annotated[

@@ -9,7 +9,7 @@ from datetime import datetime
 from effmod_bench.environment import load_average
 from effmod_bench.isolation import run_job
 from effmod_bench.pair import PairJob, PairMember, PairTimed
-from effmod_bench.runner import Progress, Subject, stamp, threads_to_use
+from effmod_bench.runner import GUESSED_START_S, Progress, Subject, guess_run_s, stamp, threads_to_use
 from effmod_bench.sessions import SessionRequest
 from effmod_bench.timing import monotonic_s, utc_now
 from effmod_bench.worker import Broken
@@ -41,10 +41,7 @@ def run(
         KeyboardInterrupt: the user interrupts; what is finished is stored.
     """
     stamps = [stamp(subject.path) for subject in subjects]
-    records: dict[int, list[ComparisonProcess]] = {
-        target: [record for record in earlier if record.target == target and record.outcome is Outcome.OK]
-        for target in range(0 if plan.control else 1, len(subjects))
-    }
+    records = _finished(plan, len(subjects), earlier)
     attempts = Counter((record.target, record.index) for record in earlier)
     before = sum(map(len, records.values()))
     turns = random.Random(plan.seed)
@@ -84,6 +81,30 @@ def run(
             store.write(record)
             records[target].append(record)
             on_record(record)
+
+
+def missing(plan: ComparisonPlan, subjects: int, earlier: Sequence[ComparisonProcess]) -> int:
+    """How many processes are still to come, as far as one can tell now."""
+    return sum(_aim(plan, records) - len(records) for records in _finished(plan, subjects, earlier).values())
+
+
+def guess_s(plan: ComparisonPlan, macs: tuple[int | None, int | None]) -> float | None:
+    """About how long the processes of one comparison take; None where a file is one of which nothing is known."""
+    baseline_s, candidate_s = (guess_run_s(plan, m) for m in macs)
+    if baseline_s is None or candidate_s is None:
+        return None
+    runs = plan.warmup_runs + 2 * plan.blocks
+    return next_look(plan, 0).processes * (2 * GUESSED_START_S + runs * (baseline_s + candidate_s))
+
+
+def _finished(
+    plan: ComparisonPlan, subjects: int, earlier: Sequence[ComparisonProcess]
+) -> dict[int, list[ComparisonProcess]]:
+    """By target, what need not be measured again."""
+    return {
+        target: [record for record in earlier if record.target == target and record.outcome is Outcome.OK]
+        for target in range(0 if plan.control else 1, subjects)
+    }
 
 
 def _record(

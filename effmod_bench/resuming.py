@@ -2,8 +2,22 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from effmod_bench.targets import ExportChoices, TargetError
-from results import BenchPlan, Record, Store, TimedArtifact
+from results import BenchPlan, ComparisonPlan, Record, Store, TimedArtifact
+
+
+class Anchor(msgspec.Struct, frozen=True, kw_only=True):
+    """What every target of a run is timed in turn with.
+
+    Attributes:
+        target: a network or a file, as the user gave it.
+        plan: of the pairs.
+    """
+
+    target: str
+    plan: ComparisonPlan
 
 
 class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
@@ -15,6 +29,8 @@ class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
         id: that of the run.
         targets, choices, input_shapes: what the artifacts are obtained from.
         artifacts: what they were, in the order of the rounds' ids: another file would be another measurement.
+        anchor, anchor_artifact: None for a run without pairs; another anchor's file would be another ratio.
+        table: of the paper, that the targets stand in.
     """
 
     targets: tuple[str, ...]
@@ -22,6 +38,9 @@ class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
     choices: ExportChoices
     input_shapes: tuple[tuple[str | None, tuple[int, ...]], ...]
     artifacts: tuple[TimedArtifact, ...]
+    anchor: Anchor | None = None
+    anchor_artifact: TimedArtifact | None = None
+    table: str | None = None
 
 
 def find_run(store: Store, run_id: str | None) -> RunPlan:
@@ -45,7 +64,7 @@ def find_run(store: Store, run_id: str | None) -> RunPlan:
     return found[0]
 
 
-def check_same(run: RunPlan, artifacts: Sequence[TimedArtifact]) -> None:
+def check_same(run: RunPlan, artifacts: Sequence[TimedArtifact], anchor: TimedArtifact | None = None) -> None:
     """Refuse to go on with other files than a run began with.
 
     Raises:
@@ -56,8 +75,8 @@ def check_same(run: RunPlan, artifacts: Sequence[TimedArtifact]) -> None:
             f"run {run.id} timed {len(run.artifacts)} artifacts, and its targets stand for {len(artifacts)} now; "
             "begin a new run, without --resume"
         )
-    for before, now in zip(run.artifacts, artifacts, strict=True):
-        if before != now:
+    for before, now in zip((*run.artifacts, run.anchor_artifact), (*artifacts, anchor), strict=True):
+        if before is not None and now is not None and before != now:
             raise TargetError(
                 f"{now.name} is not what run {run.id} timed (sha256 {before.sha256[:12]} then, {now.sha256[:12]} now), "
                 "and another file is another measurement: bring the old one back, or begin a new run, without --resume"

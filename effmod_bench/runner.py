@@ -35,7 +35,7 @@ PAPER_THREADS = 4
 
 # Before a network's first round, its time is guessed: seconds a multiply-add, and seconds to start and load.
 _GUESSED_S_PER_MAC = 1 / 40e9
-_GUESSED_START_S = 1.0
+GUESSED_START_S = 1.0
 
 # How often a round is repeated at once where the machine was suspended, or its clock set, in the midst of it.
 _REPEATS = 2
@@ -102,6 +102,12 @@ def missing(plan: BenchPlan, artifacts: Sequence[TimedArtifact], earlier: Sequen
     return turns
 
 
+def guess_run_s(plan: BenchPlan | ComparisonPlan, macs: int | None) -> float | None:
+    """About how long an inference takes that nobody has seen; None for a file of which nothing is known."""
+    cores = min(threads_to_use(plan) or PAPER_THREADS, available_cores())
+    return macs * _GUESSED_S_PER_MAC / cores if macs else None
+
+
 class Timeline:
     """Where a run is, and how long it will still take: guessed from the multiply-adds, then from what was seen."""
 
@@ -109,8 +115,7 @@ class Timeline:
         self.turns = schedule(plan, len(macs)) if turns is None else turns
         self.now = 0
         self._warmup_runs = plan.warmup_runs
-        cores = min(threads_to_use(plan) or PAPER_THREADS, available_cores())
-        self._run_s = [m * _GUESSED_S_PER_MAC / cores if m else None for m in macs]
+        self._run_s = [guess_run_s(plan, m) for m in macs]
 
     def saw(self, run_ns: float) -> None:
         """One run of the artifact whose turn it is takes `run_ns`."""
@@ -130,7 +135,7 @@ class Timeline:
 
     def _round_s(self, turn: Turn) -> float | None:
         run_s = self._run_s[turn.subject]
-        return None if run_s is None else _GUESSED_START_S + run_s * (turn.runs + self._warmup_runs)
+        return None if run_s is None else GUESSED_START_S + run_s * (turn.runs + self._warmup_runs)
 
 
 def run(

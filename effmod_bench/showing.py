@@ -6,6 +6,7 @@ from typing import Any
 from effmod_bench.benchmark import print_measurements
 from effmod_bench.comparing import print_comparisons
 from effmod_bench.console import Console
+from effmod_bench.suites import find_suite
 from results import ComparisonProcess, HandEntry, Round, Store, StoreError, compare, summarise
 from results.tables import OutputFormat, Shown, hand_entry_table
 
@@ -24,13 +25,17 @@ def show_store(console: Console, store: Store, output_format: OutputFormat, *, o
     Raises:
         StoreError: the store cannot be read, or holds nothing of what was asked for.
     """
+    rounds, processes = store.read_kind(Round), store.read_kind(ComparisonProcess)
+    benched = {record.run_id for record in rounds}
+    # The pairs of a bench's run stand beside its measurements already.
+    compared = [record for record in processes if only is not None or record.run_id not in benched]
     tables: dict[Shown, tuple[Sequence[Any], Callable[[Any], None]]] = {
         Shown.MEASUREMENTS: (
-            store.read_kind(Round),
-            lambda records: print_measurements(console, summarise(records), output_format),
+            rounds,
+            lambda records: print_measurements(console, summarise(records, processes), output_format),
         ),
         Shown.COMPARISONS: (
-            store.read_kind(ComparisonProcess),
+            compared,
             lambda records: print_comparisons(console, compare(records), output_format),
         ),
         Shown.BY_HAND: (
@@ -48,3 +53,21 @@ def show_store(console: Console, store: Store, output_format: OutputFormat, *, o
         show(records)
     if single and len(filled) > 1:
         console.note(f"Left out: {', '.join(filled[1:])}; --only prints one of them")
+
+
+def show_table(console: Console, store: Store, output_format: OutputFormat, table: str) -> None:
+    """Print the measurements of a store as a table of the paper.
+
+    Raises:
+        TargetError: there is no such table.
+        StoreError: the store cannot be read, or holds no measurement of the table's networks.
+    """
+    networks = find_suite(table).networks()
+    found = summarise(store.read(), store.read_kind(ComparisonProcess))
+    measurements = [measurement for measurement in found if measurement.name in networks]
+    if not measurements:
+        raise StoreError(
+            f"the store {store.path} holds no network of Table {table}; "
+            f"'effmod bench --table {table} --store {store.path}' adds them"
+        )
+    print_measurements(console, measurements, output_format, table=table)

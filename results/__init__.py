@@ -28,9 +28,10 @@ from results.record import (
 )
 from results.stability import StabilityWarning
 from results.store import Store, StoreError
-from results.summary import Latency, Measurement, load, summarise, summarise_durations
+from results.summary import Anchored, Latency, Measurement, load, summarise, summarise_durations
 
 __all__ = [
+    "Anchored",
     "ArtifactSource",
     "BenchPlan",
     "Comparison",

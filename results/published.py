@@ -40,6 +40,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
         cpu_e5_2680_4t_ms: mean of 4000 ONNX inferences at batch 1 on the CPU of `PAPER_CPU`.
         gpu_p100_ms: the same on one P100.
         iphone13_ms: of Core ML on an iPhone 13 (Table 12).
+        a100_ms, v100_ms, t4_ms, p100_ms: mean of three tests of 500 ONNX inferences at batch 1 on this GPU (Table 10).
     """
 
     name: str
@@ -52,6 +53,10 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     cpu_e5_2680_4t_ms: float | None = None
     gpu_p100_ms: float | None = None
     iphone13_ms: float | None = None
+    a100_ms: float | None = None
+    v100_ms: float | None = None
+    t4_ms: float | None = None
+    p100_ms: float | None = None
 
 
 @functools.cache

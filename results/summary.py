@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from results.comparison import Comparison, Estimate, compare
 from results.published import Published, published
 from results.record import (
+    ComparisonProcess,
     Device,
     Machine,
     Outcome,
@@ -59,6 +61,20 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     process_p50_interval_ms: tuple[float, float] | None
 
 
+class Anchored(msgspec.Struct, frozen=True, kw_only=True):
+    """How long an artifact takes beside another one, the anchor, timed in turn with it in the same run.
+
+    Attributes:
+        anchor: the artifact itself where it is the anchor; there is no estimate then.
+        process_ratios: its time over the anchor's, in each process that did not fail.
+        estimate: None where fewer than two processes succeeded.
+    """
+
+    anchor: TimedArtifact
+    process_ratios: tuple[float, ...]
+    estimate: Estimate | None
+
+
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     """The rounds of one artifact in one stable environment, summarised.
 
@@ -75,6 +91,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         failures: the reason of each round that failed.
         indistinct_from: the names of those next to it in latency, among measurements that differ in the artifact
             alone, whose intervals overlap with its own.
+        anchored: None where the run had no anchor. Of several runs, the latest that had one counts.
     """
 
     name: str
@@ -96,6 +113,12 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[StabilityWarning, ...]
     failures: tuple[str, ...]
     indistinct_from: tuple[str, ...] = ()
+    anchored: Anchored | None = None
+
+    @property
+    def images_per_second(self) -> float | None:
+        """By the median of all runs."""
+        return 1e3 * self.batch_size / self.latency.p50_ms if self.latency else None
 
 
 def summarise_durations(rounds: Sequence[Sequence[int]]) -> Latency:
@@ -133,19 +156,24 @@ def summarise_durations(rounds: Sequence[Sequence[int]]) -> Latency:
     )
 
 
-def summarise(rounds: Iterable[Round]) -> list[Measurement]:
+def summarise(rounds: Iterable[Round], pairs: Iterable[ComparisonProcess] = ()) -> list[Measurement]:
     """Group rounds into measurements: run by run, and in each in the order in which its targets were given.
 
     Rounds belong together where the artifact, the device, the threads, the machine and the runtime are the
     same; a changed driver, core count or version starts another measurement. Of a round that was attempted more
     than once, the last attempt counts.
+
+    Args:
+        pairs: each target of a run beside its anchor; those of other runs are passed over.
     """
     rounds = _last_attempts(rounds)
     runs = list(dict.fromkeys(record.run_id for record in rounds))
     groups: dict[bytes, list[Round]] = defaultdict(list)
     for record in sorted(rounds, key=lambda record: (runs.index(record.run_id), _place(record))):
         groups[_identity(record)].append(record)
-    return _mark_indistinct([_measurement(group) for group in groups.values()])
+    measurements = _mark_indistinct([_measurement(group) for group in groups.values()])
+    comparisons = compare(pairs)
+    return [_beside_anchor(measurement, comparisons) for measurement in measurements]
 
 
 def load(store: str) -> "pd.DataFrame":
@@ -157,7 +185,8 @@ def load(store: str) -> "pd.DataFrame":
     from results.store import Store
     from results.tables import MEASUREMENT_COLUMNS
 
-    measurements = summarise(Store(Path(store)).read())
+    records = Store(Path(store))
+    measurements = summarise(records.read(), records.read_kind(ComparisonProcess))
     return pd.DataFrame([{column.key: column.get(row) for column in MEASUREMENT_COLUMNS} for row in measurements])
 
 
@@ -257,16 +286,37 @@ def _geometric_mean(values: Sequence[float]) -> tuple[float, tuple[float, float]
     return exp(mean), (exp(mean - half), exp(mean + half))
 
 
+def _beside_anchor(measurement: Measurement, comparisons: Sequence[Comparison]) -> Measurement:
+    own = [
+        comparison
+        for comparison in comparisons
+        if comparison.run_id in measurement.run_ids
+        and measurement.artifact in (comparison.baseline, comparison.candidate)
+    ]
+    if not own:
+        return measurement
+    latest = own[-1]
+    if latest.baseline == measurement.artifact:
+        anchored = Anchored(anchor=latest.baseline, process_ratios=(), estimate=None)
+        return msgspec.structs.replace(measurement, anchored=anchored)
+    anchored = Anchored(anchor=latest.baseline, process_ratios=latest.process_ratios, estimate=latest.estimate)
+    failures = tuple(f"beside {latest.baseline.name}: {failure}" for failure in latest.failures)
+    return msgspec.structs.replace(measurement, anchored=anchored, failures=measurement.failures + failures)
+
+
+def circumstances(measurement: Measurement) -> bytes:
+    """What two measurements have in common that differ in the artifact alone."""
+    m = measurement
+    ran_by = (m.session.runtime, m.session.execution_provider) if m.session else None
+    return msgspec.json.encode((_stable(m.machine), m.device, m.batch_size, m.threads, ran_by), order="sorted")
+
+
 def _mark_indistinct(measurements: list[Measurement]) -> list[Measurement]:
     """Say of each measurement which neighbours in latency it cannot be told from."""
     comparable: dict[bytes, list[tuple[float, float, float, int]]] = defaultdict(list)
     for i, m in enumerate(measurements):
         if m.latency and m.latency.process_p50_interval_ms:
-            ran_by = (m.session.runtime, m.session.execution_provider) if m.session else None
-            circumstances = (_stable(m.machine), m.device, m.batch_size, m.threads, ran_by)
-            comparable[msgspec.json.encode(circumstances, order="sorted")].append(
-                (m.latency.process_p50_ms, *m.latency.process_p50_interval_ms, i)
-            )
+            comparable[circumstances(m)].append((m.latency.process_p50_ms, *m.latency.process_p50_interval_ms, i))
     found: dict[int, list[str]] = defaultdict(list)
     for group in comparable.values():
         for (_, _, upper, faster), (_, lower, _, slower) in pairwise(sorted(group)):

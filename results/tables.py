@@ -12,8 +12,10 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from results.comparison import Comparison, Verdict
+from results.difference import Difference
 from results.published import PAPER_CPU, published
 from results.record import HandEntry, RuntimeOptions
+from results.reproduction import Agreement, PaperLatency, Reproduced, agreements, reproduce
 from results.summary import Measurement
 
 Row = TypeVar("Row")
@@ -165,6 +167,18 @@ def _interval(key: str, header: str, end: int) -> Column[Measurement]:
     return Column(key=key, header=header, get=get, show=milliseconds)
 
 
+def _anchored(name: str, header: str) -> Column[Measurement]:
+    """A figure of the ratio to the anchor; the anchor's own ratio is 1, and has no interval."""
+
+    def get(row: Measurement) -> float | None:
+        if row.anchored is None or row.anchored.estimate is None:
+            return 1.0 if name == "ratio" and row.anchored and row.anchored.anchor == row.artifact else None
+        value: float = getattr(row.anchored.estimate, name)
+        return value
+
+    return Column(key=f"anchor_{name}", header=header, get=get, show=digits(3))
+
+
 def _mode(options: RuntimeOptions) -> str | None:
     """How a runtime ran, where it was not as usual: such rows are not to be taken for the others."""
     words = {
@@ -220,6 +234,17 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(
         key="indistinct_from", header="", get=lambda row: ", ".join(row.indistinct_from) or None, show=lambda _: "≈"
     ),
+    _anchored("ratio", "time /\nanchor's ⁴"),
+    _anchored("low", "95 %\nfrom"),
+    _anchored("high", "\nto"),
+    Column(key="anchor", header="anchor", get=lambda row: row.anchored and row.anchored.anchor.name, detail=True),
+    Column(
+        key="anchor_sha256",
+        header="anchor\nsha256",
+        get=lambda row: row.anchored and row.anchored.anchor.sha256,
+        show=lambda v: v[:12],
+        detail=True,
+    ),
     Column(key="load_ms", header="load\nms", get=lambda row: row.load_ms, show=digits(1), detail=True),
     Column(
         key="first_inference_ms",
@@ -270,7 +295,7 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
 # What the rows usually have in common, and so stands above the table, once.
 _SHARED = (
     *("form", "image_size", "opset", "specification_version", "device", "runtime", "compute_units", "mode", "threads"),
-    *("batch_size", "runs", "rounds", "weights", "cpu_model", "gpu"),
+    *("batch_size", "runs", "rounds", "weights", "cpu_model", "gpu", "anchor"),
 )
 
 
@@ -279,6 +304,16 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
 
     What all rows share is said above it; where rows differ in it, it is a column.
     """
+    columns, title = _settle(measurements)
+    notes = _notes(measurements)
+    if any(m.paper_ratio for m in measurements):
+        notes.append(f"³ published: mean of 4000 runs on a {PAPER_CPU}. Not the paper's hardware here.")
+    notes += _anchor_notes(measurements)
+    return Table(rows=tuple(measurements), columns=columns, notes=tuple(notes), title=title)
+
+
+def _settle(measurements: Sequence[Measurement]) -> tuple[tuple[Column[Measurement], ...], str | None]:
+    """The columns, and what all rows share in words: that is none of the columns for people."""
     differing = {
         column.key
         for column in MEASUREMENT_COLUMNS
@@ -307,6 +342,10 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
         for key, words in wording
         if shared.get(key)
     )
+    return columns, title or None
+
+
+def _notes(measurements: Sequence[Measurement]) -> list[str]:
     notes = []
     if any(m.artifact.macs for m in measurements):
         notes.append("¹ multiply-adds, counted as the paper counts its FLOPs.")
@@ -321,9 +360,102 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
             "≈ its interval overlaps with that of the next faster or slower network: the order of the two is not "
             "known. 'effmod compare A B' tells them apart."
         )
-    if any(m.paper_ratio for m in measurements):
-        notes.append(f"³ published: mean of 4000 runs on a {PAPER_CPU}. Not the paper's hardware here.")
-    return Table(rows=tuple(measurements), columns=columns, notes=tuple(notes), title=title or None)
+    return notes
+
+
+def _anchor_notes(measurements: Sequence[Measurement]) -> list[str]:
+    anchors = dict.fromkeys(
+        f"{m.anchored.anchor.name} ({m.anchored.anchor.form or 'a file'}, sha256 {m.anchored.anchor.sha256[:12]})"
+        for m in measurements
+        if m.anchored
+    )
+    return [
+        f"⁴ its time over that of {anchor}, both in one process, in turn, with its 95 % interval: what slows the "
+        "machine down for a while slows both."
+        for anchor in anchors
+    ]
+
+
+# Columns of measurements that the paper's table has no place for.
+_NOT_REPRODUCED = ("published_cpu_e5_2680_4t_ms", "paper_ratio")
+
+
+def reproduction_table(
+    title: str, measurements: Sequence[Measurement], papers: Sequence[PaperLatency], *, not_measured: Sequence[str]
+) -> Table[Reproduced]:
+    """The paper's table: our latencies beside its own, and under it how far the two orders agree.
+
+    Args:
+        not_measured: the networks of the table that are not among the measurements.
+    """
+    settled, shared = _settle(measurements)
+    columns = [_of_measurement(column) for column in settled if column.key not in _NOT_REPRODUCED]
+    after = next(i for i, column in enumerate(columns) if column.key == "p50_ms") + 1
+    columns[after:after] = [*map(_paper_column, papers), *_REPRODUCED]
+    rows = reproduce(measurements, papers)
+    notes = _notes(measurements)
+    if papers and any(row.ratio for row in rows):
+        notes.append(f"³ our mean over the paper's on its {papers[0].hardware}. Not the paper's hardware here.")
+    for paper in papers:
+        notes += [_agreement_in_words(found, paper.hardware) for found in agreements(rows, paper.hardware)]
+    notes += _anchor_notes(measurements)
+    if not_measured:
+        notes.append(f"Not measured: {', '.join(not_measured)}.")
+    return Table(
+        rows=tuple(rows), columns=tuple(columns), notes=tuple(notes), title="\n".join(filter(None, (title, shared)))
+    )
+
+
+def _of_measurement(column: Column[Measurement]) -> Column[Reproduced]:
+    return Column(
+        key=column.key,
+        header=column.header,
+        get=lambda row: column.get(row.measurement),
+        show=column.show,
+        detail=column.detail or column.key in _DETAILS_OF_REPRODUCTION,
+        published=column.published,
+        spare=column.spare,
+    )
+
+
+# What stands in the table of measurements and would make the paper's table too wide.
+_DETAILS_OF_REPRODUCTION = (
+    "p95_ms",
+    "p99_ms",
+    "run_spread",
+    "process_p50_ms",
+    "process_p50_low_ms",
+    "process_p50_high_ms",
+)
+
+
+def _paper_column(paper: PaperLatency) -> Column[Reproduced]:
+    return Column(
+        key=f"published_{paper.figure}",
+        header=f"{paper.hardware.partition(',')[0]}\npaper's ms",
+        get=lambda row: row.paper_ms.get(paper.hardware),
+        show=digits(1),
+        published=True,
+    )
+
+
+_REPRODUCED: tuple[Column[Reproduced], ...] = (
+    Column(key="paper_ratio", header="ours /\npaper's ³", spare=2, get=lambda row: row.ratio, show=digits(2)),
+    Column(key="rank", header="our\nrank", spare=1, get=lambda row: row.rank),
+    Column(key="paper_rank", header="paper's\nrank", spare=1, get=lambda row: row.paper_rank, published=True),
+)
+
+
+def _agreement_in_words(found: Agreement, hardware: str) -> str:
+    interval = (
+        f"95 % from {found.interval[0]:.2f} to {found.interval[1]:.2f} (Fieller, Hartley and Pearson 1957)"
+        if found.interval
+        else "without an interval: the networks are too few, or in the same order"
+    )
+    return (
+        f"Our order of {found.networks} networks beside the paper's on its {hardware}: Kendall's tau {found.tau:.2f}, "
+        f"{interval}."
+    )
 
 
 # Forms that compute what the authors' network computes: the paper's figures are theirs too.
@@ -395,7 +527,7 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
-def difference_in_words(comparison: Comparison) -> str | None:
+def difference_in_words(comparison: Comparison | Difference) -> str | None:
     """Such as "1.9 % faster": the candidate takes 1.9 % less time. None where no ratio was found."""
     if comparison.estimate is None:
         return None
@@ -477,3 +609,59 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table[Comparison]:
             f"{' or '.join(map(percent, margins))}."
         )
     return Table(rows=tuple(comparisons), columns=columns, notes=tuple(notes), title=title)
+
+
+def _change(name: str, header: str) -> Column[Difference]:
+    return Column(
+        key=name,
+        header=header,
+        get=lambda row: getattr(row.estimate, name) if row.estimate else None,
+        show=digits(3),
+    )
+
+
+def _p50(key: str, header: str, get: Callable[[Difference], Measurement]) -> Column[Difference]:
+    def p50_ms(row: Difference) -> float | None:
+        latency = get(row).latency
+        return latency.p50_ms if latency else None
+
+    return Column(key=key, header=header, get=p50_ms, show=milliseconds, spare=3)
+
+
+DIFFERENCE_COLUMNS: tuple[Column[Difference], ...] = (
+    Column(key="name", header="network", get=lambda row: row.after.name),
+    Column(key="form", header="form", spare=4, get=lambda row: row.after.artifact.form),
+    Column(key="batch_size", header="batch", spare=5, get=lambda row: row.after.batch_size),
+    Column(key="image_size", header="image\nsize", spare=5, get=lambda row: row.after.artifact.image_size),
+    Column(key="threads", header="threads", spare=5, get=lambda row: row.after.threads),
+    Column(key="runtime", header="runtime", get=lambda row: str(row.after.options.runtime), detail=True),
+    _p50("p50_before_ms", "before\np50 ms", lambda row: row.before),
+    _p50("p50_after_ms", "after\np50 ms", lambda row: row.after),
+    _change("ratio", "time\nratio ¹"),
+    _change("low", "95 %\nfrom"),
+    _change("high", "95 %\nto"),
+    Column(key="difference", header="verdict", get=difference_in_words),
+    Column(key="verdict", header="verdict", get=lambda row: str(row.verdict), detail=True),
+    Column(key="anchor", header="through ²", spare=2, get=lambda row: row.anchor or "p50"),
+    Column(key="same_file", header="file", spare=3, get=lambda row: "same" if row.same_file else "changed"),
+    Column(key="cpu_before", header="CPU\nbefore", get=lambda row: row.before.machine.cpu_model, detail=True),
+    Column(key="cpu_after", header="CPU\nafter", get=lambda row: row.after.machine.cpu_model, detail=True),
+)
+
+
+def difference_table(rows: Sequence[Difference]) -> Table[Difference]:
+    """The table of what differs between two stores, which have a row in common."""
+    pairs = [(row.before, row.after) for row in rows]
+    notes = ["¹ the time in the second store over that in the first, with its 95 % interval over processes."]
+    if any(row.anchor for row in rows):
+        notes.append("² through an anchor: the ratio of the two ratios to it, each timed in turn with it.")
+    if any(row.anchor is None for row in rows):
+        notes.append(
+            "² p50: the stores have no anchor in common, of the same file, so the medians of rounds are compared: two "
+            "runs of different times, and what the machine did otherwise is in their ratio. 'effmod bench --anchor "
+            "NAME' adds an anchor."
+        )
+    machines = [list(dict.fromkeys(str(m.machine.cpu_model) for m in side)) for side in zip(*pairs, strict=True)]
+    if machines[0] != machines[1]:
+        notes.append(f"Two machines: {', '.join(machines[0])} before, {', '.join(machines[1])} after.")
+    return Table(rows=tuple(rows), columns=DIFFERENCE_COLUMNS, notes=tuple(notes))

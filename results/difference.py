@@ -1,0 +1,97 @@
+"""How the measurements of two stores differ, row by row. Pure: nothing here is stored."""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+
+from results.comparison import ERROR, Estimate, Verdict, judge
+from results.summary import Measurement
+
+
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
+    """A network in two stores, in the same form, batch, image size and threads.
+
+    Attributes:
+        before, after: of the first store and the second; of several of one kind, the last.
+        same_file: whether both timed the same artifact.
+        anchor: the name of the anchor that the two are compared through; None where they are compared by themselves,
+            and the difference of the two machines, or of one machine at two times, is in the estimate.
+        estimate: the time in the second store over that in the first; None where a store has fewer than two processes.
+    """
+
+    before: Measurement
+    after: Measurement
+    same_file: bool
+    anchor: str | None
+    estimate: Estimate | None
+    verdict: Verdict
+
+
+def differences(before: Sequence[Measurement], after: Sequence[Measurement], *, margin: float) -> list[Difference]:
+    """The rows that two stores have in common, in the order of the first.
+
+    Args:
+        margin: a smaller difference, as a share of the first store's time, counts as none.
+    """
+    later = {row_key(measurement): measurement for measurement in after}
+    return [
+        _difference(measurement, later[key], margin)
+        for key, measurement in {row_key(measurement): measurement for measurement in before}.items()
+        if key in later
+    ]
+
+
+def row_key(measurement: Measurement) -> tuple[object, ...]:
+    """What two rows share that are compared; their files, machines and versions may differ."""
+    m = measurement
+    return (
+        m.name,
+        m.artifact.format,
+        m.artifact.form,
+        m.batch_size,
+        m.artifact.image_size,
+        m.device,
+        m.options,
+        m.threads,
+    )
+
+
+def ratio_of_means(before: Sequence[float], after: Sequence[float]) -> Estimate | None:
+    """The geometric mean of the one over that of the other, with its interval of 95 %.
+
+    Welch's t interval on the logarithms: the two variances, which may differ, add. None for fewer than two of either.
+
+    Args:
+        before, after: a figure of each process.
+    """
+    if min(len(before), len(after)) < 2:
+        return None
+    from scipy.stats import ttest_ind
+
+    logs = [math.log(value) for value in after], [math.log(value) for value in before]
+    low, high = ttest_ind(*logs, equal_var=False).confidence_interval(1 - ERROR)
+    middle, half = (low + high) / 2, (high - low) / 2
+    return Estimate(ratio=math.exp(middle), low=math.exp(low), high=math.exp(high), half_width=math.expm1(half))
+
+
+def _difference(before: Measurement, after: Measurement, margin: float) -> Difference:
+    anchor, pairs = None, (_medians(before), _medians(after))
+    # Another anchor's file would be another unit.
+    if before.anchored and after.anchored and before.anchored.anchor == after.anchored.anchor:
+        ratios = before.anchored.process_ratios, after.anchored.process_ratios
+        if all(ratios):
+            anchor, pairs = before.anchored.anchor.name, ratios
+    estimate = ratio_of_means(*pairs)
+    return Difference(
+        before=before,
+        after=after,
+        same_file=before.artifact.sha256 == after.artifact.sha256,
+        anchor=anchor,
+        estimate=estimate,
+        verdict=judge(estimate, margin),
+    )
+
+
+def _medians(measurement: Measurement) -> tuple[float, ...]:
+    return measurement.latency.round_p50_ms if measurement.latency else ()
