@@ -5,6 +5,9 @@ from pathlib import Path
 
 from results.summary import Measurement
 
+# More points than these need a larger picture.
+_FEW = 12
+
 
 class PlotError(ValueError):
     """There is nothing to draw, or no way to draw it; the message says which."""
@@ -42,8 +45,10 @@ def plot_tradeoff(measurements: Sequence[Measurement], path: Path) -> list[str]:
     from adjustText import adjust_text
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    # Labels are placed in pixels: those of the file, or they overlap there.
+    figure = Figure(figsize=(11, 7) if len(drawn) > _FEW else (8, 5), dpi=150, layout="constrained")
     formats = FigureCanvasAgg(figure).get_supported_filetypes()
     if path.suffix.lstrip(".") not in formats:
         raise PlotError(f"cannot draw a {path.suffix or 'file without an ending'}; choose .png, .svg or .pdf")
@@ -61,18 +66,26 @@ def plot_tradeoff(measurements: Sequence[Measurement], path: Path) -> list[str]:
             [abs(p50 - end) for p50, end in zip(x, ends, strict=True)] for ends in zip(*map(_ends, group), strict=True)
         ]
         axes.errorbar(x, y, xerr=bars, fmt="o", color=colour, elinewidth=1, capsize=2, zorder=2, label=setting)
-        labels += [axes.text(*point, m.name, fontsize=9) for point, m in zip(points, group, strict=True)]
+        labels += [
+            axes.text(*point, m.name, fontsize=8 if len(drawn) > _FEW else 9)
+            for point, m in zip(points, group, strict=True)
+        ]
     axes.set_xlabel("latency of one inference, ms: median, and the range of the rounds' medians")
     axes.set_ylabel("published ImageNet top-1, %")
     axes.set_title("Latency against published accuracy; the line is the Pareto front", fontsize=11)
-    axes.margins(x=0.15, y=0.15)
+    # Networks are some percent apart at either end of the scale.
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.margins(x=0.15, y=0.1)
     axes.grid(alpha=0.25)
     axes.legend(loc="lower right", fontsize=8, frameon=False)
     x, y = zip(*map(_point, drawn), strict=True)
     arrow = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.7}
-    adjust_text(labels, x=list(x), y=list(y), ax=axes, arrowprops=arrow)
+    adjust_text(labels, x=list(x), y=list(y), ax=axes, arrowprops=arrow, expand=(1.1, 1.4))
     with matplotlib.rc_context({"svg.hashsalt": "effmod"}):
-        figure.savefig(path, dpi=150, metadata={"Date": None} if path.suffix == ".svg" else None)
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
     return [m.name for m in measurements if m not in drawn]
 
 
@@ -90,13 +103,12 @@ def _ends(measurement: Measurement) -> tuple[float, float]:
 
 
 def _setting(measurement: Measurement) -> str:
-    artifact, count = measurement.artifact, measurement.threads
+    count = measurement.threads
     units = measurement.options.compute_units
     parts = (
         measurement.machine.cpu_model or str(measurement.device),
         f"{count} thread{'s' if count != 1 else ''}" if count else None,
         f"Core ML (compute units: {units})" if units else None,
         f"batch {measurement.batch_size}",
-        f"{artifact.image_size} px" if artifact.image_size else None,
     )
     return ", ".join(filter(None, parts))

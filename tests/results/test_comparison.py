@@ -1,6 +1,7 @@
 import math
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from scipy import stats
@@ -185,3 +186,11 @@ def test_a_comparison_comes_back_from_a_store_beside_rounds(tmp_path: Path) -> N
 def test_a_plan_out_of_range_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         ComparisonPlan(**wrong)  # type: ignore[arg-type]
+
+
+def test_of_a_process_that_was_repeated_the_last_attempt_counts() -> None:
+    failed = make_comparison_process(failure="killed", index=1)
+    again = msgspec.structs.replace(make_comparison_process([1.1] * 4, index=1), id="again", attempt=1)
+    (comparison,) = compare([make_comparison_process([1.1] * 4), again, failed])
+    assert comparison.failures == ()
+    assert comparison.process_ratios == pytest.approx((1.1, 1.1))

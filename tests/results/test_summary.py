@@ -9,6 +9,7 @@ from scipy.stats import t as student_t
 
 import results
 from results import (
+    Anchored,
     GpuState,
     Measurement,
     Round,
@@ -20,7 +21,7 @@ from results import (
     summarise_durations,
 )
 from results.published import published, read_table
-from tests.fakes import MACHINE, make_round, timed_artifact
+from tests.fakes import MACHINE, make_comparison_process, make_round, timed_artifact
 
 
 def test_statistics_are_those_of_all_runs() -> None:
@@ -244,3 +245,20 @@ def test_published_figures_are_the_csvs() -> None:
     # Table 2 has its accuracy, Table 6 its latency.
     assert published()["efficientmod_s_conv"].top1 == 80.5
     assert published()["efficientmod_s_conv"].cpu_e5_2680_4t_ms == 25.0
+
+
+def test_a_measurement_stands_beside_its_own_runs_anchor() -> None:
+    candidate = make_comparison_process([1.5, 1.5]).candidate
+    rounds = [make_round(), make_round(artifact=candidate)]
+    pairs = [make_comparison_process([ratio] * 4, index=i) for i, ratio in enumerate((1.5, 1.6))]
+    failed = make_comparison_process(failure="ended by SIGSEGV", index=2)
+    elsewhere = make_comparison_process([3.0, 3.0], run_id="20260102T000000-0000")
+    anchor, other = summarise(rounds, [*pairs, failed, elsewhere])
+    assert anchor.anchored == Anchored(anchor=anchor.artifact, process_ratios=(), estimate=None)
+    assert other.anchored
+    assert other.anchored.anchor == anchor.artifact
+    assert other.anchored.process_ratios == pytest.approx((1.5, 1.6))
+    assert other.anchored.estimate
+    assert other.anchored.estimate.ratio == pytest.approx((1.5 * 1.6) ** 0.5)
+    assert other.failures == ("beside efficientmod_xxs: ended by SIGSEGV",)
+    assert [m.anchored for m in summarise(rounds)] == [None, None]

@@ -1,0 +1,243 @@
+"""`effmod bench --anchor` and `--table`, and `effmod diff`, with stand-ins for the worker processes."""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from effmod_bench import pair_runner, runner
+from effmod_bench.cli import app
+from effmod_bench.pair import PairJob, PairTimed
+from effmod_bench.resuming import RunPlan
+from effmod_bench.worker import Broken, Job, Timed, Warm
+from results import ComparisonProcess, Outcome, Round, Store
+from tests.fakes import make_round, session_facts, timed_artifact, write_onnx
+
+# Milliseconds an inference of each file takes.
+TIMES = {"a.onnx": 1.0, "b.onnx": 1.5, "c.onnx": 2.0}
+FEW = ("--runs", "4", "--rounds", "2", "--threads", "1", "--processes", "3")
+
+
+class Workers:
+    """What stands in for worker processes; `slow_down` multiplies all times, `fails` says which pairs break."""
+
+    def __init__(self) -> None:
+        self.slow_down = 1.0
+        self.fails: Callable[[str], bool] = lambda _: False
+        self.pairs: list[str] = []
+
+    def run_job(
+        self,
+        job: Job | PairJob,
+        *,
+        on_warm: Callable[[Warm], None],
+        tick: Callable[[float], None],
+        timeout_s: float | None = None,  # noqa: ARG002 - nothing takes time here
+    ) -> Timed | PairTimed | Broken:
+        on_warm(Warm(expected_ns=1_000_000))
+        tick(0.1)
+        if isinstance(job, Job):
+            return Timed(
+                session=session_facts(),
+                load_ns=1,
+                first_inference_ns=1,
+                durations_ns=(self._ns(job.session.path),) * job.runs,
+                peak_memory_bytes=1,
+            )
+        candidate = Path(job.members["B"].session.path).name
+        self.pairs.append(candidate)
+        if self.fails(candidate):
+            return Broken(reason="ended by SIGSEGV", detail="")
+        noise = 1 + len(self.pairs) % 3 / 1000
+        runs = job.order.count("A")
+        return PairTimed(
+            sessions={"A": session_facts(), "B": session_facts()},
+            durations_ns={
+                letter: (round(self._ns(member.session.path) * (noise if letter == "B" else 1)),) * runs
+                for letter, member in job.members.items()
+            },
+        )
+
+    def _ns(self, path: str) -> int:
+        return round(TIMES[Path(path).name] * 1e6 * self.slow_down)
+
+
+@pytest.fixture
+def workers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Workers:
+    """Three files lie in the current folder, and nothing is really timed."""
+    for nodes, name in enumerate(TIMES, start=1):
+        write_onnx(tmp_path / name, nodes=nodes)
+    workers = Workers()
+    monkeypatch.setattr(runner, "run_job", workers.run_job)
+    monkeypatch.setattr(pair_runner, "run_job", workers.run_job)
+    return workers
+
+
+def effmod(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments, env={"COLUMNS": "200", "NO_COLOR": "1"})
+
+
+def bench(*arguments: str) -> Result:
+    return effmod("bench", *FEW, *arguments)
+
+
+def test_every_row_has_its_ratio_to_the_anchor_beside_its_milliseconds(workers: Workers) -> None:
+    done = bench("a.onnx", "b.onnx", "c.onnx", "--anchor", "a.onnx", "--output-format", "json")
+    assert done.exit_code == 0, done.output
+    a, b, c = json.loads(done.stdout)
+    assert a["anchored"]["estimate"] is None  # it is the anchor
+    assert b["anchored"]["estimate"]["ratio"] == pytest.approx(1.5, abs=0.01)
+    assert c["anchored"]["estimate"]["ratio"] == pytest.approx(2.0, abs=0.01)
+    assert b["anchored"]["anchor"]["sha256"] == a["artifact"]["sha256"]
+    assert Counter(workers.pairs) == {"b.onnx": 3, "c.onnx": 3}
+
+
+def test_show_prints_the_same_table_and_the_pairs_where_asked(workers: Workers) -> None:  # noqa: ARG001
+    done = bench("b.onnx", "c.onnx", "--anchor", "a.onnx")
+    assert "1.50" in done.stdout
+    assert "⁴ its time over that of a.onnx (a file, sha256" in done.stdout
+    assert effmod("show", "effmod-results").stdout == done.stdout
+    assert "timed in turn" in effmod("show", "effmod-results", "--only", "comparisons").stdout
+
+
+def test_a_run_goes_on_with_the_pairs_that_are_missing_or_failed(workers: Workers) -> None:
+    workers.fails = lambda name: name == "c.onnx" and len(workers.pairs) < 3
+    done = bench("b.onnx", "c.onnx", "--anchor", "a.onnx")
+    failed = sum(
+        record.outcome is Outcome.FAILED for record in Store(Path("effmod-results")).read_kind(ComparisonProcess)
+    )
+    assert failed >= 1
+    assert done.exit_code == 1
+    assert "beside a.onnx: ended by SIGSEGV" in done.stdout
+    workers.pairs.clear()
+    workers.fails = lambda _: False
+    again = effmod("bench", "--resume")
+    assert again.exit_code == 0, again.output
+    assert workers.pairs == ["c.onnx"] * failed
+    assert "beside a.onnx to do" in again.stderr
+    assert "SIGSEGV" not in again.stdout
+    assert "nothing is left to do" in effmod("bench", "--resume").stderr
+
+
+def test_another_anchors_file_is_not_gone_on_with(workers: Workers, tmp_path: Path) -> None:
+    workers.fails = lambda _: True
+    bench("b.onnx", "--anchor", "a.onnx")
+    write_onnx(tmp_path / "a.onnx", nodes=9)
+    done = effmod("bench", "--resume")
+    assert done.exit_code == 2
+    assert "a.onnx is not what run" in " ".join(done.stderr.split())
+
+
+def test_an_interruption_among_the_pairs_keeps_what_is_finished(workers: Workers) -> None:
+    def interrupt(_: str) -> bool:
+        if len(workers.pairs) == 2:
+            raise KeyboardInterrupt
+        return False
+
+    workers.fails = interrupt
+    done = bench("b.onnx", "c.onnx", "--anchor", "a.onnx")
+    assert done.exit_code == 130
+    assert "b.onnx" in done.stdout
+    store = Store(Path("effmod-results"))
+    assert (len(store.read_kind(Round)), len(store.read_kind(ComparisonProcess))) == (4, 1)
+
+
+def test_until_stops_where_the_ratio_is_known_and_says_what_that_took(workers: Workers) -> None:
+    done = effmod("bench", "b.onnx", "--anchor", "a.onnx", "--runs", "4", "--rounds", "2", "--until", "1%")
+    assert done.exit_code == 0, done.output
+    assert "after 6 processes, 720 timed runs of each" in " ".join(done.stderr.split())
+    assert workers.pairs == ["b.onnx"] * 6
+    (run,) = Store(Path("effmod-results")).read_kind(RunPlan)
+    assert run.anchor
+    assert run.anchor.plan.max_time_s == 600
+
+
+def test_a_dry_run_counts_the_pairs(workers: Workers) -> None:  # noqa: ARG001
+    done = effmod("bench", "--table", "1", "--dry-run")
+    assert done.exit_code == 0, done.output
+    assert "then each in turn with efficientmod_xxs" in " ".join(done.stderr.split() + done.stdout.split())
+    assert "mobilenetv2_100" in done.stdout
+    without = effmod("bench", "--table", "1", "--dry-run", "--anchor", "none")
+    assert "in turn" not in without.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["a.onnx", "--until", "1%"], "--until is for the ratios to an anchor; add --anchor efficientmod_xxs"),
+        (["a.onnx", "--processes", "3"], "--processes is for the ratios to an anchor"),
+        (["a.onnx", "--anchor", "b.onnx", "--max-time", "5m"], "--max-time goes with --until"),
+        (["a.onnx", "--anchor", "efficientmod_*"], "stands for"),
+        (["a.onnx", "--anchor", "missing"], "no model 'missing'"),
+        (["a.onnx", "--anchor", "missing.onnx"], "cannot read missing.onnx"),
+        (["efficientmod_xs", "--anchor", "a.onnx", "--runtime", "pytorch"], "--anchor is for --device cpu with ONNX"),
+        (["efficientmod_xs", "--table", "1"], "--table 1 says which networks to measure; leave efficientmod_xs out"),
+        (["--table", "8"], "no table '8' to measure"),
+    ],
+)
+def test_wrong_use_is_said_before_anything_is_measured(workers: Workers, arguments: list[str], said: str) -> None:
+    done = effmod("bench", *arguments)
+    assert done.exit_code == 2, done.output
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert workers.pairs == []
+    assert not list(Path().glob("effmod-results/*.json"))
+
+
+def test_two_stores_are_compared_through_their_anchor(workers: Workers) -> None:
+    bench("b.onnx", "c.onnx", "--anchor", "a.onnx", "--store", "then")
+    workers.slow_down = 2.0
+    bench("b.onnx", "--anchor", "a.onnx", "--store", "now")
+    done = effmod("diff", "then", "now", "--fail-if-slower", "5%", "--output-format", "json")
+    assert done.exit_code == 0, done.output
+    (row,) = json.loads(done.stdout)
+    assert (row["anchor"], row["verdict"]) == ("a.onnx", "not distinguishable")
+    assert row["after"]["latency"]["p50_ms"] == pytest.approx(2 * row["before"]["latency"]["p50_ms"])
+    assert "Only in then: c.onnx" in done.stderr
+
+
+def test_a_row_that_is_slower_fails_where_asked(tmp_path: Path) -> None:
+    for folder, slow in (("then", 1.0), ("now", 1.2)):
+        store = Store(tmp_path / folder)
+        store.check_writable()
+        for i in range(4):
+            store.write(make_round([10 * slow + i / 100], index=i))
+    done = effmod("diff", "then", "now", "--fail-if-slower", "5%")
+    assert done.exit_code == 4, done.output
+    assert "efficientmod_xxs is 20.0 % slower in now than in then; --fail-if-slower allows 5 %" in " ".join(
+        done.stderr.split()
+    )
+    assert "two runs of different times" in done.stdout
+    assert effmod("diff", "then", "now", "--fail-if-slower", "30%").exit_code == 0
+    assert effmod("diff", "then", "now").exit_code == 0
+    assert effmod("diff", "now", "then", "--fail-if-slower", "5%").exit_code == 0
+
+
+def test_stores_without_a_row_in_common_say_so(tmp_path: Path) -> None:
+    for folder, name in (("then", "resnet18"), ("now", "deit_tiny")):
+        Store(tmp_path / folder).check_writable()
+        Store(tmp_path / folder).write(make_round(artifact=timed_artifact(name)))
+    done = effmod("diff", "then", "now")
+    assert done.exit_code == 2
+    assert "then and now have no row in common" in done.stderr
+    assert effmod("diff", "then", "missing").exit_code == 5
+
+
+def test_a_store_is_shown_as_the_papers_table(tmp_path: Path) -> None:
+    store = Store(tmp_path / "records")
+    store.check_writable()
+    for name, ms in (("efficientmod_xxs", 5.0), ("mobilenetv2_100", 2.0), ("resnet18", 3.0)):
+        store.write(make_round([ms], artifact=timed_artifact(name)))
+    done = effmod("show", "records", "--table", "1")
+    assert done.exit_code == 0, done.output
+    assert "The paper's Table 1" in done.stdout
+    assert "resnet18" not in done.stdout
+    assert "Our order of 2 networks" in done.stdout
+    assert "Not measured: efficientmod_xs, efficientmod_s," in done.stdout
+    missing = effmod("show", "records", "--table", "12", "--only", "comparisons")
+    assert missing.exit_code == 2
+    none = effmod("show", "records", "--table", "6")
+    assert none.exit_code == 5
+    assert "'effmod bench --table 6 --store records' adds them" in " ".join(none.stderr.split())

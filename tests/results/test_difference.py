@@ -1,0 +1,91 @@
+import math
+import statistics
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
+from results import ComparisonPlan, Measurement, Verdict, summarise
+from results.difference import differences, ratio_of_means
+from results.tables import OutputFormat, difference_table, render
+from tests.fakes import MACHINE, make_comparison_process, make_round, timed_artifact
+
+PLAN = ComparisonPlan(targets=("efficientmod_xxs", "efficientmod_xs"))
+
+
+def measured(
+    medians_ms: Sequence[float], ratios: Sequence[float] = (), *, name: str = "efficientmod_xs", anchor: str = "5"
+) -> list[Measurement]:
+    """A row with a round of each median, and a process beside the anchor of each ratio."""
+    artifact = timed_artifact(name)
+    pairs = [
+        msgspec.structs.replace(
+            make_comparison_process([ratio] * 4, plan=PLAN, index=i),
+            candidate=artifact,
+            baseline=msgspec.structs.replace(timed_artifact(), sha256=anchor * 64),
+        )
+        for i, ratio in enumerate(ratios)
+    ]
+    return summarise([make_round([ms], artifact=artifact, index=i) for i, ms in enumerate(medians_ms)], pairs)
+
+
+def test_the_variances_of_the_two_stores_add() -> None:
+    before, after = [1.0, 1.1, 1.2, 1.3], [2.0, 2.5, 2.1, 2.6]
+    found = ratio_of_means(before, after)
+    assert found
+    logs = [[math.log(value) for value in values] for values in (before, after)]
+    assert math.log(found.ratio) == pytest.approx(statistics.fmean(logs[1]) - statistics.fmean(logs[0]))
+    standard_error = math.sqrt(sum(statistics.variance(values) / 4 for values in logs))
+    assert math.log1p(found.half_width) / standard_error == pytest.approx(
+        2.457, abs=0.001
+    )  # Welch's 5.90 degrees of freedom
+    assert math.log(found.high / found.ratio) == pytest.approx(math.log(found.ratio / found.low))
+
+
+def test_one_process_alone_tells_nothing() -> None:
+    assert ratio_of_means([1.0], [2.0, 2.1]) is None
+    (row,) = differences(measured([10.0]), measured([20.0]), margin=0)
+    assert (row.estimate, row.verdict) == (None, Verdict.NOT_DISTINGUISHABLE)
+
+
+def test_the_anchor_takes_a_slow_machine_out() -> None:
+    before = measured([10.0, 10.1, 10.2], [1.500, 1.503, 1.497])
+    after = measured([20.0, 20.1, 20.2], [1.502, 1.499, 1.501])
+    (row,) = differences(before, after, margin=0.005)
+    assert row.estimate
+    assert row.estimate.ratio == pytest.approx(1, abs=0.002)
+    assert (row.anchor, row.verdict) == ("efficientmod_xxs", Verdict.NOT_DISTINGUISHABLE)
+
+
+def test_a_network_that_became_slower_beside_its_anchor_is_called_so() -> None:
+    (row,) = differences(measured([10.0], [1.500, 1.503, 1.497]), measured([10.0], [1.65, 1.652, 1.648]), margin=0.005)
+    assert row.estimate
+    assert row.estimate.ratio == pytest.approx(1.1, abs=0.001)
+    assert row.verdict is Verdict.SLOWER
+
+
+@pytest.mark.parametrize("after", [{"anchor": "6"}, {"ratios": ()}])
+def test_without_the_same_anchor_medians_of_rounds_are_compared(after: dict[str, object]) -> None:
+    then = measured([10.0, 10.1, 10.2], [1.500, 1.503, 1.497])
+    now = measured([9.0, 9.1, 9.2], **{"ratios": [1.5, 1.51, 1.52], **after})  # type: ignore[arg-type]
+    (row,) = differences(then, now, margin=0.005)
+    assert row.estimate
+    assert row.estimate.ratio == pytest.approx(9.1 / 10.1, abs=1e-4)
+    assert (row.anchor, row.verdict) == (None, Verdict.FASTER)
+
+
+def test_only_rows_of_the_same_setting_are_compared() -> None:
+    other = summarise([make_round(artifact=timed_artifact(batch_size=8)), make_round(threads=1)])
+    assert differences(summarise([make_round()]), other, margin=0) == []
+
+
+def test_the_table_names_two_machines_and_a_changed_file() -> None:
+    machine = msgspec.structs.replace(MACHINE, cpu_model="Another CPU")
+    changed = msgspec.structs.replace(timed_artifact(), sha256="7" * 64)
+    before = [make_round([ms], index=i) for i, ms in enumerate((10.0, 10.1))]
+    after = [make_round([ms], index=i, machine=machine, artifact=changed) for i, ms in enumerate((11.0, 11.1))]
+    table = difference_table(differences(summarise(before), summarise(after), margin=0.005))
+    text = render(table, OutputFormat.MARKDOWN)
+    assert "Two machines: A CPU before, Another CPU after." in text
+    assert "changed" in text
+    assert "% slower" in text
