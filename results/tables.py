@@ -13,7 +13,7 @@ import msgspec
 
 from results.comparison import Comparison, Verdict
 from results.published import PAPER_CPU, published
-from results.record import HandEntry, RuntimeOptions
+from results.record import HandEntry, Runtime, RuntimeOptions
 from results.summary import Measurement
 
 Row = TypeVar("Row")
@@ -165,6 +165,16 @@ def _interval(key: str, header: str, end: int) -> Column[Measurement]:
     return Column(key=key, header=header, get=get, show=milliseconds)
 
 
+_RUNTIMES = {
+    Runtime.ONNXRUNTIME: "ONNX Runtime",
+    Runtime.TENSORRT: "TensorRT",
+    Runtime.PYTORCH: "PyTorch",
+    Runtime.TORCH_COMPILE: "torch.compile",
+    Runtime.OPENVINO: "OpenVINO",
+    Runtime.COREML: "Core ML",
+}
+
+
 def _mode(options: RuntimeOptions) -> str | None:
     """How a runtime ran, where it was not as usual: such rows are not to be taken for the others."""
     words = {
@@ -197,7 +207,13 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="opset", header="opset", get=lambda row: row.artifact.opset, detail=True),
     Column(key="specification_version", header="spec", get=lambda row: row.artifact.specification_version, detail=True),
     Column(key="device", header="device", get=lambda row: str(row.device), detail=True),
-    Column(key="runtime", header="runtime", get=lambda row: str(row.options.runtime), detail=True),
+    Column(
+        key="runtime",
+        header="runtime",
+        get=lambda row: str(row.options.runtime),
+        show=lambda value: _RUNTIMES[Runtime(value)],
+        detail=True,
+    ),
     Column(key="compute_units", header="compute\nunits", get=lambda row: row.options.compute_units, detail=True),
     Column(key="mode", header="mode", get=lambda row: _mode(row.options), detail=True),
     Column(key="threads", header="threads", get=lambda row: row.threads, detail=True),
