@@ -14,7 +14,7 @@ import msgspec
 from results.comparison import Comparison, Verdict
 from results.published import PAPER_CPU, published
 from results.record import HandEntry, Runtime, RuntimeOptions
-from results.summary import Measurement
+from results.summary import EQUAL_FORMS, Measurement
 
 Row = TypeVar("Row")
 Cell = str | int | float | None
@@ -342,9 +342,6 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     return Table(rows=tuple(measurements), columns=columns, notes=tuple(notes), title=title or None)
 
 
-# Forms that compute what the authors' network computes: the paper's figures are theirs too.
-_EQUAL_FORMS = ("plain", "rewritten")
-
 HAND_ENTRY_COLUMNS: tuple[Column[HandEntry], ...] = (
     Column(key="name", header="network", get=lambda row: row.name),
     Column(key="form", header="form", get=lambda row: row.artifact and row.artifact.form, detail=True),
@@ -400,7 +397,7 @@ def hand_entry_table(entries: Sequence[HandEntry]) -> Table[HandEntry]:
 
 def _published(entry: HandEntry, figure: str) -> float | None:
     paper, artifact = published().get(entry.name), entry.artifact
-    if paper and artifact and (artifact.image_size != paper.image_size or artifact.form not in _EQUAL_FORMS):
+    if paper and artifact and (artifact.image_size != paper.image_size or artifact.form not in EQUAL_FORMS):
         return None
     value: float | None = getattr(paper, figure, None)
     return value

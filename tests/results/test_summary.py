@@ -244,3 +244,15 @@ def test_published_figures_are_the_csvs() -> None:
     # Table 2 has its accuracy, Table 6 its latency.
     assert published()["efficientmod_s_conv"].top1 == 80.5
     assert published()["efficientmod_s_conv"].cpu_e5_2680_4t_ms == 25.0
+
+
+@pytest.mark.parametrize(
+    ("form", "top1", "has_ratio"),
+    [("plain", 76.0, True), ("rewritten", 76.0, False), ("plain+float16", None, False), (None, None, False)],
+)
+def test_published_accuracy_is_that_of_equal_forms_and_published_latency_of_the_plain_one(
+    form: str | None, top1: float | None, has_ratio: bool
+) -> None:
+    (measurement,) = summarise([make_round(artifact=timed_artifact(form=form))])
+    assert (measurement.published.top1 if measurement.published else None) == top1
+    assert (measurement.paper_ratio is not None) == has_ratio
