@@ -406,14 +406,15 @@ def _model_file(path: Path) -> Path:
 
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """A place beside `path` for a package, which takes its name once it is whole."""
+    """A place beside `path` for a package of the same name, which takes its place once it is whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    folder = path.with_name(f".{path.stem}.{os.getpid()}.partial")
     try:
-        yield partial
-        move_into_place(partial, path)
+        folder.mkdir()
+        yield folder / path.name
+        move_into_place(folder / path.name, path)
     finally:
-        shutil.rmtree(partial, ignore_errors=True)  # gone already where all went well
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager

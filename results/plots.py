@@ -108,7 +108,7 @@ def _setting(measurement: Measurement) -> str:
     parts = (
         measurement.machine.cpu_model or str(measurement.device),
         f"{count} thread{'s' if count != 1 else ''}" if count else None,
-        f"Core ML (compute units: {units})" if units else None,
+        f"Core ML, compute units: {units}" if units else None,
         f"batch {measurement.batch_size}",
     )
     return ", ".join(filter(None, parts))

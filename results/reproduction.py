@@ -25,10 +25,11 @@ class PaperLatency(msgspec.Struct, frozen=True, kw_only=True):
     hardware: str
 
     def of(self, measurement: Measurement) -> float | None:
-        """The paper's figure for the same network and batch; None where it has none."""
-        if measurement.published is None or measurement.batch_size != 1 or measurement.options.runtime not in _RUNTIMES:
+        """The paper's figure for the same network, form, batch and kind of runtime; None where it has none."""
+        m = measurement
+        if not m.published or m.artifact.form != "plain" or m.batch_size != 1 or m.options.runtime not in _RUNTIMES:
             return None
-        value: float | None = getattr(measurement.published, self.figure)
+        value: float | None = getattr(m.published, self.figure)
         return value
 
 

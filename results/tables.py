@@ -14,9 +14,9 @@ import msgspec
 from results.comparison import Comparison, Verdict
 from results.difference import Difference
 from results.published import PAPER_CPU, published
-from results.record import HandEntry, RuntimeOptions
+from results.record import HandEntry, Runtime, RuntimeOptions
 from results.reproduction import Agreement, PaperLatency, Reproduced, agreements, reproduce
-from results.summary import Measurement
+from results.summary import EQUAL_FORMS, Measurement
 
 Row = TypeVar("Row")
 Cell = str | int | float | None
@@ -179,6 +179,16 @@ def _anchored(name: str, header: str) -> Column[Measurement]:
     return Column(key=f"anchor_{name}", header=header, get=get, show=digits(3))
 
 
+_RUNTIMES = {
+    Runtime.ONNXRUNTIME: "ONNX Runtime",
+    Runtime.TENSORRT: "TensorRT",
+    Runtime.PYTORCH: "PyTorch",
+    Runtime.TORCH_COMPILE: "torch.compile",
+    Runtime.OPENVINO: "OpenVINO",
+    Runtime.COREML: "Core ML",
+}
+
+
 def _mode(options: RuntimeOptions) -> str | None:
     """How a runtime ran, where it was not as usual: such rows are not to be taken for the others."""
     words = {
@@ -211,7 +221,13 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="opset", header="opset", get=lambda row: row.artifact.opset, detail=True),
     Column(key="specification_version", header="spec", get=lambda row: row.artifact.specification_version, detail=True),
     Column(key="device", header="device", get=lambda row: str(row.device), detail=True),
-    Column(key="runtime", header="runtime", get=lambda row: str(row.options.runtime), detail=True),
+    Column(
+        key="runtime",
+        header="runtime",
+        get=lambda row: str(row.options.runtime),
+        show=lambda value: _RUNTIMES[Runtime(value)],
+        detail=True,
+    ),
     Column(key="compute_units", header="compute\nunits", get=lambda row: row.options.compute_units, detail=True),
     Column(key="mode", header="mode", get=lambda row: _mode(row.options), detail=True),
     Column(key="threads", header="threads", get=lambda row: row.threads, detail=True),
@@ -458,9 +474,6 @@ def _agreement_in_words(found: Agreement, hardware: str) -> str:
     )
 
 
-# Forms that compute what the authors' network computes: the paper's figures are theirs too.
-_EQUAL_FORMS = ("plain", "rewritten")
-
 HAND_ENTRY_COLUMNS: tuple[Column[HandEntry], ...] = (
     Column(key="name", header="network", get=lambda row: row.name),
     Column(key="form", header="form", get=lambda row: row.artifact and row.artifact.form, detail=True),
@@ -516,7 +529,7 @@ def hand_entry_table(entries: Sequence[HandEntry]) -> Table[HandEntry]:
 
 def _published(entry: HandEntry, figure: str) -> float | None:
     paper, artifact = published().get(entry.name), entry.artifact
-    if paper and artifact and (artifact.image_size != paper.image_size or artifact.form not in _EQUAL_FORMS):
+    if paper and artifact and (artifact.image_size != paper.image_size or artifact.form not in EQUAL_FORMS):
         return None
     value: float | None = getattr(paper, figure, None)
     return value

@@ -53,9 +53,11 @@ def test_one_network_alone_is_not_ranked() -> None:
     assert (row.rank, row.paper_rank) == (None, None)
 
 
-def test_the_papers_figures_are_of_one_image_at_its_own_size_and_of_its_runtime() -> None:
+def test_the_papers_figures_are_of_the_plain_form_one_image_its_own_size_and_its_runtime() -> None:
     assert rows_of({NAMES[0]: 2.0}, batch_size=8)[0].paper_ms == {}
     assert rows_of({NAMES[0]: 2.0}, image_size=192)[0].paper_ms == {}
+    (rewritten,) = reproduce(summarise([make_round(artifact=timed_artifact(form="rewritten"))]), [PAPER])
+    assert rewritten.paper_ms == {}
     record = make_round()
     plan = msgspec.structs.replace(record.plan, options=RuntimeOptions(runtime=Runtime.OPENVINO))
     assert reproduce(summarise([msgspec.structs.replace(record, plan=plan)]), [PAPER])[0].paper_ms == {}

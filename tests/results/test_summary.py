@@ -262,3 +262,15 @@ def test_a_measurement_stands_beside_its_own_runs_anchor() -> None:
     assert other.anchored.estimate.ratio == pytest.approx((1.5 * 1.6) ** 0.5)
     assert other.failures == ("beside efficientmod_xxs: ended by SIGSEGV",)
     assert [m.anchored for m in summarise(rounds)] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("form", "top1", "has_ratio"),
+    [("plain", 76.0, True), ("rewritten", 76.0, False), ("plain+float16", None, False), (None, None, False)],
+)
+def test_published_accuracy_is_that_of_equal_forms_and_published_latency_of_the_plain_one(
+    form: str | None, top1: float | None, has_ratio: bool
+) -> None:
+    (measurement,) = summarise([make_round(artifact=timed_artifact(form=form))])
+    assert (measurement.published.top1 if measurement.published else None) == top1
+    assert (measurement.paper_ratio is not None) == has_ratio

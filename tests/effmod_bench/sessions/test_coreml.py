@@ -260,7 +260,9 @@ def test_without_core_ml_the_first_inference_says_so(packages: dict[InputKind, P
 def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Rounds in this process, where the stand-in is."""
 
-    def run_here(job: Job, *, on_warm: Callable[[Warm], None], tick: Callable[[float], None]) -> Timed | Broken:
+    def run_here(
+        job: Job, *, on_warm: Callable[[Warm], None], tick: Callable[[float], None], **__: object
+    ) -> Timed | Broken:
         messages: list[Message] = []
         run_job(job, messages.append)
         _, warm, last = messages
@@ -288,7 +290,7 @@ def test_a_network_is_exported_and_measured_on_a_mac(apple: type[AppleModel], tm
     options = ["--image-size", "32", "--runs", "6", "--rounds", "2", "--warmup", "1", "--compute-units", "cpu-and-ne"]
     done = CliRunner().invoke(app, ["bench", "net.py:tiny", "--device", "coreml", *options, "-v"])
     assert done.exit_code == 0, done.output
-    assert "Core ML (compute units: cpu-and-ne), batch 1, 32 px, rewritten form, 6 timed runs, 2 rounds" in done.stdout
+    assert "Core ML, compute units: cpu-and-ne, batch 1, 32 px, rewritten form, 6 timed runs, 2 rounds" in done.stdout
     assert "net.py:tiny: 2 operators on Neural Engine: conv 2" in done.stderr
     assert "thread" not in done.stderr
     records = Store(tmp_path / "effmod-results").read()
@@ -313,7 +315,11 @@ def test_a_package_is_known_by_its_sidecar_as_long_as_it_is_the_same(tmp_path: P
     options = ["--device", "coreml", "--runs", "2", "--rounds", "1", "--output-format", "json"]
     package = "out/net.py-tiny-tensor.mlpackage/"  # as a shell completes it
     (row,) = json.loads(CliRunner().invoke(app, ["bench", package, *options]).stdout)
-    assert (row["name"], row["artifact"]["form"], row["compute_units"]) == ("net.py:tiny", "rewritten", "all")
+    assert (row["name"], row["artifact"]["form"], row["options"]["compute_units"]) == (
+        "net.py:tiny",
+        "rewritten",
+        "all",
+    )
     model = Path(package) / "Data" / "com.apple.CoreML" / "model.mlmodel"
     model.write_bytes(model.read_bytes() + b"\x08\x07")  # the specification version once more
     (row,) = json.loads(CliRunner().invoke(app, ["bench", package, *options]).stdout)
