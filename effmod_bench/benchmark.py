@@ -87,14 +87,18 @@ def choose_anchor(
     processes: int | None,
     until: float | None,
     max_time_s: float | None,
+    sweep: bool,
 ) -> Anchor | None:
     """What the user's options come to: with a table of the paper there is an anchor, where it can be timed.
+
+    Args:
+        sweep: over batch sizes, which have no anchor.
 
     Raises:
         TargetError: an option is for anchors, and there is none.
     """
     paired = plan.device is Device.CPU and plan.options.runtime is Runtime.ONNXRUNTIME
-    if target is None and table is not None and paired:
+    if target is None and table is not None and paired and not sweep:
         target = DEFAULT_ANCHOR
     if target in (None, "none"):
         given = {"--processes": processes, "--until": until, "--max-time": max_time_s}
@@ -102,6 +106,8 @@ def choose_anchor(
             if value is not None:
                 raise TargetError(f"{option} is for the ratios to an anchor; add --anchor {DEFAULT_ANCHOR}")
         return None
+    if sweep:
+        raise TargetError("--anchor is for one --batch-size; leave it out, or give one size")
     if max_time_s is not None and until is None:
         raise TargetError("--max-time goes with --until; without it, --processes says how long to measure")
     pairs = ComparisonPlan(threads=plan.threads, seed=plan.seed, until=until, max_time_s=max_time_s)
@@ -114,6 +120,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked `effmod bench` to do.
 
     Attributes:
+        batch_sizes: each target is timed with each of these; empty for that of `choices` alone.
         anchor: what every target is timed in turn with, after the rounds; None for nothing.
         table: of the paper, that the targets stand in and the result is shown as.
         resumed: the run that is to be completed; None to begin one.
@@ -126,6 +133,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     choices: ExportChoices
     input_shapes: dict[str | None, tuple[int, ...]]
     store: Path
+    batch_sizes: tuple[int, ...] = ()
     anchor: Anchor | None = None
     table: str | None = None
     resumed: RunPlan | None = None
@@ -147,6 +155,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             choices=run.choices,
             input_shapes=dict(run.input_shapes),
             store=store,
+            batch_sizes=run.batch_sizes,
             anchor=run.anchor,
             table=run.table,
             resumed=run,
@@ -160,30 +169,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             UnknownModelError, ImageSizeError, TargetError, ArtifactError: as `run` would.
         """
-        from effmod_bench.subjects import file_subject
-
-        rows = []
-        anchor = self._anchor_item()
-        anchor_macs = self._macs(anchor) if anchor else None
-        for item in self._items():
-            macs = self._macs(item)
-            if isinstance(item, Path):
-                subject = file_subject(item, self.input_shapes, batch_size=self.choices.batch_size)
-                export_s, action = 0.0, "as it is"
-                name, batch, size = subject.artifact.name, subject.artifact.batch_size, None
-            else:
-                config = self.choices.config(item)
-                cached = self._is_cached(item, config)
-                export_s, action = (0.0, "cached") if cached else (_EXPORT_S, "to be exported")
-                name, batch, size = item.name, config.batch_size, config.image_size
-            measure_s = Timeline(self.plan, [macs]).left_s()
-            pairs_s = guess_s(self.anchor.plan, (anchor_macs, macs)) if self.anchor and item != anchor else 0.0
-            about_s = None if measure_s is None or pairs_s is None else measure_s + pairs_s + export_s
-            rows.append(
-                PlannedRun(
-                    name=name, action=action, image_size=size, batch_size=batch, runs=self.plan.runs, about_s=about_s
-                )
-            )
+        rows = [one._planned(item) for one in self._each_batch_size() for item in one._items()]
         total = sum(row.about_s or 0.0 for row in rows)
         threads = threads_to_use(self.plan)
         where = str(self.plan.device) if threads is None else f"{self.plan.device}, {_counted(threads, 'thread')}"
@@ -195,6 +181,39 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             + f"{in_words(total)} in all{known}; records go to {self.store}"
         )
         return plan_table(rows, [note])
+
+    def _planned(self, item: Path | ModelSpec) -> PlannedRun:
+        macs = self._macs(item)
+        if isinstance(item, Path):
+            artifact = self._files([item])[item].artifact
+            export_s, action = 0.0, "as it is"
+            name, batch, size = artifact.name, artifact.batch_size, None
+        else:
+            config = self.choices.config(item)
+            export_s, action = (0.0, "cached") if self._is_cached(item, config) else (_EXPORT_S, "to be exported")
+            name, batch, size = item.name, config.batch_size, config.image_size
+        measure_s, pairs_s = Timeline(self.plan, [macs]).left_s(), self._pairs_s(item, macs)
+        about_s = None if measure_s is None or pairs_s is None else measure_s + pairs_s + export_s
+        return PlannedRun(
+            name=name, action=action, image_size=size, batch_size=batch, runs=self.plan.runs, about_s=about_s
+        )
+
+    def _pairs_s(self, item: Path | ModelSpec, macs: int | None) -> float | None:
+        """About how long its pairs with the anchor take; None for a file of which nothing is known."""
+        anchor = self._anchor_item()
+        return (
+            guess_s(self.anchor.plan, (self._macs(anchor), macs)) if self.anchor and anchor not in (None, item) else 0.0
+        )
+
+    def _each_batch_size(self) -> list["Benchmark"]:
+        """The same with one batch size each; files of a fixed batch take no other."""
+        sizes = self.batch_sizes or (self.choices.batch_size,)
+        return [
+            msgspec.structs.replace(
+                self, choices=msgspec.structs.replace(self.choices, batch_size=size), batch_sizes=()
+            )
+            for size in sizes
+        ]
 
     def run(self, console: Console, output_format: OutputFormat) -> ExitCode:
         """Export what is missing, measure, and print the table; what is finished is printed whatever happens.
@@ -285,6 +304,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             targets=self.targets,
             plan=msgspec.structs.replace(self.plan, targets=tuple(artifact.name for artifact in artifacts)),
             choices=self.choices,
+            batch_sizes=self.batch_sizes,
             input_shapes=tuple(self.input_shapes.items()),
             artifacts=tuple(artifacts),
             anchor=self._pairs_planned(artifacts, anchor.artifact) if anchor else None,
@@ -314,7 +334,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         if run.anchor and (processes := pair_runner.missing(run.anchor.plan, len(run.anchor.plan.targets), pairs)):
             to_do.append(f"{_counted(processes, 'process', 'processes')} beside {run.anchor.target}")
         console.note(
-            f"run {run.id} of {', '.join(run.plan.targets)}: "
+            f"run {run.id} of {', '.join(dict.fromkeys(run.plan.targets))}: "
             + (f"{' and '.join(to_do)} to do" if to_do else "it is complete, and nothing is left to do")
         )
 
@@ -327,16 +347,23 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             As `run`.
         """
-        items = self._items()
+        each = [(one, one._items()) for one in self._each_batch_size()]
         check_device(self.plan.device, self.plan.options)
         store = Store(self.store)
         store.check_writable()
         threads = threads_to_use(self.plan)
         if threads is not None:
             self._say_threads(console, threads)
-        files = self._files(items)
+        files = [one._files(items) for one, items in each]
         with measuring_alone(wait=self.wait, on_wait=console.note):
-            yield store, self._subjects(console, items, files)
+            subjects = [
+                subject
+                for (one, items), its_files in zip(each, files, strict=True)
+                for subject in one._subjects(console, items, its_files)
+            ]
+            # One artifact named twice, as a network and as its file, say, is one target.
+            once = {msgspec.json.encode(subject.artifact): subject for subject in reversed(subjects)}
+            yield store, list(once.values())[::-1]
 
     def _items(self) -> list[Path | ModelSpec]:
         """Files and networks, each once, in the order given."""
@@ -442,9 +469,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     def _subjects(
         self, console: Console, items: Sequence[Path | ModelSpec], files: dict[Path, Subject]
     ) -> list[Subject]:
-        subjects = [files[item] if isinstance(item, Path) else self._network_subject(console, item) for item in items]
-        # One artifact named twice, as a network and as its file, say, is one target.
-        return list({msgspec.json.encode(subject.artifact): subject for subject in reversed(subjects)}.values())[::-1]
+        return [files[item] if isinstance(item, Path) else self._network_subject(console, item) for item in items]
 
     def _network_subject(self, console: Console, spec: ModelSpec) -> Subject:
         from effmod_bench.subjects import network_subject, zoo_subject

@@ -244,7 +244,7 @@ def bench(
     format_: options.FormatForDevice = None,
     opset: options.Opset = DEFAULT_OPSET,
     image_size: options.ImageSize = None,
-    batch_size: options.BatchSize = 1,
+    batch_size: options.BatchSizes = "1",
     dynamic_batch: options.DynamicBatch = False,
     checkpoint: options.Checkpoint = None,
     no_simplify: options.NoSimplify = False,
@@ -264,7 +264,7 @@ def bench(
     from effmod_bench.benchmark import Benchmark, choose_anchor
     from effmod_bench.devices import artifact_format, parse_device, runtime_options
     from effmod_bench.suites import find_suite
-    from effmod_bench.targets import DEFAULT_TARGETS, ExportChoices, TargetError, parse_input_shapes
+    from effmod_bench.targets import DEFAULT_TARGETS, ExportChoices, TargetError, parse_batch_sizes, parse_input_shapes
 
     console = _console(quiet, verbose)
     if resume:
@@ -274,6 +274,7 @@ def bench(
     if table is not None and targets:
         raise TargetError(f"--table {table} says which networks to measure; leave {targets[0]} out, or --table")
     where, index = parse_device(device)
+    batch_sizes = parse_batch_sizes(batch_size)
     plan = BenchPlan(
         device=where,
         options=runtime_options(
@@ -295,12 +296,15 @@ def bench(
     benchmark = Benchmark(
         targets=tuple(find_suite(table).networks() if table is not None else targets or DEFAULT_TARGETS),
         plan=plan,
-        anchor=choose_anchor(anchor, plan, table=table, processes=processes, until=until, max_time_s=max_time),
+        anchor=choose_anchor(
+            anchor, plan, table=table, processes=processes, until=until, max_time_s=max_time, sweep=len(batch_sizes) > 1
+        ),
         table=table,
+        batch_sizes=batch_sizes if len(batch_sizes) > 1 else (),
         choices=ExportChoices(
             format=artifact_format(where, format_),
             image_size=image_size,
-            batch_size=batch_size,
+            batch_size=batch_sizes[0],
             dynamic_batch=dynamic_batch,
             opset=opset,
             simplify=not no_simplify,

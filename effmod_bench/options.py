@@ -118,6 +118,15 @@ ImageSize = Annotated[
     ),
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Images in one inference.", rich_help_panel=_EXPORT)]
+BatchSizes = Annotated[
+    str,
+    typer.Option(
+        "--batch-size",
+        metavar="N,...",
+        help="Images in one inference; several, such as 1,2,4, are timed one by one.",
+        rich_help_panel=_EXPORT,
+    ),
+]
 DynamicBatch = Annotated[
     bool, typer.Option("--dynamic-batch", help="Leave the batch axis of the file open.", rich_help_panel=_EXPORT)
 ]

@@ -28,6 +28,7 @@ class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
     Attributes:
         id: that of the run.
         targets, choices, input_shapes: what the artifacts are obtained from.
+        batch_sizes: of a sweep; empty for that of `choices` alone.
         artifacts: what they were, in the order of the rounds' ids: another file would be another measurement.
         anchor, anchor_artifact: None for a run without pairs; another anchor's file would be another ratio.
         table: of the paper, that the targets stand in.
@@ -38,6 +39,7 @@ class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
     choices: ExportChoices
     input_shapes: tuple[tuple[str | None, tuple[int, ...]], ...]
     artifacts: tuple[TimedArtifact, ...]
+    batch_sizes: tuple[int, ...] = ()
     anchor: Anchor | None = None
     anchor_artifact: TimedArtifact | None = None
     table: str | None = None

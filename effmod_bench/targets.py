@@ -270,6 +270,19 @@ def find_networks(
     return list(found.values())
 
 
+def parse_batch_sizes(text: str) -> tuple[int, ...]:
+    """`8` or `1,2,4`, each once.
+
+    Raises:
+        TargetError: one of them is no positive number.
+    """
+    sizes = dict.fromkeys(part.strip() for part in text.split(","))
+    wrong = [size for size in sizes if not size.isdecimal() or int(size) < 1]
+    if wrong:
+        raise TargetError(f"--batch-size {text!r}: {wrong[0]!r} is no number of images; write 8, or 1,2,4")
+    return tuple(map(int, sizes))
+
+
 def parse_input_shapes(texts: Sequence[str]) -> dict[str | None, tuple[int, ...]]:
     """`NAME:1,3,224,224`, or `1,3,224,224` for the only input (under None), as shapes.
 

@@ -205,9 +205,9 @@ def _turn(record: Round) -> tuple[object, ...]:
     return record.run_id, record.plan, record.artifact, record.index
 
 
-def _place(record: Round) -> int:
-    targets = record.plan.targets
-    return targets.index(record.artifact.name) if record.artifact.name in targets else len(targets)
+def _place(record: Round) -> tuple[int, int]:
+    artifact, targets = record.artifact, record.plan.targets
+    return targets.index(artifact.name) if artifact.name in targets else len(targets), artifact.batch_size
 
 
 def _identity(record: Round) -> bytes:

@@ -261,6 +261,13 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
         show=lambda v: v[:12],
         detail=True,
     ),
+    Column(
+        key="images_per_second",
+        header="images\na second",
+        get=lambda row: row.images_per_second,
+        show=lambda v: f"{v:.0f}" if v >= 100 else f"{v:.1f}",
+        detail=True,
+    ),
     Column(key="load_ms", header="load\nms", get=lambda row: row.load_ms, show=digits(1), detail=True),
     Column(
         key="first_inference_ms",
@@ -335,8 +342,12 @@ def _settle(measurements: Sequence[Measurement]) -> tuple[tuple[Column[Measureme
         for column in MEASUREMENT_COLUMNS
         if column.key in _SHARED and len({column.get(m) for m in measurements}) > 1
     }
+    if any(m.batch_size > 1 for m in measurements):
+        differing.add("images_per_second")
     columns = tuple(
-        msgspec.structs.replace(column, detail=column.key not in differing) if column.key in _SHARED else column
+        msgspec.structs.replace(column, detail=column.key not in differing)
+        if column.key in (*_SHARED, "images_per_second")
+        else column
         for column in MEASUREMENT_COLUMNS
     )
     shared = {c.key: c.text(measurements[0]) for c in columns if c.key in _SHARED and c.detail} if measurements else {}

@@ -1,5 +1,7 @@
 """`effmod bench --anchor` and `--table`, and `effmod diff`, with stand-ins for the worker processes."""
 
+import csv
+import io
 import json
 from collections import Counter
 from collections.abc import Callable
@@ -155,6 +157,26 @@ def test_until_stops_where_the_ratio_is_known_and_says_what_that_took(workers: W
     assert run.anchor.plan.max_time_s == 600
 
 
+def test_a_sweep_times_each_batch_size_by_itself_and_is_resumed(workers: Workers, tmp_path: Path) -> None:
+    write_onnx(tmp_path / "a.onnx", shape=("n", 3, 8, 8))
+    done = effmod("bench", "a.onnx", "--batch-size", "1,4,2", "--runs", "4", "--rounds", "2", "--output-format", "csv")
+    assert done.exit_code == 0, done.output
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [(row["batch_size"], float(row["images_per_second"])) for row in rows] == [
+        ("1", 1000),
+        ("2", 2000),
+        ("4", 4000),
+    ]
+    assert "images" in effmod("show", "effmod-results").stdout
+    records = Store(tmp_path / "effmod-results")
+    missing = records.read_kind(Round)[3]
+    (tmp_path / "effmod-results" / f"{missing.id}.json").unlink()
+    again = effmod("bench", "--resume")
+    assert "1 of 6 rounds to do" in again.stderr
+    assert len(records.read_kind(Round)) == 6
+    assert workers.pairs == []
+
+
 def test_a_dry_run_counts_the_pairs(workers: Workers) -> None:  # noqa: ARG001
     done = effmod("bench", "--table", "1", "--dry-run")
     assert done.exit_code == 0, done.output
@@ -176,6 +198,8 @@ def test_a_dry_run_counts_the_pairs(workers: Workers) -> None:  # noqa: ARG001
         (["efficientmod_xs", "--anchor", "a.onnx", "--runtime", "pytorch"], "--anchor is for --device cpu with ONNX"),
         (["efficientmod_xs", "--table", "1"], "--table 1 says which networks to measure; leave efficientmod_xs out"),
         (["--table", "8"], "no table '8' to measure"),
+        (["a.onnx", "--batch-size", "1,2", "--anchor", "b.onnx"], "--anchor is for one --batch-size"),
+        (["a.onnx", "--batch-size", "1,0"], "'0' is no number of images; write 8, or 1,2,4"),
     ],
 )
 def test_wrong_use_is_said_before_anything_is_measured(workers: Workers, arguments: list[str], said: str) -> None:
