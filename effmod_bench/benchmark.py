@@ -201,9 +201,9 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     def _pairs_s(self, item: Path | ModelSpec, macs: int | None) -> float | None:
         """About how long its pairs with the anchor take; None for a file of which nothing is known."""
         anchor = self._anchor_item()
-        return (
-            guess_s(self.anchor.plan, (self._macs(anchor), macs)) if self.anchor and anchor not in (None, item) else 0.0
-        )
+        if self.anchor is None or anchor is None or anchor == item:
+            return 0.0
+        return guess_s(self.anchor.plan, (self._macs(anchor), macs))
 
     def _each_batch_size(self) -> list["Benchmark"]:
         """The same with one batch size each; files of a fixed batch take no other."""
@@ -398,8 +398,10 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         if self.plan.device is not Device.CPU or self.plan.options.runtime is not Runtime.ONNXRUNTIME:
             raise TargetError("--anchor is for --device cpu with ONNX Runtime; leave it out, or give --anchor none")
         if is_file(self.anchor.target):
-            check_file(Path(self.anchor.target), self.choices.format)
-            return Path(self.anchor.target)
+            file = Path(self.anchor.target)
+            check_file(file, self.choices.format)
+            self._files([file])  # a wrong one is said before the minutes that exporting takes
+            return file
         found = find_networks([self.anchor.target], image_size=self.choices.image_size)
         if len(found) > 1:
             raise TargetError(f"--anchor {self.anchor.target} stands for {len(found)} networks; name one")
