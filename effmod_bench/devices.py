@@ -44,7 +44,7 @@ def runtime_options(
     include_transfers: bool = False,
     cuda_graph: bool = False,
     use_tf32: bool = False,
-    allow_cpu_nodes: bool = False,
+    allow_fallback: bool = False,
 ) -> RuntimeOptions:
     """What the user's options come to.
 
@@ -63,12 +63,12 @@ def runtime_options(
         "--include-transfers": include_transfers,
         "--cuda-graph": cuda_graph,
         "--tf32": use_tf32,
-        "--allow-cpu-nodes": allow_cpu_nodes,
+        "--allow-fallback": allow_fallback,
     }
     given = [name for name, value in of_cuda.items() if value]
     if given and device is not Device.CUDA:
         raise TargetError(f"{given[0]} goes with --device cuda, not with --device {device}")
-    of_onnxruntime = [name for name in given if name in ("--cuda-graph", "--allow-cpu-nodes")]
+    of_onnxruntime = [name for name in given if name in ("--cuda-graph", "--allow-fallback")]
     if of_onnxruntime and runtime in NETWORK_RUNTIMES:
         raise TargetError(f"{of_onnxruntime[0]} is ONNX Runtime's, and goes with no --runtime {runtime}")
     if cuda_graph and include_transfers:
@@ -80,7 +80,7 @@ def runtime_options(
         include_transfers=include_transfers,
         cuda_graph=cuda_graph,
         use_tf32=use_tf32,
-        allow_cpu_nodes=allow_cpu_nodes,
+        allow_fallback=allow_fallback,
     )
 
 

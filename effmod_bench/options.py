@@ -271,11 +271,11 @@ Tf32 = Annotated[
         rich_help_panel=_MEASURE,
     ),
 ]
-AllowCpuNodes = Annotated[
+AllowFallback = Annotated[
     bool,
     typer.Option(
-        "--allow-cpu-nodes",
-        help="On a GPU: time a file of which ONNX Runtime leaves real work to the CPU.",
+        "--allow-fallback",
+        help="On a GPU: accept a file of which the provider leaves work to another one, such as the CPU's.",
         rich_help_panel=_MEASURE,
     ),
 ]

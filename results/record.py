@@ -66,7 +66,7 @@ class RuntimeOptions(msgspec.Struct, frozen=True, kw_only=True):
         include_transfers: on a GPU, copy the input there and the output back within the clock, as the paper did.
         cuda_graph: capture the inference once, and replay it.
         use_tf32: let the GPU round the factors of float32 products to 10 bits.
-        allow_cpu_nodes: on a GPU, accept a graph of which the runtime leaves real work to the CPU.
+        allow_fallback: on a GPU, accept a graph of which the provider leaves real work to another one.
     """
 
     runtime: Runtime = Runtime.ONNXRUNTIME
@@ -75,7 +75,7 @@ class RuntimeOptions(msgspec.Struct, frozen=True, kw_only=True):
     include_transfers: bool = False
     cuda_graph: bool = False
     use_tf32: bool = False
-    allow_cpu_nodes: bool = False
+    allow_fallback: bool = False
 
 
 class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -195,7 +195,7 @@ def _mode(options: RuntimeOptions) -> str | None:
         "CUDA graph": options.cuda_graph,
         "with transfers": options.include_transfers,
         "TF32": options.use_tf32,
-        "CPU nodes allowed": options.allow_cpu_nodes,
+        "fallback allowed": options.allow_fallback,
     }
     return ", ".join(word for word, asked in words.items() if asked) or None
 

@@ -36,7 +36,7 @@ class OnnxRuntimeSession:
         inputs: by name; they are kept, not copied, except to a GPU.
 
     Raises:
-        SessionError: the session does not run on the providers asked for, or leaves real work to the CPU.
+        SessionError: the session does not run on the providers asked for, or leaves real work to another.
         Exception: whatever ONNX Runtime raises for a file that it cannot load.
     """
 
@@ -62,8 +62,8 @@ class OnnxRuntimeSession:
         if missing:
             raise SessionError(f"ONNX Runtime does not run on {missing[0]}: {_why_not(missing[0])}")
         self.nodes = self._assigned_nodes()
-        if on_gpu and not request.options.allow_cpu_nodes:
-            self._refuse_cpu_nodes()
+        if on_gpu and not request.options.allow_fallback:
+            self._refuse_fallback()
         self.binding = self.session.io_binding()
         device = ("cuda", request.options.device_index) if on_gpu else ("cpu", 0)
         host = [np.ascontiguousarray(x) for x in inputs.values()]
@@ -125,19 +125,19 @@ class OnnxRuntimeSession:
             nodes.setdefault(part.ep_name, []).extend((node.name, node.op_type) for node in part.get_nodes())
         return nodes
 
-    def _refuse_cpu_nodes(self) -> None:
-        left = self.nodes.get(CPU)
-        if not left:
-            return
-        harmless = shape_computations(Path(self._request.path))
-        work = [(name, kind) for name, kind in left if name not in harmless]
-        if work:
-            name, kind = work[0]
-            more = f" and {len(work) - 1} more" if len(work) > 1 else ""
-            raise SessionError(
-                f"{self.session.get_providers()[0]} leaves {kind} {name!r}{more} to the CPU; "
-                "--allow-cpu-nodes times the file as it is"
-            )
+    def _refuse_fallback(self) -> None:
+        """Refuse work that the provider asked for leaves to another one; shape computations on the CPU are none."""
+        asked, *others = self.session.get_providers()
+        for provider in others:
+            left = self.nodes.get(provider, [])
+            harmless = shape_computations(Path(self._request.path)) if left and provider == CPU else set()
+            work = [(name, kind) for name, kind in left if name not in harmless]
+            if work:
+                name, kind = work[0]
+                more = f" and {len(work) - 1} more" if len(work) > 1 else ""
+                raise SessionError(
+                    f"{asked} leaves {kind} {name!r}{more} to {provider}; --allow-fallback times the file as it is"
+                )
 
 
 @cache  # ONNX Runtime takes the sizes before the first session; from then on it refuses a pool of a session's own.

@@ -34,7 +34,7 @@ def test_the_first_runtime_of_a_device_is_its_default() -> None:
         (Device.CPU, None, {"cuda_graph": True}, "--cuda-graph goes with --device cuda, not with --device cpu"),
         (Device.CPU, None, {"use_tf32": True}, "--tf32 goes with --device cuda"),
         (Device.CPU, None, {"include_transfers": True}, "--include-transfers goes with --device cuda"),
-        (Device.CPU, None, {"allow_cpu_nodes": True}, "--allow-cpu-nodes goes with --device cuda"),
+        (Device.CPU, None, {"allow_fallback": True}, "--allow-fallback goes with --device cuda"),
         (Device.CUDA, None, {"compute_units": ComputeUnits.ALL}, "--compute-units goes with --device coreml"),
         (Device.CUDA, Runtime.PYTORCH, {"cuda_graph": True}, "--cuda-graph is ONNX Runtime's"),
         (Device.CUDA, None, {"cuda_graph": True, "include_transfers": True}, "leave --include-transfers out"),

@@ -124,7 +124,7 @@ def test_transfers_are_within_the_clock_where_that_is_asked(pretend: Pretend, tm
 def test_a_silent_fallback_to_the_cpu_is_an_error_with_its_cause(pretend: Pretend, tmp_path: Path) -> None:
     pretend({CPU: [("conv", "Conv")]}, [CPU])
     with pytest.raises(SessionError, match=f"ONNX Runtime does not run on {CUDA}: .+"):
-        OnnxRuntimeSession(request(tmp_path / "x.onnx", allow_cpu_nodes=True), INPUTS)
+        OnnxRuntimeSession(request(tmp_path / "x.onnx", allow_fallback=True), INPUTS)
 
 
 @pytest.mark.skipif(CUDA not in onnxruntime.get_available_providers(), reason="ONNX Runtime is built for the CPU alone")
@@ -145,13 +145,22 @@ def test_tensorrt_that_fell_back_to_cuda_is_an_error(runtime: Runtime, pretend: 
         OnnxRuntimeSession(request(path, runtime=runtime), INPUTS)
 
 
+def test_work_that_tensorrt_leaves_to_cuda_is_refused(pretend: Pretend, tmp_path: Path) -> None:
+    pretend({TENSORRT: [("a", "Conv")], CUDA: [("b", "Gelu")]}, [TENSORRT, CUDA, CPU])
+    path = write_onnx(tmp_path / "x.onnx")
+    with pytest.raises(SessionError, match=f"{TENSORRT} leaves Gelu 'b' to {CUDA}"):
+        OnnxRuntimeSession(request(path, runtime=Runtime.TENSORRT), INPUTS)
+    nodes = OnnxRuntimeSession(request(path, runtime=Runtime.TENSORRT, allow_fallback=True), INPUTS).facts().nodes
+    assert nodes == {TENSORRT: {"Conv": 1}, CUDA: {"Gelu": 1}}
+
+
 def test_real_work_that_is_left_to_the_cpu_is_refused_by_name(pretend: Pretend, tmp_path: Path) -> None:
     path = write_with_shapes(tmp_path / "x.onnx")
     nodes = ON_GPU | {CPU: [("shape", "Shape"), ("cut", "Gather"), ("relu", "Relu"), ("", "Conv")]}
     pretend(nodes)
-    with pytest.raises(SessionError, match="leaves Relu 'relu' and 1 more to the CPU; --allow-cpu-nodes"):
+    with pytest.raises(SessionError, match="leaves Relu 'relu' and 1 more to CPUExecutionProvider; --allow-fallback"):
         OnnxRuntimeSession(request(path), INPUTS)
-    session = OnnxRuntimeSession(request(path, allow_cpu_nodes=True), INPUTS)
+    session = OnnxRuntimeSession(request(path, allow_fallback=True), INPUTS)
     assert session.facts().nodes == {
         CUDA: {"Conv": 2, "Add": 1},
         CPU: {"Shape": 1, "Gather": 1, "Relu": 1, "Conv": 1},
