@@ -681,9 +681,9 @@ def difference_table(rows: Sequence[Difference]) -> Table[Difference]:
         notes.append("² through an anchor: the ratio of the two ratios to it, each timed in turn with it.")
     if any(row.anchor is None for row in rows):
         notes.append(
-            "² p50: the stores have no anchor in common, of the same file, so the medians of rounds are compared: two "
-            "runs of different times, and what the machine did otherwise is in their ratio. 'effmod bench --anchor "
-            "NAME' adds an anchor."
+            "² p50: the anchor itself, or a row without the same anchor's file in both stores: the medians of rounds "
+            "are compared, two runs of different times, and what the machine did otherwise is in their ratio. 'effmod "
+            "bench --anchor NAME' adds an anchor."
         )
     machines = [list(dict.fromkeys(str(m.machine.cpu_model) for m in side)) for side in zip(*pairs, strict=True)]
     if machines[0] != machines[1]:
