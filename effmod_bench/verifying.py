@@ -102,7 +102,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         if self.against is None and sidecar is None:
             if self.data is None:
                 raise TargetError(
-                    f"{self.path} has no sidecar that says what it is; name its network with --against NETWORK "
+                    f"{self.path} has no sidecar that names its network; name it with --against NETWORK "
                     "(and --checkpoint PATH), or give labelled images with --data FOLDER"
                 )
             return None

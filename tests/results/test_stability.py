@@ -108,7 +108,7 @@ def rounds_with(changes: Sequence[dict[str, object]]) -> list[Round]:
     """Rounds in which the machine did this."""
     records = []
     for i, change in enumerate(changes):
-        conditions = Conditions(**({"elapsed_s": 10.0} | change))
+        conditions = Conditions(**({"elapsed_s": 10.0} | change))  # type: ignore[arg-type]
         record = make_round([10.0, 10.1], index=i)
         environment = msgspec.structs.replace(record.environment, conditions=conditions)
         records.append(msgspec.structs.replace(record, environment=environment))
