@@ -172,7 +172,8 @@ def _wait_for_exit(process: "subprocess.Popen[bytes]") -> None:
 
 def _how_it_ended(returncode: int, errors: str) -> str:
     if returncode < 0:
-        name = signal.Signals(-returncode).name
+        known = {number.value: number.name for number in signal.Signals}
+        name = known.get(-returncode, f"signal {-returncode}")  # real-time signals have no name
         hint = " (the system was out of memory, or somebody ended it)" if name == "SIGKILL" else ""
         return f"the process was ended by {name}{hint}"
     lines = errors.strip().splitlines()

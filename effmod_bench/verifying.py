@@ -25,6 +25,8 @@ from models import ModelSpec, Preprocessing, WeightsSource, find_model
 from results.tables import Column, OutputFormat, Table, digits
 
 if TYPE_CHECKING:
+    from torchvision.datasets import ImageFolder
+
     from exporters.evaluation import Evaluator
 
 
@@ -66,9 +68,10 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         spec = self._spec(sidecar)
         config = sidecar.config if sidecar is not None else _config(artifact, spec)
         preprocessing = sidecar.preprocessing if sidecar else spec.preprocessing if spec else Preprocessing()
+        checkpoint = self._checkpoint(sidecar) if spec is not None else None
+        images = self._images(preprocessing, config)  # a wrong folder is said before the time that comparing takes
         parities: dict[ComputePrecision, Parity] = {}
         if spec is not None:
-            checkpoint = self._checkpoint(sidecar)
             console.note(f"comparing {self.path.name} with {spec.name} ...")
             parities = verify.compare(
                 verify.ending_as(reference(spec, config, checkpoint=checkpoint), config),
@@ -78,7 +81,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
                 batch_size=config.batch_size,
                 tolerance=verify.tolerance_of(config) if sidecar else verify.TOLERANCES[artifact.precisions[-1]],
             )
-        accuracies = self._accuracies(console, artifact, sidecar, preprocessing, config)
+        accuracies = {} if images is None else self._try(console, artifact, images, sidecar, preprocessing, config)
         rows = [
             Verified(precision=precision, parity=parities.get(precision), accuracy=accuracies.get(precision))
             for precision in artifact.precisions
@@ -99,7 +102,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         if self.against is None and sidecar is None:
             if self.data is None:
                 raise TargetError(
-                    f"{self.path} has no sidecar that says what it is; name its network with --against NETWORK "
+                    f"{self.path} has no sidecar that names its network; name it with --against NETWORK "
                     "(and --checkpoint PATH), or give labelled images with --data FOLDER"
                 )
             return None
@@ -123,16 +126,22 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
             case _:
                 return None
 
-    def _accuracies(
+    def _images(self, preprocessing: Preprocessing, config: ExportConfig) -> "ImageFolder | None":
+        if self.data is None:
+            return None
+        from exporters.accuracy import read_folder
+
+        return read_folder(self.data, preprocessing, image_size=config.image_size)
+
+    def _try(
         self,
         console: Console,
         artifact: "Evaluator",
+        images: "ImageFolder",
         sidecar: Artifact | None,
         preprocessing: Preprocessing,
         config: ExportConfig,
     ) -> dict[ComputePrecision, Accuracy]:
-        if self.data is None:
-            return {}
         from exporters.accuracy import measure_accuracy
 
         if sidecar is not None and sidecar.weights.source is WeightsSource.RANDOM:
@@ -141,12 +150,11 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
             console.note(f"without a sidecar or --against, images are prepared as {_in_words(preprocessing)}")
         return measure_accuracy(
             artifact,
-            self.data,
+            images,
             preprocessing,
-            image_size=config.image_size,
             batch_size=config.batch_size,
             labels=getattr(config, "labels", None),
-            progress=lambda batches, count: console.track(batches, count, self.data.name if self.data else ""),
+            progress=lambda batches, count: console.track(batches, count, "classifying"),
         )
 
 

@@ -18,28 +18,13 @@ from exporters.verify import normalized
 from models import Preprocessing
 
 
-def measure_accuracy(
-    artifact: Evaluator,
-    folder: Path,
-    preprocessing: Preprocessing,
-    *,
-    image_size: int,
-    batch_size: int = 1,
-    labels: Sequence[str] | None = None,
-    progress: Callable[[Iterable[Images], int], Iterable[Images]],
-) -> dict[ComputePrecision, Accuracy]:
-    """Classify every image of a folder, in each precision that the artifact has.
+def read_folder(folder: Path, preprocessing: Preprocessing, *, image_size: int) -> ImageFolder:
+    """The images of a folder of ImageNet's layout: a folder for each class, the images in it.
 
     Images are resized and cropped as `Preprocessing` says, which is how the published accuracies are measured.
 
-    Args:
-        folder: of ImageNet's layout: a folder for each class, the images in it.
-        labels: the artifact's own names of its classes, where it has some.
-        progress: wraps the batches, of which it is told the number.
-
     Raises:
-        ImageFolderError: it has not that layout, its classes are not the artifact's, or an image cannot be read.
-        ArtifactError: the artifact cannot be evaluated.
+        ImageFolderError: it has not that layout.
     """
     transform = create_transform(
         (3, image_size, image_size),
@@ -49,11 +34,34 @@ def measure_accuracy(
         normalize=False,
     )
     try:
-        dataset = ImageFolder(folder, transform)
+        return ImageFolder(folder, transform)
     except OSError as error:  # FileNotFoundError, torchvision's word for a wrong layout, is one
         raise ImageFolderError(
-            f"{folder} does not hold a folder of images for each class, as ImageNet's validation set does: {error}"
+            f"{folder} does not hold a folder of images for each class, as ImageNet's validation set does: "
+            f"{error.strerror or error}"
         ) from error
+
+
+def measure_accuracy(
+    artifact: Evaluator,
+    dataset: ImageFolder,
+    preprocessing: Preprocessing,
+    *,
+    batch_size: int = 1,
+    labels: Sequence[str] | None = None,
+    progress: Callable[[Iterable[Images], int], Iterable[Images]],
+) -> dict[ComputePrecision, Accuracy]:
+    """Classify every image of a folder, in each precision that the artifact has.
+
+    Args:
+        dataset: made by `read_folder`.
+        labels: the artifact's own names of its classes, where it has some.
+        progress: wraps the batches, of which it is told the number.
+
+    Raises:
+        ImageFolderError: its classes are not the artifact's, or an image cannot be read.
+        ArtifactError: the artifact cannot be evaluated.
+    """
     right: dict[ComputePrecision, list[npt.NDArray[np.bool_]]] = {precision: [] for precision in artifact.precisions}
     targets = iter([target for _, target in dataset.samples])
     indices: npt.NDArray[np.int64] | None = None
@@ -62,7 +70,7 @@ def measure_accuracy(
         found = {precision: artifact.scores(images, precision, batch_size) for precision in artifact.precisions}
         if indices is None:
             classes = next(iter(found.values())).shape[1]
-            indices = _class_indices(folder, dataset.classes, classes, labels)
+            indices = _class_indices(dataset.root, dataset.classes, classes, labels)
         expected = indices[[next(targets) for _ in pixels]]
         for precision, scores in found.items():
             first = np.argsort(-scores, axis=1, kind="stable")[:, :5]  # (N, 5)
@@ -91,7 +99,7 @@ def _pixels(dataset: ImageFolder, index: int) -> Images:
 
 
 def _class_indices(
-    folder: Path, names: Sequence[str], classes: int, labels: Sequence[str] | None
+    folder: str, names: Sequence[str], classes: int, labels: Sequence[str] | None
 ) -> npt.NDArray[np.int64]:
     """Which of the artifact's classes each folder is: by label, by ImageNet's identifier, or by their order."""
     known = labels if labels is not None and set(names) <= set(labels) else None

@@ -263,6 +263,8 @@ def _coreml_parts(config: CoreMLConfig) -> Iterator[str]:
         yield "classifier"
     if config.compress is not Compression.NONE:
         yield config.compress
+    if config.modelbench:
+        yield "modelbench"
 
 
 def _swift_class_name(name: str) -> str:

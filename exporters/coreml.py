@@ -13,6 +13,7 @@ import platform
 import re
 import shutil
 import sys
+import tempfile
 import traceback
 import warnings
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ from exporters import coreml_workarounds
 from exporters.artifact import Parity, TensorSpec
 from exporters.cache import move_into_place, writing
 from exporters.config import Compression, CoreMLConfig, DeploymentTarget, InputKind
-from exporters.errors import ArtifactError, ExportError, FormatUnavailableError
+from exporters.errors import ArtifactError, ExportError, FormatUnavailableError, OutputError
 from exporters.rewrites import fold_image_scale, register_with_coremltools
 from models import Preprocessing
 from models.images import natural_images
@@ -121,11 +122,12 @@ def export(
     """
     ct = import_coremltools()
     check_compression(config.compress)
+    name = type(reference or model).__name__
     deployed = Deployed(model, config, preprocessing).eval()
-    _check_classes(deployed, config)
+    _check_classes(deployed, config, name)
     with writing(path), _replacing(path) as partial:
         with _quiet():
-            package = _compress(_convert(ct, deployed, config), config.compress)
+            package = _compress(_convert(ct, deployed, config, name), config.compress)
             _describe(package, config, preprocessing, metadata)
             package.save(str(partial))
         _tidy(partial)
@@ -218,20 +220,20 @@ def _tensor(feature: Any) -> TensorSpec:
             return TensorSpec(name=feature.name, shape=(), dtype=kind.removesuffix("Type"))
 
 
-def _check_classes(deployed: Deployed, config: CoreMLConfig) -> None:
+def _check_classes(deployed: Deployed, config: CoreMLConfig, name: str) -> None:
     try:
         with torch.inference_mode():
             found = deployed(_example(config))
     except Exception as error:  # whatever the network raises
-        raise ExportError(f"{type(deployed.network).__name__} does not run: {_first_line(error)}") from error
+        raise ExportError(f"{name} does not run: {_first_line(error)}") from error
     shape = tuple(found.shape) if isinstance(found, Tensor) else ()
     if len(shape) != 2 or shape[0] != config.batch_size:
         text = shape or type(found).__name__
-        raise ExportError(f"{type(deployed.network).__name__} gives {text}, where (N, classes) is expected")
+        raise ExportError(f"{name} gives {text}, where (N, classes) is expected")
     if config.labels is not None and len(config.labels) != shape[1]:
         raise ExportError(
-            f"there are {len(config.labels)} labels, and {type(deployed.network).__name__} tells {shape[1]} classes "
-            "apart; write one label a line, in the order of the classes"
+            f"there are {len(config.labels)} labels, and {name} tells {shape[1]} classes apart; write one label a "
+            "line, in the order of the classes"
         )
 
 
@@ -239,7 +241,7 @@ def _example(config: CoreMLConfig) -> Tensor:
     return torch.zeros(config.batch_size, 3, config.image_size, config.image_size)
 
 
-def _convert(ct: Any, deployed: Deployed, config: CoreMLConfig) -> Any:
+def _convert(ct: Any, deployed: Deployed, config: CoreMLConfig, name: str) -> Any:
     """The converted network: from what torch exports, or where that fails, from a trace."""
     try:
         with torch.no_grad():
@@ -250,13 +252,18 @@ def _convert(ct: Any, deployed: Deployed, config: CoreMLConfig) -> Any:
         first = error
     if isinstance(first, OSError):
         raise first
+    if "FileWriter" in str(first):  # coremltools' word for a disk that takes no more
+        raise OutputError(
+            f"coremltools cannot write the weights into {tempfile.gettempdir()}; free some space there, or name "
+            "another folder in TMPDIR"
+        ) from first
     try:
         return _convert_graph(ct, _trace(deployed, config), config)
     except OSError:
         raise
     except Exception as second:
         traceback.clear_frames(second.__traceback__)
-        raise ExportError(_refusal(deployed.network, config, first, second)) from first
+        raise ExportError(_refusal(name, config, first, second)) from first
 
 
 def _convert_graph(ct: Any, graph: Any, config: CoreMLConfig) -> Any:
@@ -307,8 +314,8 @@ def _other_images(config: CoreMLConfig) -> Iterator[Tensor]:
             yield from (x, -x)
 
 
-def _refusal(network: nn.Module, config: CoreMLConfig, first: Exception, second: Exception) -> str:
-    where = f"{type(network).__name__} for {config.target}"
+def _refusal(name: str, config: CoreMLConfig, first: Exception, second: Exception) -> str:
+    where = f"{name} for {config.target}"
     for error in (first, second):
         if lacks := _LACKS.search(str(error)):
             return f"cannot convert {where}, which has no operator {lacks[1]}; give --target {lacks[2]} or later"

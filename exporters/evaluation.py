@@ -239,7 +239,7 @@ def _in_batches(images: Images, batch_size: int, evaluate: Callable[[Images], Im
 
 def _scores(name: str, outputs: Mapping[str, npt.NDArray[Any]]) -> Images:
     """The one output that holds numbers, (N, classes); a label may stand beside it."""
-    numbers = [x for x in outputs.values() if x.dtype.kind == "f"]
+    numbers = [x for x in outputs.values() if isinstance(x, np.ndarray) and x.dtype.kind == "f"]
     if len(numbers) != 1:
         raise ArtifactError(f"{name} gives {', '.join(outputs)}, where one output of scores is expected")
     scores = numbers[0].astype(np.float32)

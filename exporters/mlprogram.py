@@ -386,7 +386,7 @@ def _read_specification(path: Path) -> _Specification:
     except (msgspec.DecodeError, KeyError, DecodeError) as error:
         raise ArtifactError(f"{path} is not a Core ML package, or it is damaged: {error}") from error
     except OSError as error:
-        raise ArtifactError(f"cannot read {path} as a Core ML package: {error}") from error
+        raise ArtifactError(f"cannot read {path} as a Core ML package: {error.strerror}") from error
     return _Specification(spec, file.parent, {number: name for name, number in MIL_pb2.DataType.items()})
 
 

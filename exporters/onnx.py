@@ -70,7 +70,8 @@ def export(
         cause = _cause(error)
         if isinstance(cause, OSError):
             raise cause from error
-        raise ExportError(f"torch could not export {type(model).__name__}: {_first_line(cause)}") from error
+        name = type(reference or model).__name__
+        raise ExportError(f"torch could not export {name}: {_first_line(cause)}") from error
     written = opset_of(onnx.load(path, load_external_data=False))
     if written != config.opset:
         raise ExportError(
@@ -116,7 +117,8 @@ def read_graph(path: Path) -> onnx.ModelProto:
     """Read a user's own file without its weights, and check that it can be trusted as far as that goes.
 
     Raises:
-        ArtifactError: it is not ONNX, or keeps data outside its own folder, or that data is missing.
+        ArtifactError: it is not ONNX, or keeps data outside its own folder, or that data is missing; or it takes or
+            gives what is no tensor, or no number.
     """
     try:
         graph = onnx.load(path, format="protobuf", load_external_data=False)
@@ -130,6 +132,13 @@ def read_graph(path: Path) -> onnx.ModelProto:
         onnx.checker.check_model(path)
     except onnx.checker.ValidationError as error:
         raise ArtifactError(f"{path} is not a valid ONNX file: {_first_line(error)}") from error
+    for value in (*graph.graph.input, *graph.graph.output):
+        kind = (value.type.WhichOneof("value") or "nothing").removesuffix("_type")
+        if kind != "tensor":
+            raise ArtifactError(f"{path}: {value.name!r} is a {kind}, where effmod takes tensors")
+    for tensor in read_tensors(graph)[0]:
+        if tensor.dtype not in _ELEMENT_TYPES.values():
+            raise ArtifactError(f"{path}: input {tensor.name!r} has elements that effmod cannot feed: {tensor.dtype}")
     return graph
 
 
@@ -183,7 +192,7 @@ _ELEMENT_TYPES: dict[int, str] = {
 
 
 def read_tensors(graph: onnx.ModelProto) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    """The inputs that must be fed, and the outputs. An element type without a word of its own is ONNX's number."""
+    """The inputs that must be fed, and the outputs. An element type that nothing here is fed has ONNX's name."""
     constants = {tensor.name for tensor in graph.graph.initializer}
     inputs = (value for value in graph.graph.input if value.name not in constants)
     return tuple(map(_tensor, inputs)), tuple(map(_tensor, graph.graph.output))
@@ -194,7 +203,7 @@ def _tensor(value: onnx.ValueInfoProto) -> TensorSpec:
     return TensorSpec(
         name=value.name,
         shape=tuple(dim.dim_value if dim.HasField("dim_value") else dim.dim_param or "?" for dim in tensor.shape.dim),
-        dtype=_ELEMENT_TYPES.get(tensor.elem_type, str(tensor.elem_type)),
+        dtype=_ELEMENT_TYPES.get(tensor.elem_type) or onnx.TensorProto.DataType.Name(tensor.elem_type).lower(),
     )
 
 

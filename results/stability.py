@@ -62,8 +62,9 @@ def find_warnings(round_spread: float | None, rounds: Sequence[Round]) -> tuple[
         StabilityWarning.CPU_QUOTA: machine.cpu_quota is not None and threads > machine.cpu_quota,
         StabilityWarning.GOVERNOR: any(r.environment.machine.governor not in (None, "performance") for r in rounds),
         StabilityWarning.BATTERY: _befell(rounds, lambda c, _: c.on_battery is True),
-        StabilityWarning.OTHER_LOAD: _befell(rounds, _met_other_load),
-        StabilityWarning.THROTTLED: _befell(rounds, lambda c, _: bool(c.thermal_throttles or c.quota_throttles)),
+        StabilityWarning.OTHER_LOAD: _befell(rounds, _met_other_load) or _often([_gpu_was_shared(r) for r in rounds]),
+        StabilityWarning.THROTTLED: _befell(rounds, lambda c, _: bool(c.thermal_throttles or c.quota_throttles))
+        or _often([_gpu_was_throttled(r) for r in rounds]),
         StabilityWarning.MEMORY_PRESSURE: _befell(rounds, _lacked_memory),
         StabilityWarning.NOT_STEADY: _often([record.steady is False for record in rounds]),
         StabilityWarning.DRIFT: _often([drifts(_block_medians(r.durations_ns), level=level) for r in rounds])
@@ -170,6 +171,16 @@ def _befell(rounds: Sequence[Round], sign: Callable[[Conditions, Round], bool]) 
 
 def _often(signs: Sequence[bool]) -> bool:
     return any(signs) and sum(signs) >= AFFECTED_SHARE * len(signs)
+
+
+def _gpu_was_throttled(record: Round) -> bool:
+    states = (record.environment.gpu_before, record.environment.gpu_after)
+    return any(bool(state.throttle_reasons) for state in states if state)
+
+
+def _gpu_was_shared(record: Round) -> bool:
+    states = (record.environment.gpu_before, record.environment.gpu_after)
+    return any(bool(state.other_processes) for state in states if state)
 
 
 def _met_other_load(conditions: Conditions, record: Round) -> bool:

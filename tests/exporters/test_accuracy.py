@@ -9,7 +9,7 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from exporters import ComputePrecision, ImageFolderError
-from exporters.accuracy import measure_accuracy
+from exporters.accuracy import measure_accuracy, read_folder
 from exporters.evaluation import Images, open_evaluator
 from models import Preprocessing
 
@@ -53,9 +53,8 @@ def plainly(batches: Iterable[Images], count: int) -> Iterable[Images]:
 def accuracy(path: Path, folder: Path, *, batch: int = 1, labels: tuple[str, ...] | None = None) -> list[float]:
     found = measure_accuracy(
         open_evaluator(path),
-        folder,
+        read_folder(folder, Preprocessing(), image_size=16),
         Preprocessing(),
-        image_size=16,
         batch_size=batch,
         labels=labels,
         progress=plainly,

@@ -43,7 +43,7 @@ from exporters.rewrites import EXACT
         ),
         (
             CoreMLConfig(image_size=64, target=DeploymentTarget.IOS15, modelbench=True, rewrites=EXACT),
-            "net_64px.mlpackage",
+            "net_64px_modelbench.mlpackage",
         ),
     ],
 )
@@ -51,7 +51,9 @@ def test_a_name_holds_what_is_not_the_default(config: ExportConfig, name: str) -
     assert file_name("net", config, 224) == name
 
 
-@pytest.mark.parametrize(("model", "name"), [("timm:a.b-c", "timm_a_b_c"), ("path/2d.py:net", "Model_2d_py_net")])
+@pytest.mark.parametrize(
+    ("model", "name"), [("timm:a.b-c", "timm_a_b_c_modelbench"), ("path/2d.py:net", "Model_2d_py_net_modelbench")]
+)
 def test_modelbench_gets_the_name_of_a_swift_class(model: str, name: str) -> None:
     config = CoreMLConfig(image_size=224, target=DeploymentTarget.IOS15, modelbench=True, rewrites=EXACT)
     assert file_name(model, config, 224) == f"{name}.mlpackage"

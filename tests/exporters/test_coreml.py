@@ -326,6 +326,18 @@ def test_a_full_disk_leaves_the_older_package(
     assert package_sha256(path) == before
 
 
+def test_a_full_temporary_folder_is_not_taken_for_a_fault_of_the_network(
+    small: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise RuntimeError("[MIL FileWriter]: Unknown error occurred while writing data to the file.")
+
+    monkeypatch.setattr(exporters.coreml, "_convert_graph", full)
+    with pytest.raises(OutputError, match=r"cannot write the weights into .*; free some space there"):
+        write(small, tmp_path / "x.mlpackage")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_proof_sees_the_saved_package_and_is_handed_back(small: nn.Module, tmp_path: Path) -> None:
     seen = []
 

@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from onnx import TensorProto
+from onnx import TensorProto, helper
 from torch import nn
 
 import exporters.onnx
@@ -242,3 +242,20 @@ def test_weights_beside_the_file_are_found(tmp_path: Path) -> None:
 def test_a_config_out_of_range_is_refused(field: str, value: int) -> None:
     with pytest.raises(ValueError, match=field):
         msgspec.convert({"image_size": 224, field: value}, OnnxConfig)
+
+
+def test_what_is_no_tensor_of_numbers_is_refused_before_it_runs(tmp_path: Path) -> None:
+    text = helper.make_tensor_value_info("words", TensorProto.STRING, [1])
+    sequence = helper.make_tensor_sequence_value_info("list", TensorProto.FLOAT, [1])
+    for value, node, said in (
+        (text, helper.make_node("Identity", ["words"], ["out"]), "elements that effmod cannot feed: string"),
+        (sequence, helper.make_node("Identity", ["list"], ["out"]), "'list' is a sequence"),
+    ):
+        out = onnx.ValueInfoProto()
+        out.CopyFrom(value)
+        out.name = "out"
+        graph = helper.make_graph([node], "g", [value], [out])
+        path = tmp_path / f"{value.name}.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
+        with pytest.raises(ArtifactError, match=said):
+            exporters.onnx.read_graph(path)

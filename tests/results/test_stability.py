@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from results import Conditions, Round, StabilityWarning, summarise
+from results import Conditions, GpuState, Round, StabilityWarning, summarise
 from results.stability import drifts, fall_in_two, find_warnings, has_two_modes
 from tests.fakes import MACHINE, make_round
 
@@ -182,3 +182,19 @@ def test_drift_and_modes_over_rounds_are_found_in_their_medians() -> None:
 def test_warnings_stay_out_of_a_measurement_that_failed() -> None:
     (failed,) = summarise([make_round(failure="ended by SIGSEGV", threads=4)])
     assert failed.warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("told", "warnings"),
+    [
+        ({"throttle_reasons": ("SwPowerCap",)}, {StabilityWarning.THROTTLED}),
+        ({"other_processes": 1}, {StabilityWarning.OTHER_LOAD}),
+        ({"throttle_reasons": (), "other_processes": 0}, set()),
+        ({}, set()),
+    ],
+)
+def test_what_the_gpu_did_is_a_warning(told: dict[str, object], warnings: set[StabilityWarning]) -> None:
+    state = GpuState(**(dict.fromkeys(GpuState.__struct_fields__) | told))
+    record = make_round()
+    environment = msgspec.structs.replace(record.environment, gpu_after=state)
+    assert set(find_warnings(None, [msgspec.structs.replace(record, environment=environment)])) == warnings
