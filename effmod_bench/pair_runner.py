@@ -9,7 +9,7 @@ from datetime import datetime
 from effmod_bench.environment import load_average
 from effmod_bench.isolation import run_job
 from effmod_bench.pair import PairJob, PairMember, PairTimed
-from effmod_bench.runner import GUESSED_START_S, Progress, Subject, guess_run_s, stamp, threads_to_use
+from effmod_bench.runner import GUESSED_START_S, Progress, Subject, guess_run_s, threads_to_use
 from effmod_bench.sessions import SessionRequest
 from effmod_bench.timing import monotonic_s, utc_now
 from effmod_bench.worker import Broken
@@ -40,7 +40,6 @@ def run(
         StoreError: a record could not be written; the run stops there.
         KeyboardInterrupt: the user interrupts; what is finished is stored.
     """
-    stamps = [stamp(subject.path) for subject in subjects]
     records = _finished(plan, len(subjects), earlier)
     attempts = Counter((record.target, record.index) for record in earlier)
     before = sum(map(len, records.values()))
@@ -71,7 +70,7 @@ def run(
             started, load = utc_now(), load_average()
             job = draw_job(plan, pair, seed=f"{plan.seed}-{target}-{index}")
             outcome: PairTimed | Broken
-            changed = [subjects[i].path.name for i in (0, target) if stamp(subjects[i].path) != stamps[i]]
+            changed = [subjects[i].path.name for i in (0, target) if subjects[i].has_changed()]
             if changed:
                 outcome = Broken(reason=f"{changed[0]} was changed or deleted during the run", detail="")
             else:

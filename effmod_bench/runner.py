@@ -41,12 +41,42 @@ GUESSED_START_S = 1.0
 _REPEATS = 2
 
 
+class FileStamp(msgspec.Struct, frozen=True, kw_only=True):
+    """What shows that a file is no longer the one that was hashed; None for one that is not there."""
+
+    path: Path
+    size_bytes: int | None
+    modified_ns: int | None
+
+
+def stamp(*files: Path) -> tuple[FileStamp, ...]:
+    """What the files look like now."""
+    found = []
+    for path in files:
+        try:
+            stat = path.stat()
+        except OSError:
+            found.append(FileStamp(path=path, size_bytes=None, modified_ns=None))
+        else:
+            found.append(FileStamp(path=path, size_bytes=stat.st_size, modified_ns=stat.st_mtime_ns))
+    return tuple(found)
+
+
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
-    """A file to time, and what the record says of it."""
+    """A file to time, and what the record says of it.
+
+    Attributes:
+        stamps: of every file that the record's hash is of, taken before they were hashed.
+    """
 
     path: Path
     artifact: TimedArtifact
     preprocessing: Preprocessing
+    stamps: tuple[FileStamp, ...]
+
+    def has_changed(self) -> bool:
+        """Whether a file is no longer the one whose hash is recorded."""
+        return stamp(*(before.path for before in self.stamps)) != self.stamps
 
 
 class Progress(Protocol):
@@ -164,7 +194,6 @@ def run(
     """
     turns = missing(plan, [subject.artifact for subject in subjects], earlier)
     timeline = Timeline(plan, [subject.artifact.macs for subject in subjects], turns)
-    stamps = [stamp(subject.path) for subject in subjects]
     for number, turn in enumerate(turns):
         timeline.now = number
         subject = subjects[turn.subject]
@@ -190,12 +219,12 @@ def run(
             began, load, gpu = utc_now(), load_average(), _gpu(plan)
             before, clocks = read_moment(), read_clocks()
             outcome: Timed | Broken
-            if stamp(subject.path) == stamps[turn.subject]:
+            if subject.has_changed():
+                outcome = Broken(reason=f"{subject.path.name} was changed or deleted during the run", detail="")
+            else:
                 outcome = run_job(
                     job, on_warm=lambda warm: timeline.saw(warm.expected_ns), tick=tick, timeout_s=round_timeout_s
                 )
-            else:
-                outcome = Broken(reason=f"{subject.path.name} was changed or deleted during the run", detail="")
             disturbed = disturbance(clocks, read_clocks()) if isinstance(outcome, Timed) else None
             if disturbed is not None:
                 outcome = Broken(reason=f"{disturbed} during the round", detail="")
@@ -225,18 +254,6 @@ def _gpu(plan: BenchPlan) -> GpuState | None:
 def new_run_id() -> str:
     """Runs sort by their ids in the order in which they began."""
     return f"{utc_now():%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
-
-
-def stamp(path: Path) -> list[tuple[int, int]] | None:
-    """What shows that a file is no longer the one whose hash is recorded: its size and time of change.
-
-    Of a package it is those of its data: coremltools writes the manifest anew each time that it opens one.
-    """
-    try:
-        files = sorted((path / "Data").rglob("*")) if path.is_dir() else [path]
-        return [(stat.st_size, stat.st_mtime_ns) for stat in map(Path.stat, files)]
-    except OSError:
-        return None
 
 
 def _record(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from effmod_bench.runner import Subject
+from effmod_bench.runner import FileStamp, Subject, stamp
 from effmod_bench.targets import TargetError, file_format, resolve_shape
 from exporters import Artifact, Format, Made, MadeNetwork, TensorSpec, package_sha256, read_sidecar, sha256_of
 from exporters.artifact import size_bytes
@@ -14,7 +14,9 @@ from results import ArtifactSource, InputTensor, TimedArtifact
 def zoo_subject(made: Made, *, batch_size: int) -> Subject:
     """An artifact of the zoo, as `export` gives it."""
     artifact = made.artifact
-    return _zoo_subject(made.path, artifact, _inputs(made.path, artifact.inputs, {}, batch_size))
+    return _zoo_subject(
+        made.path, artifact, _inputs(made.path, artifact.inputs, {}, batch_size), stamp(*hashed_files(made.path))
+    )
 
 
 def file_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch_size: int) -> Subject:
@@ -30,13 +32,15 @@ def file_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch
 
     graph = read_graph(path)
     files = [path, *external_files(graph, path)]
+    stamps = stamp(*files)
     sha256 = sha256_of(*files)
     inputs = _inputs(path, read_tensors(graph)[0], shapes, batch_size)
     sidecar = read_sidecar(path)
     if sidecar is not None and sidecar.sha256 == sha256:
-        return _zoo_subject(path, sidecar, inputs)
+        return _zoo_subject(path, sidecar, inputs, stamps)
     return Subject(
         path=path,
+        stamps=stamps,
         preprocessing=Preprocessing(),
         artifact=TimedArtifact(
             name=path.name,
@@ -55,15 +59,17 @@ def file_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch
 
 
 def _package_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch_size: int) -> Subject:
+    stamps = stamp(*hashed_files(path))
     sha256 = package_sha256(path)
     sidecar = read_sidecar(path)
     if sidecar is not None and sidecar.sha256 == sha256:
-        return _zoo_subject(path, sidecar, _inputs(path, sidecar.inputs, shapes, batch_size))
+        return _zoo_subject(path, sidecar, _inputs(path, sidecar.inputs, shapes, batch_size), stamps)
 
     from exporters.coreml import read_specification, read_tensors
 
     return Subject(
         path=path,
+        stamps=stamps,
         preprocessing=Preprocessing(),
         artifact=TimedArtifact(
             name=path.name,
@@ -87,6 +93,7 @@ def network_subject(made: MadeNetwork, *, batch_size: int) -> Subject:
     network = made.network
     return Subject(
         path=made.path,
+        stamps=stamp(made.path),
         preprocessing=network.preprocessing,
         artifact=TimedArtifact(
             name=network.model,
@@ -104,9 +111,17 @@ def network_subject(made: MadeNetwork, *, batch_size: int) -> Subject:
     )
 
 
-def _zoo_subject(path: Path, artifact: Artifact, inputs: tuple[InputTensor, ...]) -> Subject:
+def hashed_files(path: Path) -> list[Path]:
+    """The files that an artifact's hash is of: of a package its data, since coremltools rewrites the manifest."""
+    return sorted(file for file in (path / "Data").rglob("*") if file.is_file()) if path.is_dir() else [path]
+
+
+def _zoo_subject(
+    path: Path, artifact: Artifact, inputs: tuple[InputTensor, ...], stamps: tuple[FileStamp, ...]
+) -> Subject:
     return Subject(
         path=path,
+        stamps=stamps,
         preprocessing=artifact.preprocessing,
         artifact=TimedArtifact(
             name=artifact.model,

@@ -68,7 +68,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     candidate_p50_ms: float | None
     process_ratios: tuple[float, ...]
     estimate: Estimate | None
-    verdict: Verdict
+    verdict: Verdict | None
     failures: tuple[str, ...]
 
 
@@ -108,9 +108,11 @@ def estimate(process_ratios: Sequence[float], *, error: float = ERROR) -> Estima
     )
 
 
-def judge(estimate: Estimate | None, margin: float) -> Verdict:
-    """Faster or slower where the interval excludes 1 and the difference is at least the margin."""
-    if estimate is None or abs(estimate.ratio - 1) < margin or estimate.low <= 1 <= estimate.high:
+def judge(estimate: Estimate | None, margin: float) -> Verdict | None:
+    """Faster or slower where the interval excludes 1 and the difference is at least the margin; None without one."""
+    if estimate is None:
+        return None
+    if abs(estimate.ratio - 1) < margin or estimate.low <= 1 <= estimate.high:
         return Verdict.NOT_DISTINGUISHABLE
     return Verdict.FASTER if estimate.ratio < 1 else Verdict.SLOWER
 

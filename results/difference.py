@@ -25,7 +25,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     same_file: bool
     anchor: str | None
     estimate: Estimate | None
-    verdict: Verdict
+    verdict: Verdict | None
 
 
 def differences(before: Sequence[Measurement], after: Sequence[Measurement], *, margin: float) -> list[Difference]:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from results.record import Device
 from results.summary import Measurement
+from results.tables import RUNTIME_NAMES, mode_in_words
 
 # More points than these need a larger picture.
 _FEW = 12
@@ -105,10 +107,14 @@ def _ends(measurement: Measurement) -> tuple[float, float]:
 def _setting(measurement: Measurement) -> str:
     count = measurement.threads
     units = measurement.options.compute_units
+    processor = measurement.machine.cpu_model or "CPU"
     parts = (
-        measurement.machine.cpu_model or str(measurement.device),
+        (measurement.gpu or "GPU") if measurement.device is Device.CUDA else processor,
+        RUNTIME_NAMES[measurement.options.runtime],
+        f"compute units: {units}" if units else None,
+        mode_in_words(measurement.options),
         f"{count} thread{'s' if count != 1 else ''}" if count else None,
-        f"Core ML, compute units: {units}" if units else None,
         f"batch {measurement.batch_size}",
+        f"{measurement.artifact.form} form" if measurement.artifact.form else None,
     )
     return ", ".join(filter(None, parts))

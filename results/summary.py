@@ -311,7 +311,8 @@ def circumstances(measurement: Measurement) -> bytes:
     """What two measurements have in common that differ in the artifact alone."""
     m = measurement
     ran_by = (m.session.runtime, m.session.execution_provider) if m.session else None
-    return msgspec.json.encode((_stable(m.machine), m.device, m.batch_size, m.threads, ran_by), order="sorted")
+    setting = (_stable(m.machine), m.device, m.gpu, m.options, m.batch_size, m.artifact.image_size, m.threads, ran_by)
+    return msgspec.json.encode(setting, order="sorted")
 
 
 def _mark_indistinct(measurements: list[Measurement]) -> list[Measurement]:

@@ -14,7 +14,7 @@ import msgspec
 from results.comparison import Comparison, Verdict
 from results.difference import Difference
 from results.published import PAPER_CPU, published
-from results.record import HandEntry, Runtime, RuntimeOptions
+from results.record import HandEntry, Runtime, RuntimeOptions, TimedArtifact
 from results.reproduction import Agreement, PaperLatency, Reproduced, agreements, reproduce
 from results.summary import EQUAL_FORMS, Measurement
 
@@ -179,7 +179,7 @@ def _anchored(name: str, header: str) -> Column[Measurement]:
     return Column(key=f"anchor_{name}", header=header, get=get, show=digits(3))
 
 
-_RUNTIMES = {
+RUNTIME_NAMES = {
     Runtime.ONNXRUNTIME: "ONNX Runtime",
     Runtime.TENSORRT: "TensorRT",
     Runtime.PYTORCH: "PyTorch",
@@ -189,7 +189,7 @@ _RUNTIMES = {
 }
 
 
-def _mode(options: RuntimeOptions) -> str | None:
+def mode_in_words(options: RuntimeOptions) -> str | None:
     """How a runtime ran, where it was not as usual: such rows are not to be taken for the others."""
     words = {
         "CUDA graph": options.cuda_graph,
@@ -225,11 +225,11 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
         key="runtime",
         header="runtime",
         get=lambda row: str(row.options.runtime),
-        show=lambda value: _RUNTIMES[Runtime(value)],
+        show=lambda value: RUNTIME_NAMES[Runtime(value)],
         detail=True,
     ),
     Column(key="compute_units", header="compute\nunits", get=lambda row: row.options.compute_units, detail=True),
-    Column(key="mode", header="mode", get=lambda row: _mode(row.options), detail=True),
+    Column(key="mode", header="mode", get=lambda row: mode_in_words(row.options), detail=True),
     Column(key="threads", header="threads", get=lambda row: row.threads, detail=True),
     Column(key="batch_size", header="batch", get=lambda row: row.batch_size, detail=True),
     Column(key="runs", header="runs", get=lambda row: row.latency.runs if row.latency else None),
@@ -570,18 +570,31 @@ def _estimated(name: str, header: str, *, detail: bool = False) -> Column[Compar
     )
 
 
+def _of_artifact(prefix: str, artifact: Callable[[Comparison], TimedArtifact]) -> tuple[Column[Comparison], ...]:
+    """What tells files of one network apart; shown where the rows, or the two of a row, differ in it."""
+    of = "compared\n" if prefix else ""
+    return (
+        Column(key=f"{prefix}form", header=f"{of}form", get=lambda row: artifact(row).form, detail=True),
+        Column(key=f"{prefix}opset", header=f"{of}opset", get=lambda row: artifact(row).opset, detail=True),
+        Column(key=f"{prefix}image_size", header=f"{of}px", get=lambda row: artifact(row).image_size, detail=True),
+        Column(key=f"{prefix}batch_size", header=f"{of}batch", get=lambda row: artifact(row).batch_size, detail=True),
+    )
+
+
 COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
     Column(
         key="name",
         header="network",
         get=lambda row: row.candidate.name + (" (control)" if row.control else ""),
     ),
+    *_of_artifact("", lambda row: row.candidate),
     Column(key="baseline", header="compared with", spare=1, get=lambda row: row.baseline.name),
+    *_of_artifact("baseline_", lambda row: row.baseline),
     _estimated("ratio", "time\nratio ¹"),
     _estimated("low", "95 %\nfrom"),
     _estimated("high", "95 %\nto"),
     Column(key="difference", header="verdict", get=difference_in_words),
-    Column(key="verdict", header="verdict", get=lambda row: str(row.verdict), detail=True),
+    Column(key="verdict", header="verdict", get=lambda row: row.verdict and str(row.verdict), detail=True),
     _estimated("half_width", "half\nwidth", detail=True),
     Column(key="candidate_p50_ms", header="p50\nms", spare=2, get=lambda row: row.candidate_p50_ms, show=milliseconds),
     Column(
@@ -616,8 +629,12 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table[Comparison]:
     if len(settings) == 1:
         ((cpu_model, threads),) = settings
         title = ", ".join(filter(None, (cpu_model, f"{threads} thread{'s' if threads != 1 else ''}", "timed in turn")))
+    telling = {"threads", "cpu_model"} if title is None else set()
+    for key in ("form", "opset", "image_size", "batch_size"):
+        if len({getattr(artifact, key) for row in comparisons for artifact in (row.candidate, row.baseline)}) > 1:
+            telling |= {key, f"baseline_{key}"}
     columns = tuple(
-        msgspec.structs.replace(column, detail=title is not None) if column.key in ("threads", "cpu_model") else column
+        msgspec.structs.replace(column, detail=False) if column.key in telling else column
         for column in COMPARISON_COLUMNS
     )
     notes = []
@@ -665,7 +682,7 @@ DIFFERENCE_COLUMNS: tuple[Column[Difference], ...] = (
     _change("low", "95 %\nfrom"),
     _change("high", "95 %\nto"),
     Column(key="difference", header="verdict", get=difference_in_words),
-    Column(key="verdict", header="verdict", get=lambda row: str(row.verdict), detail=True),
+    Column(key="verdict", header="verdict", get=lambda row: row.verdict and str(row.verdict), detail=True),
     Column(key="anchor", header="through ²", spare=2, get=lambda row: row.anchor or "p50"),
     Column(key="same_file", header="file", spare=3, get=lambda row: "same" if row.same_file else "changed"),
     Column(key="cpu_before", header="CPU\nbefore", get=lambda row: row.before.machine.cpu_model, detail=True),

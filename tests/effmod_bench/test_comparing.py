@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -12,7 +13,7 @@ from effmod_bench import pair_runner
 from effmod_bench.cli import app
 from effmod_bench.pair import PairJob, PairTimed
 from effmod_bench.pair_runner import draw_job, run
-from effmod_bench.runner import Subject, new_run_id
+from effmod_bench.runner import Subject, new_run_id, stamp
 from effmod_bench.worker import Broken, Warm
 from models import Preprocessing
 from results import ComparisonPlan, ComparisonProcess, Outcome, Store, StoreError
@@ -20,7 +21,7 @@ from tests.fakes import MACHINE, make_round, session_facts, timed_artifact, writ
 
 
 def subject(name: str) -> Subject:
-    return Subject(path=Path(f"{name}.onnx"), artifact=timed_artifact(name), preprocessing=Preprocessing())
+    return Subject(path=Path(f"{name}.onnx"), artifact=timed_artifact(name), preprocessing=Preprocessing(), stamps=())
 
 
 def timed(job: PairJob, ratio: float = 1.0) -> PairTimed:
@@ -143,9 +144,11 @@ def test_a_failed_process_is_a_record_and_the_others_go_on(store: Store, answer_
 
 
 def test_a_file_that_changes_is_a_failure(store: Store, answer_with: Callable[[Answer], None], tmp_path: Path) -> None:
-    subjects = [subject(str(tmp_path / name)) for name in "ab"]
-    for each in subjects:
+    subjects = []
+    for name in "ab":
+        each = subject(str(tmp_path / name))
         each.path.write_bytes(b"one")
+        subjects.append(msgspec.structs.replace(each, stamps=stamp(each.path)))
 
     def answer(job: PairJob) -> PairTimed:
         subjects[1].path.write_bytes(b"another")

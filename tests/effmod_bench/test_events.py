@@ -160,7 +160,8 @@ def quick_run(plan: BenchPlan) -> "subprocess.Popen[str]":
         peak_memory_bytes=None,
     )
     subjects = [
-        Subject(path=Path(name), artifact=timed_artifact(name), preprocessing=Preprocessing()) for name in ("a", "b")
+        Subject(path=Path(name), artifact=timed_artifact(name), preprocessing=Preprocessing(), stamps=())
+        for name in ("a", "b")
     ]
     values = [msgspec.json.encode(value, enc_hook=os.fspath).decode() for value in (MACHINE, plan, subjects)]
     arguments = [msgspec.json.encode(answer).decode(), QUICK_WORKER, *values]

@@ -7,11 +7,12 @@ import msgspec
 import pytest
 
 from effmod_bench import runner
-from effmod_bench.runner import Subject, Timeline, missing, schedule, threads_to_use
+from effmod_bench.runner import Subject, Timeline, missing, schedule, stamp, threads_to_use
+from effmod_bench.subjects import file_subject, hashed_files
 from effmod_bench.worker import Broken, Job, Timed, Warm
 from models import Preprocessing
 from results import BenchPlan, Device, Outcome, Round, RuntimeOptions, Store, StoreError, summarise
-from tests.fakes import MACHINE, FakeClocks, FakeNvml, make_round, session_facts, timed_artifact
+from tests.fakes import MACHINE, FakeClocks, FakeNvml, make_round, session_facts, timed_artifact, write_onnx
 
 
 def test_runs_are_split_over_the_rounds_without_loss() -> None:
@@ -70,7 +71,7 @@ class Watcher:
 
 
 def subject(name: str) -> Subject:
-    return Subject(path=Path(f"{name}.onnx"), artifact=timed_artifact(name), preprocessing=Preprocessing())
+    return Subject(path=Path(f"{name}.onnx"), artifact=timed_artifact(name), preprocessing=Preprocessing(), stamps=())
 
 
 def timed(job: Job) -> Timed:
@@ -212,11 +213,21 @@ def test_a_file_that_changes_during_the_run_is_a_failed_round(
         return timed(job)
 
     answer_with(answer)
-    target = Subject(path=path, artifact=timed_artifact("a"), preprocessing=Preprocessing())
+    target = Subject(path=path, artifact=timed_artifact("a"), preprocessing=Preprocessing(), stamps=stamp(path))
     runner.run("run", BenchPlan(runs=4, rounds=2), [target], MACHINE, store, Watcher(), on_record=lambda _: None)
     first, second = store.read()
     assert first.outcome is Outcome.OK
     assert second.failure == "a.onnx was changed or deleted during the run"
+
+
+def test_a_file_that_was_replaced_while_effmod_waited_is_not_timed_under_the_old_hash(
+    store: Store, answer_with: Callable[[Answer], None], tmp_path: Path
+) -> None:
+    answer_with(timed)
+    target = file_subject(write_onnx(tmp_path / "x.onnx"), {}, batch_size=1)
+    write_onnx(tmp_path / "x.onnx", nodes=2)
+    runner.run("run", BenchPlan(runs=2, rounds=2), [target], MACHINE, store, Watcher(), on_record=lambda _: None)
+    assert [record.failure for record in store.read()] == ["x.onnx was changed or deleted during the run"] * 2
 
 
 def test_of_a_package_only_the_data_must_stay_the_same(
@@ -224,14 +235,20 @@ def test_of_a_package_only_the_data_must_stay_the_same(
 ) -> None:
     data = tmp_path / "a.mlpackage" / "Data"
     data.mkdir(parents=True)
-    changes = iter((data.parent / "Manifest.json", data / "weight.bin", data / "weight.bin"))
+    (data / "weight.bin").write_text("old")
+    changes = iter((data.parent / "Manifest.json", data / "weight.bin"))
 
     def answer(job: Job) -> Timed:
         next(changes).write_text("new")
         return timed(job)
 
     answer_with(answer)
-    target = Subject(path=data.parent, artifact=timed_artifact("a"), preprocessing=Preprocessing())
+    target = Subject(
+        path=data.parent,
+        artifact=timed_artifact("a"),
+        preprocessing=Preprocessing(),
+        stamps=stamp(*hashed_files(data.parent)),
+    )
     runner.run("run", BenchPlan(runs=3, rounds=3), [target], MACHINE, store, Watcher(), on_record=lambda _: None)
     assert [record.failure for record in store.read()] == [
         None,

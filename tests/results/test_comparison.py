@@ -82,8 +82,8 @@ def test_a_verdict_needs_an_interval_without_1_and_a_difference_that_matters(
     assert judge(Estimate(ratio=ratio, low=low, high=high, half_width=0.01), margin) is verdict
 
 
-def test_without_an_interval_nothing_is_distinguishable() -> None:
-    assert judge(None, 0.0) is Verdict.NOT_DISTINGUISHABLE
+def test_without_an_interval_there_is_no_verdict() -> None:
+    assert judge(None, 0.0) is None
 
 
 def processes(ratios: list[float], plan: ComparisonPlan, *, target: int = 1) -> list[ComparisonProcess]:
@@ -124,7 +124,7 @@ def test_a_failed_process_is_told_and_does_not_count() -> None:
 def test_where_all_fail_there_is_no_ratio() -> None:
     (found,) = compare([make_comparison_process(failure="killed")])
     assert (found.estimate, found.baseline_p50_ms, found.processes) == (None, None, 0)
-    assert found.verdict is Verdict.NOT_DISTINGUISHABLE
+    assert found.verdict is None
 
 
 def test_runs_are_not_pooled() -> None:
