@@ -426,8 +426,11 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
 
     def _check_file_options(self) -> None:
         """Refuse options of the export where nothing is exported."""
-        default = ExportChoices(opset=self.choices.opset)
+        default = ExportChoices()
         names = {
+            "opset": "--opset",
+            "simplify": "--no-simplify",
+            "rewrite": "--rewrite",
             "image_size": "--image-size",
             "dynamic_batch": "--dynamic-batch",
             "checkpoint": "--checkpoint",

@@ -299,7 +299,17 @@ Warmup = Annotated[
         rich_help_panel=_MEASURE,
     ),
 ]
+PairWarmup = Annotated[
+    int,
+    typer.Option(
+        "--warmup", min=0, help="Inferences of each before the timed ones, in each process.", rich_help_panel=_MEASURE
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Of the order in which the rounds are run.", rich_help_panel=_MEASURE)]
+PairSeed = Annotated[
+    int,
+    typer.Option("--seed", help="Of the order of loading and of the runs, and the cores.", rich_help_panel=_MEASURE),
+]
 MeasuredTable = Annotated[
     str | None,
     typer.Option(
@@ -425,7 +435,7 @@ RoundTimeout = Annotated[
         min=0.1,
         help="End a round that takes longer, and go on with the next.",
         rich_help_panel=_MEASURE,
-        show_default="10 times what it should take",
+        show_default="10 times what it should take, and a minute at least",
     ),
 ]
 NoWait = Annotated[
