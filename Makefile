@@ -33,7 +33,7 @@ check-cost: $(READY)
 check-compare: $(READY)
 	$(VENV)/bin/python -m tests.benchmarks.comparison_power --trials $(TRIALS) --threads $(THREADS)
 
-# How fast our ONNX files are beside the authors' own; about five minutes on two cores.
+# How fast our ONNX files are beside the authors' own; about fifteen minutes on two cores.
 check-form: $(READY)
 	$(VENV)/bin/python -m tests.benchmarks.default_form --threads $(THREADS)
 

@@ -3,7 +3,7 @@
 Run it with `make check-form`, or by itself for networks, threads and processes of your own. The baseline is one fixed
 command, `torch.onnx.export(..., dynamo=False, opset_version=17)` with an open batch; beside it stand itself, as a
 control, the plain file and the rewritten one, each proved equal to it first. It prints figures and judges nothing: the
-machine may be busy, and `--csv` writes its load with them.
+machine may be busy, and `--csv` writes its load with them. The committed figures are from two cores that others used.
 """
 
 import argparse
@@ -31,7 +31,10 @@ from results import ComparisonPlan, ComparisonProcess, Store, compare
 from tests.benchmarks.comparison_power import Silence
 
 _FORMS = {"plain": (), "rewritten": AUTO[Format.ONNX]}
-_COLUMNS = ("network", "threads", "form", "speed", "low", "high", "baseline_ms", "relative_error", "load_average")
+_COLUMNS = (
+    *("network", "threads", "form", "speed", "low", "high"),
+    *("baseline_ms", "relative_error", "processes", "load_average"),
+)
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +54,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     high: float
     baseline_ms: float
     relative_error: float
+    processes: int
     load_average: float
 
 
@@ -131,6 +135,7 @@ def measure(
             high=1 / comparison.estimate.low,
             baseline_ms=comparison.baseline_p50_ms,
             relative_error=errors[target],
+            processes=comparison.processes,
             load_average=median(record.environment.load_average or 0.0 for record in own),
         )
 
@@ -141,7 +146,7 @@ def write_csv(rows: list[Row], path: Path) -> None:
         writer.writerow(_COLUMNS)
         for row in rows:
             speeds = [f"{speed:.3f}" for speed in (row.speed, row.low, row.high)]
-            measured = [f"{row.baseline_ms:.2f}", f"{row.relative_error:.1e}", f"{row.load_average:.1f}"]
+            measured = [f"{row.baseline_ms:.2f}", f"{row.relative_error:.1e}", row.processes, f"{row.load_average:.1f}"]
             writer.writerow([row.network, row.threads, row.form, *speeds, *measured])
 
 
