@@ -20,7 +20,7 @@ from exporters import (
     OnnxConfig,
     onnx_rewrites,
 )
-from exporters.rewrites import EXACT, RETRAIN
+from exporters.rewrites import AUTO, EXACT, RETRAIN
 from models import ModelSpec, UnknownModelError, check_image_size, find_model, list_models
 
 _PACKAGE = ".mlpackage"
@@ -68,7 +68,7 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
         """
         given = self.rewrite or ("auto" if self.format is Format.COREML else "none")
         if given in ("auto", "none"):
-            return EXACT if given == "auto" else ()
+            return AUTO[self.format] if given == "auto" else ()
         return _chosen(given, (*EXACT, *RETRAIN))
 
     def file_rewrites(self) -> tuple[str, ...]:

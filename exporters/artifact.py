@@ -19,7 +19,7 @@ from exporters.config import (
     OnnxConfig,
 )
 from exporters.errors import ArtifactError
-from exporters.rewrites import EXACT, RewriteReport
+from exporters.rewrites import AUTO, RewriteReport
 from models import Preprocessing, Weights
 
 SIDECAR_VERSION = 3  # 1 had neither the format within `config`, nor `specification_version`; 2 had no cosine
@@ -194,15 +194,15 @@ def _files(path: Path) -> Iterator[Path]:
 
 def form_of(config: ExportConfig) -> str:
     """The form of a network in a file: "plain", "rewritten", "plain+float16" where that is not the format's default."""
-    form = _rewritten(config.rewrites)
+    form = _rewritten(config)
     return form if _is_default_precision(config) else f"{form}+{config.compute_precision}"
 
 
-def _rewritten(rewrites: tuple[str, ...]) -> str:
-    """The form of a network after these rewrites: "plain" after none, "rewritten" after all the exact ones."""
-    if not rewrites:
+def _rewritten(config: ExportConfig) -> str:
+    """The form of a network after its rewrites: "plain" after none, "rewritten" after all that suit the format."""
+    if not config.rewrites:
         return "plain"
-    return "rewritten" if rewrites == EXACT else "+".join(rewrites)
+    return "rewritten" if config.rewrites == AUTO[config.format] else "+".join(config.rewrites)
 
 
 def _is_default_precision(config: ExportConfig) -> bool:
@@ -241,14 +241,14 @@ def _onnx_parts(config: OnnxConfig) -> Iterator[str]:
     if not config.simplify:
         yield "unsimplified"
     if config.rewrites:
-        yield _rewritten(config.rewrites)
+        yield _rewritten(config)
     if not _is_default_precision(config):
         yield config.compute_precision
 
 
 def _coreml_parts(config: CoreMLConfig) -> Iterator[str]:
-    if config.rewrites != EXACT:
-        yield _rewritten(config.rewrites)
+    if config.rewrites != AUTO[config.format]:
+        yield _rewritten(config)
     if config.batch_size != 1:
         yield f"b{config.batch_size}"
     if config.target is not DeploymentTarget.IOS16 and not config.modelbench:

@@ -43,7 +43,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
         round_spread: (largest - smallest) / median of those. How far fresh processes disagree; None for one round.
         process_p50_ms: the geometric mean of those: the median of a fresh process, on average. Every round counts
             alike here, and in `p50_ms` every run.
-        process_p50_interval_ms: its 95 % interval; None for one round.
+        process_p50_interval_ms: its 95 % interval; None for fewer than three rounds.
     """
 
     runs: int
@@ -275,13 +275,14 @@ def _geometric_mean(values: Sequence[float]) -> tuple[float, tuple[float, float]
     """The geometric mean, and its 95 % interval: Student's t on the logarithms.
 
     Latencies differ by factors, and rounds are the independent units, not runs. There are too few of them for a
-    bootstrap, whose interval is then too narrow, and for order statistics: five values reach 94 %, not 95 %.
+    bootstrap, whose interval is then too narrow, and for order statistics: five values reach 94 %, not 95 %. Two give
+    an interval from nearly nothing to far beyond: there is none for fewer than three.
     """
     import numpy as np
 
     logs = np.log(values)
     mean = float(logs.mean())
-    if len(logs) == 1:
+    if len(logs) < 3:
         return exp(mean), None
     from scipy.special import stdtrit
 

@@ -6,7 +6,7 @@ Importing this package imports no torch; what needs it is imported when it is fi
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from exporters.rewrites.base import EXACT, RETRAIN, Equivalence, Rewrite, RewriteError, RewriteReport
+from exporters.rewrites.base import AUTO, EXACT, RETRAIN, Equivalence, Rewrite, RewriteError, RewriteReport
 
 if TYPE_CHECKING:
     from exporters.rewrites.channel_norm import register_with_coremltools
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from exporters.rewrites.registry import REWRITES, apply
 
 __all__ = [
+    "AUTO",
     "EXACT",
     "RETRAIN",
     "REWRITES",

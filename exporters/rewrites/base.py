@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
+from exporters.config import Format
+
 if TYPE_CHECKING:
     from exporters.rewrites.graph import Network
 
@@ -17,9 +19,12 @@ class Equivalence(StrEnum):
     """Another function with the same shapes: weights of the old network mean nothing to the new one."""
 
 
-EXACT = ("merge_heads", "batch_norm", "channels_first")
+EXACT = ("merge_heads", "batch_norm", "channels_first", "blocked_layout")
 RETRAIN = ("layer_norm_to_batch_norm",)
 """Names of the rewrites by what they do to the outputs, for whoever must not import torch; a test holds them to it."""
+
+AUTO = {Format.ONNX: EXACT, Format.COREML: ("merge_heads", "batch_norm", "channels_first")}
+"""What `--rewrite auto` is for each format; Core ML has no blocked layout to stay in."""
 
 
 class RewriteReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,13 +4,14 @@ from typing import Literal
 
 from torch import nn
 
-from exporters.rewrites import batch_norm, channels_first, layer_norm_to_batch_norm, merge_heads
+from exporters.rewrites import batch_norm, blocked_layout, channels_first, layer_norm_to_batch_norm, merge_heads
 from exporters.rewrites.base import Equivalence, Rewrite, RewriteError, RewriteReport
 from exporters.rewrites.graph import trace
 
 # In the order in which they are applied.
 REWRITES: dict[str, Rewrite] = {
-    module.NAME: module for module in (merge_heads, layer_norm_to_batch_norm, batch_norm, channels_first)
+    module.NAME: module
+    for module in (merge_heads, layer_norm_to_batch_norm, batch_norm, channels_first, blocked_layout)
 }
 
 

@@ -10,15 +10,16 @@ import csv
 import sys
 from pathlib import Path
 
-from exporters import ComputePrecision, CoreMLConfig, ExportError, Made, ParityError, obtain
+from exporters import ComputePrecision, CoreMLConfig, ExportError, Format, Made, ParityError, obtain
 from exporters.mlprogram import load_program
-from exporters.rewrites import EXACT
+from exporters.rewrites import AUTO
 from models import ModelSpec, list_models
 
 # Largest relative error, by precision; in float16 EfficientMod's own limit is tighter than that of the others.
 _FLOAT32_LIMIT = 1e-5
 _FLOAT16_LIMITS = {"efficientmod": 5e-3}
 _OTHERS_FLOAT16_LIMIT = 2e-2
+_REWRITES = AUTO[Format.COREML]
 _TABLE = Path(__file__).with_name("coreml_parity.csv")
 _COLUMNS = (
     *("network", "precision", "operators", "transposes", "layer_norms", "convolutions"),
@@ -70,7 +71,7 @@ def measure(spec: ModelSpec, precision: ComputePrecision) -> list[object]:
 
 def export(spec: ModelSpec, precision: ComputePrecision) -> Made:
     """The network's package, as `effmod export` gives it."""
-    return obtain(spec, CoreMLConfig(image_size=spec.image_size, compute_precision=precision, rewrites=EXACT))
+    return obtain(spec, CoreMLConfig(image_size=spec.image_size, compute_precision=precision, rewrites=_REWRITES))
 
 
 if __name__ == "__main__":

@@ -298,7 +298,7 @@ def test_pytorch_times_the_network_itself(effmod: Run, tmp_path: Path) -> None:
     arguments = ("--image-size", "32", "--batch-size", "2", "--runs", "4", "--rounds", "2", "--runtime", "pytorch")
     done = effmod("bench", "efficientmod_xxs", *arguments)
     assert done.returncode == 0, done.stderr
-    assert "pytorch" in done.stdout
+    assert "PyTorch" in done.stdout
     record = Store(tmp_path / "effmod-results").read()[0]
     assert (record.artifact.format, record.artifact.form, record.artifact.opset) == ("pytorch", "plain", None)
     assert record.artifact.inputs[0].shape == (2, 3, 32, 32)

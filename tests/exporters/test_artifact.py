@@ -9,13 +9,16 @@ from exporters import (
     ComputePrecision,
     CoreMLConfig,
     DeploymentTarget,
+    Format,
     InputKind,
     OnnxConfig,
     read_sidecar,
 )
 from exporters.artifact import file_name, form_of
 from exporters.config import ExportConfig
-from exporters.rewrites import EXACT
+from exporters.rewrites import AUTO
+
+COREML_REWRITES = AUTO[Format.COREML]
 
 
 @pytest.mark.parametrize(
@@ -24,25 +27,27 @@ from exporters.rewrites import EXACT
         (OnnxConfig(image_size=224), "net.onnx"),
         (OnnxConfig(image_size=64, dynamic_batch=True), "net-64px-dynamic.onnx"),
         (OnnxConfig(image_size=224, compute_precision=ComputePrecision.FLOAT16), "net-float16.onnx"),
-        (CoreMLConfig(image_size=224, rewrites=EXACT), "net.mlpackage"),
+        (CoreMLConfig(image_size=224, rewrites=COREML_REWRITES), "net.mlpackage"),
         (CoreMLConfig(image_size=224), "net-plain.mlpackage"),
-        (CoreMLConfig(image_size=224, rewrites=EXACT, target=DeploymentTarget.IOS17), "net-iOS17.mlpackage"),
+        (CoreMLConfig(image_size=224, rewrites=COREML_REWRITES, target=DeploymentTarget.IOS17), "net-iOS17.mlpackage"),
         (
             CoreMLConfig(
                 image_size=64,
                 batch_size=2,
                 input=InputKind.TENSOR,
                 compute_precision=ComputePrecision.FLOAT32,
-                rewrites=EXACT,
+                rewrites=COREML_REWRITES,
             ),
             "net-64px-b2-float32-tensor.mlpackage",
         ),
         (
-            CoreMLConfig(image_size=224, softmax=True, labels=("a",), compress=Compression.INT8, rewrites=EXACT),
+            CoreMLConfig(
+                image_size=224, softmax=True, labels=("a",), compress=Compression.INT8, rewrites=COREML_REWRITES
+            ),
             "net-softmax-classifier-int8.mlpackage",
         ),
         (
-            CoreMLConfig(image_size=64, target=DeploymentTarget.IOS15, modelbench=True, rewrites=EXACT),
+            CoreMLConfig(image_size=64, target=DeploymentTarget.IOS15, modelbench=True, rewrites=COREML_REWRITES),
             "net_64px_modelbench.mlpackage",
         ),
     ],
@@ -55,7 +60,7 @@ def test_a_name_holds_what_is_not_the_default(config: ExportConfig, name: str) -
     ("model", "name"), [("timm:a.b-c", "timm_a_b_c_modelbench"), ("path/2d.py:net", "Model_2d_py_net_modelbench")]
 )
 def test_modelbench_gets_the_name_of_a_swift_class(model: str, name: str) -> None:
-    config = CoreMLConfig(image_size=224, target=DeploymentTarget.IOS15, modelbench=True, rewrites=EXACT)
+    config = CoreMLConfig(image_size=224, target=DeploymentTarget.IOS15, modelbench=True, rewrites=COREML_REWRITES)
     assert file_name(model, config, 224) == f"{name}.mlpackage"
     assert name.isidentifier()
 
@@ -65,7 +70,7 @@ def test_modelbench_gets_the_name_of_a_swift_class(model: str, name: str) -> Non
     [
         (OnnxConfig(image_size=64), "plain"),
         (OnnxConfig(image_size=64, compute_precision=ComputePrecision.FLOAT16), "plain+float16"),
-        (CoreMLConfig(image_size=64, rewrites=EXACT), "rewritten"),
+        (CoreMLConfig(image_size=64, rewrites=COREML_REWRITES), "rewritten"),
         (CoreMLConfig(image_size=64, rewrites=("batch_norm",)), "batch_norm"),
         (CoreMLConfig(image_size=64, compute_precision=ComputePrecision.FLOAT32), "plain+float32"),
     ],
