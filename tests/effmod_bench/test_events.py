@@ -1,5 +1,6 @@
 """Whatever happens to a run: each event is brought about for real, on real processes."""
 
+import contextlib
 import csv
 import io
 import json
@@ -182,8 +183,9 @@ def test_kill_9_at_50_moments_loses_nothing_that_was_finished_and_a_resumed_run_
             time.sleep(moments.uniform(0.0, 0.6))
             workers = psutil.Process(process.pid).children()
             if workers and moments.random() < 0.5:
-                workers[0].kill()
-                killed["worker"] += 1
+                with contextlib.suppress(psutil.NoSuchProcess):  # it may have come to its end meanwhile
+                    workers[0].kill()
+                    killed["worker"] += 1
                 time.sleep(moments.uniform(0.0, 0.1))
             process.kill()
             killed["effmod"] += 1
