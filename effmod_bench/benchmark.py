@@ -269,6 +269,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
                         progress,
                         on_record=pairs.append,
                         earlier=tuple(pairs),
+                        timeout_s=self.round_timeout_s,
                     )
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED

@@ -51,7 +51,16 @@ class Comparing(msgspec.Struct, frozen=True, kw_only=True):
         code = ExitCode.OK
         try:
             with console.progress("comparing", unit="process") as progress:
-                run(new_run_id(), plan, subjects, read_machine(), store, progress, on_record=records.append)
+                run(
+                    new_run_id(),
+                    plan,
+                    subjects,
+                    read_machine(),
+                    store,
+                    progress,
+                    on_record=records.append,
+                    timeout_s=self.benchmark.round_timeout_s,
+                )
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED
             console.warn("interrupted" + (": the table holds what was finished" if records else ""))

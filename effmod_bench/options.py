@@ -438,6 +438,16 @@ RoundTimeout = Annotated[
         show_default="10 times what it should take, and a minute at least",
     ),
 ]
+ProcessTimeout = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SECONDS",
+        min=0.1,
+        help="End a process that takes longer, and go on with the next.",
+        rich_help_panel=_MEASURE,
+        show_default="10 times what it should take, and ten minutes at least",
+    ),
+]
 NoWait = Annotated[
     bool,
     typer.Option("--no-wait", help="Give up where another effmod measures on this machine.", rich_help_panel=_MEASURE),

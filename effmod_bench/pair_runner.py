@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from effmod_bench.environment import load_average
+from effmod_bench.environment import conditions_since, load_average, read_moment
 from effmod_bench.isolation import run_job
 from effmod_bench.pair import PairJob, PairMember, PairTimed
 from effmod_bench.runner import GUESSED_START_S, Progress, Subject, guess_run_s, threads_to_use
 from effmod_bench.sessions import SessionRequest
-from effmod_bench.timing import monotonic_s, utc_now
+from effmod_bench.timing import disturbance, monotonic_s, read_clocks, utc_now
 from effmod_bench.worker import Broken
 from results import ComparisonPlan, ComparisonProcess, Environment, Machine, Outcome, Store, compare
 from results.comparison import next_look
@@ -27,6 +27,7 @@ def run(
     *,
     on_record: Callable[[ComparisonProcess], None],
     earlier: Sequence[ComparisonProcess] = (),
+    timeout_s: float | None = None,
 ) -> None:
     """Carry out a plan: the comparisons take turns, in an order drawn anew each time, a process each.
 
@@ -35,6 +36,7 @@ def run(
     Args:
         subjects: the first is the baseline.
         earlier: the processes of this run that are stored already; those that failed are repeated.
+        timeout_s: what a process may take; None for a generous multiple of what it should take.
 
     Raises:
         StoreError: a record could not be written; the run stops there.
@@ -67,16 +69,26 @@ def run(
                 progress.show(name, done + part, total, left_s)
 
             tick(0.0)
-            started, load = utc_now(), load_average()
+            started, load, before_it, clocks = utc_now(), load_average(), read_moment(), read_clocks()
             job = draw_job(plan, pair, seed=f"{plan.seed}-{target}-{index}")
             outcome: PairTimed | Broken
             changed = [subjects[i].path.name for i in (0, target) if subjects[i].has_changed()]
             if changed:
                 outcome = Broken(reason=f"{changed[0]} was changed or deleted during the run", detail="")
             else:
-                outcome = run_job(job, on_warm=lambda _: None, tick=tick)
+                outcome = run_job(job, on_warm=lambda _: None, tick=tick, timeout_s=timeout_s)
+            disturbed = disturbance(clocks, read_clocks()) if isinstance(outcome, PairTimed) else None
+            if disturbed is not None:
+                outcome = Broken(reason=f"{disturbed} during the process", detail="")
+            environment = Environment(
+                machine=machine,
+                threads=threads_to_use(plan),
+                session=outcome.sessions["A"] if isinstance(outcome, PairTimed) else None,
+                load_average=load,
+                conditions=conditions_since(before_it),
+            )
             attempt = attempts[target, index]
-            record = _record(plan, pair, machine, load, run_id, target, index, attempt, started, job, outcome)
+            record = _record(plan, pair, environment, run_id, target, index, attempt, started, job, outcome)
             store.write(record)
             records[target].append(record)
             on_record(record)
@@ -109,8 +121,7 @@ def _finished(
 def _record(
     plan: ComparisonPlan,
     pair: tuple[Subject, Subject],
-    machine: Machine,
-    load: float | None,
+    environment: Environment,
     run_id: str,
     target: int,
     index: int,
@@ -128,12 +139,7 @@ def _record(
         attempt=attempt,
         started_at=started.isoformat(timespec="milliseconds"),
         plan=plan,
-        environment=Environment(
-            machine=machine,
-            threads=threads_to_use(plan),
-            session=timed.sessions["A"] if timed else None,
-            load_average=load,
-        ),
+        environment=environment,
         candidate_session=timed.sessions["B"] if timed else None,
         cores=job.cores,
         baseline=pair[0].artifact,

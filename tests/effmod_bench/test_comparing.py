@@ -16,7 +16,7 @@ from effmod_bench.pair_runner import draw_job, run
 from effmod_bench.runner import Subject, new_run_id, stamp
 from effmod_bench.worker import Broken, Warm
 from models import Preprocessing
-from results import ComparisonPlan, ComparisonProcess, Outcome, Store, StoreError
+from results import ComparisonPlan, ComparisonProcess, Outcome, Store, StoreError, compare
 from tests.fakes import MACHINE, make_round, session_facts, timed_artifact, write_onnx
 
 
@@ -36,13 +36,20 @@ Answer = Callable[[PairJob], PairTimed | Broken]
 
 
 @pytest.fixture
-def answer_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], None]:
+def limits() -> list[float | None]:
+    """What each process was allowed to take."""
+    return []
+
+
+@pytest.fixture
+def answer_with(monkeypatch: pytest.MonkeyPatch, limits: list[float | None]) -> Callable[[Answer], None]:
     """Let a function stand in for the worker process."""
 
     def use(answer: Answer) -> None:
         def run_job(
-            job: PairJob, *, on_warm: Callable[[Warm], None], tick: Callable[[float], None]
+            job: PairJob, *, on_warm: Callable[[Warm], None], tick: Callable[[float], None], timeout_s: float | None
         ) -> PairTimed | Broken:
+            limits.append(timeout_s)
             on_warm(Warm(expected_ns=1_000_000))
             tick(0.1)
             return answer(job)
@@ -158,6 +165,32 @@ def test_a_file_that_changes_is_a_failure(store: Store, answer_with: Callable[[A
     records: list[ComparisonProcess] = []
     run(new_run_id(), ComparisonPlan(processes=2), subjects, MACHINE, store, Watcher(), on_record=records.append)
     assert [record.failure for record in records] == [None, "b.onnx was changed or deleted during the run"]
+
+
+def test_a_process_in_which_the_machine_slept_is_a_failure_and_tells_nothing_of_the_ratio(
+    store: Store, answer_with: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer_with(timed)
+    slept = iter((None, "the machine was suspended for 9 s", None))
+    monkeypatch.setattr(pair_runner, "disturbance", lambda *_: next(slept))
+    records = carry_out(ComparisonPlan(processes=3), "ab", store)
+    assert [record.failure for record in records] == [
+        None,
+        "the machine was suspended for 9 s during the process",
+        None,
+    ]
+    assert all(record.environment.conditions is not None for record in records)
+    (found,) = compare(records)
+    assert found.processes == 2
+
+
+@pytest.mark.usefixtures("files")
+def test_a_process_gets_the_time_limit_that_was_asked_for(
+    answer_with: Callable[[Answer], None], limits: list[float | None]
+) -> None:
+    answer_with(timed)
+    assert effmod("compare", "a.onnx", "b.onnx", *FEW, "--process-timeout", "7").exit_code == 0
+    assert set(limits) == {7.0}
 
 
 def test_a_store_that_is_gone_stops_the_run(store: Store, answer_with: Callable[[Answer], None]) -> None:
