@@ -31,7 +31,8 @@ def say_rewrites(console: Console, name: str, reports: Sequence[RewriteReport]) 
     if not reports:
         console.note(f"{name}: nothing was rewritten")
     for report in reports:
-        console.note(f"{name}: {report.name} ({report.equivalence}): {report.count} places")
+        places = "1 place" if report.count == 1 else f"{report.count} places"
+        console.note(f"{name}: {report.name} ({report.equivalence}): {places}")
         for skipped in report.skipped:
             console.note(f"  left alone: {skipped}")
 

@@ -113,7 +113,8 @@ def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -
     """The artifact of a network, with a word to the user where it takes time or something was wrong."""
     config = choices.config(spec)
     if not is_cached(spec, config, checkpoint=choices.checkpoint):
-        console.note(f"exporting {spec.name} ({choices.format}) and checking it ...")
+        form = "" if choices.rewrite is None else f", --rewrite {choices.rewrite}"
+        console.note(f"exporting {spec.name} ({choices.format}{form}) and checking it ...")
     made = obtain(spec, config, checkpoint=choices.checkpoint)
     if made.note:
         console.warn(made.note)
