@@ -29,7 +29,7 @@ from effmod_bench.targets import (
     is_file,
 )
 from effmod_bench.timing import utc_now
-from exporters import DEFAULT_OPSET, ExportConfig, is_cached, is_network_cached
+from exporters import ExportConfig, is_cached, is_network_cached
 from models import ModelSpec
 from results import (
     BenchPlan,
@@ -427,23 +427,9 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
 
     def _check_file_options(self) -> None:
         """Refuse options of the export where nothing is exported."""
-        default = ExportChoices()
-        names = {
-            "opset": "--opset",
-            "simplify": "--no-simplify",
-            "rewrite": "--rewrite",
-            "image_size": "--image-size",
-            "dynamic_batch": "--dynamic-batch",
-            "checkpoint": "--checkpoint",
-            "target": "--target",
-            "compute_precision": "--compute-precision",
-            "input": "--input",
-            "softmax": "--softmax",
-            "compress": "--compress",
-        }
-        for field, name in names.items():
-            if getattr(self.choices, field) != getattr(default, field):
-                raise TargetError(f"{name} is for networks that effmod exports, and every target is a file")
+        given = self.choices.given(apart_from=("format", "batch_size"))
+        if given:
+            raise TargetError(f"{given[0]} is for networks that effmod exports, and every target is a file")
 
     def _check_network_options(self, items: Sequence[Path | ModelSpec]) -> None:
         """Refuse files and options of the export where PyTorch runs the network itself."""
@@ -451,16 +437,12 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         file = next((item for item in items if isinstance(item, Path)), None)
         if file is not None:
             raise TargetError(f"{runtime} runs networks, not {file}; name a network, or leave --runtime out")
-        of_files = {
-            "--opset": self.choices.opset != DEFAULT_OPSET,
-            "--dynamic-batch": self.choices.dynamic_batch,
-            "--no-simplify": not self.choices.simplify,
-            "--rewrite": self.choices.rewrites(),
-            "--compute-precision": self.choices.compute_precision,
-        }
-        for name, given in of_files.items():
-            if given:
-                raise TargetError(f"{name} is for exported files, and {runtime} runs the network itself")
+        own = ["format", "image_size", "batch_size", "checkpoint"]
+        if not self.choices.rewrites():  # 'none' is what it does
+            own.append("rewrite")
+        given = self.choices.given(apart_from=own)
+        if given:
+            raise TargetError(f"{given[0]} is for exported files, and {runtime} runs the network itself")
 
     def _files(self, items: Sequence[Path | ModelSpec]) -> dict[Path, Subject]:
         """The user's own files; a wrong one is said before waiting, and before the minutes that exporting takes."""

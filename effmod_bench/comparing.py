@@ -11,6 +11,7 @@ from effmod_bench.pair_runner import run
 from effmod_bench.runner import Subject, new_run_id
 from effmod_bench.targets import TargetError
 from results import Comparison, ComparisonPlan, ComparisonProcess, Outcome, Store, Verdict, compare
+from results.comparison import is_slower
 from results.tables import OutputFormat, comparison_table, difference_in_words, percent
 
 
@@ -82,10 +83,7 @@ class Comparing(msgspec.Struct, frozen=True, kw_only=True):
         found = [
             comparison
             for comparison in comparisons
-            if comparison.verdict is Verdict.SLOWER
-            and comparison.estimate
-            and comparison.estimate.ratio > 1 + limit
-            and not comparison.control
+            if not comparison.control and is_slower(comparison.estimate, comparison.verdict, limit)
         ]
         for comparison in found:
             console.error(

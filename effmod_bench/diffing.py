@@ -6,7 +6,8 @@ from pathlib import Path
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode
 from effmod_bench.targets import TargetError
-from results import ComparisonProcess, Measurement, Store, Verdict, summarise
+from results import Measurement, Store, read_measurements
+from results.comparison import is_slower
 from results.difference import differences, row_key
 from results.tables import OutputFormat, difference_in_words, difference_table, percent
 
@@ -29,7 +30,7 @@ def diff_stores(
         StoreError: a store cannot be read, or holds no measurements.
         TargetError: the two have no row in common.
     """
-    old, new = _read(before), _read(after)
+    old, new = (read_measurements(Store(path)) for path in (before, after))
     rows = differences(old, new, margin=margin)
     if not rows:
         raise TargetError(
@@ -48,22 +49,13 @@ def diff_stores(
             )
     if fail_if_slower is None:
         return ExitCode.OK
-    too_slow = [
-        row
-        for row in rows
-        if row.verdict is Verdict.SLOWER and row.estimate and row.estimate.ratio > 1 + fail_if_slower
-    ]
+    too_slow = [row for row in rows if is_slower(row.estimate, row.verdict, fail_if_slower)]
     for row in too_slow:
         console.error(
             f"{row.after.name} is {difference_in_words(row)} in {after} than in {before}; --fail-if-slower allows "
             f"{percent(fail_if_slower)}"
         )
     return ExitCode.CHECK_FAILED if too_slow else ExitCode.OK
-
-
-def _read(path: Path) -> list[Measurement]:
-    store = Store(path)
-    return summarise(store.read(), store.read_kind(ComparisonProcess))
 
 
 def _listed(names: set[str], measurements: Iterable[Measurement]) -> str:

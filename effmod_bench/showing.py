@@ -7,7 +7,7 @@ from effmod_bench.benchmark import print_measurements
 from effmod_bench.comparing import print_comparisons
 from effmod_bench.console import Console
 from effmod_bench.suites import find_suite
-from results import ComparisonProcess, HandEntry, Round, Store, StoreError, compare, summarise
+from results import ComparisonProcess, HandEntry, Round, Store, StoreError, compare, read_measurements, summarise
 from results.tables import OutputFormat, Shown, hand_entry_table
 
 # What a store lacks, and the command that would add some.
@@ -63,8 +63,7 @@ def show_table(console: Console, store: Store, output_format: OutputFormat, tabl
         StoreError: the store cannot be read, or holds no measurement of the table's networks.
     """
     networks = find_suite(table).networks()
-    found = summarise(store.read(), store.read_kind(ComparisonProcess))
-    measurements = [measurement for measurement in found if measurement.name in networks]
+    measurements = [measurement for measurement in read_measurements(store) if measurement.name in networks]
     if not measurements:
         raise StoreError(
             f"the store {store.path} holds no network of Table {table}; "

@@ -1,6 +1,6 @@
 """Targets of a command: names and patterns of the zoo, networks, ONNX files and Core ML packages of the user's own."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -60,6 +60,15 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
     purpose: Purpose | None = None
     rewrite: str | None = None
 
+    def given(self, *, apart_from: Collection[str]) -> list[str]:
+        """The options that the user gave, as they are written, other than those of these fields."""
+        default = ExportChoices()
+        return [
+            _OPTIONS.get(name, f"--{name.replace('_', '-')}")
+            for name in self.__struct_fields__
+            if name not in apart_from and getattr(self, name) != getattr(default, name)
+        ]
+
     def rewrites(self) -> tuple[str, ...]:
         """Names of the rewrites, in the order in which they are applied.
 
@@ -77,11 +86,9 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             TargetError: one of them does not exist, none is asked for, or an option is for networks alone.
         """
-        mine = ExportChoices(batch_size=self.batch_size, rewrite=self.rewrite)
-        foreign = [name for name in self.__struct_fields__ if getattr(self, name) != getattr(mine, name)]
+        foreign = self.given(apart_from=("batch_size", "rewrite"))
         if foreign:
-            option = _OPTIONS.get(foreign[0], f"--{foreign[0].replace('_', '-')}")
-            raise TargetError(f"{option} is for networks of 'effmod list'; an .onnx file is only rewritten")
+            raise TargetError(f"{foreign[0]} is for networks of 'effmod list'; an .onnx file is only rewritten")
         given = self.rewrite or "auto"
         if given == "none":
             raise TargetError("--rewrite none leaves nothing to do with an .onnx file")

@@ -335,9 +335,14 @@ def _make_coreml(spec: ModelSpec, config: CoreMLConfig, checkpoint: Path | None,
         rewrites=tuple(report.name for report in reports if report.count),
         versions=_versions_for(config),
     )
-    measure = verify.measure_coreml_parity
     parity = coreml.export(
-        rewritten, path, config, spec.preprocessing, metadata, reference=reference, measure_parity=measure
+        rewritten,
+        path,
+        config,
+        spec.preprocessing,
+        metadata,
+        reference=reference,
+        measure_parity=verify.measure_parity,
     )
     assert parity is not None  # it was asked for
     inputs, outputs = coreml.read_tensors(path)

@@ -32,6 +32,7 @@ from exporters.errors import ArtifactError, ExportError, FormatUnavailableError,
 from exporters.rewrites import fold_image_scale, register_with_coremltools
 from models import Preprocessing
 from models.images import natural_images
+from models.words import first_line
 
 INPUT = "input"
 CLASS = "classLabel"
@@ -160,7 +161,7 @@ def import_coremltools() -> Any:
             coreml_workarounds.apply()
             register_with_coremltools()
     except ImportError as error:
-        raise FormatUnavailableError(_unavailable(f"coremltools does not load ({_first_line(error)})")) from error
+        raise FormatUnavailableError(_unavailable(f"coremltools does not load ({first_line(error)})")) from error
     return coremltools
 
 
@@ -192,7 +193,7 @@ def read_specification(path: Path) -> Any:
     try:
         specification.ParseFromString(_model_file(path).read_bytes())
     except (OSError, DecodeError) as error:
-        raise ArtifactError(f"{path} is not a Core ML package, or it is damaged: {_first_line(error)}") from error
+        raise ArtifactError(f"{path} is not a Core ML package, or it is damaged: {first_line(error)}") from error
     return specification
 
 
@@ -225,7 +226,7 @@ def _check_classes(deployed: Deployed, config: CoreMLConfig, name: str) -> None:
         with torch.inference_mode():
             found = deployed(_example(config))
     except Exception as error:  # whatever the network raises
-        raise ExportError(f"{name} does not run: {_first_line(error)}") from error
+        raise ExportError(f"{name} does not run: {first_line(error)}") from error
     shape = tuple(found.shape) if isinstance(found, Tensor) else ()
     if len(shape) != 2 or shape[0] != config.batch_size:
         text = shape or type(found).__name__
@@ -319,7 +320,7 @@ def _refusal(name: str, config: CoreMLConfig, first: Exception, second: Exceptio
     for error in (first, second):
         if lacks := _LACKS.search(str(error)):
             return f"cannot convert {where}, which has no operator {lacks[1]}; give --target {lacks[2]} or later"
-    reasons = " / ".join(dict.fromkeys(map(_first_line, (first, second))))
+    reasons = " / ".join(dict.fromkeys(map(first_line, (first, second))))
     return f"coremltools could not convert {where}: {reasons}; --format onnx may take it"
 
 
@@ -337,7 +338,7 @@ def _compress(package: Any, compress: Compression) -> Any:
     except Exception as error:  # coremltools raises dozens of types
         if isinstance(error, OSError):
             raise
-        raise ExportError(f"coremltools could not compress the weights to {compress}: {_first_line(error)}") from error
+        raise ExportError(f"coremltools could not compress the weights to {compress}: {first_line(error)}") from error
 
 
 def _describe(package: Any, config: CoreMLConfig, preprocessing: Preprocessing, metadata: PackageMetadata) -> None:
@@ -471,8 +472,3 @@ def _unavailable(why: str) -> str:
         f"and this is {platform.system()} on {platform.machine()} with Python {sys.version_info[0]}."
         f"{sys.version_info[1]}. Install effmod there, or use --format onnx"
     )
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

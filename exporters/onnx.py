@@ -21,6 +21,7 @@ from exporters.config import DEFAULT_OPSET, ComputePrecision, OnnxConfig
 from exporters.errors import ArtifactError, ExportError, ParityError
 from exporters.verify import measure_parity
 from models import Preprocessing
+from models.words import first_line
 
 INPUT, OUTPUT = "input", "logits"
 
@@ -71,7 +72,7 @@ def export(
         if isinstance(cause, OSError):
             raise cause from error
         name = type(reference or model).__name__
-        raise ExportError(f"torch could not export {name}: {_first_line(cause)}") from error
+        raise ExportError(f"torch could not export {name}: {first_line(cause)}") from error
     written = opset_of(onnx.load(path, load_external_data=False))
     if written != config.opset:
         raise ExportError(
@@ -131,7 +132,7 @@ def read_graph(path: Path) -> onnx.ModelProto:
     try:
         onnx.checker.check_model(path)
     except onnx.checker.ValidationError as error:
-        raise ArtifactError(f"{path} is not a valid ONNX file: {_first_line(error)}") from error
+        raise ArtifactError(f"{path} is not a valid ONNX file: {first_line(error)}") from error
     for value in (*graph.graph.input, *graph.graph.output):
         kind = (value.type.WhichOneof("value") or "nothing").removesuffix("_type")
         if kind != "tensor":
@@ -157,7 +158,7 @@ def external_files(graph: onnx.ModelProto, path: Path) -> list[Path]:
         try:
             info = onnx.external_data_helper.ExternalDataInfo(tensor)
         except ValueError as error:
-            raise ArtifactError(f"{path} is not a valid ONNX file: {_first_line(error)}") from error
+            raise ArtifactError(f"{path} is not a valid ONNX file: {first_line(error)}") from error
         location = info.location
         data = (folder / location).resolve()
         if not data.is_relative_to(folder):
@@ -228,8 +229,3 @@ def _cause(error: BaseException) -> BaseException:
     while error.__cause__ is not None:
         error = error.__cause__
     return error
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__

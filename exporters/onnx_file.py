@@ -19,6 +19,7 @@ from exporters.onnx_rewrites.registry import apply
 from exporters.rewrites import RewriteReport
 from exporters.verify import compare_files
 from models.images import natural_images
+from models.words import first_line
 
 _INPUTS = 8
 _HANDS = ("effmod-bench", "onnx", "onnxscript", "onnxruntime-gpu", "onnxruntime", "numpy")
@@ -69,8 +70,9 @@ def rewrite_file(
         rewritten, reports = apply(graph, names, shapes)
         onnx.checker.check_model(rewritten, full_check=True)
     except Exception as error:  # rules and checker raise what they like
-        first = str(error).strip().partition("\n")[0]
-        raise ExportError(f"{path.name} cannot be rewritten: {first}; try fewer, as in --rewrite batch_norm") from error
+        raise ExportError(
+            f"{path.name} cannot be rewritten: {first_line(error)}; try fewer, as in --rewrite batch_norm"
+        ) from error
     final = folder / f"{path.stem}-{'-'.join(_marks(names, reports, shapes))}.onnx"
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)

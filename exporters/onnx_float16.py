@@ -9,6 +9,7 @@ from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
 from exporters.errors import ExportError
+from models.words import first_line
 
 LARGEST = "largest/"
 """Before a result's name: the output of an observed graph that holds its largest magnitude."""
@@ -26,8 +27,9 @@ def convert(path: Path) -> None:
         onnx.save(graph, path)
         onnx.checker.check_model(path, full_check=True)
     except (ValueError, RuntimeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
-        first = str(error).strip().partition("\n")[0]
-        raise ExportError(f"{path.name} cannot be converted to float16: {first}; leave it in float32") from error
+        raise ExportError(
+            f"{path.name} cannot be converted to float16: {first_line(error)}; leave it in float32"
+        ) from error
 
 
 def half_results(graph: onnx.ModelProto) -> dict[str, NodeProto]:

@@ -13,7 +13,7 @@ from torch import nn
 from exporters.artifact import FLOAT16_MAX, Parity
 from exporters.config import Compression, ComputePrecision, CoreMLConfig, ExportConfig, OnnxConfig
 from exporters.errors import ExportError, ParityError
-from exporters.evaluation import Evaluator, Images, OnnxEvaluator, PackageEvaluator, run_onnx
+from exporters.evaluation import Evaluator, Images, open_evaluator, run_onnx
 from models import Preprocessing
 from models.images import natural_images
 
@@ -34,35 +34,17 @@ def tolerance_of(config: ExportConfig) -> float | None:
             return TOLERANCES[config.compute_precision] if config.compress is Compression.NONE else None
 
 
-def measure_parity(model: nn.Module, path: Path, config: OnnxConfig, preprocessing: Preprocessing) -> Parity:
-    """Prove a new ONNX file: its outputs are the network's, over several images.
+def measure_parity(model: nn.Module, path: Path, config: ExportConfig, preprocessing: Preprocessing) -> Parity:
+    """Prove a new file or package: its outputs are the network's, over several images, in each precision that it has.
 
     Where the batch axis is open, the images go through one by one and all at once as well.
 
     Raises:
+        ArtifactError: it cannot be read, or has an operator that cannot be evaluated.
         ExportError: the network's output is no (N, classes).
         ParityError: outputs differ by more than the tolerance, are not finite, or do not depend on the input.
     """
-    artifact = OnnxEvaluator(path)
-    parities = compare(
-        model,
-        artifact,
-        preprocessing,
-        image_size=config.image_size,
-        batch_size=config.batch_size,
-        tolerance=tolerance_of(config),
-    )
-    return _kept(artifact, parities)
-
-
-def measure_coreml_parity(model: nn.Module, path: Path, config: CoreMLConfig, preprocessing: Preprocessing) -> Parity:
-    """Prove a new Core ML package: its outputs are the network's, in float32 and in the package's own precision.
-
-    Raises:
-        ArtifactError: the package cannot be read, or has an operator that cannot be evaluated.
-        ExportError, ParityError: as for an ONNX file.
-    """
-    artifact = PackageEvaluator(path)
+    artifact = open_evaluator(path)
     parities = compare(
         ending_as(model, config),
         artifact,

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from models.images import natural_images
 from models.registry import TIMM_PREFIX, create_model, family, reparameterize
 from models.spec import Form, ModelSpec, Weights, WeightsSource
+from models.words import first_line
 
 # Where training scripts put the tensors, best first: an averaged copy (EMA) is what timm validates with.
 _ENTRIES = ("state_dict_ema", "model_ema", "state_dict", "model")
@@ -60,7 +61,7 @@ def create_pretrained(spec: ModelSpec, *, image_size: int | None = None) -> tupl
     try:
         model, published = timm_zoo.create_pretrained(name, image_size=image_size)
     except (OSError, RuntimeError, ValueError) as error:
-        raise CheckpointError(f"timm's weights for {name} cannot be had: {_first_line(error)}") from error
+        raise CheckpointError(f"timm's weights for {name} cannot be had: {first_line(error)}") from error
     return model.eval(), Weights(source=WeightsSource.PRETRAINED, file=published)
 
 
@@ -193,11 +194,6 @@ def _refusal(path: Path) -> str:
         f"{path} was not loaded: beside weights it holds {', '.join(unsafe)}, and reading that could run code. "
         "Save the weights alone, with torch.save(model.state_dict(), PATH) or as safetensors."
     )
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
 
 
 def _differences(expected: Mapping[str, Tensor], found: Mapping[str, Any]) -> Iterator[str]:

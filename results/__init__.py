@@ -28,7 +28,7 @@ from results.record import (
 )
 from results.stability import StabilityWarning
 from results.store import Store, StoreError
-from results.summary import Anchored, Latency, Measurement, load, summarise, summarise_durations
+from results.summary import Anchored, Latency, Measurement, load, read_measurements, summarise, summarise_durations
 
 __all__ = [
     "Anchored",
@@ -63,6 +63,7 @@ __all__ = [
     "compare",
     "load",
     "published",
+    "read_measurements",
     "summarise",
     "summarise_durations",
 ]

@@ -94,6 +94,7 @@ def estimate(process_ratios: Sequence[float], *, error: float = ERROR) -> Estima
     A bootstrap of so few would be too narrow. None for fewer than two processes.
 
     Args:
+        process_ratios: or any other figure of each process that is above 0.
         error: how often the interval may miss.
     """
     if len(process_ratios) < 2:
@@ -115,6 +116,11 @@ def judge(estimate: Estimate | None, margin: float) -> Verdict | None:
     if abs(estimate.ratio - 1) < margin or estimate.low <= 1 <= estimate.high:
         return Verdict.NOT_DISTINGUISHABLE
     return Verdict.FASTER if estimate.ratio < 1 else Verdict.SLOWER
+
+
+def is_slower(estimate: Estimate | None, verdict: Verdict | None, limit: float) -> bool:
+    """Whether it is called slower, and by more than a share of the time that it is compared with."""
+    return verdict is Verdict.SLOWER and estimate is not None and estimate.ratio > 1 + limit
 
 
 class Look(msgspec.Struct, frozen=True, kw_only=True):

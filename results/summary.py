@@ -3,13 +3,12 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from math import exp
-from statistics import median
+from statistics import geometric_mean, median
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from results.comparison import Comparison, Estimate, compare
+from results.comparison import Comparison, Estimate, compare, estimate
 from results.published import Published, published
 from results.record import (
     ComparisonProcess,
@@ -23,6 +22,7 @@ from results.record import (
     TimedArtifact,
 )
 from results.stability import StabilityWarning, find_warnings
+from results.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -138,7 +138,6 @@ def summarise_durations(rounds: Sequence[Sequence[int]]) -> Latency:
     p50, p90, p95, p99 = (float(value) for value in np.percentile(samples, (50, 90, 95, 99)))
     quartiles = np.array([np.percentile(durations, (25, 50, 75)) for durations in by_round])
     medians = tuple(float(value) for value in quartiles[:, 1])
-    process_p50, interval = _geometric_mean(medians)
     return Latency(
         runs=len(samples),
         rounds=len(rounds),
@@ -153,8 +152,8 @@ def summarise_durations(rounds: Sequence[Sequence[int]]) -> Latency:
         run_spread=float(np.median((quartiles[:, 2] - quartiles[:, 0]) / quartiles[:, 1])),
         round_p50_ms=medians,
         round_spread=(max(medians) - min(medians)) / median(medians) if len(medians) > 1 else None,
-        process_p50_ms=process_p50,
-        process_p50_interval_ms=interval,
+        process_p50_ms=geometric_mean(medians),
+        process_p50_interval_ms=_interval(medians),
     )
 
 
@@ -178,17 +177,24 @@ def summarise(rounds: Iterable[Round], pairs: Iterable[ComparisonProcess] = ()) 
     return [_beside_anchor(measurement, comparisons) for measurement in measurements]
 
 
+def read_measurements(store: Store) -> list[Measurement]:
+    """What a store holds, summarised.
+
+    Raises:
+        StoreError: it cannot be read, or holds no rounds.
+    """
+    return summarise(store.read(), store.read_kind(ComparisonProcess))
+
+
 def load(store: str) -> "pd.DataFrame":
     """The measurements of a store, one row each: the columns of `effmod show --output-format csv`."""
     from pathlib import Path
 
     import pandas as pd
 
-    from results.store import Store
     from results.tables import MEASUREMENT_COLUMNS
 
-    records = Store(Path(store))
-    measurements = summarise(records.read(), records.read_kind(ComparisonProcess))
+    measurements = read_measurements(Store(Path(store)))
     return pd.DataFrame([{column.key: column.get(row) for column in MEASUREMENT_COLUMNS} for row in measurements])
 
 
@@ -271,23 +277,14 @@ def _measurement(rounds: Sequence[Round]) -> Measurement:
     )
 
 
-def _geometric_mean(values: Sequence[float]) -> tuple[float, tuple[float, float] | None]:
-    """The geometric mean, and its 95 % interval: Student's t on the logarithms.
+def _interval(process_p50_ms: Sequence[float]) -> tuple[float, float] | None:
+    """The 95 % interval of their geometric mean: latencies differ by factors, and rounds are the independent units.
 
-    Latencies differ by factors, and rounds are the independent units, not runs. There are too few of them for a
-    bootstrap, whose interval is then too narrow, and for order statistics: five values reach 94 %, not 95 %. Two give
-    an interval from nearly nothing to far beyond: there is none for fewer than three.
+    Order statistics would not do: of five values they reach 94 %, not 95 %. Two give an interval from nearly nothing
+    to far beyond: there is none for fewer than three.
     """
-    import numpy as np
-
-    logs = np.log(values)
-    mean = float(logs.mean())
-    if len(logs) < 3:
-        return exp(mean), None
-    from scipy.special import stdtrit
-
-    half = float(stdtrit(len(logs) - 1, 0.975) * logs.std(ddof=1) / np.sqrt(len(logs)))
-    return exp(mean), (exp(mean - half), exp(mean + half))
+    found = estimate(process_p50_ms) if len(process_p50_ms) > 2 else None
+    return (found.low, found.high) if found else None
 
 
 def _beside_anchor(measurement: Measurement, comparisons: Sequence[Comparison]) -> Measurement:

@@ -15,6 +15,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.passes.fake_tensor_prop import FakeTensorProp
 
 from exporters.rewrites.base import RewriteError
+from models.words import first_line
 
 aten = torch.ops.aten
 
@@ -44,8 +45,7 @@ def trace(model: nn.Module, image_size: int, batch_size: int) -> Network:
         try:
             program = torch.export.export(model, (example,)).run_decompositions({})
         except Exception as error:  # torch raises dozens of types here, its own and Python's
-            lines = str(error).strip().splitlines() or [type(error).__name__]
-            raise RewriteError(f"torch cannot trace {type(model).__name__}: {lines[0]}") from error
+            raise RewriteError(f"torch cannot trace {type(model).__name__}: {first_line(error)}") from error
         module = cast(fx.GraphModule, program.module())
     network = _Cleaner(module).clean()
     infer_shapes(network, example)
