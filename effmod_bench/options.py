@@ -433,19 +433,9 @@ RoundTimeout = Annotated[
     typer.Option(
         metavar="SECONDS",
         min=0.1,
-        help="End a round that takes longer, and go on with the next.",
+        help="End a round, or a comparison's process, that takes longer, and go on with the next.",
         rich_help_panel=_MEASURE,
         show_default="10 times what it should take, and a minute at least",
-    ),
-]
-ProcessTimeout = Annotated[
-    float | None,
-    typer.Option(
-        metavar="SECONDS",
-        min=0.1,
-        help="End a process that takes longer, and go on with the next.",
-        rich_help_panel=_MEASURE,
-        show_default="10 times what it should take, and ten minutes at least",
     ),
 ]
 NoWait = Annotated[

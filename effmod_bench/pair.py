@@ -49,6 +49,11 @@ class PairTimed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     sessions: dict[str, SessionFacts]
     durations_ns: dict[str, tuple[int, ...]]
 
+    @property
+    def session(self) -> SessionFacts:
+        """The baseline's."""
+        return self.sessions["A"]
+
 
 def run_pair(job: PairJob, *, on_warm: Callable[[int], None]) -> PairTimed:
     """Load both artifacts, warm them up in turn, then time each run by itself.

@@ -4,16 +4,14 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime
 
-from effmod_bench.environment import conditions_since, load_average, read_moment
 from effmod_bench.isolation import run_job
 from effmod_bench.pair import PairJob, PairMember, PairTimed
-from effmod_bench.runner import GUESSED_START_S, Progress, Subject, guess_run_s, threads_to_use
+from effmod_bench.runner import GUESSED_START_S, Progress, Subject, Watched, guess_run_s, threads_to_use, watch
 from effmod_bench.sessions import SessionRequest
-from effmod_bench.timing import disturbance, monotonic_s, read_clocks, utc_now
+from effmod_bench.timing import monotonic_s
 from effmod_bench.worker import Broken
-from results import ComparisonPlan, ComparisonProcess, Environment, Machine, Outcome, Store, compare
+from results import ComparisonPlan, ComparisonProcess, Machine, Outcome, Store, compare
 from results.comparison import next_look
 
 
@@ -69,26 +67,13 @@ def run(
                 progress.show(name, done + part, total, left_s)
 
             tick(0.0)
-            started, load, before_it, clocks = utc_now(), load_average(), read_moment(), read_clocks()
             job = draw_job(plan, pair, seed=f"{plan.seed}-{target}-{index}")
-            outcome: PairTimed | Broken
-            changed = [subjects[i].path.name for i in (0, target) if subjects[i].has_changed()]
-            if changed:
-                outcome = Broken(reason=f"{changed[0]} was changed or deleted during the run", detail="")
-            else:
-                outcome = run_job(job, on_warm=lambda _: None, tick=tick, timeout_s=timeout_s)
-            disturbed = disturbance(clocks, read_clocks()) if isinstance(outcome, PairTimed) else None
-            if disturbed is not None:
-                outcome = Broken(reason=f"{disturbed} during the process", detail="")
-            environment = Environment(
-                machine=machine,
-                threads=threads_to_use(plan),
-                session=outcome.sessions["A"] if isinstance(outcome, PairTimed) else None,
-                load_average=load,
-                conditions=conditions_since(before_it),
-            )
-            attempt = attempts[target, index]
-            record = _record(plan, pair, environment, run_id, target, index, attempt, started, job, outcome)
+
+            def start(job: PairJob = job, tick: Callable[[float], None] = tick) -> PairTimed | Broken:
+                return run_job(job, on_warm=lambda _: None, tick=tick, timeout_s=timeout_s)
+
+            watched = watch(start, plan, pair, machine, what="process")
+            record = _record(plan, pair, run_id, target, index, attempts[target, index], job, watched)
             store.write(record)
             records[target].append(record)
             on_record(record)
@@ -121,15 +106,14 @@ def _finished(
 def _record(
     plan: ComparisonPlan,
     pair: tuple[Subject, Subject],
-    environment: Environment,
     run_id: str,
     target: int,
     index: int,
     attempt: int,
-    started: datetime,
     job: PairJob,
-    outcome: PairTimed | Broken,
+    watched: Watched[PairTimed],
 ) -> ComparisonProcess:
+    outcome = watched.outcome
     timed = outcome if isinstance(outcome, PairTimed) else None
     return ComparisonProcess(
         id=f"{run_id}-comparison-{target}-{index}" + (f"-attempt-{attempt}" if attempt else ""),
@@ -137,9 +121,9 @@ def _record(
         target=target,
         index=index,
         attempt=attempt,
-        started_at=started.isoformat(timespec="milliseconds"),
+        started_at=watched.started_at,
         plan=plan,
-        environment=environment,
+        environment=watched.environment,
         candidate_session=timed.sessions["B"] if timed else None,
         cores=job.cores,
         baseline=pair[0].artifact,

@@ -5,15 +5,15 @@ import random
 import re
 import secrets
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
 from effmod_bench.environment import available_cores, conditions_since, load_average, read_moment
 from effmod_bench.gpu import read_gpu
 from effmod_bench.isolation import run_job
+from effmod_bench.pair import PairTimed
 from effmod_bench.sessions import SessionRequest
 from effmod_bench.timing import disturbance, read_clocks, utc_now
 from effmod_bench.worker import Broken, Job, Timed
@@ -85,6 +85,23 @@ class Progress(Protocol):
     def show(self, name: str, rounds_done: float, rounds: int, left_s: float | None) -> None:
         """The round of `name` goes on; `left_s` is about how many seconds the run still takes."""
         ...
+
+
+T = TypeVar("T", Timed, PairTimed)
+
+
+class Watched(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
+    """What a process came to, and what the machine did meanwhile.
+
+    Attributes:
+        started_at: UTC, ISO 8601.
+        disturbed: the machine was suspended, or its clock set; the outcome says so.
+    """
+
+    started_at: str
+    outcome: T | Broken
+    environment: Environment
+    disturbed: bool
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
@@ -214,40 +231,65 @@ def run(
             mean=subject.preprocessing.mean,
             std=subject.preprocessing.std,
         )
+
+        def start(job: Job = job, tick: Callable[[float], None] = tick) -> Timed | Broken:
+            return run_job(
+                job, on_warm=lambda warm: timeline.saw(warm.expected_ns), tick=tick, timeout_s=round_timeout_s
+            )
+
         for attempt in range(turn.attempt, turn.attempt + 1 + _REPEATS):
             tick(0.0)
-            began, load, gpu = utc_now(), load_average(), _gpu(plan)
-            before, clocks = read_moment(), read_clocks()
-            outcome: Timed | Broken
-            if subject.has_changed():
-                outcome = Broken(reason=f"{subject.path.name} was changed or deleted during the run", detail="")
-            else:
-                outcome = run_job(
-                    job, on_warm=lambda warm: timeline.saw(warm.expected_ns), tick=tick, timeout_s=round_timeout_s
-                )
-            disturbed = disturbance(clocks, read_clocks()) if isinstance(outcome, Timed) else None
-            if disturbed is not None:
-                outcome = Broken(reason=f"{disturbed} during the round", detail="")
+            watched = watch(start, plan, [subject], machine, what="round")
+            outcome = watched.outcome
             if isinstance(outcome, Timed):
                 timeline.saw(sum(outcome.durations_ns) / len(outcome.durations_ns))
-            environment = Environment(
-                machine=machine,
-                threads=threads_to_use(plan),
-                session=outcome.session if isinstance(outcome, Timed) else None,
-                load_average=load,
-                conditions=conditions_since(before),
-                gpu_before=gpu,
-                gpu_after=_gpu(plan),
-            )
-            this = msgspec.structs.replace(turn, attempt=attempt)
-            record = _record(plan, subject, environment, run_id, this, began, outcome)
+            record = _record(plan, subject, run_id, msgspec.structs.replace(turn, attempt=attempt), watched)
             store.write(record)
             on_record(record)
-            if disturbed is None:
+            if not watched.disturbed:
                 break
 
 
-def _gpu(plan: BenchPlan) -> GpuState | None:
+def watch(
+    start: Callable[[], T | Broken],
+    plan: BenchPlan | ComparisonPlan,
+    subjects: Sequence[Subject],
+    machine: Machine,
+    *,
+    what: str,
+) -> Watched[T]:
+    """Run a process, and note what the machine did meanwhile. It is not started for a file that is another one now.
+
+    Args:
+        start: runs the process to its end.
+        what: it is, in words.
+    """
+    began, load, gpu = utc_now(), load_average(), _gpu(plan)
+    before, clocks = read_moment(), read_clocks()
+    changed = [subject.path.name for subject in subjects if subject.has_changed()]
+    refused = Broken(reason=f"{changed[0]} was changed or deleted during the run", detail="") if changed else None
+    outcome = refused or start()
+    disturbed = None if isinstance(outcome, Broken) else disturbance(clocks, read_clocks())
+    if disturbed is not None:
+        outcome = Broken(reason=f"{disturbed} during the {what}", detail="")
+    environment = Environment(
+        machine=machine,
+        threads=threads_to_use(plan),
+        session=None if isinstance(outcome, Broken) else outcome.session,
+        load_average=load,
+        conditions=conditions_since(before),
+        gpu_before=gpu,
+        gpu_after=_gpu(plan),
+    )
+    return Watched(
+        started_at=began.isoformat(timespec="milliseconds"),
+        outcome=outcome,
+        environment=environment,
+        disturbed=disturbed is not None,
+    )
+
+
+def _gpu(plan: BenchPlan | ComparisonPlan) -> GpuState | None:
     return read_gpu(plan.options.device_index) if plan.device is Device.CUDA else None
 
 
@@ -259,13 +301,11 @@ def new_run_id() -> str:
 def _record(
     plan: BenchPlan,
     subject: Subject,
-    environment: Environment,
     run_id: str,
     turn: Turn,
-    began: datetime,
-    outcome: Timed | Broken,
+    watched: Watched[Timed],
 ) -> Round:
-    artifact = subject.artifact
+    artifact, outcome = subject.artifact, watched.outcome
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", artifact.name)[:80]
     timed = outcome if isinstance(outcome, Timed) else None
     again = f"-attempt-{turn.attempt}" if turn.attempt else ""
@@ -274,9 +314,9 @@ def _record(
         run_id=run_id,
         index=turn.index,
         attempt=turn.attempt,
-        started_at=began.isoformat(timespec="milliseconds"),
+        started_at=watched.started_at,
         plan=plan,
-        environment=environment,
+        environment=watched.environment,
         artifact=artifact,
         outcome=Outcome.OK if timed else Outcome.FAILED,
         failure=outcome.reason if isinstance(outcome, Broken) else None,

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
-from effmod_bench import pair_runner
+from effmod_bench import pair_runner, runner
 from effmod_bench.cli import app
 from effmod_bench.pair import PairJob, PairTimed
 from effmod_bench.pair_runner import draw_job, run
@@ -172,7 +172,7 @@ def test_a_process_in_which_the_machine_slept_is_a_failure_and_tells_nothing_of_
 ) -> None:
     answer_with(timed)
     slept = iter((None, "the machine was suspended for 9 s", None))
-    monkeypatch.setattr(pair_runner, "disturbance", lambda *_: next(slept))
+    monkeypatch.setattr(runner, "disturbance", lambda *_: next(slept))
     records = carry_out(ComparisonPlan(processes=3), "ab", store)
     assert [record.failure for record in records] == [
         None,
@@ -189,7 +189,7 @@ def test_a_process_gets_the_time_limit_that_was_asked_for(
     answer_with: Callable[[Answer], None], limits: list[float | None]
 ) -> None:
     answer_with(timed)
-    assert effmod("compare", "a.onnx", "b.onnx", *FEW, "--process-timeout", "7").exit_code == 0
+    assert effmod("compare", "a.onnx", "b.onnx", *FEW, "--round-timeout", "7").exit_code == 0
     assert set(limits) == {7.0}
 
 
