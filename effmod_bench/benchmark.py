@@ -169,7 +169,9 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             UnknownModelError, ImageSizeError, TargetError, ArtifactError: as `run` would.
         """
-        rows = [one._planned(item) for one in self._each_batch_size() for item in one._items()]
+        anchor = self._anchor_item()
+        anchor_macs = self._macs(anchor) if anchor else None
+        rows = [one._planned(item, anchor, anchor_macs) for one in self._each_batch_size() for item in one._items()]
         total = sum(row.about_s or 0.0 for row in rows)
         threads = threads_to_use(self.plan)
         where = str(self.plan.device) if threads is None else f"{self.plan.device}, {_counted(threads, 'thread')}"
@@ -182,28 +184,22 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         )
         return plan_table(rows, [note])
 
-    def _planned(self, item: Path | ModelSpec) -> PlannedRun:
-        macs = self._macs(item)
+    def _planned(self, item: Path | ModelSpec, anchor: Path | ModelSpec | None, anchor_macs: int | None) -> PlannedRun:
         if isinstance(item, Path):
             artifact = self._files([item])[item].artifact
+            macs = artifact.macs
             export_s, action = 0.0, "as it is"
             name, batch, size = artifact.name, artifact.batch_size, None
         else:
-            config = self.choices.config(item)
+            config, macs = self.choices.config(item), self._macs(item)
             export_s, action = (0.0, "cached") if self._is_cached(item, config) else (_EXPORT_S, "to be exported")
             name, batch, size = item.name, config.batch_size, config.image_size
-        measure_s, pairs_s = Timeline(self.plan, [macs]).left_s(), self._pairs_s(item, macs)
+        measure_s = Timeline(self.plan, [macs]).left_s()
+        pairs_s = guess_s(self.anchor.plan, (anchor_macs, macs)) if self.anchor and anchor != item else 0.0
         about_s = None if measure_s is None or pairs_s is None else measure_s + pairs_s + export_s
         return PlannedRun(
             name=name, action=action, image_size=size, batch_size=batch, runs=self.plan.runs, about_s=about_s
         )
-
-    def _pairs_s(self, item: Path | ModelSpec, macs: int | None) -> float | None:
-        """About how long its pairs with the anchor take; None for a file of which nothing is known."""
-        anchor = self._anchor_item()
-        if self.anchor is None or anchor is None or anchor == item:
-            return 0.0
-        return guess_s(self.anchor.plan, (self._macs(anchor), macs))
 
     def _each_batch_size(self) -> list["Benchmark"]:
         """The same with one batch size each; files of a fixed batch take no other."""
@@ -224,8 +220,8 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             UnknownModelError, ImageSizeError, TargetError, ArtifactError, CheckpointError, ExportError, ParityError:
                 before anything is measured.
         """
-        with self.prepared(console) as (store, subjects):
-            return self._measure(console, output_format, store, subjects, self._anchor_subject(console))
+        with self.prepared(console) as (store, subjects, anchor):
+            return self._measure(console, output_format, store, subjects, anchor)
 
     def _measure(
         self,
@@ -340,14 +336,16 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @contextmanager
-    def prepared(self, console: Console) -> Iterator[tuple[Store, list[Subject]]]:
+    def prepared(self, console: Console) -> Iterator[tuple[Store, list[Subject], Subject | None]]:
         """All that comes before measuring: wrong use is said, the store can be written, every file is there.
 
-        Nobody else measures on this machine until the block ends.
+        It gives the store, what is to be timed, and the anchor where there is one. Nobody else measures on this
+        machine until the block ends.
 
         Raises:
             As `run`.
         """
+        anchor = self._anchor_item()
         each = [(one, one._items()) for one in self._each_batch_size()]
         check_device(self.plan.device, self.plan.options)
         store = Store(self.store)
@@ -356,6 +354,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         if threads is not None:
             self._say_threads(console, threads)
         files = [one._files(items) for one, items in each]
+        anchors_file = self._files([anchor] if anchor else [])
         with measuring_alone(wait=self.wait, on_wait=console.note):
             subjects = [
                 subject
@@ -364,13 +363,13 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             ]
             # One artifact named twice, as a network and as its file, say, is one target.
             once = {msgspec.json.encode(subject.artifact): subject for subject in reversed(subjects)}
-            yield store, list(once.values())[::-1]
+            anchors = self._anchor_subject(console, anchor, each[0][1], anchors_file) if anchor else None
+            yield store, list(once.values())[::-1], anchors
 
     def _items(self) -> list[Path | ModelSpec]:
         """Files and networks, each once, in the order given."""
         if self.plan.device is Device.COREML and self.plan.threads is not None:
             raise TargetError("--threads is for the CPU; Core ML chooses its threads itself")
-        self._anchor_item()
         items: list[Path | ModelSpec] = []
         for target in self.targets:
             found = [Path(target)] if is_file(target) else find_networks([target], image_size=self.choices.image_size)
@@ -401,7 +400,6 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         if is_file(self.anchor.target):
             file = Path(self.anchor.target)
             check_file(file, self.choices.format)
-            self._files([file])  # a wrong one is said before the minutes that exporting takes
             return file
         found = find_networks([self.anchor.target], image_size=self.choices.image_size)
         if len(found) > 1:
@@ -409,17 +407,19 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         check_image_sizes(self.choices, found)
         return found[0]
 
-    def _anchor_subject(self, console: Console) -> Subject | None:
-        item = self._anchor_item()
-        if item is None or isinstance(item, Path):
-            return self._files([item])[item] if item else None
-        if item in self._items():
+    def _anchor_subject(
+        self, console: Console, item: Path | ModelSpec, items: Sequence[Path | ModelSpec], files: dict[Path, Subject]
+    ) -> Subject:
+        if isinstance(item, Path):
+            return files[item]
+        if item in items:
             return self._network_subject(console, item)
         # The weights that the user gave are another network's; latency does not depend on them.
         choices = msgspec.structs.replace(self.choices, checkpoint=None)
         return msgspec.structs.replace(self, choices=choices)._network_subject(console, item)
 
     def _macs(self, item: Path | ModelSpec) -> int | None:
+        """Multiply-adds of an inference; None for a file of which nothing is known."""
         if isinstance(item, Path):
             return self._files([item])[item].artifact.macs
         config = self.choices.config(item)

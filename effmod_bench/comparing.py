@@ -34,7 +34,7 @@ class Comparing(msgspec.Struct, frozen=True, kw_only=True):
             TargetError: there is nothing to compare with.
             As `Benchmark.run`.
         """
-        with self.benchmark.prepared(console) as (store, subjects):
+        with self.benchmark.prepared(console) as (store, subjects, _):
             return self._compare(console, output_format, store, subjects)
 
     def _compare(

@@ -32,6 +32,8 @@ def read_machine() -> Machine:
     """Everything about the machine that does not change during a run. Takes about a second."""
     import cpuinfo
 
+    from exporters import installed_versions  # of no use to a worker, which starts sooner without
+
     return Machine(
         os=f"{platform.system()} {platform.release()}",
         architecture=platform.machine(),
@@ -42,7 +44,7 @@ def read_machine() -> Machine:
         cpu_quota=_cpu_quota(),
         memory_bytes=psutil.virtual_memory().total,
         governor=_read(_CPUS / "cpu0/cpufreq/scaling_governor"),
-        versions={"python": platform.python_version()} | _versions(),
+        versions={"python": platform.python_version()} | installed_versions(_VERSIONS),
         effmod_commit=_commit(),
         affinity=tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else None,
         smt={"0": False, "1": True}.get(_read(_CPUS / "smt/active") or ""),
@@ -136,18 +138,6 @@ def peak_memory_bytes() -> int | None:
     import resource
 
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
-def _versions() -> dict[str, str]:
-    import importlib.metadata  # a tenth of the time that a worker takes to start, and of no use to it
-
-    found = {}
-    for name in _VERSIONS:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def _control_groups(controller: str) -> list[Path]:

@@ -38,24 +38,8 @@ def file_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch
     sidecar = read_sidecar(path)
     if sidecar is not None and sidecar.sha256 == sha256:
         return _zoo_subject(path, sidecar, inputs, stamps)
-    return Subject(
-        path=path,
-        stamps=stamps,
-        preprocessing=Preprocessing(),
-        artifact=TimedArtifact(
-            name=path.name,
-            source=ArtifactSource.FILE,
-            format="onnx",
-            form=None,
-            sha256=sha256,
-            size_bytes=sum(file.stat().st_size for file in files),
-            opset=opset_of(graph),
-            inputs=inputs,
-            weights=None,
-            params=None,
-            macs=None,
-        ),
-    )
+    size = sum(file.stat().st_size for file in files)
+    return _own_subject(path, Format.ONNX, sha256, inputs, stamps, size=size, opset=opset_of(graph))
 
 
 def _package_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch_size: int) -> Subject:
@@ -67,6 +51,24 @@ def _package_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, b
 
     from exporters.coreml import read_specification, read_tensors
 
+    inputs = _inputs(path, read_tensors(path)[0], shapes, batch_size)
+    version = read_specification(path).specificationVersion
+    return _own_subject(
+        path, Format.COREML, sha256, inputs, stamps, size=size_bytes(path), specification_version=version
+    )
+
+
+def _own_subject(
+    path: Path,
+    format_: Format,
+    sha256: str,
+    inputs: tuple[InputTensor, ...],
+    stamps: tuple[FileStamp, ...],
+    *,
+    size: int,
+    opset: int | None = None,
+    specification_version: int | None = None,
+) -> Subject:
     return Subject(
         path=path,
         stamps=stamps,
@@ -74,13 +76,13 @@ def _package_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, b
         artifact=TimedArtifact(
             name=path.name,
             source=ArtifactSource.FILE,
-            format=Format.COREML,
+            format=format_,
             form=None,
             sha256=sha256,
-            size_bytes=size_bytes(path),
-            opset=None,
-            specification_version=read_specification(path).specificationVersion,
-            inputs=_inputs(path, read_tensors(path)[0], shapes, batch_size),
+            size_bytes=size,
+            opset=opset,
+            specification_version=specification_version,
+            inputs=inputs,
             weights=None,
             params=None,
             macs=None,

@@ -149,6 +149,11 @@ def read_sidecar(path: Path) -> Artifact | None:
         raise ArtifactError(f"cannot read {sidecar}: {error}; export {path.name} again") from error
 
 
+def write_sidecar(path: Path, sidecar: msgspec.Struct) -> None:
+    """Write what is known of a file or package beside it, for people to read as well."""
+    sidecar_path(path).write_bytes(msgspec.json.format(msgspec.json.encode(sidecar), indent=2))
+
+
 def sha256_of(*paths: Path) -> str:
     """The hash of the bytes of a file, or of several one after the other, in hexadecimal."""
     digest = hashlib.sha256()

@@ -11,11 +11,10 @@ import hashlib
 import importlib.metadata
 import importlib.resources
 import importlib.util
-import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -35,6 +34,7 @@ from exporters.artifact import (
     sha256_of,
     sidecar_path,
     size_bytes,
+    write_sidecar,
 )
 from exporters.config import CoreMLConfig, ExportConfig, Format, OnnxConfig
 from exporters.errors import ArtifactError, OutputError
@@ -183,14 +183,27 @@ def deliver(made: Made, folder: Path) -> Path:
         OutputError: the folder cannot be written.
     """
     target = folder / made.path.name
+    with arriving(target) as new:
+        _copy(sidecar_path(made.path), sidecar_path(new))
+        _copy(made.path, new)
+    return target
+
+
+@contextmanager
+def arriving(target: Path) -> Iterator[Path]:
+    """A place for an artifact and its sidecar in a folder, which is made if need be; both get their names at the end.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    folder = target.parent
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as partial:
-            for source in (sidecar_path(made.path), made.path):
-                _copy(source, Path(partial) / source.name)
-            for final in (sidecar_path(target), target):
-                move_into_place(Path(partial) / final.name, final)
-    return target
+            new = Path(partial) / target.name
+            yield new
+            for source, final in ((sidecar_path(new), sidecar_path(target)), (new, target)):
+                move_into_place(source, final)
 
 
 def move_into_place(partial: Path, final: Path) -> None:
@@ -272,10 +285,10 @@ def writing(place: Path, advice: str | None = None) -> Iterator[None]:
         raise OutputError(f"cannot write {place}: {error.strerror or error}; {advice}") from error
 
 
-def versions() -> dict[str, str]:
-    """Versions of what makes and checks an artifact, by distribution."""
+def installed_versions(names: Iterable[str]) -> dict[str, str]:
+    """Versions of those distributions that are installed."""
     found = {}
-    for name in dict.fromkeys(("effmod-bench", *itertools.chain(*_MAKERS.values()), *_CHECKERS)):
+    for name in names:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
@@ -288,8 +301,7 @@ def _entries() -> Path:
 
 
 def _versions_for(config: ExportConfig) -> dict[str, str]:
-    names = ("effmod-bench", *_MAKERS[config.format], *_CHECKERS)
-    return {name: version for name, version in versions().items() if name in names}
+    return installed_versions(("effmod-bench", *_MAKERS[config.format], *_CHECKERS))
 
 
 def _make(spec: ModelSpec, config: ExportConfig, checkpoint: Path | None, path: Path) -> Artifact:
@@ -298,7 +310,7 @@ def _make(spec: ModelSpec, config: ExportConfig, checkpoint: Path | None, path: 
             artifact = _make_onnx(spec, config, checkpoint, path)
         case CoreMLConfig():
             artifact = _make_coreml(spec, config, checkpoint, path)
-    sidecar_path(path).write_bytes(msgspec.json.format(msgspec.json.encode(artifact), indent=2))
+    write_sidecar(path, artifact)
     return artifact
 
 
@@ -457,7 +469,7 @@ def content_key(spec: ModelSpec, options: object, weights: Weights, makers: Sequ
         options: of what is made; anything that msgspec encodes.
         makers: the distributions that have a hand in it.
     """
-    made_by = {name: version for name, version in versions().items() if name in makers}
+    made_by = installed_versions(makers)
     content = msgspec.json.encode(
         (spec, options, weights, made_by, _factory_digest(spec), _source_digest()), order="sorted"
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from exporters import cache
-from exporters.artifact import TensorSpec, name_parts, public_name, sha256_of, sidecar_path
+from exporters.artifact import TensorSpec, name_parts, public_name, sha256_of, sidecar_path, write_sidecar
 from models import ModelSpec, Preprocessing, Weights, check_image_size
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _save(spec: ModelSpec, image_size: int, checkpoint: Path | None, path: Path)
         size_bytes=path.stat().st_size,
         sha256=sha256_of(path),
     )
-    sidecar_path(path).write_bytes(msgspec.json.format(msgspec.json.encode(network), indent=2))
+    write_sidecar(path, network)
     return network
 
 

@@ -1,6 +1,5 @@
 """A user's own ONNX file, rewritten, and proved to compute what it computed before."""
 
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ import numpy.typing as npt
 import onnx
 
 from exporters import onnx_rewrites
-from exporters.artifact import Parity, TensorSpec, sha256_of, sidecar_path, size_bytes
-from exporters.cache import move_into_place, versions, writing
+from exporters.artifact import Parity, TensorSpec, sha256_of, size_bytes, write_sidecar
+from exporters.cache import arriving, installed_versions
 from exporters.errors import ExportError
 from exporters.onnx import external_files, opset_of, read_graph, read_tensors
 from exporters.onnx_rewrites.registry import apply
@@ -74,29 +73,24 @@ def rewrite_file(
             f"{path.name} cannot be rewritten: {first_line(error)}; try fewer, as in --rewrite batch_norm"
         ) from error
     final = folder / f"{path.stem}-{'-'.join(_marks(names, reports, shapes))}.onnx"
-    with writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as partial:
-            new = Path(partial) / final.name
-            onnx.save(rewritten, new)
-            feeds = [_feed(graph, shapes, seed) for seed in range(_INPUTS)]
-            parity = compare_files(path, new, feeds)
-            inputs, outputs = read_tensors(rewritten)
-            sidecar = RewrittenFile(
-                original=path.name,
-                original_sha256=sha256_of(path, *beside),
-                rewrites=reports,
-                inputs=inputs,
-                outputs=outputs,
-                opset=opset_of(rewritten),
-                parity=parity,
-                versions={name: version for name, version in versions().items() if name in _HANDS},
-                size_bytes=size_bytes(new),
-                sha256=sha256_of(new),
-            )
-            sidecar_path(new).write_bytes(msgspec.json.format(msgspec.json.encode(sidecar), indent=2))
-            for target in (sidecar_path(final), final):
-                move_into_place(new.with_name(target.name), target)
+    with arriving(final) as new:
+        onnx.save(rewritten, new)
+        feeds = [_feed(graph, shapes, seed) for seed in range(_INPUTS)]
+        parity = compare_files(path, new, feeds)
+        inputs, outputs = read_tensors(rewritten)
+        sidecar = RewrittenFile(
+            original=path.name,
+            original_sha256=sha256_of(path, *beside),
+            rewrites=reports,
+            inputs=inputs,
+            outputs=outputs,
+            opset=opset_of(rewritten),
+            parity=parity,
+            versions=installed_versions(_HANDS),
+            size_bytes=size_bytes(new),
+            sha256=sha256_of(new),
+        )
+        write_sidecar(new, sidecar)
     return final, sidecar
 
 

@@ -2,6 +2,7 @@ import errno
 import importlib.util
 import os
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +120,7 @@ def test_another_source_of_a_plug_in_gives_another_file(
 
 def test_a_new_version_of_torch_makes_the_file_again(spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     obtain(spec, CONFIG)
-    monkeypatch.setattr(exporters.cache, "versions", lambda: {"torch": "99.0"})
+    monkeypatch.setattr(exporters.cache, "installed_versions", lambda _: {"torch": "99.0"})
     assert not is_cached(spec, CONFIG)
 
 
@@ -344,8 +345,12 @@ def test_the_two_formats_are_two_artifacts(spec: ModelSpec, monkeypatch: pytest.
     onnx, coreml = key(spec, CONFIG, weights), key(spec, COREML, weights)
     assert onnx != coreml
     # A newer coremltools does not make ONNX files again.
-    newer = exporters.cache.versions() | {"coremltools": "99.0"}
-    monkeypatch.setattr(exporters.cache, "versions", lambda: newer)
+    installed = exporters.cache.installed_versions
+
+    def newer(names: Iterable[str]) -> dict[str, str]:
+        return {name: "99.0" if name == "coremltools" else version for name, version in installed(names).items()}
+
+    monkeypatch.setattr(exporters.cache, "installed_versions", newer)
     assert key(spec, CONFIG, weights) == onnx
     assert key(spec, COREML, weights) != coreml
 
