@@ -10,7 +10,7 @@ from effmod_bench import __version__, options
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, exit_code
 from exporters import DEFAULT_OPSET, Format
-from results import BenchPlan, ComparisonPlan
+from results import BenchPlan, ComparisonPlan, Device, RuntimeOptions
 from results.tables import OutputFormat
 
 
@@ -151,9 +151,7 @@ def export(
     purpose: options.PurposeOption = None,
     input_shape: options.InputShape = None,
     explain: options.Explain = False,
-    output: Annotated[
-        Path, typer.Option("--output", help="Folder for the file and its sidecar.", rich_help_panel="Output")
-    ] = Path(),
+    output: options.OutputFolder = Path(),
     quiet: options.Quiet = False,
     verbose: options.Verbose = 0,
 ) -> None:
@@ -395,6 +393,60 @@ def compare(
         fail_if_slower=fail_if_slower,
     )
     raise typer.Exit(comparing.run(_console(quiet, verbose), output_format))
+
+
+@app.command()
+def tune(
+    target: options.TunedTarget,
+    device: options.DeviceOption = "cpu",
+    threads: options.Threads = None,
+    budget: options.Budget = 600.0,
+    margin: options.Margin = 0.005,
+    seed: options.PairSeed = 0,
+    tf32: options.TryTf32 = False,
+    allow_machine_specific: options.AllowMachineSpecific = False,
+    allow_inexact: options.AllowInexact = False,
+    data: options.DataForInexact = None,
+    image_size: options.ImageSize = None,
+    batch_size: options.BatchSize = 1,
+    checkpoint: options.Checkpoint = None,
+    input_shape: options.InputShape = None,
+    no_wait: options.NoWait = False,
+    output: options.OutputFolder = Path(),
+    store: options.StoreOption = options.default_store(),  # noqa: B008 - typer reads defaults once
+    output_format: options.OutputFormatOption = OutputFormat.TABLE,
+    quiet: options.Quiet = False,
+    verbose: options.Verbose = 0,
+) -> None:
+    """Find the fastest file of a network, and the settings to run it with, of those that are proved equal."""
+    from effmod_bench.devices import parse_device
+    from effmod_bench.targets import ExportChoices, TargetError, parse_input_shapes
+    from effmod_bench.tuning import Tuning
+
+    where, index = parse_device(device)
+    if where is Device.COREML:
+        raise TargetError("effmod tune is for ONNX Runtime: --device cpu or cuda")
+    if tf32 and where is not Device.CUDA:
+        raise TargetError(f"--tf32 goes with --device cuda, not with --device {where}")
+    if data is not None and not allow_inexact:
+        raise TargetError("--data goes with --allow-inexact: whatever is proved equal is as often right")
+    tuning = Tuning(
+        target=target,
+        plan=ComparisonPlan(
+            device=where, options=RuntimeOptions(device_index=index), threads=threads, seed=seed, margin=margin
+        ),
+        choices=ExportChoices(image_size=image_size, batch_size=batch_size, checkpoint=checkpoint),
+        input_shapes=parse_input_shapes(input_shape or []),
+        budget_s=budget,
+        tf32=tf32,
+        allow_machine_specific=allow_machine_specific,
+        allow_inexact=allow_inexact,
+        data=data,
+        output=output,
+        store=store,
+        wait=not no_wait,
+    )
+    raise typer.Exit(tuning.run(_console(quiet, verbose), output_format))
 
 
 @app.command()

@@ -48,7 +48,7 @@ def export_all(
     for spec in specs:
         try:
             made = obtain_artifact(console, spec, choices)
-            path = deliver(made, folder)
+            path = deliver(made.path, folder)
         except Exception as error:
             if len(specs) == 1 or exit_code(error) not in _OF_ONE_NETWORK:
                 raise

@@ -32,12 +32,14 @@ def parse_percent(text: str | float) -> float:
     return float(number[1]) / 100
 
 
-def parse_duration(text: str) -> float:
-    """Seconds: "90s", "10m" and "1.5h" are 90, 600 and 5400.
+def parse_duration(text: str | float) -> float:
+    """Seconds: "90s", "10m" and "1.5h" are 90, 600 and 5400. A default is in seconds already.
 
     Raises:
         typer.BadParameter: the text is no duration, or none at all.
     """
+    if isinstance(text, float):
+        return text
     parts = re.fullmatch(r"(\d+\.?\d*|\.\d+) ?([smh])", text.strip())
     if parts is None or float(parts[1]) == 0:
         raise typer.BadParameter(f"{text!r} is no duration; write it as 90s, 10m or 1h")
@@ -452,6 +454,53 @@ Resume = Annotated[
     ),
 ]
 
+TunedTarget = Annotated[
+    str,
+    typer.Argument(
+        metavar="TARGET", help="A network of 'effmod list', or a path to an .onnx file.", show_default=False
+    ),
+]
+Budget = Annotated[
+    float,
+    typer.Option(
+        parser=parse_duration,
+        metavar="DURATION",
+        help="For all of it, such as 90s or 1h: what is not tried by then is left out.",
+        show_default="10m",
+        rich_help_panel=_MEASURE,
+    ),
+]
+TryTf32 = Annotated[
+    bool,
+    typer.Option("--tf32", help="On a GPU: try TF32 too, which is not equal.", rich_help_panel=_MEASURE),
+]
+AllowMachineSpecific = Annotated[
+    bool,
+    typer.Option(
+        "--allow-machine-specific",
+        help="Try the graph that the runtime itself makes, which runs on this kind of processor and with this version "
+        "of the runtime only.",
+        rich_help_panel=_MEASURE,
+    ),
+]
+AllowInexact = Annotated[
+    bool,
+    typer.Option(
+        "--allow-inexact",
+        help="Try int8, too, and take it where it is faster: it is not equal to the network.",
+        rich_help_panel=_MEASURE,
+    ),
+]
+DataForInexact = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="With --allow-inexact: labelled images, a folder for each class, to say how often such a file is right.",
+        show_default=False,
+        rich_help_panel=_MEASURE,
+    ),
+]
+
 NetworkOrArtifact = Annotated[
     str,
     typer.Argument(
@@ -500,6 +549,9 @@ ShownTable = Annotated[
     typer.Option(
         "--table", help="Show the measurements as this table of the paper.", show_default=False, rich_help_panel=_OUTPUT
     ),
+]
+OutputFolder = Annotated[
+    Path, typer.Option("--output", help="Folder for the file and its sidecar.", rich_help_panel=_OUTPUT)
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress.", rich_help_panel=_OUTPUT)]
 Verbose = Annotated[

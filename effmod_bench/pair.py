@@ -5,13 +5,18 @@ differ; within one process, both artifacts meet the same of everything.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from effmod_bench.sessions import SessionRequest, check_outputs, open_session
 from results import InputTensor, SessionFacts
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 class PairMember(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,10 +49,15 @@ class PairJob(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class PairTimed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Both were timed. Both fields go by "A" and "B"; durations are in the order in which the runs were made."""
+    """Both were timed. Two fields go by "A" and "B"; durations are in the order in which the runs were made.
+
+    Attributes:
+        relative_error: of what B gave against what A gave; None where the two cannot be set side by side.
+    """
 
     sessions: dict[str, SessionFacts]
     durations_ns: dict[str, tuple[int, ...]]
+    relative_error: float | None = None
 
     @property
     def session(self) -> SessionFacts:
@@ -94,4 +104,21 @@ def run_pair(job: PairJob, *, on_warm: Callable[[int], None]) -> PairTimed:
         durations_ns={
             letter: tuple(ns for ran, ns in zip(job.order, durations, strict=True) if ran == letter) for letter in runs
         },
+        relative_error=_relative_error(sessions["A"].outputs(), sessions["B"].outputs()),
     )
+
+
+def _relative_error(
+    expected: "Mapping[str, npt.NDArray[np.generic]]", found: "Mapping[str, npt.NDArray[np.generic]]"
+) -> float | None:
+    """The largest difference of any output value, over the largest value of that output; None for other outputs."""
+    import numpy as np
+
+    if {name: x.shape for name, x in expected.items()} != {name: x.shape for name, x in found.items()}:
+        return None
+    errors = [0.0]
+    for name, x in expected.items():
+        a, b = x.astype(np.float64), found[name].astype(np.float64)
+        difference, largest = float(np.abs(a - b).max(initial=0.0)), float(np.abs(a).max(initial=0.0))
+        errors.append(difference / largest if largest else np.inf if difference else 0.0)
+    return max(errors)

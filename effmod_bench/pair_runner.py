@@ -11,7 +11,7 @@ from effmod_bench.runner import GUESSED_START_S, Progress, Subject, Watched, gue
 from effmod_bench.sessions import SessionRequest
 from effmod_bench.timing import monotonic_s
 from effmod_bench.worker import Broken
-from results import ComparisonPlan, ComparisonProcess, Machine, Outcome, Store, compare
+from results import ComparisonPlan, ComparisonProcess, Device, Machine, Outcome, Store, compare
 from results.comparison import next_look
 
 
@@ -67,16 +67,54 @@ def run(
                 progress.show(name, done + part, total, left_s)
 
             tick(0.0)
-            job = draw_job(plan, pair, seed=f"{plan.seed}-{target}-{index}")
-
-            def start(job: PairJob = job, tick: Callable[[float], None] = tick) -> PairTimed | Broken:
-                return run_job(job, on_warm=lambda _: None, tick=tick, timeout_s=timeout_s)
-
-            watched = watch(start, plan, pair, machine, what="process")
-            record = _record(plan, pair, run_id, target, index, attempts[target, index], job, watched)
-            store.write(record)
+            record = time_pair(
+                run_id,
+                plan,
+                pair,
+                machine,
+                store,
+                tick,
+                target=target,
+                index=index,
+                attempt=attempts[target, index],
+                timeout_s=timeout_s,
+            )
             records[target].append(record)
             on_record(record)
+
+
+def time_pair(
+    run_id: str,
+    plan: ComparisonPlan,
+    pair: tuple[Subject, Subject],
+    machine: Machine,
+    store: Store,
+    tick: Callable[[float], None],
+    *,
+    target: int,
+    index: int,
+    attempt: int = 0,
+    timeout_s: float | None = None,
+) -> ComparisonProcess:
+    """One process of a comparison, on disk when this returns.
+
+    Args:
+        pair: the baseline, and the plan's target.
+        tick: told the seconds since the process started, now and then.
+
+    Raises:
+        StoreError: the record could not be written.
+        KeyboardInterrupt: the user interrupts; the process is gone by then.
+    """
+    job = draw_job(plan, pair, target=target, seed=f"{plan.seed}-{target}-{index}")
+
+    def start() -> PairTimed | Broken:
+        return run_job(job, on_warm=lambda _: None, tick=tick, timeout_s=timeout_s)
+
+    watched = watch(start, plan, pair, machine, what="process")
+    record = _record(plan, pair, run_id, target, index, attempt, job, watched)
+    store.write(record)
+    return record
 
 
 def missing(plan: ComparisonPlan, subjects: int, earlier: Sequence[ComparisonProcess]) -> int:
@@ -134,23 +172,28 @@ def _record(
         failure=outcome.reason if isinstance(outcome, Broken) else None,
         baseline_ns=timed.durations_ns["A"] if timed else (),
         candidate_ns=timed.durations_ns["B"] if timed else (),
+        relative_error=timed.relative_error if timed else None,
     )
 
 
-def draw_job(plan: ComparisonPlan, pair: tuple[Subject, Subject], *, seed: str) -> PairJob:
+def draw_job(plan: ComparisonPlan, pair: tuple[Subject, Subject], *, target: int, seed: str) -> PairJob:
     """One process: in what order it loads and runs the two, and on which cores."""
     draws = random.Random(seed)
     threads = threads_to_use(plan)
-    assert threads is not None  # pairs are timed on the CPU
+    assert threads is not None  # Core ML's packages are not timed in pairs
+    options = {"A": plan.options, "B": plan.options_of(target)}
+    on_cpu = plan.device is Device.CPU
+    shared_threads = on_cpu and all(each.allow_spinning for each in options.values())
     return PairJob(
         members={
             letter: PairMember(
                 session=SessionRequest(
                     path=os.fspath(subject.path.resolve()),
                     device=plan.device,
-                    options=plan.options,
+                    options=options[letter],
                     intra_op_num_threads=threads,
-                    shared_threads=True,
+                    shared_threads=shared_threads,
+                    stop_spinning=on_cpu and not shared_threads,
                 ),
                 inputs=subject.artifact.inputs,
                 mean=subject.preprocessing.mean,
@@ -161,7 +204,7 @@ def draw_job(plan: ComparisonPlan, pair: tuple[Subject, Subject], *, seed: str) 
         load_order=draws.choice(("AB", "BA")),
         order="".join(draws.choice(("ABBA", "BAAB")) for _ in range(plan.blocks)),
         warmup_runs=plan.warmup_runs,
-        cores=_draw_cores(draws, threads),
+        cores=_draw_cores(draws, threads) if on_cpu else None,
     )
 
 

@@ -174,7 +174,7 @@ def is_cached(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None 
     return has_entry(_key(spec, config, weights_identity(checkpoint)))
 
 
-def deliver(made: Made, folder: Path) -> Path:
+def deliver(path: Path, folder: Path) -> Path:
     """Copy an artifact and its sidecar into a folder, which is made if need be; returns the artifact's new path.
 
     Both are copied before either gets its name: a file under its final name is complete.
@@ -182,16 +182,19 @@ def deliver(made: Made, folder: Path) -> Path:
     Raises:
         OutputError: the folder cannot be written.
     """
-    target = folder / made.path.name
+    target = folder / path.name
     with arriving(target) as new:
-        _copy(sidecar_path(made.path), sidecar_path(new))
-        _copy(made.path, new)
+        for source, copy in ((sidecar_path(path), sidecar_path(new)), (path, new)):
+            if source.exists():
+                _copy(source, copy)
     return target
 
 
 @contextmanager
 def arriving(target: Path) -> Iterator[Path]:
     """A place for an artifact and its sidecar in a folder, which is made if need be; both get their names at the end.
+
+    An artifact that no sidecar was written for takes the place of one that had one, too.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -203,7 +206,10 @@ def arriving(target: Path) -> Iterator[Path]:
             new = Path(partial) / target.name
             yield new
             for source, final in ((sidecar_path(new), sidecar_path(target)), (new, target)):
-                move_into_place(source, final)
+                if source.exists():
+                    move_into_place(source, final)
+                else:
+                    _remove(final)
 
 
 def move_into_place(partial: Path, final: Path) -> None:

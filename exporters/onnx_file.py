@@ -75,8 +75,7 @@ def rewrite_file(
     final = folder / f"{path.stem}-{'-'.join(_marks(names, reports, shapes))}.onnx"
     with arriving(final) as new:
         onnx.save(rewritten, new)
-        feeds = [_feed(graph, shapes, seed) for seed in range(_INPUTS)]
-        parity = compare_files(path, new, feeds)
+        parity = compare_files(path, new, make_feeds(graph, shapes))
         inputs, outputs = read_tensors(rewritten)
         sidecar = RewrittenFile(
             original=path.name,
@@ -102,6 +101,15 @@ def _marks(
     if any(report.name == "static_shapes" and report.count for report in reports):
         marks += ["x".join(map(str, shape)) for shape in shapes.values()]
     return marks
+
+
+def make_feeds(graph: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]]) -> list[dict[str, npt.NDArray[Any]]]:
+    """Several inputs for a file, by name, to compare what two files make of them.
+
+    Args:
+        shapes: of the inputs that must be fed, by name, without an open dimension.
+    """
+    return [_feed(graph, shapes, seed) for seed in range(_INPUTS)]
 
 
 def _feed(graph: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]], seed: int) -> dict[str, npt.NDArray[Any]]:

@@ -12,7 +12,7 @@ from torch import nn
 
 from exporters.artifact import FLOAT16_MAX, Parity
 from exporters.config import Compression, ComputePrecision, CoreMLConfig, ExportConfig, OnnxConfig
-from exporters.errors import ExportError, ParityError
+from exporters.errors import ArtifactError, ExportError, ParityError
 from exporters.evaluation import Evaluator, Images, open_evaluator, run_onnx
 from models import Preprocessing
 from models.images import natural_images
@@ -175,6 +175,37 @@ def compare_files(original: Path, rewritten: Path, feeds: Sequence[Mapping[str, 
             f"move by {change:.1e} of their size). Are these trained weights? The file was not kept."
         )
     return worst
+
+
+def measure_files(original: Path, other: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> float:
+    """How far a file's outputs are from another one's, relative to the largest: of the output that differs most.
+
+    It judges nothing: NaN and infinity come back as they are.
+
+    Args:
+        feeds: as for `compare_files`.
+
+    Raises:
+        ArtifactError: ONNX Runtime cannot run one of the files.
+        ParityError: the files have other outputs.
+    """
+    pairs = zip(run_onnx(original, feeds), run_onnx(other, feeds), strict=True)
+    return max(_compare(expected, found, None).relative_error for expected, found in pairs)
+
+
+def check_repeatable(path: Path, feed: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Refuse a file that no other can be proved equal to.
+
+    Raises:
+        ArtifactError: ONNX Runtime cannot run it, or it gives something else for the same input each time.
+    """
+    for output in run_onnx(path, [feed, feed]):
+        first, again = np.split(output, 2)
+        if not np.allclose(first, again, rtol=0, atol=TOLERANCE * float(np.abs(first).max()), equal_nan=True):
+            raise ArtifactError(
+                f"{path} gives other outputs from run to run for the same input, so no file can be proved equal to it: "
+                "take the random operators out"
+            )
 
 
 def _kept(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> Parity:

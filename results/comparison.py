@@ -40,6 +40,10 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     half_width: float
 
 
+UNCHANGED = Estimate(ratio=1.0, low=1.0, high=1.0, half_width=0.0)
+"""The baseline beside itself, which needs no measuring."""
+
+
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """The processes of one run that timed two artifacts in turn, summarised.
 

@@ -57,6 +57,17 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
+class GraphOptimization(StrEnum):
+    """How far ONNX Runtime may change a graph when it loads it."""
+
+    BASIC = "basic"
+    """What needs no knowledge of the device: constants folded, what is unused removed."""
+    EXTENDED = "extended"
+    """Fusions, too."""
+    ALL = "all"
+    """And the layout of maps: in blocks of channels, on a CPU."""
+
+
 class RuntimeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Which runtime is asked for, and how it is to run an artifact.
 
@@ -67,6 +78,9 @@ class RuntimeOptions(msgspec.Struct, frozen=True, kw_only=True):
         cuda_graph: capture the inference once, and replay it.
         use_tf32: let the GPU round the factors of float32 products to 10 bits.
         allow_fallback: on a GPU, accept a graph of which the provider leaves real work to another one.
+        graph_optimization: ONNX Runtime's default is all.
+        allow_spinning: threads that wait for work keep their cores busy, ONNX Runtime's default.
+        prefer_nhwc: on a GPU, let ONNX Runtime keep maps with the channels last.
     """
 
     runtime: Runtime = Runtime.ONNXRUNTIME
@@ -76,6 +90,9 @@ class RuntimeOptions(msgspec.Struct, frozen=True, kw_only=True):
     cuda_graph: bool = False
     use_tf32: bool = False
     allow_fallback: bool = False
+    graph_optimization: GraphOptimization = GraphOptimization.ALL
+    allow_spinning: bool = True
+    prefer_nhwc: bool = False
 
 
 class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -360,6 +377,8 @@ class ComparisonPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         targets: names of the artifacts; the first is the baseline that each of the others is compared with.
+        options: of the baseline.
+        target_options: of each target, where they are not all the baseline's; empty where they are.
         threads: intra-op threads; None where the user left the choice to effmod.
         control: compare the baseline with itself, too.
         processes: fresh processes of each comparison; with `until`, the fewest.
@@ -377,6 +396,7 @@ class ComparisonPlan(msgspec.Struct, frozen=True, kw_only=True):
     targets: tuple[str, ...] = ()
     device: Device = Device.CPU
     options: RuntimeOptions = msgspec.field(default_factory=RuntimeOptions)
+    target_options: tuple[RuntimeOptions, ...] = ()
     threads: int | None = None
     control: bool = False
     processes: int = 6
@@ -394,6 +414,10 @@ class ComparisonPlan(msgspec.Struct, frozen=True, kw_only=True):
             if value is not None and value < bound:
                 raise ValueError(f"{name} is at least {bound}, not {value}")
 
+    def options_of(self, target: int) -> RuntimeOptions:
+        """How a target is run."""
+        return self.target_options[target] if self.target_options else self.options
+
 
 class ComparisonProcess(Record, frozen=True, kw_only=True, tag="comparison"):
     """One fresh process that timed two artifacts in turn: A, the baseline, and B, the candidate.
@@ -410,6 +434,8 @@ class ComparisonProcess(Record, frozen=True, kw_only=True, tag="comparison"):
         order: of the timed runs, one letter each, such as "ABBABAAB".
         failure: the reason, where `outcome` is failed.
         baseline_ns, candidate_ns: each timed inference, in the order in which they ran; the n-th of both are a pair.
+        relative_error: of the candidate's outputs against the baseline's, for what both were fed, relative to the
+            largest; None where they cannot be set side by side.
     """
 
     run_id: str
@@ -428,3 +454,4 @@ class ComparisonProcess(Record, frozen=True, kw_only=True, tag="comparison"):
     failure: str | None = None
     baseline_ns: tuple[int, ...] = ()
     candidate_ns: tuple[int, ...] = ()
+    relative_error: float | None = None

@@ -17,6 +17,7 @@ from results.published import PAPER_CPU, published
 from results.record import HandEntry, Runtime, RuntimeOptions, TimedArtifact
 from results.reproduction import Agreement, PaperLatency, Reproduced, agreements, reproduce
 from results.summary import EQUAL_FORMS, Measurement
+from results.tuning import Trial
 
 Row = TypeVar("Row")
 Cell = str | int | float | None
@@ -650,6 +651,50 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table[Comparison]:
             f"{' or '.join(map(percent, margins))}."
         )
     return Table(rows=tuple(comparisons), columns=columns, notes=tuple(notes), title=title)
+
+
+def _speed(name: str, header: str) -> Column[Trial]:
+    return Column(
+        key=name,
+        header=header,
+        get=lambda row: (
+            1 / getattr(row.estimate, {"speed": "ratio", "low": "high", "high": "low"}[name]) if row.estimate else None
+        ),
+        show=digits(3),
+    )
+
+
+TUNING_COLUMNS: tuple[Column[Trial], ...] = (
+    Column(key="name", header="candidate", get=lambda row: row.name),
+    _speed("speed", "speed ¹"),
+    _speed("low", "95 %\nfrom"),
+    _speed("high", "95 %\nto"),
+    Column(key="processes", header="pro-\ncesses", spare=3, get=lambda row: row.processes),
+    Column(
+        key="relative_error",
+        header="relative\nerror ²",
+        spare=1,
+        get=lambda row: row.relative_error,
+        show=lambda value: f"{value:.1e}",
+    ),
+    Column(key="top1", header="top-1\n%", get=lambda row: row.top1, show=digits(2)),
+    Column(key="decision", header="outcome", get=lambda row: str(row.decision)),
+    Column(key="reason", header="why", get=lambda row: row.reason),
+    Column(key="file", header="file", get=lambda row: row.file, detail=True),
+    Column(key="sha256", header="sha256", get=lambda row: row.sha256, show=lambda v: v[:12], detail=True),
+)
+
+
+def tuning_table(trials: Sequence[Trial], title: str) -> Table[Trial]:
+    """The table of what was tried, the baseline first."""
+    notes = [
+        f"¹ how many times as fast as {trials[0].name}, both timed in turn in one process.",
+        "² the largest difference of an output, over the largest output.",
+    ]
+    unequal = [row.name for row in trials if row.estimate and not row.equal]
+    if unequal:
+        notes.append(f"Not equal, whatever their speed: {', '.join(unequal)}.")
+    return Table(rows=tuple(trials), columns=TUNING_COLUMNS, notes=tuple(notes), title=title)
 
 
 def _change(name: str, header: str) -> Column[Difference]:

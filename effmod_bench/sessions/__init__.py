@@ -20,6 +20,8 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
         intra_op_num_threads: threads within one operator, on the CPU; 0 where the runtime chooses them itself.
         shared_threads: all sessions of the process use one pool of so many threads. Sessions that run in turn and have
             pools of their own starve each other: the threads of the one spin while the other runs.
+        stop_spinning: unless they do so within a run alone, as this says. It is for sessions of which one does not spin
+            at all: a shared pool always does.
     """
 
     path: str
@@ -27,6 +29,7 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
     options: RuntimeOptions
     intra_op_num_threads: int
     shared_threads: bool = False
+    stop_spinning: bool = False
 
 
 class Session(Protocol):

@@ -19,13 +19,19 @@ import onnxruntime
 
 from effmod_bench.gpu import own_memory_bytes, read_gpu
 from effmod_bench.sessions import SessionError, SessionRequest
-from results import Device, Runtime, SessionFacts
+from results import Device, GraphOptimization, Runtime, SessionFacts
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
 _SPINNING = "session.intra_op.allow_spinning"
+_STOP_SPINNING = "session.force_spinning_stop"
 _RECORD_NODES = "session.record_ep_graph_assignment_info"
 
 Providers = dict[str, dict[str, str]]
+_LEVELS = {
+    GraphOptimization.BASIC: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    GraphOptimization.EXTENDED: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    GraphOptimization.ALL: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
+}
 
 
 class OnnxRuntimeSession:
@@ -44,14 +50,15 @@ class OnnxRuntimeSession:
         self._request = request
         on_gpu = request.device is Device.CUDA
         options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.graph_optimization_level = _LEVELS[request.options.graph_optimization]
         if request.shared_threads:
             _share_threads(request.intra_op_num_threads)
             options.use_per_session_threads = False
         else:
             options.intra_op_num_threads = request.intra_op_num_threads
             options.inter_op_num_threads = 1
-            options.add_session_config_entry(_SPINNING, "1")
+            options.add_session_config_entry(_SPINNING, str(int(request.options.allow_spinning)))
+            options.add_session_config_entry(_STOP_SPINNING, str(int(request.stop_spinning)))
         options.add_session_config_entry(_RECORD_NODES, "1")
         if on_gpu:
             onnxruntime.preload_dlls()  # CUDA's and cuDNN's, from where pip put them
@@ -167,6 +174,7 @@ def _providers(request: SessionRequest) -> Providers:
         "device_id": str(options.device_index),
         "cudnn_conv_algo_search": "EXHAUSTIVE",
         "use_tf32": str(int(options.use_tf32)),
+        "prefer_nhwc": str(int(options.prefer_nhwc)),
     }
     if options.runtime is Runtime.ONNXRUNTIME:
         return {CUDA: cuda | {"enable_cuda_graph": str(int(options.cuda_graph))}, CPU: {}}

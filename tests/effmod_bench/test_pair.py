@@ -3,13 +3,14 @@
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from effmod_bench.isolation import run_job
 from effmod_bench.pair import PairJob, PairMember, PairTimed
 from effmod_bench.sessions import SessionRequest
 from effmod_bench.worker import Broken, Warm
-from results import Device, InputTensor, RuntimeOptions
+from results import Device, GraphOptimization, InputTensor, RuntimeOptions
 from tests.fakes import write_onnx
 
 
@@ -95,3 +96,27 @@ def test_a_pair_without_warm_up_says_what_to_expect_all_the_same(tmp_path: Path)
     job = PairJob(members={"A": a, "B": b}, load_order="AB", order="ABBA", warmup_runs=0, cores=None)
     assert isinstance(run_job(job, on_warm=warm.append, tick=lambda _: None), PairTimed)
     assert [message.expected_ns > 0 for message in warm] == [True]
+
+
+def test_how_far_the_outputs_are_apart_is_told(tmp_path: Path) -> None:
+    once, twice = member(write_onnx(tmp_path / "once.onnx")), member(write_onnx(tmp_path / "twice.onnx", nodes=2))
+    sigmoid = member(write_onnx(tmp_path / "sigmoid.onnx", operator="Sigmoid"))
+    other = member(write_onnx(tmp_path / "other.onnx", shape=(2, 5)), shape=(2, 5))
+    found = [time_pair(once, b) for b in (twice, sigmoid, other)]
+    assert all(isinstance(outcome, PairTimed) for outcome in found)
+    same, different, unlike = (outcome.relative_error for outcome in found if isinstance(outcome, PairTimed))
+    assert same == 0.0
+    assert different is not None
+    assert different > 0.1
+    assert unlike is None
+
+
+def test_settings_of_the_runtime_are_obeyed(tmp_path: Path) -> None:
+    options = RuntimeOptions(graph_optimization=GraphOptimization.EXTENDED, allow_spinning=False)
+    plain = member(write_onnx(tmp_path / "a.onnx"), threads=2, shared=False)
+    session = msgspec.structs.replace(plain.session, options=options, stop_spinning=True)
+    outcome = time_pair(plain, msgspec.structs.replace(plain, session=session))
+    assert isinstance(outcome, PairTimed)
+    a, b = outcome.sessions["A"], outcome.sessions["B"]
+    assert (a.allow_spinning, b.allow_spinning) == (True, False)
+    assert (a.graph_optimization_level, b.graph_optimization_level) == ("ORT_ENABLE_ALL", "ORT_ENABLE_EXTENDED")

@@ -21,13 +21,13 @@ def effmod(*arguments: str | Path) -> Result:
 
 @pytest.fixture
 def onnx_file(tmp_path: Path) -> Path:
-    return deliver(obtain(find_model(NETWORK), OnnxConfig(image_size=64)), tmp_path)
+    return deliver(obtain(find_model(NETWORK), OnnxConfig(image_size=64)).path, tmp_path)
 
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     pytest.importorskip("coremltools.proto", reason="coremltools has no wheel for this Python or platform")
-    return deliver(obtain(find_model(NETWORK), CoreMLConfig(image_size=64)), tmp_path)
+    return deliver(obtain(find_model(NETWORK), CoreMLConfig(image_size=64)).path, tmp_path)
 
 
 def rows(result: Result) -> list[dict[str, Any]]:
@@ -85,7 +85,7 @@ def test_a_corrupted_weight_of_a_package_is_found(package: Path) -> None:
 def test_compressed_weights_are_reported_as_not_meant_to_be_equal(tmp_path: Path) -> None:
     pytest.importorskip("coremltools.proto", reason="coremltools has no wheel for this Python or platform")
     config = CoreMLConfig(image_size=64, compress=Compression.INT8)
-    path = deliver(obtain(find_model(NETWORK), config), tmp_path)
+    path = deliver(obtain(find_model(NETWORK), config).path, tmp_path)
     result = effmod("verify", path)
     assert result.exit_code == 0
     assert "not meant to be equal" in result.stdout

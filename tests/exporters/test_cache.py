@@ -162,7 +162,7 @@ def test_an_image_size_is_checked_before_anything_is_built(spec: ModelSpec) -> N
 
 def test_delivery_copies_file_and_sidecar(spec: ModelSpec, tmp_path: Path) -> None:
     made = obtain(spec, CONFIG)
-    path = deliver(made, tmp_path / "new" / "folder")
+    path = deliver(made.path, tmp_path / "new" / "folder")
     assert path.name == "efficientmod_xxs-32px-unsimplified.onnx"
     assert sorted(file.name for file in path.parent.iterdir()) == [path.name, f"{path.name}.json"]
     artifact = read_sidecar(path)
@@ -180,14 +180,14 @@ def test_a_full_disk_leaves_no_half_file(spec: ModelSpec, tmp_path: Path, monkey
 
     monkeypatch.setattr("shutil.copyfile", full)
     with pytest.raises(OutputError, match="No space left on device; free some space"):
-        deliver(made, tmp_path / "out")
+        deliver(made.path, tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
 
 
 def test_a_file_in_the_folders_place_says_so(spec: ModelSpec, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("a file")
     with pytest.raises(OutputError, match=r"cannot write .*out"):
-        deliver(obtain(spec, CONFIG), tmp_path / "out")
+        deliver(obtain(spec, CONFIG).path, tmp_path / "out")
 
 
 def test_the_cache_counts_and_clears(spec: ModelSpec, cache: Path) -> None:
@@ -283,7 +283,7 @@ def test_a_package_is_delivered_whole_in_place_of_an_older_one(spec: ModelSpec, 
     old = tmp_path / "out" / made.path.name
     (old / "Data").mkdir(parents=True)
     (old / "Data" / "stale").write_text("of another export")
-    path = deliver(made, tmp_path / "out")
+    path = deliver(made.path, tmp_path / "out")
     assert path == old
     assert sorted(entry.name for entry in path.parent.iterdir()) == [path.name, f"{path.name}.json"]
     artifact = read_sidecar(path)
@@ -294,7 +294,7 @@ def test_a_package_is_delivered_whole_in_place_of_an_older_one(spec: ModelSpec, 
 @needs_coremltools
 def test_a_full_disk_leaves_the_older_package(spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made = obtain(spec, COREML)
-    path = deliver(made, tmp_path / "out")
+    path = deliver(made.path, tmp_path / "out")
     before = package_sha256(path)
     copyfile = shutil.copyfile
 
@@ -305,7 +305,7 @@ def test_a_full_disk_leaves_the_older_package(spec: ModelSpec, tmp_path: Path, m
 
     monkeypatch.setattr("shutil.copyfile", full)
     with pytest.raises(OutputError, match="No space left on device"):
-        deliver(made, tmp_path / "out")
+        deliver(made.path, tmp_path / "out")
     assert sorted(entry.name for entry in path.parent.iterdir()) == [path.name, f"{path.name}.json"]
     assert package_sha256(path) == before
 
@@ -315,7 +315,7 @@ def test_an_older_package_comes_back_where_the_new_one_cannot_take_its_name(
     spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = obtain(spec, COREML)
-    path = deliver(made, tmp_path / "out")
+    path = deliver(made.path, tmp_path / "out")
     rename = Path.rename
 
     def refuse(source: Path, target: Path) -> Any:
@@ -325,7 +325,7 @@ def test_an_older_package_comes_back_where_the_new_one_cannot_take_its_name(
 
     monkeypatch.setattr(Path, "rename", refuse)
     with pytest.raises(OutputError, match="Permission denied"):
-        deliver(made, tmp_path / "out")
+        deliver(made.path, tmp_path / "out")
     assert package_sha256(path) == made.artifact.sha256
 
 

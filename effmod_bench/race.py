@@ -1,0 +1,148 @@
+"""Candidates timed in turn with one baseline, a process each time; the slow ones are dropped on the way."""
+
+import random
+from collections.abc import Sequence
+
+import msgspec
+
+from effmod_bench.candidates import Candidate
+from effmod_bench.pair_runner import time_pair
+from effmod_bench.runner import Progress, new_run_id
+from effmod_bench.targets import TargetError
+from effmod_bench.timing import monotonic_s
+from results import ComparisonPlan, ComparisonProcess, Machine, Outcome, Store
+from results.comparison import median_ratio
+from results.tuning import LOOKS, beaten, pick
+
+# What outputs may differ by, relative to the largest, where a candidate is said to be equal.
+EQUAL_WITHIN = 1e-5
+
+
+class Race:
+    """Who is faster than the baseline, and by how much, as far as is known.
+
+    Args:
+        plan: of the comparisons; its options are the baseline's.
+        began_s: on the monotonic clock, when the budget began to run.
+        budget_s: no process begins that would leave no time in it for a last comparison.
+    """
+
+    def __init__(
+        self,
+        plan: ComparisonPlan,
+        baseline: Candidate,
+        machine: Machine,
+        store: Store,
+        *,
+        began_s: float,
+        budget_s: float,
+        timeout_s: float | None = None,
+    ) -> None:
+        self.run_id = new_run_id()
+        self.candidates: dict[str, Candidate] = {}
+        self.records: dict[str, list[ComparisonProcess]] = {}
+        self.dropped: dict[str, str] = {}
+        """Reasons, by name."""
+        self.machine = machine
+        self._plan, self._baseline, self._store = plan, baseline, store
+        self._began_s, self._budget_s, self._timeout_s = began_s, budget_s, timeout_s
+        self._turns = random.Random(plan.seed)
+        self._process_s = 0.0
+
+    @property
+    def left(self) -> dict[str, list[float]]:
+        """Who is still in the race: of each process the time over the baseline's. In the order in which they came."""
+        return {name: self.ratios(name) for name in self.candidates if name not in self.dropped}
+
+    def ratios(self, name: str) -> list[float]:
+        """Of each process of a candidate, its time over the baseline's."""
+        return [median_ratio(each.baseline_ns, each.candidate_ns) for each in self.records[name] if _is_good(each)]
+
+    def best(self) -> Candidate:
+        """The simplest of the fastest, as far as is known; the baseline where nothing is faster."""
+        name = pick(self.left, self._plan.margin)
+        return self._baseline if name is None else self.candidates[name]
+
+    def run(self, candidates: Sequence[Candidate], progress: Progress, *, share: float = 1.0) -> bool:
+        """Let more candidates run against those that are left; False where the budget ended it.
+
+        Args:
+            share: of the budget, that may be spent when this returns.
+
+        Raises:
+            TargetError: the budget is too small for one comparison.
+            StoreError: a record could not be written.
+            KeyboardInterrupt: the user interrupts; what is finished is known and stored.
+        """
+        for candidate in candidates:
+            self.candidates[candidate.name] = candidate
+            self.records[candidate.name] = []
+        for size in LOOKS:
+            while behind := [name for name, ratios in self.left.items() if len(ratios) < size]:
+                for name in self._turns.sample(behind, len(behind)):
+                    if not self._may_begin(share):
+                        return False
+                    self._time(name, progress)
+            found = beaten(self.left, candidates=len(self.candidates))
+            for name, by in found.items():
+                self.dropped[name] = f"slower than {self._baseline.name if by is None else by}"
+            if len(self.left) <= 1:
+                break
+        return True
+
+    def _may_begin(self, share: float) -> bool:
+        """Whether there is time for one more process, and the last comparison after it."""
+        spent_s = monotonic_s() - self._began_s
+        last_s = self._plan.processes * self._process_s
+        if spent_s + self._process_s <= min(share * self._budget_s, self._budget_s - last_s):
+            return True
+        if not any(len(ratios) > 1 for ratios in self.left.values()):
+            enough_s = spent_s + (2 * len(self.left) + self._plan.processes) * self._process_s
+            raise TargetError(
+                f"the --budget of {self._budget_s:.0f} s is too small for one comparison here; "
+                f"give at least {enough_s:.0f}s"
+            )
+        return False
+
+    def _time(self, name: str, progress: Progress) -> None:
+        target = list(self.candidates).index(name) + 1
+        candidate, records = self.candidates[name], self.records[name]
+        done = sum(map(len, self.records.values()))
+        to_come = sum(LOOKS[-1] - len(ratios) for ratios in self.left.values())
+        began_s = monotonic_s()
+
+        def tick(elapsed_s: float) -> None:
+            left_s = min(to_come * self._process_s, self._began_s + self._budget_s - monotonic_s())
+            part = min(elapsed_s / self._process_s, 0.99) if self._process_s else 0.0
+            progress.show(name, done + part, done + to_come, left_s if self._process_s else None)
+
+        tick(0.0)
+        record = time_pair(
+            self.run_id,
+            self._plan_now(),
+            (self._baseline.subject, candidate.subject),
+            self.machine,
+            self._store,
+            tick,
+            target=target,
+            index=len(records),
+            timeout_s=self._timeout_s,
+        )
+        records.append(record)
+        self._process_s = max(self._process_s, monotonic_s() - began_s)
+        if not _is_good(record):
+            self.dropped[name] = f"failed: {record.failure}"
+        elif candidate.equal and not (record.relative_error or 0.0) <= EQUAL_WITHIN:
+            self.dropped[name] = f"not equal: its outputs are off by {record.relative_error:.1e}"
+
+    def _plan_now(self) -> ComparisonPlan:
+        everyone = (self._baseline, *self.candidates.values())
+        return msgspec.structs.replace(
+            self._plan,
+            targets=tuple(each.subject.artifact.name for each in everyone),
+            target_options=tuple(each.options for each in everyone),
+        )
+
+
+def _is_good(record: ComparisonProcess) -> bool:
+    return record.outcome is Outcome.OK

@@ -1,0 +1,110 @@
+"""What `effmod tune` concludes from pairs: who is out of the race, and what is to be taken. Pure."""
+
+import math
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from statistics import fmean
+
+import msgspec
+
+from results.comparison import ERROR, UNCHANGED, Estimate, Verdict, estimate
+from results.record import ComparisonPlan, Machine, RuntimeOptions
+
+LOOKS = (3, 5, 8, 12)
+"""After how many processes of each candidate the slow ones are dropped; after the last the race is over."""
+
+
+class Decision(StrEnum):
+    """What became of a candidate."""
+
+    CHOSEN = "chosen"
+    KEPT = "kept"
+    DROPPED = "dropped"
+
+
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """One way to run a network that was tried: a file, and how the runtime is told to run it.
+
+    Attributes:
+        name: what tells it from the baseline.
+        file: the file's name; None where it could not be made.
+        sha256: of the file; None where it could not be made.
+        relative_error: of its outputs against the baseline's, relative to the largest; None where it did not come to
+            that.
+        equal: whether that error is small enough; False as well for what is not meant to be equal.
+        top1: over the user's images, in percent; None without any.
+        estimate: its time over the baseline's; None where fewer than two processes timed it.
+        processes: of which that is the mean.
+        decision: dropped where it is slower than another one beyond doubt, or did not come so far.
+        reason: for the decision.
+    """
+
+    name: str
+    file: str | None = None
+    options: RuntimeOptions
+    sha256: str | None = None
+    relative_error: float | None = None
+    equal: bool = False
+    top1: float | None = None
+    estimate: Estimate | None = None
+    processes: int = 0
+    decision: Decision
+    reason: str
+
+
+class TuningReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands beside the file that `effmod tune` gives: how to run it, and what the choice rests on.
+
+    Attributes:
+        tuning_version: of this type.
+        target: as the user gave it.
+        plan: of the comparisons; its options are the baseline's.
+        verdict: on the chosen file against the baseline, measured anew after it was chosen; None where the baseline was
+            chosen, or the user interrupted.
+        run_ids: of the records: those of the race, and of the last comparison.
+    """
+
+    tuning_version: int = 1
+    target: str
+    started_at: str
+    machine: Machine
+    plan: ComparisonPlan
+    trials: tuple[Trial, ...]
+    verdict: Verdict | None
+    run_ids: tuple[str, ...]
+
+
+def beaten(ratios: Mapping[str, Sequence[float]], *, candidates: int) -> dict[str, str | None]:
+    """Who is slower than another one beyond doubt, each with who beats it: None for the baseline.
+
+    Each is timed in turn with the baseline, so the two intervals are set side by side. There are as many intervals as
+    candidates, and `LOOKS`: look k spends 0.05 / (k (k + 1)) of the error, over the candidates. So with 95 %
+    nobody is dropped who is the fastest.
+
+    Args:
+        ratios: by candidate, of each process the candidate's time over the baseline's.
+        candidates: that began the race.
+    """
+    found: dict[str | None, Estimate] = {None: UNCHANGED}
+    for name, each in ratios.items():
+        look = 1 + sum(len(each) > size for size in LOOKS)
+        standing = estimate(each, error=ERROR / (look * (look + 1)) / candidates)
+        if standing is not None:
+            found[name] = standing
+    best = min(found, key=lambda name: found[name].high)
+    limit = found[best].high
+    return {name: best for name, standing in found.items() if name is not None and standing.low > limit}
+
+
+def pick(ratios: Mapping[str, Sequence[float]], margin: float) -> str | None:
+    """The first candidate that is as fast as the fastest, to within the margin; None for the baseline.
+
+    Args:
+        ratios: as for `beaten`, of those that are left; the simpler come first.
+        margin: what counts as no difference, as a share of the time.
+    """
+    means = {name: math.exp(fmean(map(math.log, each))) for name, each in ratios.items() if each}
+    limit = min(means.values(), default=1.0) * (1 + margin)
+    if limit >= 1.0:
+        return None
+    return next(name for name, mean in means.items() if mean <= limit)
