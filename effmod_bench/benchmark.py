@@ -505,16 +505,25 @@ def print_measurements(
     """
     shown: Table[Any] = find_suite(table).reproduce(measurements) if table else measurement_table(measurements)
     console.table(shown, output_format)
-    for warning, advice in _ADVICE.items():
-        doubtful = dict.fromkeys(m.name for m in measurements if warning in m.warnings)
-        if doubtful:
-            console.warn(f"{warning}: {advice} ({', '.join(doubtful)})")
+    say_warnings(console, [(measurement.name, measurement.warnings) for measurement in measurements])
     for measurement in measurements:
         for processor, kinds in ((measurement.session and measurement.session.nodes) or {}).items():
             counted = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
             console.detail(f"{measurement.name}: {_counted(sum(kinds.values()), 'operator')} on {processor}: {counted}")
         for failure in dict.fromkeys(measurement.failures):
             console.warn(f"{measurement.name}: failed: {failure}")
+
+
+def say_warnings(console: Console, found: Sequence[tuple[str, Sequence[StabilityWarning]]]) -> None:
+    """What to do about the signs that a number is doubtful, each once, with the names that show it.
+
+    Args:
+        found: names of what was measured or compared, each with its warnings.
+    """
+    for warning, advice in _ADVICE.items():
+        doubtful = dict.fromkeys(name for name, warnings in found if warning in warnings)
+        if doubtful:
+            console.warn(f"{warning}: {advice} ({', '.join(doubtful)})")
 
 
 def say_precision(console: Console, comparisons: Sequence[Comparison]) -> None:

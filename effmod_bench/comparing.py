@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from effmod_bench.benchmark import Benchmark, say_precision
+from effmod_bench.benchmark import Benchmark, say_precision, say_warnings
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode
 from effmod_bench.pair_runner import run
@@ -94,8 +94,9 @@ class Comparing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def print_comparisons(console: Console, comparisons: Sequence[Comparison], output_format: OutputFormat) -> None:
-    """The table of comparisons, with what should be known of them."""
+    """The table of comparisons, with advice on the doubtful ones, and what else should be known of them."""
     console.table(comparison_table(comparisons), output_format)
+    say_warnings(console, [(comparison.candidate.name, comparison.warnings) for comparison in comparisons])
     for comparison in comparisons:
         name = comparison.candidate.name
         for failure in dict.fromkeys(comparison.failures):

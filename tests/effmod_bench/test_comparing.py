@@ -16,7 +16,7 @@ from effmod_bench.pair_runner import draw_job, run
 from effmod_bench.runner import Subject, new_run_id, stamp
 from effmod_bench.worker import Broken, Warm
 from models import Preprocessing
-from results import ComparisonPlan, ComparisonProcess, Outcome, Store, StoreError, compare
+from results import ComparisonPlan, ComparisonProcess, Conditions, Outcome, Store, StoreError, compare
 from tests.fakes import MACHINE, make_round, session_facts, timed_artifact, write_onnx
 
 
@@ -323,6 +323,22 @@ def test_a_control_is_the_first_against_itself(files: Path, answer_with: Callabl
     assert done.exit_code == 0  # no target is slower
     assert "a.onnx (control)" in done.stdout
     assert "a.onnx is called slower than itself" in done.stderr
+
+
+@pytest.mark.usefixtures("files")
+def test_a_doubtful_comparison_comes_with_the_advice_of_a_measurement(
+    answer_with: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer_with(timed)
+    busy = Conditions(elapsed_s=10.0, other_cpu_s=1e4)
+    monkeypatch.setattr(runner, "conditions_since", lambda _: busy)
+    done = effmod("compare", "a.onnx", "b.onnx", *FEW)
+    assert done.exit_code == 0, done.output
+    assert "other-load" in done.stdout
+    (advice,) = [line for line in done.stderr.splitlines() if line.startswith("warning: other-load: ")]
+    assert "close them, or measure when they are done" in advice
+    assert advice.endswith("(b.onnx)")
+    assert advice in effmod("show", "effmod-results").stderr
 
 
 @pytest.mark.parametrize(
