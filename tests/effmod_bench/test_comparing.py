@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
-from effmod_bench import pair_runner, runner
+from effmod_bench import environment, pair_runner, runner
 from effmod_bench.cli import app
 from effmod_bench.pair import PairJob, PairTimed
 from effmod_bench.pair_runner import draw_job, run
@@ -106,6 +106,23 @@ def test_as_many_cores_are_drawn_as_there_are_threads(monkeypatch: pytest.Monkey
         drawn = [draw_job(ComparisonPlan(threads=threads), pair, seed=str(seed)).cores for seed in range(50)]
         assert {len(cores or ()) for cores in drawn} == {min(threads, 4)}
         assert {core for cores in drawn for core in cores or ()} == {2, 3, 5, 7}
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only some systems can bind a process to cores")
+@pytest.mark.parametrize("listed", ["core_cpus_list", "thread_siblings_list"])
+def test_a_second_thread_of_a_core_is_drawn_when_every_core_has_given_one(
+    listed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    siblings = {0: "0,4", 1: "1,5", 2: "2,6", 4: "0,4", 5: "1,5", 6: "2,6", 7: "3,7"}  # 3 is not for this process
+    topology = {f"/sys/devices/system/cpu/cpu{core}/topology/{listed}": text for core, text in siblings.items()}
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(siblings))
+    monkeypatch.setattr(environment, "_read", lambda path: topology.get(str(path)))
+    pair = (subject("a"), subject("b"))
+    for threads in range(1, 8):
+        drawn = [draw_job(ComparisonPlan(threads=threads), pair, seed=str(seed)).cores or () for seed in range(50)]
+        assert {len(cores) for cores in drawn} == {threads}
+        assert {len({siblings[core] for core in cores}) for cores in drawn} == {min(threads, 4)}
+        assert {core for cores in drawn for core in cores} == set(siblings)
 
 
 def test_each_target_is_compared_with_the_first_as_often_as_planned(
