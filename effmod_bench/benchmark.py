@@ -42,6 +42,7 @@ from results import (
     Runtime,
     StabilityWarning,
     Store,
+    StoreError,
     TimedArtifact,
     compare,
     summarise,
@@ -240,6 +241,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         if self.resumed:
             self._say_missing(console, run, records, pairs)
         code, machine = ExitCode.OK, read_machine()
+        resume = shlex.join(["effmod", "bench", "--resume", run.id, "--store", str(self.store)])
         try:
             with console.progress("measuring") as progress:
                 runner.run(
@@ -272,6 +274,10 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             # It may have come between a record's storing and its telling.
             records, pairs = _of_run(run, store, Round), _of_run(run, store, ComparisonProcess)
             console.warn("interrupted" + (": the table holds what was finished" if records else ""))
+        except StoreError as error:
+            raise StoreError(
+                f"{error}. What it holds stays readable; once it can be written, go on: {resume}"
+            ) from error
         finally:
             measurements = summarise(records, pairs)
             if records:
@@ -286,8 +292,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         if code is ExitCode.OK and any(measurement.failures for measurement in measurements):
             code = ExitCode.SOME_FAILED
         if code is not ExitCode.OK:
-            command = shlex.join(["effmod", "bench", "--resume", run.id, "--store", str(self.store)])
-            console.note(f"what is missing or failed, again: {command}")
+            console.note(f"what is missing or failed, again: {resume}")
         return code
 
     def _begin(self, store: Store, artifacts: Sequence[TimedArtifact], anchor: Subject | None) -> RunPlan:

@@ -67,6 +67,25 @@ def test_a_write_that_fails_leaves_no_trace_and_loses_nothing(store: Store, monk
     assert len(list(store.path.iterdir())) == 1
 
 
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EDQUOT, "free some space"),
+        (errno.EFBIG, "raise the limit on the size of a file"),
+        (errno.EROFS, "choose a folder that you can write"),
+    ],
+)
+def test_each_cause_has_its_own_advice(code: int, advice: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    store.check_writable()
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StoreError, match=f"{os.strerror(code)}; {advice}.*--store"):
+        store.write(make_round())
+
+
 def test_an_unwritable_store_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StoreError, match=r"cannot write to the store .*file.*--store"):
