@@ -16,7 +16,7 @@ from effmod_bench.exporting import obtain_artifact, obtain_weights
 from effmod_bench.listing import PlannedRun, plan_table
 from effmod_bench.lock import measuring_alone
 from effmod_bench.pair_runner import guess_s
-from effmod_bench.resuming import Anchor, RunPlan, check_same, find_run
+from effmod_bench.resuming import Anchor, RunPlan, check_folder, check_same, find_run
 from effmod_bench.runner import PAPER_THREADS, Subject, Timeline, missing, new_run_id, schedule, threads_to_use
 from effmod_bench.suites import find_suite
 from effmod_bench.targets import (
@@ -146,10 +146,11 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         """What is missing or failed in a run of the store; None for the latest run.
 
         Raises:
-            TargetError: there is no such run.
+            TargetError: there is no such run, or it names files that are not there as seen from this folder.
             StoreError: the store cannot be read.
         """
         run = find_run(Store(store), run_id)
+        check_folder(run, Store(store))
         return cls(
             targets=run.targets,
             plan=run.plan,
