@@ -399,7 +399,8 @@ def compare(
 
 @app.command()
 def doctor(
-    device: options.DeviceOption = "cpu",
+    device: options.ExaminedDevice = None,
+    no_wait: options.NoWait = False,
     output_format: options.OutputFormatOption = OutputFormat.TABLE,
     quiet: options.Quiet = False,
     verbose: options.Verbose = 0,
@@ -408,8 +409,8 @@ def doctor(
     from effmod_bench.devices import parse_device
     from effmod_bench.doctor import examine
 
-    where, index = parse_device(device)
-    examine(_console(quiet, verbose), where, index, output_format)
+    where, index = parse_device(device) if device else (None, 0)
+    examine(_console(quiet, verbose), where, index, output_format, wait=not no_wait)
 
 
 @app.command()

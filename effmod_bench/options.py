@@ -238,6 +238,15 @@ DeviceOption = Annotated[
         rich_help_panel=_MEASURE,
     ),
 ]
+ExaminedDevice = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="cpu|cuda[:N]|coreml",
+        help="Try this one alone, which is to work.",
+        show_default="all, of which the CPU is to work",
+    ),
+]
 RuntimeOption = Annotated[
     Runtime | None,
     typer.Option("--runtime", help="What runs it.", rich_help_panel=_MEASURE, show_default="the device's first"),

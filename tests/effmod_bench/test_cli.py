@@ -291,7 +291,8 @@ def test_doctor_ends_well_where_the_device_asked_for_works(monkeypatch: pytest.M
     assert not findings["cuda", "onnxruntime"]
     result = CliRunner().invoke(app, ["doctor", "--device", "cuda:1"])
     assert result.exit_code == 3
-    assert "onnxruntime cannot run on cuda here: no driver" in " ".join(result.output.split())
+    assert "cuda: no driver" in result.stdout
+    assert "onnxruntime cannot run on cuda here; the table says why" in " ".join(result.stderr.split())
 
 
 def test_pytorch_times_the_network_itself(effmod: Run, tmp_path: Path) -> None:
