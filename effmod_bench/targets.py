@@ -21,7 +21,7 @@ from exporters import (
     onnx_rewrites,
 )
 from exporters.rewrites import AUTO, EXACT, RETRAIN
-from models import ModelSpec, UnknownModelError, check_image_size, find_model, list_models
+from models import ModelSpec, UnknownModelError, check_image_size, classes_of, find_model, list_models
 
 _PACKAGE = ".mlpackage"
 DEFAULT_TARGETS = ("efficientmod_xxs", "efficientmod_xs", "efficientmod_s", "efficientmod_s_conv")
@@ -248,6 +248,20 @@ def check_image_sizes(choices: ExportChoices, networks: Sequence[ModelSpec]) -> 
     """
     for spec in networks:
         check_image_size(spec, choices.image_size or spec.image_size)
+
+
+def check_labels(choices: ExportChoices, networks: Sequence[ModelSpec]) -> None:
+    """Refuse labels that are not as many as a network's classes, before it is built where it is one of the zoo.
+
+    Raises:
+        TargetError: they are fewer or more.
+    """
+    for spec in networks:
+        if choices.labels is not None and classes_of(spec) not in (None, len(choices.labels)):
+            raise TargetError(
+                f"--labels has {len(choices.labels)} names, and {spec.name} tells {classes_of(spec)} classes apart; "
+                "write one label a line, in the order of the classes"
+            )
 
 
 def find_networks(

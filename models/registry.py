@@ -167,6 +167,11 @@ def family(spec: ModelSpec) -> Family:
     return spec.source or _zoo().families[spec.family]
 
 
+def classes_of(spec: ModelSpec) -> int | None:
+    """How many classes a network tells apart: ImageNet-1k's for the zoo; None where it must be built to be known."""
+    return 1000 if spec in _zoo().models else None
+
+
 def check_image_size(spec: ModelSpec, image_size: int) -> None:
     """Refuse a size that the network cannot take.
 
