@@ -12,11 +12,11 @@ import onnx
 from exporters import onnx_rewrites
 from exporters.artifact import Parity, TensorSpec, sha256_of, size_bytes, write_sidecar
 from exporters.cache import arriving, installed_versions
-from exporters.errors import ExportError
+from exporters.errors import ExportError, ParityError
 from exporters.onnx import external_files, opset_of, read_graph, read_tensors
 from exporters.onnx_rewrites.registry import apply
 from exporters.rewrites import RewriteReport
-from exporters.verify import compare_files
+from exporters.verify import compare_files, judge_files
 from models.images import natural_images
 from models.words import first_line
 
@@ -77,6 +77,10 @@ def rewrite_file(
         onnx.save(rewritten, new)
         feeds = [_feed(graph, shapes, seed) for seed in range(_INPUTS)]
         parity = compare_files(path, new, feeds)
+        try:
+            judge_files(path, new, parity)
+        except ParityError as error:
+            raise ParityError(f"{error} The file was not kept.") from error
         inputs, outputs = read_tensors(rewritten)
         sidecar = RewrittenFile(
             original=path.name,
