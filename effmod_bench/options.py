@@ -86,7 +86,11 @@ ArtifactPath = Annotated[
 ]
 Against = Annotated[
     str | None,
-    typer.Option(metavar="NETWORK", help="The network that it should be.", show_default="its sidecar's"),
+    typer.Option(
+        metavar="NETWORK|FILE",
+        help="The network that it should be, or the .onnx file that it was rewritten from.",
+        show_default="its sidecar's",
+    ),
 ]
 Data = Annotated[
     Path | None,
