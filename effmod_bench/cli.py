@@ -415,7 +415,7 @@ def doctor(
 
 @app.command()
 def show(
-    store: options.StorePath,
+    store: options.StorePath = options.default_store(),  # noqa: B008 - typer reads defaults once
     only: options.Only = None,
     table: options.ShownTable = None,
     output_format: options.OutputFormatOption = OutputFormat.TABLE,
@@ -455,7 +455,7 @@ def diff(
 
 @app.command()
 def plot(
-    store: options.StorePath,
+    store: options.StorePath = options.default_store(),  # noqa: B008 - typer reads defaults once
     output: Annotated[
         Path, typer.Option("--output", help="The picture; its ending says which kind: .png, .svg, .pdf.")
     ] = Path("tradeoff.png"),

@@ -67,7 +67,10 @@ ExportTargets = Annotated[
 ]
 Network = Annotated[str, typer.Argument(metavar="NETWORK", help="A network of 'effmod list'.", show_default=False)]
 StorePath = Annotated[
-    Path, typer.Argument(metavar="STORE", help="A folder of records, as 'effmod bench' writes it.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="[STORE]", help="A folder of records, as 'effmod bench' writes it; EFFMOD_STORE names another default."
+    ),
 ]
 StoreBefore = Annotated[
     Path, typer.Argument(metavar="BEFORE", help="A store, as 'effmod bench' writes it.", show_default=False)

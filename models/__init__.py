@@ -17,6 +17,7 @@ from models.registry import (
     family,
     find_model,
     list_models,
+    list_tables,
     merged_branches,
     reparameterize,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "fill",
     "find_model",
     "list_models",
+    "list_tables",
     "load_checkpoint",
     "merged_branches",
     "reparameterize",

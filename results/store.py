@@ -91,7 +91,9 @@ class Store:
         """
         rounds = self.read_kind(Round)
         if not rounds:
-            raise StoreError(f"the store {self.path} holds no records; 'effmod bench --store {self.path}' adds some")
+            raise StoreError(
+                f"the store {self.path} holds no measurements; 'effmod bench --store {self.path}' adds some"
+            )
         return rounds
 
     def read_kind(self, kind: type[R]) -> list[R]:

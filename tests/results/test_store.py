@@ -103,7 +103,7 @@ def test_a_missing_and_an_empty_store_say_what_would_fill_them(store: Store) -> 
     with pytest.raises(StoreError, match="there is no store at"):
         store.read()
     store.check_writable()
-    with pytest.raises(StoreError, match="holds no records"):
+    with pytest.raises(StoreError, match="holds no measurements"):
         store.read()
 
 
@@ -135,7 +135,7 @@ def test_kinds_of_records_share_a_store_and_are_read_apart(store: Store) -> None
     note = Note(id="note", started_at="2026-01-01T00:00:00.000+00:00", folder=Path("a/b"))
     store.write(note)
     assert store.read_kind(Note) == [note]
-    with pytest.raises(StoreError, match="holds no records"):
+    with pytest.raises(StoreError, match="holds no measurements"):
         store.read()
     store.write(make_round())
     assert store.read() == [make_round()]
