@@ -1,7 +1,7 @@
 """`effmod bench` from its options to its table."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -342,17 +342,24 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @contextmanager
-    def prepared(self, console: Console) -> Iterator[tuple[Store, list[Subject], Subject | None]]:
+    def prepared(
+        self, console: Console, *, check: Callable[[Sequence[str]], None] = lambda _: None
+    ) -> Iterator[tuple[Store, list[Subject], Subject | None]]:
         """All that comes before measuring: wrong use is said, the store can be written, every file is there.
 
         It gives the store, what is to be timed, and the anchor where there is one. Nobody else measures on this
         machine until the block ends.
 
+        Args:
+            check: refuses names that make no sense together: those of the targets, before anything is exported, and
+                those of the artifacts that they came to.
+
         Raises:
-            As `run`.
+            As `run`, and as `check`.
         """
         anchor = self._anchor_item()
         each = [(one, one._items()) for one in self._each_batch_size()]
+        check([item.name for _, items in each for item in items])
         check_device(self.plan.device, self.plan.options)
         store = Store(self.store)
         store.check_writable()
@@ -370,6 +377,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             # One artifact named twice, as a network and as its file, say, is one target.
             once = {msgspec.json.encode(subject.artifact): subject for subject in reversed(subjects)}
             anchors = self._anchor_subject(console, anchor, each[0][1], anchors_file) if anchor else None
+            check([subject.artifact.name for subject in once.values()])
             yield store, list(once.values())[::-1], anchors
 
     def _items(self) -> list[Path | ModelSpec]:

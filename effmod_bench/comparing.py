@@ -34,19 +34,21 @@ class Comparing(msgspec.Struct, frozen=True, kw_only=True):
             TargetError: there is nothing to compare with.
             As `Benchmark.run`.
         """
-        with self.benchmark.prepared(console) as (store, subjects, _):
+        with self.benchmark.prepared(console, check=self._check_several) as (store, subjects, _):
             return self._compare(console, output_format, store, subjects)
+
+    def _check_several(self, names: Sequence[str]) -> None:
+        if len(names) < 2 and not self.plan.control:
+            raise TargetError(
+                f"{names[0]} alone is nothing to compare: name a second target that is another file, or give --control "
+                "to compare it with itself"
+            )
 
     def _compare(
         self, console: Console, output_format: OutputFormat, store: Store, subjects: Sequence[Subject]
     ) -> ExitCode:
         from effmod_bench.environment import read_machine
 
-        if len(subjects) < 2 and not self.plan.control:
-            raise TargetError(
-                f"{subjects[0].artifact.name} alone is nothing to compare: name a second target that is another file, "
-                "or give --control to compare it with itself"
-            )
         plan = msgspec.structs.replace(self.plan, targets=tuple(subject.artifact.name for subject in subjects))
         records: list[ComparisonProcess] = []
         code = ExitCode.OK

@@ -15,6 +15,7 @@ from effmod_bench.pair import PairJob, PairTimed
 from effmod_bench.pair_runner import draw_job, run
 from effmod_bench.runner import Subject, new_run_id, stamp
 from effmod_bench.worker import Broken, Warm
+from exporters import OutputError
 from models import Preprocessing
 from results import ComparisonPlan, ComparisonProcess, Conditions, Outcome, Store, StoreError, compare
 from tests.fakes import MACHINE, make_round, session_facts, timed_artifact, write_onnx
@@ -410,6 +411,26 @@ def test_a_store_without_comparisons_says_what_would_add_some(tmp_path: Path) ->
     done = effmod("show", "rounds", "--only", "comparisons")
     assert done.exit_code == 5
     assert "'effmod compare A B --store rounds' adds some" in done.stderr
+
+
+def test_one_network_alone_is_refused_before_it_is_exported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def export(*_: object, **__: object) -> None:
+        raise OutputError("it went on to the export")
+
+    monkeypatch.setattr("effmod_bench.exporting.obtain", export)
+    done = effmod("compare", "efficientmod_xxs", "efficientMod_xxs", *FEW)
+    assert done.exit_code == 2
+    assert "efficientmod_xxs alone is nothing to compare" in " ".join(done.stderr.split())
+    for several in (("efficientmod_xxs", "--control"), ("efficientmod_x*s",)):
+        assert "it went on to the export" in effmod("compare", *several, *FEW).stderr
+
+
+@pytest.mark.usefixtures("files")
+def test_two_names_of_one_file_are_nothing_to_compare(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    done = effmod("compare", "a.onnx", "folder/../a.onnx", *FEW)
+    assert done.exit_code == 2
+    assert "a.onnx alone is nothing to compare" in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize(
