@@ -174,15 +174,19 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         anchor = self._anchor_item()
         anchor_macs = self._macs(anchor) if anchor else None
         rows = [one._planned(item, anchor, anchor_macs) for one in self._each_batch_size() for item in one._items()]
-        total = sum(row.about_s or 0.0 for row in rows)
+        known = [row.about_s for row in rows if row.about_s is not None]
+        if known:
+            others = "" if len(known) == len(rows) else ", and the files of which nothing is known"
+            time = f"{in_words(sum(known))} in all{others}"
+        else:
+            time = "how long it takes is unknown until it runs"
         threads = threads_to_use(self.plan)
         where = str(self.plan.device) if threads is None else f"{self.plan.device}, {_counted(threads, 'thread')}"
-        known = "" if all(row.about_s is not None for row in rows) else ", and the files of which nothing is known"
         note = (
             f"{where}; {self.plan.runs} runs each, "
             f"split over {_counted(min(self.plan.rounds, self.plan.runs), 'process', 'processes')}; "
             + (f"then each in turn with {self.anchor.target}, processes of its own; " if self.anchor else "")
-            + f"{in_words(total)} in all{known}; records go to {self.store}"
+            + f"{time}; records go to {self.store}"
         )
         return plan_table(rows, [note])
 

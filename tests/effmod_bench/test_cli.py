@@ -201,6 +201,25 @@ def test_a_dry_run_exports_and_measures_nothing(effmod: Run, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
+    "where",
+    [
+        ("--device", "cuda"),
+        ("--device", "cuda", "--runtime", "pytorch"),
+        ("--runtime", "pytorch"),
+        ("--runtime", "torch-compile"),
+        ("--device", "coreml"),
+    ],
+)
+def test_a_dry_run_takes_no_cpus_speed_for_that_of_something_else(where: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app, ["bench", "efficientmod_xxs", "--dry-run", *where])
+    assert done.exit_code == 0, done.output
+    assert "how long it takes is unknown until it runs" in " ".join(done.stdout.split())
+    assert "about" not in done.stdout
+    rows = CliRunner().invoke(app, ["bench", "efficientmod_xxs", "--dry-run", *where, "--output-format", "json"])
+    assert [row["about_s"] for row in json.loads(rows.stdout)] == [None]
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
         (["bench", "efficientmod_xx"], 2, "no model 'efficientmod_xx'; did you mean 'efficientmod_xxs'"),
