@@ -112,7 +112,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
             return Path(self.against)
         if rewritten is None or any(given is not None for given in (self.against, self.checkpoint, self.data)):
             return None
-        beside = self.path.with_name(rewritten.original)
+        beside = self.path.parent / Path(rewritten.original).name
         if not beside.is_file():
             raise TargetError(
                 f"{self.path} was rewritten from {rewritten.original} (sha256 {rewritten.original_sha256[:12]}), which "
