@@ -150,7 +150,7 @@ def test_reasons_that_differ_name_their_runtimes(
 
 
 def test_nothing_is_tried_while_another_effmod_measures(monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(*_: object) -> str:
+    def never(*_: object) -> None:
         raise AssertionError("it was tried")
 
     monkeypatch.setattr(doctor, "run_convolution", never)
