@@ -1,7 +1,7 @@
 """`effmod bench` from its options to its table."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ from effmod_bench.exporting import obtain_artifact, obtain_weights
 from effmod_bench.listing import PlannedRun, plan_table
 from effmod_bench.lock import measuring_alone
 from effmod_bench.pair_runner import guess_s
-from effmod_bench.resuming import Anchor, RunPlan, check_same, find_run
+from effmod_bench.resuming import Anchor, RunPlan, check_folder, check_same, find_run
 from effmod_bench.runner import PAPER_THREADS, Subject, Timeline, missing, new_run_id, schedule, threads_to_use
 from effmod_bench.suites import find_suite
 from effmod_bench.targets import (
@@ -42,6 +42,7 @@ from results import (
     Runtime,
     StabilityWarning,
     Store,
+    StoreError,
     TimedArtifact,
     compare,
     summarise,
@@ -145,10 +146,11 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         """What is missing or failed in a run of the store; None for the latest run.
 
         Raises:
-            TargetError: there is no such run.
+            TargetError: there is no such run, or it names files that are not there as seen from this folder.
             StoreError: the store cannot be read.
         """
         run = find_run(Store(store), run_id)
+        check_folder(run, Store(store))
         return cls(
             targets=run.targets,
             plan=run.plan,
@@ -172,15 +174,19 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         anchor = self._anchor_item()
         anchor_macs = self._macs(anchor) if anchor else None
         rows = [one._planned(item, anchor, anchor_macs) for one in self._each_batch_size() for item in one._items()]
-        total = sum(row.about_s or 0.0 for row in rows)
+        known = [row.about_s for row in rows if row.about_s is not None]
+        if known:
+            others = "" if len(known) == len(rows) else ", and the files of which nothing is known"
+            time = f"{in_words(sum(known))} in all{others}"
+        else:
+            time = "how long it takes is unknown until it runs"
         threads = threads_to_use(self.plan)
         where = str(self.plan.device) if threads is None else f"{self.plan.device}, {_counted(threads, 'thread')}"
-        known = "" if all(row.about_s is not None for row in rows) else ", and the files of which nothing is known"
         note = (
             f"{where}; {self.plan.runs} runs each, "
             f"split over {_counted(min(self.plan.rounds, self.plan.runs), 'process', 'processes')}; "
             + (f"then each in turn with {self.anchor.target}, processes of its own; " if self.anchor else "")
-            + f"{in_words(total)} in all{known}; records go to {self.store}"
+            + f"{time}; records go to {self.store}"
         )
         return plan_table(rows, [note])
 
@@ -240,6 +246,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         if self.resumed:
             self._say_missing(console, run, records, pairs)
         code, machine = ExitCode.OK, read_machine()
+        resume = shlex.join(["effmod", "bench", "--resume", run.id, "--store", str(self.store)])
         try:
             with console.progress("measuring") as progress:
                 runner.run(
@@ -272,6 +279,10 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             # It may have come between a record's storing and its telling.
             records, pairs = _of_run(run, store, Round), _of_run(run, store, ComparisonProcess)
             console.warn("interrupted" + (": the table holds what was finished" if records else ""))
+        except StoreError as error:
+            raise StoreError(
+                f"{error}. What it holds stays readable; once it can be written, go on: {resume}"
+            ) from error
         finally:
             measurements = summarise(records, pairs)
             if records:
@@ -286,8 +297,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         if code is ExitCode.OK and any(measurement.failures for measurement in measurements):
             code = ExitCode.SOME_FAILED
         if code is not ExitCode.OK:
-            command = shlex.join(["effmod", "bench", "--resume", run.id, "--store", str(self.store)])
-            console.note(f"what is missing or failed, again: {command}")
+            console.note(f"what is missing or failed, again: {resume}")
         return code
 
     def _begin(self, store: Store, artifacts: Sequence[TimedArtifact], anchor: Subject | None) -> RunPlan:
@@ -336,17 +346,24 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     @contextmanager
-    def prepared(self, console: Console) -> Iterator[tuple[Store, list[Subject], Subject | None]]:
+    def prepared(
+        self, console: Console, *, check: Callable[[Sequence[str]], None] = lambda _: None
+    ) -> Iterator[tuple[Store, list[Subject], Subject | None]]:
         """All that comes before measuring: wrong use is said, the store can be written, every file is there.
 
         It gives the store, what is to be timed, and the anchor where there is one. Nobody else measures on this
         machine until the block ends.
 
+        Args:
+            check: refuses names that make no sense together: those of the targets, before anything is exported, and
+                those of the artifacts that they came to.
+
         Raises:
-            As `run`.
+            As `run`, and as `check`.
         """
         anchor = self._anchor_item()
         each = [(one, one._items()) for one in self._each_batch_size()]
+        check([item.name for _, items in each for item in items])
         check_device(self.plan.device, self.plan.options)
         store = Store(self.store)
         store.check_writable()
@@ -364,6 +381,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             # One artifact named twice, as a network and as its file, say, is one target.
             once = {msgspec.json.encode(subject.artifact): subject for subject in reversed(subjects)}
             anchors = self._anchor_subject(console, anchor, each[0][1], anchors_file) if anchor else None
+            check([subject.artifact.name for subject in once.values()])
             yield store, list(once.values())[::-1], anchors
 
     def _items(self) -> list[Path | ModelSpec]:
@@ -505,16 +523,25 @@ def print_measurements(
     """
     shown: Table[Any] = find_suite(table).reproduce(measurements) if table else measurement_table(measurements)
     console.table(shown, output_format)
-    for warning, advice in _ADVICE.items():
-        doubtful = dict.fromkeys(m.name for m in measurements if warning in m.warnings)
-        if doubtful:
-            console.warn(f"{warning}: {advice} ({', '.join(doubtful)})")
+    say_warnings(console, [(measurement.name, measurement.warnings) for measurement in measurements])
     for measurement in measurements:
         for processor, kinds in ((measurement.session and measurement.session.nodes) or {}).items():
             counted = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
             console.detail(f"{measurement.name}: {_counted(sum(kinds.values()), 'operator')} on {processor}: {counted}")
         for failure in dict.fromkeys(measurement.failures):
             console.warn(f"{measurement.name}: failed: {failure}")
+
+
+def say_warnings(console: Console, found: Sequence[tuple[str, Sequence[StabilityWarning]]]) -> None:
+    """What to do about the signs that a number is doubtful, each once, with the names that show it.
+
+    Args:
+        found: names of what was measured or compared, each with its warnings.
+    """
+    for warning, advice in _ADVICE.items():
+        doubtful = dict.fromkeys(name for name, warnings in found if warning in warnings)
+        if doubtful:
+            console.warn(f"{warning}: {advice} ({', '.join(doubtful)})")
 
 
 def say_precision(console: Console, comparisons: Sequence[Comparison]) -> None:

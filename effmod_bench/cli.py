@@ -451,7 +451,8 @@ def tune(
 
 @app.command()
 def doctor(
-    device: options.DeviceOption = "cpu",
+    device: options.ExaminedDevice = None,
+    no_wait: options.NoWait = False,
     output_format: options.OutputFormatOption = OutputFormat.TABLE,
     quiet: options.Quiet = False,
     verbose: options.Verbose = 0,
@@ -460,13 +461,13 @@ def doctor(
     from effmod_bench.devices import parse_device
     from effmod_bench.doctor import examine
 
-    where, index = parse_device(device)
-    examine(_console(quiet, verbose), where, index, output_format)
+    where, index = parse_device(device) if device else (None, 0)
+    examine(_console(quiet, verbose), where, index, output_format, wait=not no_wait)
 
 
 @app.command()
 def show(
-    store: options.StorePath,
+    store: options.StorePath = options.default_store(),  # noqa: B008 - typer reads defaults once
     only: options.Only = None,
     table: options.ShownTable = None,
     output_format: options.OutputFormatOption = OutputFormat.TABLE,
@@ -506,7 +507,7 @@ def diff(
 
 @app.command()
 def plot(
-    store: options.StorePath,
+    store: options.StorePath = options.default_store(),  # noqa: B008 - typer reads defaults once
     output: Annotated[
         Path, typer.Option("--output", help="The picture; its ending says which kind: .png, .svg, .pdf.")
     ] = Path("tradeoff.png"),

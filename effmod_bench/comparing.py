@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from effmod_bench.benchmark import Benchmark, say_precision
+from effmod_bench.benchmark import Benchmark, say_precision, say_warnings
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode
 from effmod_bench.pair_runner import run
@@ -34,19 +34,21 @@ class Comparing(msgspec.Struct, frozen=True, kw_only=True):
             TargetError: there is nothing to compare with.
             As `Benchmark.run`.
         """
-        with self.benchmark.prepared(console) as (store, subjects, _):
+        with self.benchmark.prepared(console, check=self._check_several) as (store, subjects, _):
             return self._compare(console, output_format, store, subjects)
+
+    def _check_several(self, names: Sequence[str]) -> None:
+        if len(names) < 2 and not self.plan.control:
+            raise TargetError(
+                f"{names[0]} alone is nothing to compare: name a second target that is another file, or give --control "
+                "to compare it with itself"
+            )
 
     def _compare(
         self, console: Console, output_format: OutputFormat, store: Store, subjects: Sequence[Subject]
     ) -> ExitCode:
         from effmod_bench.environment import read_machine
 
-        if len(subjects) < 2 and not self.plan.control:
-            raise TargetError(
-                f"{subjects[0].artifact.name} alone is nothing to compare: name a second target that is another file, "
-                "or give --control to compare it with itself"
-            )
         plan = msgspec.structs.replace(self.plan, targets=tuple(subject.artifact.name for subject in subjects))
         records: list[ComparisonProcess] = []
         code = ExitCode.OK
@@ -94,8 +96,9 @@ class Comparing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def print_comparisons(console: Console, comparisons: Sequence[Comparison], output_format: OutputFormat) -> None:
-    """The table of comparisons, with what should be known of them."""
+    """The table of comparisons, with advice on the doubtful ones, and what else should be known of them."""
     console.table(comparison_table(comparisons), output_format)
+    say_warnings(console, [(comparison.candidate.name, comparison.warnings) for comparison in comparisons])
     for comparison in comparisons:
         name = comparison.candidate.name
         for failure in dict.fromkeys(comparison.failures):

@@ -1,6 +1,7 @@
 """What a person sees. Tables go to standard output; notes, warnings, errors and progress to standard error."""
 
 import sys
+import textwrap
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +20,7 @@ T = TypeVar("T")
 
 # A table that is piped into a file is not cut to the width of a terminal that is not there.
 _PIPE_WIDTH = 240
+_NOTE_WIDTH = 120  # longer lines are hard to read
 
 
 class Console:
@@ -74,7 +76,12 @@ class Console:
                 note[0] in text for text in (table.title or "", *(c.header for c in shown))
             ):
                 continue
-            self._out.print(Text(note, style="dim"), soft_wrap=True)
+            # Words stay whole, or what is to be copied from a note would not work.
+            width = min(self._out.width, _NOTE_WIDTH)
+            for line in textwrap.wrap(
+                note, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+            ):
+                self._out.print(Text(line, style="dim"), soft_wrap=True)
 
     def _draw(self, table: Table[Row], columns: Iterable[Column[Row]]) -> list[Column[Row]]:
         """Draw what fits; returns the columns that did."""

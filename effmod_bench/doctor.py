@@ -2,7 +2,8 @@
 
 import importlib.metadata
 import tempfile
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -11,6 +12,7 @@ from effmod_bench.console import Console
 from effmod_bench.devices import NETWORK_RUNTIMES, RUNTIMES, DeviceUnavailableError, check_installed
 from effmod_bench.gpu import NoDriverError, compute_capability, count_gpus, driver_cuda_version, number_by_bus
 from effmod_bench.isolation import run_job
+from effmod_bench.lock import measuring_alone
 from effmod_bench.sessions import SessionRequest
 from effmod_bench.worker import Broken, Job, Timed
 from models import Preprocessing
@@ -41,29 +43,34 @@ _COLUMNS: tuple[Column[Finding], ...] = (
     Column(key="runtime", header="runtime", get=lambda row: str(row.runtime)),
     Column(key="usable", header="usable", get=lambda row: "yes" if row.usable else "no"),
     Column(key="version", header="version", get=lambda row: row.version),
-    Column(key="reason", header="what is missing", get=lambda row: row.reason),
+    Column(key="reason", header="what is missing", get=lambda row: row.reason, detail=True),
 )
 
 
-def examine(console: Console, device: Device, device_index: int, output_format: OutputFormat) -> None:
-    """Try every runtime of every device, and print what was found.
+def examine(
+    console: Console, device: Device | None, device_index: int, output_format: OutputFormat, *, wait: bool
+) -> None:
+    """Try every runtime of a device, and print what was found. Nobody else measures on this machine meanwhile.
 
     Args:
-        device: the one that is to work.
+        device: the one that is to work; None for all, of which the CPU is to work.
+        wait: where another effmod measures, until it is done; False to give up.
 
     Raises:
-        DeviceUnavailableError: its first runtime does not; the table has been printed.
+        DeviceUnavailableError: its first runtime does not work, and the table has been printed; or another effmod
+            measures, and `wait` is False.
     """
-    findings = list(_findings(console, device_index))
-    console.table(Table(rows=tuple(findings), columns=_COLUMNS), output_format)
-    asked = next(finding for finding in findings if finding.device is device)
+    with measuring_alone(wait=wait, on_wait=console.note):
+        findings = list(_findings(console, tuple(RUNTIMES) if device is None else (device,), device_index))
+    console.table(Table(rows=tuple(findings), columns=_COLUMNS, notes=tuple(_reasons(findings))), output_format)
+    asked = findings[0]  # the CPU is the first of all devices
     if not asked.usable:
-        raise DeviceUnavailableError(f"{asked.runtime} cannot run on {device} here: {asked.reason}")
+        raise DeviceUnavailableError(f"{asked.runtime} cannot run on {asked.device} here; the table says why")
 
 
-def _findings(console: Console, device_index: int) -> Iterator[Finding]:
-    for device, runtimes in RUNTIMES.items():
-        for runtime in runtimes:
+def _findings(console: Console, devices: Sequence[Device], device_index: int) -> Iterator[Finding]:
+    for device in devices:
+        for runtime in RUNTIMES[device]:
             options = RuntimeOptions(runtime=runtime, device_index=device_index if device is Device.CUDA else 0)
             version = reason = None
             try:
@@ -73,6 +80,17 @@ def _findings(console: Console, device_index: int) -> Iterator[Finding]:
             except DeviceUnavailableError as error:
                 reason = str(error)
             yield Finding(device=device, runtime=runtime, usable=reason is None, version=version, reason=reason)
+
+
+def _reasons(findings: Sequence[Finding]) -> Iterator[str]:
+    """Why what does not work does not, each reason once: the runtimes of a device mostly have the same."""
+    found: dict[tuple[Device, str], list[Runtime]] = defaultdict(list)
+    for finding in findings:
+        if finding.reason is not None:
+            found[finding.device, finding.reason].append(finding.runtime)
+    for (device, reason), runtimes in found.items():
+        all_of_them = len(runtimes) == len(RUNTIMES[device])
+        yield f"{device}: {reason}" if all_of_them else f"{device}, {', '.join(runtimes)}: {reason}"
 
 
 def run_convolution(device: Device, options: RuntimeOptions) -> str:

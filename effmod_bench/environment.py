@@ -6,6 +6,7 @@ import platform
 import subprocess
 import sys
 import warnings
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +27,17 @@ def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def physical_cores(cores: Iterable[int]) -> list[list[int]]:
+    """Logical cores by the physical core that they are threads of; each by itself where the system does not tell."""
+    threads = defaultdict(list)
+    for core in cores:
+        topology = _CPUS / f"cpu{core}/topology"
+        # The list of all its threads is the same for each of them. Kernels before 5.3 have it by another name.
+        siblings = _read(topology / "core_cpus_list") or _read(topology / "thread_siblings_list")
+        threads[siblings or str(core)].append(core)
+    return list(threads.values())
 
 
 def read_machine() -> Machine:

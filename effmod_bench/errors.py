@@ -45,7 +45,7 @@ def exit_code(error: Exception) -> ExitCode:
             | PlotError()
         ):
             return ExitCode.USAGE
-        case OSError() if error.errno == errno.ENOSPC:
+        case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return ExitCode.STORE
     # Their modules import torch, so they are here only if they were raised.
     if type(error).__name__ in ("CheckpointError", "PluginError"):

@@ -8,7 +8,7 @@ import msgspec
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, exit_code
 from effmod_bench.explaining import operator_table, say_rewrites
-from effmod_bench.targets import ExportChoices
+from effmod_bench.targets import ExportChoices, check_labels
 from exporters import (
     Compression,
     CoreMLConfig,
@@ -37,13 +37,14 @@ def export_all(
     """Export networks into a folder; where there are several, a failure of one does not stop the others.
 
     Raises:
-        TargetError: the choices contradict each other.
+        TargetError: the choices contradict each other, or do not fit a network.
         OutputError: the folder or the cache cannot be written.
         FormatUnavailableError: the format's tools do not run here.
         ImageSizeError, CheckpointError, ExportError, ParityError: the only network failed.
     """
     for spec in specs:
         choices.config(spec)  # wrong choices are said before the minutes that exporting takes
+    check_labels(choices, specs)
     failures: dict[str, Exception] = {}
     for spec in specs:
         try:

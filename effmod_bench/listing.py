@@ -38,7 +38,11 @@ class NetworkInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PlannedRun(msgspec.Struct, frozen=True, kw_only=True):
-    """What `effmod bench` would do with one target. `about_s` is None for a file of which nothing is known."""
+    """What `effmod bench` would do with one target.
+
+    Attributes:
+        about_s: None for a file of which nothing is known, and where only a run would tell.
+    """
 
     name: str
     action: str

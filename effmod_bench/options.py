@@ -69,7 +69,10 @@ ExportTargets = Annotated[
 ]
 Network = Annotated[str, typer.Argument(metavar="NETWORK", help="A network of 'effmod list'.", show_default=False)]
 StorePath = Annotated[
-    Path, typer.Argument(metavar="STORE", help="A folder of records, as 'effmod bench' writes it.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="[STORE]", help="A folder of records, as 'effmod bench' writes it; EFFMOD_STORE names another default."
+    ),
 ]
 StoreBefore = Annotated[
     Path, typer.Argument(metavar="BEFORE", help="A store, as 'effmod bench' writes it.", show_default=False)
@@ -88,7 +91,11 @@ ArtifactPath = Annotated[
 ]
 Against = Annotated[
     str | None,
-    typer.Option(metavar="NETWORK", help="The network that it should be.", show_default="its sidecar's"),
+    typer.Option(
+        metavar="NETWORK|FILE",
+        help="The network that it should be, or the .onnx file that it was rewritten from.",
+        show_default="its sidecar's",
+    ),
 ]
 Data = Annotated[
     Path | None,
@@ -238,6 +245,15 @@ DeviceOption = Annotated[
         metavar="cpu|cuda[:N]|coreml",
         help="Where to run; of several GPUs the first, or number N.",
         rich_help_panel=_MEASURE,
+    ),
+]
+ExaminedDevice = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="cpu|cuda[:N]|coreml",
+        help="Try this one alone, which is to work.",
+        show_default="all, of which the CPU is to work",
     ),
 ]
 RuntimeOption = Annotated[

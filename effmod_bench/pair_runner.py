@@ -4,7 +4,9 @@ import os
 import random
 from collections import Counter
 from collections.abc import Callable, Sequence
+from itertools import zip_longest
 
+from effmod_bench.environment import physical_cores
 from effmod_bench.isolation import run_job
 from effmod_bench.pair import PairJob, PairMember, PairTimed
 from effmod_bench.runner import GUESSED_START_S, Progress, Subject, Watched, guess_run_s, threads_to_use, watch
@@ -209,11 +211,16 @@ def draw_job(plan: ComparisonPlan, pair: tuple[Subject, Subject], *, target: int
 
 
 def _draw_cores(draws: random.Random, threads: int) -> tuple[int, ...] | None:
-    """As many cores as there are threads, or all that this process may use where they are fewer."""
-    if not hasattr(os, "sched_setaffinity"):
+    """As many cores as there are threads, or all that this process may use where they are fewer.
+
+    Two threads of one physical core slow each other down, so it gives a second one only when every other has given one.
+    """
+    if not hasattr(os, "sched_getaffinity"):
         return None
-    allowed = sorted(os.sched_getaffinity(0))
-    return tuple(sorted(draws.sample(allowed, min(threads, len(allowed)))))
+    physical = physical_cores(sorted(os.sched_getaffinity(0)))
+    drawn = [draws.sample(siblings, len(siblings)) for siblings in draws.sample(physical, len(physical))]
+    in_turn = [core for layer in zip_longest(*drawn) for core in layer if core is not None]
+    return tuple(sorted(in_turn[:threads]))
 
 
 def _is_done(plan: ComparisonPlan, records: Sequence[ComparisonProcess]) -> bool:

@@ -1,10 +1,12 @@
 """Runs that were cut short: what they were to do, and what is missing."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import msgspec
 
-from effmod_bench.targets import ExportChoices, TargetError
+from effmod_bench.targets import ExportChoices, TargetError, is_file
+from exporters import PRETRAINED
 from results import BenchPlan, ComparisonPlan, Record, Store, TimedArtifact
 
 
@@ -64,6 +66,32 @@ def find_run(store: Store, run_id: str | None) -> RunPlan:
         latest = ", ".join(run.id for run in runs[:-4:-1])
         raise TargetError(f"the store {store.path} holds no run {run_id!r}; the latest are {latest}")
     return found[0]
+
+
+def check_folder(run: RunPlan, store: Store) -> None:
+    """Refuse to go on in another folder than the one from which a run names its files.
+
+    Raises:
+        TargetError: there is no such file as seen from this folder.
+    """
+    for file in _files(run):
+        if not file.is_absolute() and not file.exists():
+            raise TargetError(
+                f"run {run.id} names {file} relative to the folder in which it was begun, and seen from this one there "
+                f"is no such file; go back there, and give --store {store.path.resolve()}"
+            )
+
+
+def _files(run: RunPlan) -> Iterator[Path]:
+    """Every file that a run names, as the user gave it."""
+    for target in (*run.targets, *([run.anchor.target] if run.anchor else [])):
+        if is_file(target):
+            yield Path(target)
+        elif ".py:" in target:
+            yield Path(target.rpartition(":")[0])
+    checkpoint = run.choices.checkpoint
+    if checkpoint is not None and checkpoint != PRETRAINED:
+        yield checkpoint
 
 
 def check_same(run: RunPlan, artifacts: Sequence[TimedArtifact], anchor: TimedArtifact | None = None) -> None:

@@ -27,13 +27,16 @@ from results import (
     Machine,
     Outcome,
     Round,
+    Runtime,
     Store,
     TimedArtifact,
 )
 
 PAPER_THREADS = 4
 
-# Before a network's first round, its time is guessed: seconds a multiply-add, and seconds to start and load.
+# Before a network's first round, its time is guessed: seconds a multiply-add on a core, by a runtime that was seen to
+# be about so fast, and seconds to start and load.
+_GUESSED_RUNTIMES = (Runtime.ONNXRUNTIME, Runtime.OPENVINO)
 _GUESSED_S_PER_MAC = 1 / 40e9
 GUESSED_START_S = 1.0
 
@@ -150,7 +153,12 @@ def missing(plan: BenchPlan, artifacts: Sequence[TimedArtifact], earlier: Sequen
 
 
 def guess_run_s(plan: BenchPlan | ComparisonPlan, macs: int | None) -> float | None:
-    """About how long an inference takes that nobody has seen; None for a file of which nothing is known."""
+    """About how long an inference takes that nobody has seen.
+
+    None for a file of which nothing is known, and on a GPU or by another runtime: a CPU's speed says nothing of these.
+    """
+    if plan.device is not Device.CPU or plan.options.runtime not in _GUESSED_RUNTIMES:
+        return None
     cores = min(threads_to_use(plan) or PAPER_THREADS, available_cores())
     return macs * _GUESSED_S_PER_MAC / cores if macs else None
 

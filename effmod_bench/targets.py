@@ -21,7 +21,7 @@ from exporters import (
     onnx_rewrites,
 )
 from exporters.rewrites import AUTO, EXACT, RETRAIN
-from models import ModelSpec, UnknownModelError, check_image_size, find_model, list_models
+from models import ModelSpec, UnknownModelError, check_image_size, classes_of, find_model, list_models, list_tables
 
 _PACKAGE = ".mlpackage"
 DEFAULT_TARGETS = ("efficientmod_xxs", "efficientmod_xs", "efficientmod_s", "efficientmod_s_conv")
@@ -250,6 +250,30 @@ def check_image_sizes(choices: ExportChoices, networks: Sequence[ModelSpec]) -> 
         check_image_size(spec, choices.image_size or spec.image_size)
 
 
+def check_labels(choices: ExportChoices, networks: Sequence[ModelSpec]) -> None:
+    """Refuse labels that are not as many as a network's classes, before it is built where it is one of the zoo.
+
+    Raises:
+        TargetError: they are fewer or more.
+    """
+    for spec in networks:
+        if choices.labels is not None and classes_of(spec) not in (None, len(choices.labels)):
+            raise TargetError(
+                f"--labels has {len(choices.labels)} names, and {spec.name} tells {classes_of(spec)} classes apart; "
+                "write one label a line, in the order of the classes"
+            )
+
+
+def check_table(table: str) -> None:
+    """Refuse a table of the paper in which no network stands.
+
+    Raises:
+        TargetError: it is none.
+    """
+    if table not in list_tables():
+        raise TargetError(f"the paper has no table {table!r} of networks; there are {', '.join(list_tables())}")
+
+
 def find_networks(
     targets: Sequence[str], *, image_size: int | None = None, family: str | None = None, table: str | None = None
 ) -> list[ModelSpec]:
@@ -259,8 +283,11 @@ def find_networks(
         family, table: of what a pattern stands for, only the networks of this family, of this table of the paper.
 
     Raises:
+        TargetError: there is no such table.
         UnknownModelError: a name or pattern stands for none.
     """
+    if table is not None:
+        check_table(table)
     found: dict[str, ModelSpec] = {}
     for target in targets:
         if any(character in target for character in "*?["):

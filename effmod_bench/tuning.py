@@ -171,7 +171,7 @@ class _Session:
 
     def _proved(self, forms: Sequence[Form], known: Sequence[Candidate]) -> Iterator[Candidate]:
         """Make each form, and let through what is another file and, where it should be, equal to the plain one."""
-        from exporters.verify import measure_files
+        from exporters.verify import compare_files
 
         files = {each.subject.artifact.sha256: each.name for each in known}
         for form in forms:
@@ -181,7 +181,7 @@ class _Session:
                 if same is not None:
                     self._leave_out(form.name, f"the same file as {same}", subject)
                     continue
-                error = measure_files(self._plain.subject.path, subject.path, self._feeds)
+                error = compare_files(self._plain.subject.path, subject.path, self._feeds).relative_error
             except (ArtifactError, ExportError, ParityError, RewriteError) as failure:
                 self._leave_out(form.name, f"cannot be made: {failure}")
                 continue

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from effmod_bench.console import Console
-from effmod_bench.targets import TargetError
+from effmod_bench.targets import TargetError, is_file
 from exporters import (
     FLOAT16_MAX,
     PRETRAINED,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from torchvision.datasets import ImageFolder
 
     from exporters.evaluation import Evaluator
+    from exporters.onnx_file import RewrittenFile
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +43,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked `effmod verify` to do.
 
     Attributes:
-        against: a network's name; None for the sidecar's.
+        against: a network's name, or the file that this one was rewritten from; None for what the sidecar names.
         checkpoint: the network's weights; None for those that the sidecar names, which random ones can be made of.
         data: a folder of labelled images.
     """
@@ -53,14 +54,20 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     data: Path | None = None
 
     def run(self, console: Console, output_format: OutputFormat) -> None:
-        """Compare the artifact with its network, try it on the images, and print what was found.
+        """Compare the artifact with its network, or the file it was made of, try it on images, print what was found.
 
         Raises:
             ArtifactError, TargetError, UnknownModelError, CheckpointError, ImageFolderError: something cannot be used.
-            ParityError: the artifact is not its network; raised after the table is printed.
+            ParityError: the artifact is not its network, or that file; raised after the table is printed.
         """
         from exporters import verify
+        from exporters.onnx_file import read_rewritten
 
+        rewritten = read_rewritten(self.path)
+        original = self._original(rewritten)
+        if rewritten is not None and original is not None:
+            self._compare_with_original(console, output_format, rewritten, original)
+            return
         sidecar = read_sidecar(self.path)
         artifact = self._open()
         if sidecar is not None and artifact_sha256(self.path) != sidecar.sha256:
@@ -88,6 +95,46 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         ]
         console.table(_table(_title(self.path, sidecar, spec), rows, artifact.activation_range), output_format)
         verify.judge(artifact, parities)
+
+    def _original(self, rewritten: "RewrittenFile | None") -> Path | None:
+        """The file to compare with; None where it is to be a network, or only the images count."""
+        if self.against is not None and is_file(self.against):
+            if rewritten is None:
+                raise TargetError(
+                    f"{self.against} is a file, and {self.path} was not rewritten from one by effmod; name a network "
+                    "with --against NETWORK"
+                )
+            if self.data is not None or self.checkpoint is not None:
+                raise TargetError(
+                    f"{'--data' if self.data else '--checkpoint'} is for networks, and {self.against} is a file; leave "
+                    "one of the two out"
+                )
+            return Path(self.against)
+        if rewritten is None or any(given is not None for given in (self.against, self.checkpoint, self.data)):
+            return None
+        beside = self.path.parent / Path(rewritten.original).name
+        if not beside.is_file():
+            raise TargetError(
+                f"{self.path} was rewritten from {rewritten.original} (sha256 {rewritten.original_sha256[:12]}), which "
+                "is not beside it; say where it is with --against PATH, or name the network with --against NETWORK"
+            )
+        return beside
+
+    def _compare_with_original(
+        self, console: Console, output_format: OutputFormat, rewritten: "RewrittenFile", original: Path
+    ) -> None:
+        from exporters import verify
+        from exporters.onnx_file import compare_again
+
+        console.note(f"comparing {self.path.name} with {original}, from which it was rewritten ...")
+        parity = compare_again(self.path, rewritten, original)
+        if artifact_sha256(self.path) != rewritten.sha256:
+            console.warn(f"{self.path} was changed since it was rewritten: its hash is not its sidecar's")
+        done = ", ".join(f"{report.name} {report.count}" for report in rewritten.rewrites)
+        title = f"{self.path.name}: {rewritten.original} (sha256 {rewritten.original_sha256[:12]}), rewritten: {done}"
+        row = Verified(precision=ComputePrecision.FLOAT32, parity=parity, accuracy=None)
+        console.table(_table(title, [row], None), output_format)
+        verify.judge_files(original, self.path, parity)
 
     def _open(self) -> "Evaluator":
         from exporters.evaluation import open_evaluator
@@ -184,7 +231,7 @@ def _title(path: Path, sidecar: Artifact | None, spec: ModelSpec | None) -> str:
 
 
 def _table(title: str, rows: list[Verified], activation_range: ActivationRange | None) -> Table[Verified]:
-    notes = ["¹ the largest difference, over the network's largest output."]
+    notes = ["¹ the largest difference, over the largest output of what it is compared with."]
     if activation_range is not None:
         seen = activation_range
         held = f"float16 holds {FLOAT16_MAX:.0f}"

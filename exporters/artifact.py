@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -21,6 +22,8 @@ from exporters.config import (
 from exporters.errors import ArtifactError
 from exporters.rewrites import AUTO, RewriteReport
 from models import Preprocessing, Weights
+
+Sidecar = TypeVar("Sidecar", bound=msgspec.Struct)
 
 SIDECAR_VERSION = 3  # 1 had neither the format within `config`, nor `specification_version`; 2 had no cosine
 FLOAT16_MAX = 65504.0
@@ -137,12 +140,24 @@ def read_sidecar(path: Path) -> Artifact | None:
     Raises:
         ArtifactError: there is one that cannot be read.
     """
+    return read_sidecar_as(Artifact, path, mark="sidecar_version")
+
+
+def read_sidecar_as(kind: type[Sidecar], path: Path, *, mark: str) -> Sidecar | None:
+    """The sidecar of one kind beside a file or package; None where there is none of it.
+
+    Args:
+        mark: a field that no other JSON has.
+
+    Raises:
+        ArtifactError: there is one that cannot be read.
+    """
     sidecar = sidecar_path(path)
     try:
         content = sidecar.read_bytes()
-        if b'"sidecar_version"' not in content:
+        if f'"{mark}"'.encode() not in content:
             return None
-        return msgspec.json.decode(content, type=Artifact)
+        return msgspec.json.decode(content, type=kind)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError) as error:

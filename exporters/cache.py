@@ -53,6 +53,7 @@ _MAKERS = {
 }
 _CHECKERS = ("onnxruntime-gpu", "onnxruntime", "numpy")
 SEED = 0
+_ELSEWHERE = "name another folder in EFFMOD_CACHE"
 PRETRAINED = Path("pretrained")
 """In a checkpoint's place: the weights that timm publishes for the network."""
 
@@ -135,7 +136,7 @@ def keep(
     """
     entry = _entries() / key
     path = entry / name
-    with writing(cache_root(), "free some space ('effmod cache clear' does), or name another folder in EFFMOD_CACHE"):
+    with writing(cache_root(), free="free some space ('effmod cache clear' does)", elsewhere=_ELSEWHERE):
         entry.parent.mkdir(parents=True, exist_ok=True)
         with filelock.FileLock(entry.with_suffix(".lock")):
             note = None
@@ -267,27 +268,32 @@ def clear_cache() -> CacheInfo:
         OutputError: the cache cannot be written.
     """
     info = cache_info()
-    with writing(cache_root(), "name another folder in EFFMOD_CACHE"):
+    with writing(cache_root(), elsewhere=_ELSEWHERE):
         if _entries().exists():
             shutil.rmtree(_entries())
     return info
 
 
 @contextmanager
-def writing(place: Path, advice: str | None = None) -> Iterator[None]:
+def writing(place: Path, *, free: str = "free some space", elsewhere: str | None = None) -> Iterator[None]:
     """Turn a failure to write into an `OutputError` that names the place, the cause and the next step.
 
     Args:
-        advice: the next step, where it is not another disk or folder.
+        free: how there can be space again.
+        elsewhere: how to write somewhere else, where the command has no option for it.
     """
     try:
         yield
     except OSError as error:
         if isinstance(error, OutputError):
             raise
-        if advice is None:
-            full = error.errno == errno.ENOSPC
-            advice = "free some space, or choose another disk" if full else "choose a folder that you can write"
+        match error.errno:
+            case errno.ENOSPC | errno.EDQUOT:
+                advice = f"{free}, or {elsewhere or 'choose another disk'}"
+            case errno.EFBIG:
+                advice = f"raise the limit on the size of a file ('ulimit -f'), or {elsewhere or 'choose another disk'}"
+            case _:
+                advice = elsewhere or "choose a folder that you can write"
         raise OutputError(f"cannot write {place}: {error.strerror or error}; {advice}") from error
 
 

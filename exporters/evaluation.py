@@ -158,6 +158,7 @@ def _rounded(node: onnx.NodeProto, half: set[str]) -> Iterator[onnx.NodeProto]:
         yield onnx.helper.make_node("Cast", [f"{name}/half"], [name], to=_SINGLE)
 
 
+@np.errstate(over="ignore")  # a float64 beyond float32 becomes infinity, of which the comparison tells
 def run_onnx(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> list[Images]:
     """Each output of an ONNX file over several inferences, in ONNX Runtime on the CPU. (inferences * N, values).
 
@@ -237,6 +238,7 @@ def _in_batches(images: Images, batch_size: int, evaluate: Callable[[Images], Im
     return np.concatenate([evaluate(x) for x in np.split(whole, len(whole) // batch_size)])[: len(images)]
 
 
+@np.errstate(over="ignore")  # a float64 beyond float32 becomes infinity, of which the comparison tells
 def _scores(name: str, outputs: Mapping[str, npt.NDArray[Any]]) -> Images:
     """The one output that holds numbers, (N, classes); a label may stand beside it."""
     numbers = [x for x in outputs.values() if isinstance(x, np.ndarray) and x.dtype.kind == "f"]

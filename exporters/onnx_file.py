@@ -10,13 +10,13 @@ import numpy.typing as npt
 import onnx
 
 from exporters import onnx_rewrites
-from exporters.artifact import Parity, TensorSpec, sha256_of, size_bytes, write_sidecar
+from exporters.artifact import Parity, TensorSpec, read_sidecar_as, sha256_of, size_bytes, write_sidecar
 from exporters.cache import arriving, installed_versions
-from exporters.errors import ExportError
+from exporters.errors import ArtifactError, ExportError, ParityError
 from exporters.onnx import external_files, opset_of, read_graph, read_tensors
 from exporters.onnx_rewrites.registry import apply
 from exporters.rewrites import RewriteReport
-from exporters.verify import compare_files
+from exporters.verify import compare_files, judge_files
 from models.images import natural_images
 from models.words import first_line
 
@@ -30,14 +30,16 @@ class RewrittenFile(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         original: name of the file that it was made of.
         original_sha256: of that file, and the files beside it that hold its weights.
+        shapes: of the inputs on which the two were compared.
         parity: against that file.
         versions: of everything that had a hand in making it.
     """
 
-    rewritten_version: int = 1
+    rewritten_version: int = 2  # 1 had no `shapes`
     original: str
     original_sha256: str
     rewrites: tuple[RewriteReport, ...]
+    shapes: dict[str, tuple[int, ...]]
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     opset: int
@@ -76,11 +78,16 @@ def rewrite_file(
     with arriving(final) as new:
         onnx.save(rewritten, new)
         parity = compare_files(path, new, make_feeds(graph, shapes))
+        try:
+            judge_files(path, new, parity)
+        except ParityError as error:
+            raise ParityError(f"{error} The file was not kept.") from error
         inputs, outputs = read_tensors(rewritten)
         sidecar = RewrittenFile(
             original=path.name,
             original_sha256=sha256_of(path, *beside),
             rewrites=reports,
+            shapes=dict(shapes),
             inputs=inputs,
             outputs=outputs,
             opset=opset_of(rewritten),
@@ -91,6 +98,33 @@ def rewrite_file(
         )
         write_sidecar(new, sidecar)
     return final, sidecar
+
+
+def read_rewritten(path: Path) -> RewrittenFile | None:
+    """The sidecar beside a file that was rewritten; None where there is none of that kind.
+
+    Raises:
+        ArtifactError: there is one that cannot be read.
+    """
+    return read_sidecar_as(RewrittenFile, path, mark="rewritten_version")
+
+
+def compare_again(path: Path, sidecar: RewrittenFile, original: Path) -> Parity:
+    """Compare a rewritten file with the one that it was made of, on inputs like those of the first time.
+
+    Raises:
+        ArtifactError: one of the files cannot be used, or `original` is not the one that it was made of.
+        ParityError: one has more outputs than the other, or larger ones.
+    """
+    read_graph(path)  # refuses what cannot be trusted before the runtime sees it
+    graph = read_graph(original)
+    sha256 = sha256_of(original, *external_files(graph, original))
+    if sha256 != sidecar.original_sha256:
+        raise ArtifactError(
+            f"{original} is not the {sidecar.original} that {path.name} was rewritten from (sha256 {sha256[:12]}, and "
+            f"{sidecar.original_sha256[:12]} then); name that one with --against PATH, or rewrite the new one"
+        )
+    return compare_files(original, path, make_feeds(graph, sidecar.shapes))
 
 
 def _marks(

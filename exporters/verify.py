@@ -145,52 +145,47 @@ def judge(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> N
 
 
 def compare_files(original: Path, rewritten: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> Parity:
-    """Prove a rewritten ONNX file: its outputs are the original file's, for several inputs.
+    """Compare a rewritten ONNX file's outputs with the original file's, for several inputs.
 
     Args:
         feeds: for each inference, the inputs by name.
 
     Returns:
-        The parity of the output that differs most.
+        The parity of the output that differs most, with the change of the output that moves most.
 
     Raises:
         ArtifactError: ONNX Runtime cannot run one of the files.
+        ParityError: one has more outputs than the other, or larger ones.
+    """
+    expected, found = run_onnx(original, feeds), run_onnx(rewritten, feeds)
+    if len(expected) != len(found):
+        raise ParityError(f"{rewritten.name} has {len(found)} outputs, and {original.name} has {len(expected)}.")
+    parities = [_compare(*outputs, TOLERANCE) for outputs in zip(expected, found, strict=True)]
+    worst = max(parities, key=lambda parity: np.nan_to_num(parity.relative_error, nan=np.inf))
+    return msgspec.structs.replace(worst, output_change=float(np.max([parity.output_change for parity in parities])))
+
+
+def judge_files(original: Path, rewritten: Path, parity: Parity) -> None:
+    """Refuse a rewritten ONNX file that is not the original.
+
+    Raises:
         ParityError: outputs differ by more than the tolerance, are not finite, or do not depend on the inputs.
     """
-    parities = [
-        _compare(expected, found, TOLERANCE)
-        for expected, found in zip(run_onnx(original, feeds), run_onnx(rewritten, feeds), strict=True)
-    ]
-    worst = max(parities, key=lambda parity: np.nan_to_num(parity.relative_error, nan=np.inf))
-    if not worst.relative_error <= TOLERANCE:
+    if not np.isfinite(parity.output_change):
+        raise ParityError(f"{original.name} gives NaN or infinity, so that nothing can be compared with it.")
+    if not np.isfinite(parity.max_abs_error):
+        raise ParityError(f"{rewritten.name} gives NaN or infinity where {original.name} does not.")
+    if parity.relative_error > TOLERANCE:
         raise ParityError(
             f"{rewritten.name} does not compute what {original.name} computes: relative error "
-            f"{worst.relative_error:.1e} over {worst.inputs} inputs, where {TOLERANCE:.0e} is allowed. "
-            "The file was not kept; name fewer rewrites, as in --rewrite batch_norm."
+            f"{parity.relative_error:.1e} over {parity.inputs} inputs, where {TOLERANCE:.0e} is allowed. "
+            "Rewrite it with fewer rewrites, as in --rewrite batch_norm."
         )
-    change = max(parity.output_change for parity in parities)
-    if not change > 10 * TOLERANCE:
+    if parity.output_change <= 10 * TOLERANCE:
         raise ParityError(
             f"{rewritten.name} cannot be checked: the outputs of {original.name} hardly depend on the input (they "
-            f"move by {change:.1e} of their size). Are these trained weights? The file was not kept."
+            f"move by {parity.output_change:.1e} of their size). Are these trained weights?"
         )
-    return worst
-
-
-def measure_files(original: Path, other: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> float:
-    """How far a file's outputs are from another one's, relative to the largest: of the output that differs most.
-
-    It judges nothing: NaN and infinity come back as they are.
-
-    Args:
-        feeds: as for `compare_files`.
-
-    Raises:
-        ArtifactError: ONNX Runtime cannot run one of the files.
-        ParityError: the files have other outputs.
-    """
-    pairs = zip(run_onnx(original, feeds), run_onnx(other, feeds), strict=True)
-    return max(_compare(expected, found, None).relative_error for expected, found in pairs)
 
 
 def check_repeatable(path: Path, feed: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -245,6 +240,7 @@ def _network_scores(model: nn.Module, images: Images, batch_size: int) -> Images
     return np.concatenate(scores)
 
 
+@np.errstate(invalid="ignore", over="ignore")  # what is not finite is told by who judges, in words
 def _compare(expected: Images, found: Images, tolerance: float | None) -> Parity:
     if expected.shape != found.shape:
         raise ParityError(

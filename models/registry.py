@@ -132,6 +132,12 @@ def list_models(pattern: str = "*", *, family: str | None = None, table: str | N
     ]
 
 
+def list_tables() -> list[str]:
+    """The paper's tables that networks of the zoo stand in, in the paper's order; its appendices come last."""
+    tables = {table for row in _zoo().models for table in row.tables}
+    return sorted(tables, key=lambda table: (not table.isdigit(), int(table) if table.isdigit() else 0, table))
+
+
 def find_model(name: str, *, image_size: int | None = None) -> ModelSpec:
     """The row of one network, by its name or another spelling of it.
 
@@ -165,6 +171,11 @@ def _row(name: str) -> ModelSpec:
 def family(spec: ModelSpec) -> Family:
     """The paper, repository and licence of a network's family."""
     return spec.source or _zoo().families[spec.family]
+
+
+def classes_of(spec: ModelSpec) -> int | None:
+    """How many classes a network tells apart: ImageNet-1k's for the zoo; None where it must be built to be known."""
+    return 1000 if spec in _zoo().models else None
 
 
 def check_image_size(spec: ModelSpec, image_size: int) -> None:

@@ -9,6 +9,7 @@ from statistics import fmean, median, stdev
 import msgspec
 
 from results.record import ComparisonPlan, ComparisonProcess, Machine, Outcome, TimedArtifact
+from results.stability import StabilityWarning, find_machine_warnings
 
 # How often an interval may miss the truth.
 ERROR = 0.05
@@ -56,6 +57,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
             within each process.
         process_ratios: of each process by itself, in the order in which they ran.
         estimate: None where fewer than two processes succeeded: one alone has no interval.
+        warnings: what the machine was and did meanwhile. The samples give none: what drifts meets both alike.
         failures: the reason of each process that failed.
     """
 
@@ -73,6 +75,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     process_ratios: tuple[float, ...]
     estimate: Estimate | None
     verdict: Verdict | None
+    warnings: tuple[StabilityWarning, ...]
     failures: tuple[str, ...]
 
 
@@ -198,6 +201,7 @@ def _comparison(records: Sequence[ComparisonProcess]) -> Comparison:
         process_ratios=ratios,
         estimate=found,
         verdict=judge(found, first.plan.margin),
+        warnings=find_machine_warnings([record.environment for record in good]),
         failures=tuple(
             record.failure or "no reason recorded" for record in records if record.outcome is Outcome.FAILED
         ),

@@ -9,7 +9,7 @@ from enum import StrEnum
 from math import log
 from typing import TYPE_CHECKING
 
-from results.record import Conditions, Round
+from results.record import Conditions, Environment, Machine, Round
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SPREAD_LIMIT = 0.1
 
-# What concerns single rounds is said where it befell at least this share of them: one of five, four of twenty.
+# What concerns single processes is said where it befell at least this share of them: one of five, four of twenty.
 AFFECTED_SHARE = 0.2
 
 LEAST_RUNS = 100  # fewer in a round tell neither a drift nor two modes
@@ -35,7 +35,7 @@ _BLOCKS = 10
 
 
 class StabilityWarning(StrEnum):
-    """What makes a measurement doubtful."""
+    """What makes a measurement doubtful, or a comparison."""
 
     FEWER_CORES = "fewer-cores-than-threads"
     CPU_QUOTA = "cpu-quota"
@@ -54,24 +54,41 @@ def find_warnings(round_spread: float | None, rounds: Sequence[Round]) -> tuple[
     """The warnings that a measurement's good rounds give, in the order in which they ran."""
     if not rounds:
         return ()
-    machine, threads = rounds[0].environment.machine, rounds[0].environment.threads or 0
     level = DRIFT_LEVEL / len(rounds)  # after Bonferroni: each round is one more chance to be wrong
     medians = [_median(record.durations_ns) for record in rounds]
     found = {
-        StabilityWarning.FEWER_CORES: threads > machine.available_cores,
-        StabilityWarning.CPU_QUOTA: machine.cpu_quota is not None and threads > machine.cpu_quota,
-        StabilityWarning.GOVERNOR: any(r.environment.machine.governor not in (None, "performance") for r in rounds),
-        StabilityWarning.BATTERY: _befell(rounds, lambda c, _: c.on_battery is True),
-        StabilityWarning.OTHER_LOAD: _befell(rounds, _met_other_load) or _often([_gpu_was_shared(r) for r in rounds]),
-        StabilityWarning.THROTTLED: _befell(rounds, lambda c, _: bool(c.thermal_throttles or c.quota_throttles))
-        or _often([_gpu_was_throttled(r) for r in rounds]),
-        StabilityWarning.MEMORY_PRESSURE: _befell(rounds, _lacked_memory),
         StabilityWarning.NOT_STEADY: _often([record.steady is False for record in rounds]),
         StabilityWarning.DRIFT: _often([drifts(_block_medians(r.durations_ns), level=level) for r in rounds])
         or drifts(medians, level=DRIFT_LEVEL),
         StabilityWarning.BIMODAL: _often([has_two_modes(record.durations_ns) for record in rounds])
         or fall_in_two(medians),
         StabilityWarning.ROUNDS_DISAGREE: round_spread is not None and round_spread > SPREAD_LIMIT,
+    }
+    return (
+        *find_machine_warnings([record.environment for record in rounds]),
+        *(warning for warning, applies in found.items() if applies),
+    )
+
+
+def find_machine_warnings(environments: Sequence[Environment]) -> tuple[StabilityWarning, ...]:
+    """The warnings that the machine gives, by what it was and did while a measurement's or comparison's processes ran.
+
+    Args:
+        environments: one for each process that did not fail.
+    """
+    if not environments:
+        return ()
+    machine, threads = environments[0].machine, environments[0].threads or 0
+    found = {
+        StabilityWarning.FEWER_CORES: threads > machine.available_cores,
+        StabilityWarning.CPU_QUOTA: machine.cpu_quota is not None and threads > machine.cpu_quota,
+        StabilityWarning.GOVERNOR: any(e.machine.governor not in (None, "performance") for e in environments),
+        StabilityWarning.BATTERY: _befell(environments, lambda c, _: c.on_battery is True),
+        StabilityWarning.OTHER_LOAD: _befell(environments, _met_other_load)
+        or _often([_gpu_was_shared(e) for e in environments]),
+        StabilityWarning.THROTTLED: _befell(environments, lambda c, _: bool(c.thermal_throttles or c.quota_throttles))
+        or _often([_gpu_was_throttled(e) for e in environments]),
+        StabilityWarning.MEMORY_PRESSURE: _befell(environments, _lacked_memory),
     }
     return tuple(warning for warning, applies in found.items() if applies)
 
@@ -164,36 +181,36 @@ def _median(values: Sequence[float]) -> float:
     return float(np.median(values))
 
 
-def _befell(rounds: Sequence[Round], sign: Callable[[Conditions, Round], bool]) -> bool:
-    """Whether enough rounds show a sign; those of which nothing is known do not."""
-    return _often([c is not None and sign(c, record) for record in rounds for c in [record.environment.conditions]])
+def _befell(environments: Sequence[Environment], sign: Callable[[Conditions, Machine], bool]) -> bool:
+    """Whether enough processes show a sign; those of which nothing is known do not."""
+    return _often([e.conditions is not None and sign(e.conditions, e.machine) for e in environments])
 
 
 def _often(signs: Sequence[bool]) -> bool:
     return any(signs) and sum(signs) >= AFFECTED_SHARE * len(signs)
 
 
-def _gpu_was_throttled(record: Round) -> bool:
-    states = (record.environment.gpu_before, record.environment.gpu_after)
+def _gpu_was_throttled(environment: Environment) -> bool:
+    states = (environment.gpu_before, environment.gpu_after)
     return any(bool(state.throttle_reasons) for state in states if state)
 
 
-def _gpu_was_shared(record: Round) -> bool:
-    states = (record.environment.gpu_before, record.environment.gpu_after)
+def _gpu_was_shared(environment: Environment) -> bool:
+    states = (environment.gpu_before, environment.gpu_after)
     return any(bool(state.other_processes) for state in states if state)
 
 
-def _met_other_load(conditions: Conditions, record: Round) -> bool:
-    cores = record.environment.machine.logical_cores
+def _met_other_load(conditions: Conditions, machine: Machine) -> bool:
+    cores = machine.logical_cores
     if conditions.other_cpu_s is None or not cores:
         return False
     return conditions.other_cpu_s > OTHER_LOAD_LIMIT * cores * conditions.elapsed_s
 
 
-def _lacked_memory(conditions: Conditions, record: Round) -> bool:
+def _lacked_memory(conditions: Conditions, machine: Machine) -> bool:
     available = conditions.available_memory_bytes
     return (
-        (available is not None and available < AVAILABLE_MEMORY_LIMIT * record.environment.machine.memory_bytes)
+        (available is not None and available < AVAILABLE_MEMORY_LIMIT * machine.memory_bytes)
         or (conditions.memory_stall_s or 0.0) > MEMORY_STALL_LIMIT * conditions.elapsed_s
         or (conditions.swapped_in_bytes or 0) > SWAPPED_IN_LIMIT
     )

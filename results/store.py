@@ -91,7 +91,9 @@ class Store:
         """
         rounds = self.read_kind(Round)
         if not rounds:
-            raise StoreError(f"the store {self.path} holds no records; 'effmod bench --store {self.path}' adds some")
+            raise StoreError(
+                f"the store {self.path} holds no measurements; 'effmod bench --store {self.path}' adds some"
+            )
         return rounds
 
     def read_kind(self, kind: type[R]) -> list[R]:
@@ -148,10 +150,13 @@ def _sync_folder(path: Path) -> None:
 
 
 def _cannot_write(path: Path, error: OSError) -> StoreError:
-    if error.errno == errno.ENOSPC:
-        advice = "free some space and run again, or choose another disk with --store"
-    elif error.errno == errno.ENOENT:
-        advice = "was it moved or deleted? Choose a folder with --store"
-    else:
-        advice = "choose a folder that you can write with --store"
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT:
+            advice = "free some space, or choose another disk with --store"
+        case errno.EFBIG:
+            advice = "raise the limit on the size of a file ('ulimit -f'), or choose another disk with --store"
+        case errno.ENOENT:
+            advice = "was it moved or deleted? Choose a folder with --store"
+        case _:
+            advice = "choose a folder that you can write with --store"
     return StoreError(f"cannot write to the store {path}: {error.strerror or error}; {advice}")

@@ -619,6 +619,7 @@ COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
         show=lambda v: v[:12],
         detail=True,
     ),
+    Column(key="warnings", header="warnings", spare=6, get=lambda row: ", ".join(row.warnings) or None),
     Column(key="failures", header="failed", get=lambda row: "; ".join(dict.fromkeys(row.failures)) or None),
 )
 

@@ -13,7 +13,7 @@ from effmod_bench.suites import (
     table12,
 )
 from effmod_bench.suites.suite import Suite
-from effmod_bench.targets import TargetError
+from effmod_bench.targets import check_table
 
 _DECLARED = (table1, table2, table3_table9, table4, table5, table6, table7_table11, table10, table12, appendix_l)
 
@@ -26,6 +26,5 @@ def find_suite(table: str) -> Suite:
     Raises:
         TargetError: there is none.
     """
-    if table not in SUITES:
-        raise TargetError(f"no table {table!r} to measure; there are {', '.join(SUITES)}")
+    check_table(table)
     return SUITES[table]

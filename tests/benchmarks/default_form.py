@@ -24,7 +24,7 @@ from effmod_bench.subjects import file_subject, zoo_subject
 from effmod_bench.targets import DEFAULT_TARGETS
 from exporters import Format, OnnxConfig, obtain
 from exporters.rewrites import AUTO
-from exporters.verify import compare_files
+from exporters.verify import compare_files, judge_files
 from models import ModelSpec, create_filled, find_model
 from models.images import natural_images
 from results import ComparisonPlan, ComparisonProcess, Store, compare
@@ -111,7 +111,9 @@ def prepare(spec: ModelSpec, folder: Path) -> tuple[list[Subject], list[float]]:
     for rewrites in _FORMS.values():
         made = obtain(spec, OnnxConfig(image_size=spec.image_size, rewrites=rewrites))
         subjects.append(zoo_subject(made, batch_size=1))
-        errors.append(compare_files(path, made.path, [{"input": image[None]} for image in images]).relative_error)
+        parity = compare_files(path, made.path, [{"input": image[None]} for image in images])
+        judge_files(path, made.path, parity)
+        errors.append(parity.relative_error)
     return subjects, errors
 
 

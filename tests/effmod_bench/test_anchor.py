@@ -197,7 +197,7 @@ def test_a_dry_run_counts_the_pairs(workers: Workers) -> None:  # noqa: ARG001
         (["a.onnx", "--anchor", "missing.onnx"], "cannot read missing.onnx"),
         (["efficientmod_xs", "--anchor", "a.onnx", "--runtime", "pytorch"], "--anchor is for --device cpu with ONNX"),
         (["efficientmod_xs", "--table", "1"], "--table 1 says which networks to measure; leave efficientmod_xs out"),
-        (["--table", "8"], "no table '8' to measure"),
+        (["--table", "8"], "the paper has no table '8' of networks"),
         (["a.onnx", "--batch-size", "1,2", "--anchor", "b.onnx"], "--anchor is for one --batch-size"),
         (["a.onnx", "--batch-size", "1,0"], "'0' is no number of images; write 8, or 1,2,4"),
     ],

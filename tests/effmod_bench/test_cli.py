@@ -24,7 +24,7 @@ from effmod_bench.devices import DeviceUnavailableError
 from effmod_bench.gpu import NoDriverError, driver_cuda_version
 from exporters import OutputError, read_sidecar
 from results import Store
-from tests.fakes import make_round, write_onnx
+from tests.fakes import make_comparison_process, make_round, write_onnx
 
 EFFMOD = Path(sys.executable).with_name("effmod")
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -201,6 +201,25 @@ def test_a_dry_run_exports_and_measures_nothing(effmod: Run, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
+    "where",
+    [
+        ("--device", "cuda"),
+        ("--device", "cuda", "--runtime", "pytorch"),
+        ("--runtime", "pytorch"),
+        ("--runtime", "torch-compile"),
+        ("--device", "coreml"),
+    ],
+)
+def test_a_dry_run_takes_no_cpus_speed_for_that_of_something_else(where: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app, ["bench", "efficientmod_xxs", "--dry-run", *where])
+    assert done.exit_code == 0, done.output
+    assert "how long it takes is unknown until it runs" in " ".join(done.stdout.split())
+    assert "about" not in done.stdout
+    rows = CliRunner().invoke(app, ["bench", "efficientmod_xxs", "--dry-run", *where, "--output-format", "json"])
+    assert [row["about_s"] for row in json.loads(rows.stdout)] == [None]
+
+
+@pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
         (["bench", "efficientmod_xx"], 2, "no model 'efficientmod_xx'; did you mean 'efficientmod_xxs'"),
@@ -229,8 +248,11 @@ def test_a_dry_run_exports_and_measures_nothing(effmod: Run, tmp_path: Path) -> 
         (["bench", "efficientmod_xxs", "deit_tiny", "--image-size", "100"], 2, "deit_tiny takes square images"),
         (["export", "efficientmod_xxs", "--checkpoint", "odd.pth"], 2, "holds no state_dict"),
         (["plot", "nowhere"], 5, "error: there is no store at nowhere"),
+        (["plot"], 5, "error: there is no store at effmod-results; 'effmod bench --store effmod-results' would make"),
+        (["plot", "compared"], 5, "the store compared holds no measurements; 'effmod bench --store compared' adds"),
         (["export"], 2, "say what to export"),
-        (["export", "--table", "99"], 2, "no model matches '*' in table '99'"),
+        (["export", "--table", "99"], 2, "the paper has no table '99' of networks; there are 1, 2, 3"),
+        (["list", "--table", "13"], 2, "the paper has no table '13' of networks; there are 1, 2, 3"),
         (["export", "efficientmod_xxs", "--softmax"], 2, "--softmax goes with --format coreml"),
         (["export", "efficientmod_xxs", "--format", "coreml", "--labels", "none.txt"], 2, "cannot read none.txt"),
         (["export", "efficientmod_xxs", "--format", "coreml", "--target", "iOS14"], 2, "--target"),
@@ -249,6 +271,7 @@ def test_wrong_input_names_the_thing_and_ends_with_its_code(
     write_onnx(tmp_path / "open.onnx", shape=(1, 3, "h", "w"))
     write_onnx(tmp_path / "good.onnx")
     store_with(tmp_path / "store")
+    store_with(tmp_path / "compared", make_comparison_process())
     torch.save({"state_dict": {"foo": 3}}, tmp_path / "odd.pth")
     done = effmod(*arguments)
     assert done.returncode == code, done.stderr
@@ -291,7 +314,8 @@ def test_doctor_ends_well_where_the_device_asked_for_works(monkeypatch: pytest.M
     assert not findings["cuda", "onnxruntime"]
     result = CliRunner().invoke(app, ["doctor", "--device", "cuda:1"])
     assert result.exit_code == 3
-    assert "onnxruntime cannot run on cuda here: no driver" in " ".join(result.output.split())
+    assert "cuda: no driver" in result.stdout
+    assert "onnxruntime cannot run on cuda here; the table says why" in " ".join(result.stderr.split())
 
 
 def test_pytorch_times_the_network_itself(effmod: Run, tmp_path: Path) -> None:
@@ -376,11 +400,36 @@ def test_a_narrow_screen_never_cuts_a_figure(monkeypatch: pytest.MonkeyPatch) ->
     assert "…" not in out.getvalue()
 
 
+def test_a_long_note_is_several_lines_of_whole_words(capsys: pytest.CaptureFixture[str]) -> None:
+    from effmod_bench.console import Console
+    from results import summarise
+    from results.tables import OutputFormat, measurement_table
+
+    table = measurement_table(summarise([make_round()]))
+    Console().table(table, OutputFormat.TABLE)
+    lines = capsys.readouterr().out.splitlines()
+    first = next(i for i, line in enumerate(lines) if line.startswith("² "))
+    assert lines[first + 1].startswith("  ")
+    assert max(map(len, lines[first : first + 2])) <= 120
+    (note,) = (note for note in table.notes if note.startswith("² "))
+    assert " ".join(" ".join(lines[first : first + 2]).split()) == note
+
+
 def test_the_environment_names_the_store(effmod: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EFFMOD_STORE", str(tmp_path / "elsewhere"))
     write_onnx(tmp_path / "x.onnx")
     assert effmod("bench", "x.onnx", "--runs", "1").returncode == 0
     assert len(Store(tmp_path / "elsewhere").read()) == 1
+    shown = effmod("show")
+    assert shown.returncode == 0
+    assert "x.onnx" in shown.stdout
+    assert effmod("show", "elsewhere").stdout == shown.stdout
+
+
+def test_a_store_is_shown_and_drawn_from_where_a_bench_puts_it(effmod: Run, tmp_path: Path) -> None:
+    store_with(tmp_path / "effmod-results")
+    assert "efficientmod_xxs" in effmod("show").stdout
+    assert effmod("plot", "--output", "x.svg").returncode == 0
 
 
 def test_the_cache_says_what_it_holds(effmod: Run, artifact_cache: Path) -> None:

@@ -9,14 +9,15 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
-from effmod_bench import pair_runner, runner
+from effmod_bench import environment, pair_runner, runner
 from effmod_bench.cli import app
 from effmod_bench.pair import PairJob, PairTimed
 from effmod_bench.pair_runner import draw_job, run
 from effmod_bench.runner import Subject, new_run_id, stamp
 from effmod_bench.worker import Broken, Warm
+from exporters import OutputError
 from models import Preprocessing
-from results import ComparisonPlan, ComparisonProcess, Outcome, Store, StoreError, compare
+from results import ComparisonPlan, ComparisonProcess, Conditions, Outcome, Store, StoreError, compare
 from tests.fakes import MACHINE, make_round, session_facts, timed_artifact, write_onnx
 
 
@@ -106,6 +107,23 @@ def test_as_many_cores_are_drawn_as_there_are_threads(monkeypatch: pytest.Monkey
         drawn = [draw_job(ComparisonPlan(threads=threads), pair, target=1, seed=str(seed)).cores for seed in range(50)]
         assert {len(cores or ()) for cores in drawn} == {min(threads, 4)}
         assert {core for cores in drawn for core in cores or ()} == {2, 3, 5, 7}
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only some systems can bind a process to cores")
+@pytest.mark.parametrize("listed", ["core_cpus_list", "thread_siblings_list"])
+def test_a_second_thread_of_a_core_is_drawn_when_every_core_has_given_one(
+    listed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    siblings = {0: "0,4", 1: "1,5", 2: "2,6", 4: "0,4", 5: "1,5", 6: "2,6", 7: "3,7"}  # 3 is not for this process
+    topology = {f"/sys/devices/system/cpu/cpu{core}/topology/{listed}": text for core, text in siblings.items()}
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(siblings))
+    monkeypatch.setattr(environment, "_read", lambda path: topology.get(str(path)))
+    pair = (subject("a"), subject("b"))
+    for threads in range(1, 8):
+        drawn = [draw_job(ComparisonPlan(threads=threads), pair, seed=str(seed)).cores or () for seed in range(50)]
+        assert {len(cores) for cores in drawn} == {threads}
+        assert {len({siblings[core] for core in cores}) for cores in drawn} == {min(threads, 4)}
+        assert {core for cores in drawn for core in cores} == set(siblings)
 
 
 def test_each_target_is_compared_with_the_first_as_often_as_planned(
@@ -325,6 +343,22 @@ def test_a_control_is_the_first_against_itself(files: Path, answer_with: Callabl
     assert "a.onnx is called slower than itself" in done.stderr
 
 
+@pytest.mark.usefixtures("files")
+def test_a_doubtful_comparison_comes_with_the_advice_of_a_measurement(
+    answer_with: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer_with(timed)
+    busy = Conditions(elapsed_s=10.0, other_cpu_s=1e4)
+    monkeypatch.setattr(runner, "conditions_since", lambda _: busy)
+    done = effmod("compare", "a.onnx", "b.onnx", *FEW)
+    assert done.exit_code == 0, done.output
+    assert "other-load" in done.stdout
+    (advice,) = [line for line in done.stderr.splitlines() if line.startswith("warning: other-load: ")]
+    assert "close them, or measure when they are done" in advice
+    assert advice.endswith("(b.onnx)")
+    assert advice in effmod("show", "effmod-results").stderr
+
+
 @pytest.mark.parametrize(
     ("size", "said"), [(0.0001, "known to within 0.0141 % after 6 processes, 60 timed"), (0.1, "not yet to 1 %")]
 )
@@ -377,6 +411,26 @@ def test_a_store_without_comparisons_says_what_would_add_some(tmp_path: Path) ->
     done = effmod("show", "rounds", "--only", "comparisons")
     assert done.exit_code == 5
     assert "'effmod compare A B --store rounds' adds some" in done.stderr
+
+
+def test_one_network_alone_is_refused_before_it_is_exported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def export(*_: object, **__: object) -> None:
+        raise OutputError("it went on to the export")
+
+    monkeypatch.setattr("effmod_bench.exporting.obtain", export)
+    done = effmod("compare", "efficientmod_xxs", "efficientMod_xxs", *FEW)
+    assert done.exit_code == 2
+    assert "efficientmod_xxs alone is nothing to compare" in " ".join(done.stderr.split())
+    for several in (("efficientmod_xxs", "--control"), ("efficientmod_x*s",)):
+        assert "it went on to the export" in effmod("compare", *several, *FEW).stderr
+
+
+@pytest.mark.usefixtures("files")
+def test_two_names_of_one_file_are_nothing_to_compare(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    done = effmod("compare", "a.onnx", "folder/../a.onnx", *FEW)
+    assert done.exit_code == 2
+    assert "a.onnx alone is nothing to compare" in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize(

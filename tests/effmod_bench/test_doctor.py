@@ -6,16 +6,26 @@ from collections.abc import Callable
 import onnxruntime
 import pytest
 import torch
+from typer.testing import CliRunner
 
 from effmod_bench import doctor
+from effmod_bench.cli import app
 from effmod_bench.console import Console
-from effmod_bench.devices import DeviceUnavailableError, check_device
+from effmod_bench.devices import NETWORK_RUNTIMES, DeviceUnavailableError, check_device
+from effmod_bench.lock import measuring_alone
 from effmod_bench.worker import Broken, Job, Timed
 from results import Device, Runtime, RuntimeOptions
 from results.tables import OutputFormat
 from tests.fakes import FakeNvml, session_facts
 
 Driver = Callable[[FakeNvml], None]
+NO_DRIVER = (
+    "no NVIDIA driver answers; install it, until 'nvidia-smi' lists the GPU (a container starts with --gpus all)"
+)
+
+
+def no_gpu(_: RuntimeOptions) -> None:
+    raise DeviceUnavailableError(NO_DRIVER)
 
 
 @pytest.fixture
@@ -98,19 +108,56 @@ def test_a_runtime_that_ends_the_process_does_not_end_doctor(
             session=session_facts(), load_ns=1, first_inference_ns=1, durations_ns=(1,), peak_memory_bytes=None
         )
 
-    def no_gpu(_: RuntimeOptions) -> None:
-        raise DeviceUnavailableError("no driver")
-
     monkeypatch.setattr(doctor, "run_job", run_job)
     monkeypatch.setattr(doctor, "check_cuda", no_gpu)
-    doctor.examine(Console(), Device.CPU, 0, OutputFormat.CSV)
+    doctor.examine(Console(), None, 0, OutputFormat.CSV, wait=False)
     rows = {(row["device"], row["runtime"]): row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
     assert rows["cpu", "onnxruntime"]["usable"] == "yes"
     assert rows["cpu", "onnxruntime"]["version"] == "onnxruntime 1"
     assert rows["cpu", "openvino"]["reason"] == "the process was ended by SIGSEGV"
-    assert rows["cuda", "pytorch"]["reason"] == "no driver"
-    with pytest.raises(DeviceUnavailableError, match="onnxruntime cannot run on cuda here: no driver"):
-        doctor.examine(Console(), Device.CUDA, 0, OutputFormat.CSV)
+    assert rows["cuda", "pytorch"]["reason"] == NO_DRIVER
+
+
+def test_only_the_device_that_is_asked_for_is_tried_and_a_common_reason_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(doctor, "check_cuda", no_gpu)
+    with pytest.raises(DeviceUnavailableError, match="onnxruntime cannot run on cuda here; the table says why"):
+        doctor.examine(Console(), Device.CUDA, 0, OutputFormat.TABLE, wait=False)
+    said = capsys.readouterr()
+    assert "cpu" not in said.out
+    assert said.out.count("no NVIDIA driver answers") == 1
+    assert "trying" not in said.err
+    table = said.out.partition("cuda: no NVIDIA driver answers")[0].splitlines()
+    assert max(map(len, table)) <= 80
+    assert len([line for line in table if line.split()[:1] == ["cuda"]]) == 4
+
+
+def test_reasons_that_differ_name_their_runtimes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def lacks(_: Device, options: RuntimeOptions) -> str:
+        if options.runtime is Runtime.OPENVINO:
+            return "openvino 1"
+        raise DeviceUnavailableError("no torch" if options.runtime in NETWORK_RUNTIMES else "no wheel")
+
+    monkeypatch.setattr(doctor, "check_installed", lambda *_: None)
+    monkeypatch.setattr(doctor, "run_convolution", lacks)
+    with pytest.raises(DeviceUnavailableError):
+        doctor.examine(Console(-1), Device.CPU, 0, OutputFormat.TABLE, wait=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-2:] == ["cpu, onnxruntime: no wheel", "cpu, pytorch, torch-compile: no torch"]
+
+
+def test_nothing_is_tried_while_another_effmod_measures(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(*_: object) -> None:
+        raise AssertionError("it was tried")
+
+    monkeypatch.setattr(doctor, "run_convolution", never)
+    with measuring_alone(wait=False, on_wait=never):
+        done = CliRunner().invoke(app, ["doctor", "--device", "cpu", "--no-wait"])
+    assert done.exit_code == 3
+    assert "another effmod measures on this machine" in " ".join(done.stderr.split())
 
 
 @pytest.mark.parametrize("runtime", [Runtime.ONNXRUNTIME, Runtime.PYTORCH])

@@ -92,6 +92,13 @@ def test_two_threads_a_core_is_a_fact_or_unknown(content: str | None, smt: bool 
     assert environment.read_machine().smt is smt
 
 
+def test_threads_of_one_core_are_known_by_their_common_list(files: dict[str, str]) -> None:
+    assert environment.physical_cores([0, 1, 2]) == [[0], [1], [2]]
+    for core, siblings in enumerate(("0-1", "0-1", "2-3", "2-3")):
+        files[f"/sys/devices/system/cpu/cpu{core}/topology/core_cpus_list"] = siblings
+    assert environment.physical_cores([0, 1, 3]) == [[0, 1], [3]]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="affinity of Linux")
 def test_the_cores_of_this_process_are_named() -> None:
     assert environment.read_machine().affinity == tuple(sorted(os.sched_getaffinity(0)))

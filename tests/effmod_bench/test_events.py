@@ -276,6 +276,8 @@ def test_a_store_that_is_moved_away_stops_the_run(tmp_path: Path) -> None:
     assert process.returncode == 5
     assert "x.onnx" in out
     assert "cannot write to the store store: No such file or directory; was it moved or deleted?" in err
+    (run,) = Store(tmp_path / "elsewhere").read_kind(RunPlan)
+    assert f"stays readable; once it can be written, go on: effmod bench --resume {run.id} --store store" in err
     assert Store(tmp_path / "elsewhere").read()
     assert not (tmp_path / "store").exists()
 
@@ -287,7 +289,7 @@ def test_a_file_that_may_not_grow_stops_the_run_and_leaves_none_torn(tmp_path: P
     with begun(*arguments, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000))) as process:
         _, err = process.communicate()
     assert process.returncode == 5, err
-    assert "cannot write to the store store: File too large" in err
+    assert "cannot write to the store store: File too large; raise the limit on the size of a file" in err
     assert not rounds_in(tmp_path / "store")
     assert len(Store(tmp_path / "store").read_kind(RunPlan)) == 1
 
@@ -328,6 +330,7 @@ def test_a_disk_that_takes_no_more_stops_the_run_and_what_is_stored_stays_readab
     done = subprocess.run([*UNSHARE, script], capture_output=True, text=True)
     assert done.returncode == 5, done.stderr
     assert said in (tmp_path / "said").read_text()
+    assert "effmod bench --resume" in (tmp_path / "said").read_text()
     stored = Store(tmp_path / "copy").read()
     assert 1 <= len(stored) < 20
     assert all(record.outcome is Outcome.OK for record in stored)

@@ -1,6 +1,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import onnx
 import pytest
 from typer.testing import CliRunner
@@ -12,7 +13,7 @@ from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, exit_code
 from effmod_bench.exporting import export_all
 from effmod_bench.subjects import file_subject
-from effmod_bench.targets import ExportChoices, Purpose, TargetError, read_labels
+from effmod_bench.targets import ExportChoices, Purpose, TargetError, check_labels, read_labels
 from exporters import (
     Compression,
     ComputePrecision,
@@ -91,6 +92,27 @@ def test_labels_that_cannot_be_used_say_why(content: bytes, said: str, tmp_path:
 def test_a_missing_labels_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match="No such file"):
         read_labels(tmp_path / "labels.txt")
+
+
+@pytest.mark.parametrize("count", [999, 1001])
+def test_labels_that_are_not_as_many_as_the_classes_are_a_wrong_use_before_anything_is_built(
+    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("it was built")
+
+    monkeypatch.setattr(effmod_bench.exporting, "obtain", never)
+    (tmp_path / "labels.txt").write_text("\n".join(map(str, range(count))))
+    done = CliRunner().invoke(app, ["export", SPEC.name, "--format", "coreml", "--labels", "labels.txt"])
+    assert done.exit_code == ExitCode.USAGE
+    said = " ".join(done.stderr.split())
+    assert f"--labels has {count} names, and efficientmod_xxs tells 1000 classes apart" in said
+
+
+def test_labels_of_a_network_that_must_be_built_to_be_counted_are_not_refused() -> None:
+    own = msgspec.structs.replace(SPEC, name="own.py:build", factory="own.py:build", family="own")
+    check_labels(ExportChoices(labels=("cat", "dog")), [own])
+    check_labels(ExportChoices(labels=tuple(map(str, range(1000)))), [own, SPEC])
 
 
 def failing(names: Mapping[str, Exception]) -> object:

@@ -5,9 +5,10 @@ import pytest
 from typer.testing import CliRunner
 
 from effmod_bench.cli import app
-from effmod_bench.resuming import RunPlan, check_same, find_run
+from effmod_bench.resuming import Anchor, RunPlan, check_folder, check_same, find_run
 from effmod_bench.targets import ExportChoices, TargetError
-from results import BenchPlan, Store
+from exporters import PRETRAINED
+from results import BenchPlan, ComparisonPlan, Store
 from tests.fakes import timed_artifact
 
 
@@ -69,3 +70,49 @@ def test_a_resume_that_makes_no_sense_says_why(arguments: list[str], said: str, 
     assert done.exit_code == 2
     assert said in " ".join(done.output.split())
     assert [path.suffix for path in store.path.iterdir()] == [".json"]
+
+
+@pytest.mark.parametrize(
+    ("targets", "anchor", "checkpoint", "named"),
+    [
+        (("mine.onnx",), None, None, "mine.onnx"),
+        (("efficientmod_xxs", "folder/mine.mlpackage"), None, None, "folder/mine.mlpackage"),
+        (("nets/own.py:build",), None, None, "nets/own.py"),
+        (("efficientmod_xxs",), "base.onnx", None, "base.onnx"),
+        (("efficientmod_xxs",), None, "best.pth", "best.pth"),
+    ],
+)
+def test_a_file_that_is_named_from_another_folder_is_not_looked_for_in_this_one(
+    targets: tuple[str, ...],
+    anchor: str | None,
+    checkpoint: str | None,
+    named: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = msgspec.structs.replace(
+        run_plan(),
+        targets=targets,
+        anchor=Anchor(target=anchor, plan=ComparisonPlan()) if anchor else None,
+        choices=ExportChoices(checkpoint=Path(checkpoint) if checkpoint else None),
+    )
+    store = Store(tmp_path / "begun" / "records")
+    store.check_writable()
+    store.write(run)
+    (tmp_path / "begun" / named).parent.mkdir(exist_ok=True)
+    (tmp_path / "begun" / named).touch()
+    monkeypatch.chdir(tmp_path / "begun")
+    check_folder(run, store)
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["bench", "--resume", "--store", "begun/records"])
+    assert done.exit_code == 2
+    said = "".join(done.stderr.split())  # a path may be broken between two lines
+    assert f"names{named}relativetothefolderinwhichitwasbegun" in said
+    assert f"--store{store.path}" in said
+
+
+def test_files_that_are_named_from_the_root_and_weights_of_timm_are_the_same_everywhere(tmp_path: Path) -> None:
+    run = msgspec.structs.replace(
+        run_plan(), targets=(str(tmp_path / "gone.onnx"), "timm:resnet18"), choices=ExportChoices(checkpoint=PRETRAINED)
+    )
+    check_folder(run, Store(tmp_path))

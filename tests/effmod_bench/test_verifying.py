@@ -5,12 +5,16 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 from typer.testing import CliRunner, Result
 
 from effmod_bench.cli import app
-from exporters import Compression, CoreMLConfig, OnnxConfig, deliver, obtain
+from exporters import Compression, CoreMLConfig, OnnxConfig, deliver, obtain, sha256_of
+from exporters.onnx_file import rewrite_file
 from models import find_model
+from tests.exporters.onnx_rewrites.support import graph
+from tests.fakes import write_onnx
 
 NETWORK = "efficientmod_xxs"
 
@@ -89,6 +93,76 @@ def test_compressed_weights_are_reported_as_not_meant_to_be_equal(tmp_path: Path
     result = effmod("verify", path)
     assert result.exit_code == 0
     assert "not meant to be equal" in result.stdout
+
+
+@pytest.fixture
+def rewritten(tmp_path: Path) -> Path:
+    """A user's own file, rewritten; the original lies in the folder above."""
+    norm = {"scale": (4,), "shift": (4,), "mean": (4,), "var": (4,)}
+    body = "c = Conv(x, w) y = BatchNormalization(c, scale, shift, mean, var)"
+    text = f"g (float[n, 3, h, 8] x) => (float[n, 4, k, l] y) {{ {body} }}"
+    onnx.save(graph(text, w=(4, 3, 3, 3), **norm), tmp_path / "mine.onnx")
+    return rewrite_file(tmp_path / "mine.onnx", tmp_path / "out", ("batch_norm",), {"x": (2, 3, 6, 8)})[0]
+
+
+def test_a_rewritten_file_is_compared_with_its_original(rewritten: Path) -> None:
+    original = rewritten.parent.parent / "mine.onnx"
+    result = effmod("verify", rewritten, "--against", original, "--output-format", "json")
+    assert result.exit_code == 0, result.stderr
+    (row,) = rows(result)
+    sidecar = json.loads(rewritten.with_name(rewritten.name + ".json").read_bytes())
+    assert row["parity"]["inputs"] == 16  # eight times two
+    assert row["parity"]["relative_error"] == pytest.approx(sidecar["parity"]["relative_error"])
+    shutil.copy(original, rewritten.parent)
+    shown = effmod("verify", rewritten)
+    assert shown.exit_code == 0, shown.stderr
+    assert (
+        f"mine-batch_norm.onnx: mine.onnx (sha256 {sha256_of(original)[:12]}), rewritten: batch_norm 1" in shown.stdout
+    )
+    assert "equal" in shown.stdout
+
+
+def test_a_rewritten_file_that_was_changed_is_found(rewritten: Path) -> None:
+    model = onnx.load(rewritten)
+    for tensor in model.graph.initializer:
+        tensor.CopyFrom(onnx.numpy_helper.from_array(1.01 * onnx.numpy_helper.to_array(tensor), tensor.name))
+    onnx.save(model, rewritten)
+    result = effmod("verify", rewritten, "--against", rewritten.parent.parent / "mine.onnx")
+    assert result.exit_code == 4
+    assert "not equal" in result.stdout
+    assert "was changed since it was rewritten" in result.stderr
+    assert "mine-batch_norm.onnx does not compute what mine.onnx computes" in " ".join(result.stderr.split())
+
+
+def test_a_rewritten_file_without_its_original_says_what_it_is(rewritten: Path) -> None:
+    original = rewritten.parent.parent / "mine.onnx"
+    result = effmod("verify", rewritten)
+    assert result.exit_code == 2
+    assert f"was rewritten from mine.onnx (sha256 {sha256_of(original)[:12]})" in " ".join(result.stderr.split())
+    assert "--against" in result.stderr
+    other = write_onnx(original.with_name("other.onnx"))
+    refused = effmod("verify", rewritten, "--against", other)
+    assert refused.exit_code == 2
+    assert "other.onnx is not the mine.onnx that mine-batch_norm.onnx was rewritten from" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--against", "mine.onnx", "--data", "images"], "--data is for networks, and mine.onnx is a file"),
+        (["--checkpoint", "best.pth"], "--against NETWORK (and --checkpoint PATH)"),
+    ],
+)
+def test_what_does_not_go_with_a_rewritten_file_is_refused(options: list[str], said: str, rewritten: Path) -> None:
+    result = effmod("verify", rewritten, *options)
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())
+
+
+def test_only_a_rewritten_file_is_compared_with_a_file(tmp_path: Path) -> None:
+    result = effmod("verify", write_onnx(tmp_path / "a.onnx"), "--against", write_onnx(tmp_path / "b.onnx"))
+    assert result.exit_code == 2
+    assert "was not rewritten from one by effmod; name a network with --against NETWORK" in result.stderr
 
 
 @pytest.mark.parametrize(

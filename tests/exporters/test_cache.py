@@ -1,6 +1,7 @@
 import errno
 import importlib.util
 import os
+import re
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -31,6 +32,7 @@ from exporters import (
     read_sidecar,
     sha256_of,
 )
+from exporters.cache import keep, writing
 from models import CheckpointError, ImageSizeError, ModelSpec
 
 # The smallest image that xxs takes: these tests are about files, not about pixels.
@@ -182,6 +184,29 @@ def test_a_full_disk_leaves_no_half_file(spec: ModelSpec, tmp_path: Path, monkey
     with pytest.raises(OutputError, match="No space left on device; free some space"):
         deliver(made.path, tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
+
+
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        (errno.EDQUOT, "free some space, or choose another disk"),
+        (errno.EFBIG, "raise the limit on the size of a file ('ulimit -f'), or choose another disk"),
+        (errno.EACCES, "choose a folder that you can write"),
+    ],
+)
+def test_each_cause_has_its_own_advice(code: int, advice: str) -> None:
+    with pytest.raises(OutputError, match=re.escape(f"{os.strerror(code)}; {advice}")), writing(Path("out")):
+        raise OSError(code, os.strerror(code))
+
+
+def test_a_full_cache_can_be_cleared_or_put_elsewhere(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(OutputError, match=r"'effmod cache clear' does\), or name another folder in EFFMOD_CACHE"):
+        keep("key", "x.onnx", read=lambda _: None, make=lambda path: path.write_bytes(b"x"))
+    assert not list(cache.rglob("x.onnx"))
 
 
 def test_a_file_in_the_folders_place_says_so(spec: ModelSpec, tmp_path: Path) -> None:

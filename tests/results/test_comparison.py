@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from results import ComparisonPlan, ComparisonProcess, Store, Verdict, compare
+from results import ComparisonPlan, ComparisonProcess, Conditions, StabilityWarning, Store, Verdict, compare
 from results.comparison import Estimate, estimate, judge, median_ratio, next_look
-from tests.fakes import make_comparison_process, make_round
+from tests.fakes import MACHINE, make_comparison_process, make_round
 
 
 def test_the_ratio_of_a_process_is_the_median_over_its_pairs() -> None:
@@ -194,3 +194,54 @@ def test_of_a_process_that_was_repeated_the_last_attempt_counts() -> None:
     (comparison,) = compare([make_comparison_process([1.1] * 4), again, failed])
     assert comparison.failures == ()
     assert comparison.process_ratios == pytest.approx((1.1, 1.1))
+
+
+def met(process: ComparisonProcess, **fields: object) -> ComparisonProcess:
+    """The same process, with another environment."""
+    return msgspec.structs.replace(process, environment=msgspec.structs.replace(process.environment, **fields))
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        ({"other_cpu_s": 1.1}, StabilityWarning.OTHER_LOAD),  # of 10 s on two cores
+        ({"thermal_throttles": 1}, StabilityWarning.THROTTLED),
+        ({"quota_throttles": 1}, StabilityWarning.THROTTLED),
+        ({"on_battery": True}, StabilityWarning.BATTERY),
+        ({"memory_stall_s": 0.5}, StabilityWarning.MEMORY_PRESSURE),
+    ],
+)
+def test_what_the_machine_did_in_two_processes_of_six_is_marked_on_the_comparison(
+    conditions: dict[str, object], expected: StabilityWarning
+) -> None:
+    quiet, disturbed = (Conditions(elapsed_s=10.0), Conditions(elapsed_s=10.0, **conditions))  # type: ignore[arg-type]
+    six = [
+        met(make_comparison_process(index=index), conditions=seen)
+        for index, seen in enumerate([quiet] * 4 + [disturbed] * 2)
+    ]
+    assert [comparison.warnings for comparison in compare(six)] == [(expected,)]
+    assert [comparison.warnings for comparison in compare(six[:5])] == [(expected,)]
+    assert [comparison.warnings for comparison in compare(six[:4])] == [()]
+
+
+@pytest.mark.parametrize(
+    ("machine", "threads", "expected"),
+    [
+        ({}, 2, ()),
+        ({}, 4, (StabilityWarning.FEWER_CORES,)),
+        ({"cpu_quota": 1.5}, 2, (StabilityWarning.CPU_QUOTA,)),
+        ({"governor": "powersave"}, 2, (StabilityWarning.GOVERNOR,)),
+    ],
+)
+def test_what_the_machine_is_is_marked_on_the_comparison(
+    machine: dict[str, object], threads: int, expected: tuple[StabilityWarning, ...]
+) -> None:
+    process = met(make_comparison_process(), machine=msgspec.structs.replace(MACHINE, **machine), threads=threads)
+    (comparison,) = compare([process])
+    assert comparison.warnings == expected
+
+
+def test_a_process_that_failed_gives_no_warning() -> None:
+    loaded = met(make_comparison_process(failure="killed"), conditions=Conditions(elapsed_s=10.0, other_cpu_s=9.0))
+    (comparison,) = compare([loaded, *(make_comparison_process(index=index) for index in (1, 2))])
+    assert comparison.warnings == ()

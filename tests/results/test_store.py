@@ -67,6 +67,25 @@ def test_a_write_that_fails_leaves_no_trace_and_loses_nothing(store: Store, monk
     assert len(list(store.path.iterdir())) == 1
 
 
+@pytest.mark.parametrize(
+    ("code", "advice"),
+    [
+        (errno.ENOSPC, "free some space"),
+        (errno.EDQUOT, "free some space"),
+        (errno.EFBIG, "raise the limit on the size of a file"),
+        (errno.EROFS, "choose a folder that you can write"),
+    ],
+)
+def test_each_cause_has_its_own_advice(code: int, advice: str, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    store.check_writable()
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(StoreError, match=f"{os.strerror(code)}; {advice}.*--store"):
+        store.write(make_round())
+
+
 def test_an_unwritable_store_says_so(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(StoreError, match=r"cannot write to the store .*file.*--store"):
@@ -84,7 +103,7 @@ def test_a_missing_and_an_empty_store_say_what_would_fill_them(store: Store) -> 
     with pytest.raises(StoreError, match="there is no store at"):
         store.read()
     store.check_writable()
-    with pytest.raises(StoreError, match="holds no records"):
+    with pytest.raises(StoreError, match="holds no measurements"):
         store.read()
 
 
@@ -116,7 +135,7 @@ def test_kinds_of_records_share_a_store_and_are_read_apart(store: Store) -> None
     note = Note(id="note", started_at="2026-01-01T00:00:00.000+00:00", folder=Path("a/b"))
     store.write(note)
     assert store.read_kind(Note) == [note]
-    with pytest.raises(StoreError, match="holds no records"):
+    with pytest.raises(StoreError, match="holds no measurements"):
         store.read()
     store.write(make_round())
     assert store.read() == [make_round()]

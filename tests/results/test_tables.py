@@ -200,6 +200,16 @@ def test_a_failed_comparison_is_a_row_with_its_reason_and_no_ratio() -> None:
     assert (row["ratio"], row["low"], row["difference"], row["failures"]) == ("", "", "", "ended by SIGSEGV")
 
 
+def test_a_doubtful_comparison_is_marked_in_its_row() -> None:
+    process = make_comparison_process()
+    environment = msgspec.structs.replace(process.environment, threads=4)
+    doubtful = compare([msgspec.structs.replace(process, environment=environment)])
+    table = comparison_table([*doubtful, *comparisons(1.02)])
+    assert "warnings" in [column.key for column in table.main_columns()]
+    rows = csv.DictReader(io.StringIO(render(table, OutputFormat.CSV)))
+    assert [row["warnings"] for row in rows] == ["fewer-cores-than-threads", ""]
+
+
 def test_comparisons_with_other_threads_are_told_apart() -> None:
     table = comparison_table([*comparisons(1.02), *comparisons(1.02, threads=1)])
     assert table.title is None
