@@ -4,6 +4,7 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from statistics import median
 from typing import Any, TypeVar
 
 import msgspec
@@ -47,6 +48,7 @@ from results import (
     compare,
     summarise,
 )
+from results.published import PAPER_RUNS
 from results.tables import OutputFormat, Table, measurement_table, percent
 
 # From torch's start to the last check, by image size 224 on two cores: for the dry run's estimate only.
@@ -545,7 +547,7 @@ def say_warnings(console: Console, found: Sequence[tuple[str, Sequence[Stability
 
 
 def say_precision(console: Console, comparisons: Sequence[Comparison]) -> None:
-    """Where a width of the interval was asked for: which one was reached, and after how many runs."""
+    """Where a width of the interval was asked for: which one was reached, after how many runs, and by how many."""
     for comparison in comparisons:
         name, estimate, until = comparison.candidate.name, comparison.estimate, comparison.plan.until
         if until is not None and estimate is not None:
@@ -554,6 +556,15 @@ def say_precision(console: Console, comparisons: Sequence[Comparison]) -> None:
             console.note(
                 f"{name}: known to within {percent(estimate.half_width)} after {took}"
                 + ("" if reached else f", not yet to {percent(until)}: a longer --max-time may do it")
+            )
+    for until in sorted({comparison.plan.until for comparison in comparisons if comparison.plan.until is not None}):
+        asked = [comparison for comparison in comparisons if comparison.plan.until == until]
+        runs = [c.runs for c in asked if c.estimate and c.estimate.half_width <= until]
+        if len(asked) > 1 and runs:
+            console.note(
+                f"{percent(until)} was reached by {len(runs)} of {len(asked)}, after {median(runs):.0f} timed runs of "
+                f"each in the median; {sum(2 * each < PAPER_RUNS for each in runs)} took fewer than the paper's "
+                f"{PAPER_RUNS}, both files' runs counted"
             )
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 PAPER_CPU = "Xeon E5-2680, 4 threads"
 PAPER_GPU = "P100"
+PAPER_RUNS = 4000  # that each of its CPU latencies is the mean of
 
 # Where several tables state a figure, the first of these to do so gives it.
 _TABLES = (

@@ -13,7 +13,7 @@ import msgspec
 
 from results.comparison import Comparison, Verdict
 from results.difference import Difference
-from results.published import PAPER_CPU, published
+from results.published import PAPER_CPU, PAPER_RUNS, published
 from results.record import HandEntry, Runtime, RuntimeOptions, TimedArtifact
 from results.reproduction import Agreement, PaperLatency, Reproduced, agreements, reproduce
 from results.summary import EQUAL_FORMS, Measurement
@@ -331,7 +331,7 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     columns, title = _settle(measurements)
     notes = _notes(measurements)
     if any(m.paper_ratio for m in measurements):
-        notes.append(f"³ published: mean of 4000 runs on a {PAPER_CPU}. Not the paper's hardware here.")
+        notes.append(f"³ published: mean of {PAPER_RUNS} runs on a {PAPER_CPU}. Not the paper's hardware here.")
     notes += _anchor_notes(measurements)
     return Table(rows=tuple(measurements), columns=columns, notes=tuple(notes), title=title)
 
@@ -561,13 +561,12 @@ def difference_in_words(comparison: Comparison | Difference) -> str | None:
     return f"{100 * abs(comparison.estimate.ratio - 1):.1f} % {comparison.verdict}"
 
 
-def _estimated(name: str, header: str, *, detail: bool = False) -> Column[Comparison]:
+def _estimated(name: str, header: str) -> Column[Comparison]:
     return Column(
         key=name,
         header=header,
         get=lambda row: getattr(row.estimate, name) if row.estimate else None,
-        show=digits(4) if detail else digits(3),
-        detail=detail,
+        show=digits(3),
     )
 
 
@@ -596,7 +595,14 @@ COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
     _estimated("high", "95 %\nto"),
     Column(key="difference", header="verdict", get=difference_in_words),
     Column(key="verdict", header="verdict", get=lambda row: row.verdict and str(row.verdict), detail=True),
-    _estimated("half_width", "half\nwidth", detail=True),
+    Column(
+        key="half_width",
+        header="half\nwidth",
+        spare=6,
+        get=lambda row: row.estimate and row.estimate.half_width,
+        show=percent,
+        detail=True,
+    ),
     Column(key="candidate_p50_ms", header="p50\nms", spare=2, get=lambda row: row.candidate_p50_ms, show=milliseconds),
     Column(
         key="baseline_p50_ms",
@@ -632,6 +638,8 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table[Comparison]:
         ((cpu_model, threads),) = settings
         title = ", ".join(filter(None, (cpu_model, f"{threads} thread{'s' if threads != 1 else ''}", "timed in turn")))
     telling = {"threads", "cpu_model"} if title is None else set()
+    if any(row.plan.until is not None for row in comparisons):
+        telling.add("half_width")
     for key in ("form", "opset", "image_size", "batch_size"):
         if len({getattr(artifact, key) for row in comparisons for artifact in (row.candidate, row.baseline)}) > 1:
             telling |= {key, f"baseline_{key}"}

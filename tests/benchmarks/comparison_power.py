@@ -1,20 +1,24 @@
 """How often `effmod compare` is right: the same file against itself, 50 blocks against 51, 100 against 101.
 
 Run it with `make check-compare`, or `make check-compare TRIALS=100 THREADS="1 2"`. A trial is one comparison with the
-default protocol, so 100 of each take an hour or two. It prints figures and judges nothing: the machine may be busy.
+default protocol, so 100 of each take an hour or two; standard error says how far they are. It prints figures and judges
+nothing: the machine may be busy.
 """
 
 import argparse
 import csv
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from effmod_bench.console import Console
 from effmod_bench.environment import read_machine
 from effmod_bench.pair_runner import run
 from effmod_bench.runner import Subject, new_run_id
@@ -24,6 +28,8 @@ from results import Comparison, ComparisonPlan, ComparisonProcess, Machine, Stor
 
 _CHANNELS, _SIDE = 16, 28  # one block is about 1.8 million multiply-adds: 50 of them take one to two milliseconds
 _TRIALS = (("against itself", 50, 50), ("2 % more work", 50, 51), ("1 % more work", 100, 101))
+
+T = TypeVar("T")
 
 
 class Silence:
@@ -62,8 +68,8 @@ def main() -> None:
     parser.add_argument("--csv", action="store_true", help="write every trial beside this script")
     arguments = parser.parse_args()
     machine = read_machine()
-    rows: list[tuple[str, int, Comparison]] = []
-    with tempfile.TemporaryDirectory() as folder:
+    path = Path(__file__).with_suffix(".csv") if arguments.csv else None
+    with tempfile.TemporaryDirectory() as folder, open_csv(path) as write:
         subjects = {
             blocks: file_subject(write_blocks(Path(folder) / f"{blocks}_blocks.onnx", blocks), {}, batch_size=1)
             for blocks in (50, 51, 100, 101)
@@ -72,31 +78,48 @@ def main() -> None:
             for label, baseline, candidate in _TRIALS:
                 began = monotonic_s()
                 pair = [subjects[b] for b in dict.fromkeys((baseline, candidate))]
-                found = list(compare_often(pair, threads, arguments.trials, machine, Path(folder)))
+                name = f"{threads} thread{'s' * (threads > 1)}, {label}"
+                found = []
+                for seed in announced([(name, seed) for seed in range(arguments.trials)]):
+                    plan = ComparisonPlan(
+                        targets=tuple(subject.artifact.name for subject in pair),
+                        threads=threads,
+                        seed=seed,
+                        control=len(pair) == 1,  # one file alone is compared with itself
+                    )
+                    found.append(carry_out(plan, pair, machine, Store(Path(folder))))
+                    write(label, threads, found[-1])
                 seconds = (monotonic_s() - began) / arguments.trials
-                rows += [(label, threads, comparison) for comparison in found]
-                print(
-                    f"{threads} thread{'s' * (threads > 1)}, {label}: {_summary(found)}; {seconds:.1f} s each",
-                    flush=True,
-                )
-    if arguments.csv:
-        write_csv(rows, Path(__file__).with_suffix(".csv"))
+                print(f"{name}: {_summary(found)}; {seconds:.1f} s each", flush=True)
 
 
-def compare_often(
-    subjects: list[Subject], threads: int, trials: int, machine: Machine, folder: Path
-) -> Iterator[Comparison]:
-    """Compare with the default protocol, with another seed each time; one file alone is compared with itself."""
-    for seed in range(trials):
-        records: list[ComparisonProcess] = []
-        plan = ComparisonPlan(
-            targets=tuple(subject.artifact.name for subject in subjects),
-            threads=threads,
-            seed=seed,
-            control=len(subjects) == 1,
-        )
-        run(new_run_id(), plan, subjects, machine, Store(folder), Silence(), on_record=records.append)
-        yield from compare(records)
+def announced(named: Sequence[tuple[str, T]]) -> Iterator[T]:
+    """Each trial, when standard error has said its name, which of all it is, and how long they may still take."""
+    began = monotonic_s()
+    with Console().progress("trials", unit="trial") as progress:
+        for done, (name, trial) in enumerate(named):
+            left_s = (monotonic_s() - began) / done * (len(named) - done) if done else None
+            progress.show(name, done, len(named), left_s)
+            yield trial
+
+
+def carry_out(
+    plan: ComparisonPlan,
+    subjects: Sequence[Subject],
+    machine: Machine,
+    store: Store,
+    earlier: Sequence[ComparisonProcess] = (),
+) -> Comparison:
+    """One comparison, whole.
+
+    Args:
+        earlier: its processes that the store holds already.
+    """
+    records = list(earlier)
+    run_id = earlier[0].run_id if earlier else new_run_id()
+    run(run_id, plan, subjects, machine, store, Silence(), on_record=records.append, earlier=earlier)
+    (comparison,) = compare(records)
+    return comparison
 
 
 def _summary(found: list[Comparison]) -> str:
@@ -111,15 +134,26 @@ def _summary(found: list[Comparison]) -> str:
     )
 
 
-def write_csv(rows: list[tuple[str, int, Comparison]], path: Path) -> None:
-    """Every trial, a row each."""
-    with path.open("w", newline="") as file:
+@contextmanager
+def open_csv(path: Path | None) -> Iterator[Callable[[str, int | None, Comparison], None]]:
+    """What writes a trial as a row; each row is in the file at once, so that a killed run keeps what is finished.
+
+    Args:
+        path: None to write nothing.
+    """
+    if path is None:
+        yield lambda *_: None
+        return
+    with path.open("w", newline="", buffering=1) as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["trials", "threads", "ratio", "low", "high", "half_width", "verdict"])
-        for label, threads, comparison in rows:
+
+        def write(label: str, threads: int | None, comparison: Comparison) -> None:
             e = comparison.estimate
             numbers = [e.ratio, e.low, e.high, e.half_width] if e else [None] * 4
             writer.writerow([label, threads, *numbers, comparison.verdict])
+
+        yield write
 
 
 if __name__ == "__main__":

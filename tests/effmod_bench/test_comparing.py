@@ -18,7 +18,7 @@ from effmod_bench.worker import Broken, Warm
 from exporters import OutputError
 from models import Preprocessing
 from results import ComparisonPlan, ComparisonProcess, Conditions, Outcome, Store, StoreError, compare
-from tests.fakes import MACHINE, make_round, session_facts, timed_artifact, write_onnx
+from tests.fakes import MACHINE, make_comparison_process, make_round, session_facts, timed_artifact, write_onnx
 
 
 def subject(name: str) -> Subject:
@@ -376,6 +376,24 @@ def test_until_says_how_many_runs_it_took(
     assert done.exit_code == 0, done.output
     assert said in " ".join(done.stderr.split())
     assert "timed runs of each" in done.stderr
+
+
+def test_a_stored_run_tells_how_many_reached_the_width_and_after_how_many_runs(tmp_path: Path) -> None:
+    store = Store(tmp_path / "records")
+    store.check_writable()
+    plan = ComparisonPlan(targets=("a", "few", "many", "wide", "broken"), until=0.01)
+    noise = {"few": (0.001, 2), "many": (0.001, 400), "wide": (0.1, 2), "broken": (0.0, 0)}
+    for target, (size, pairs) in enumerate(noise.values(), start=1):
+        for index in range(6):
+            ratios = [1 + size * (-1) ** index] * pairs
+            failure = None if ratios else "ended by SIGSEGV"
+            store.write(make_comparison_process(ratios, plan=plan, target=target, index=index, failure=failure))
+    done = effmod("show", "records", "--only", "comparisons")
+    assert done.exit_code == 0, done.output
+    assert (
+        "1 % was reached by 2 of 4, after 1206 timed runs of each in the median; 1 took fewer than the paper's 4000, "
+        "both files' runs counted"
+    ) in " ".join(done.stderr.split())
 
 
 def test_an_interruption_shows_what_is_finished(files: Path, answer_with: Callable[[Answer], None]) -> None:

@@ -216,6 +216,15 @@ def test_comparisons_with_other_threads_are_told_apart() -> None:
     assert "threads" in [column.key for column in table.main_columns()]
 
 
+def test_the_width_of_the_interval_stands_beside_the_runs_where_it_was_asked_for() -> None:
+    rows = comparisons(1.02)
+    asked = [msgspec.structs.replace(row, plan=msgspec.structs.replace(row.plan, until=0.01)) for row in rows]
+    shown = {column.key: column for column in comparison_table(asked).main_columns()}
+    # Ratios 0.1 % apart: Student's t for three processes, 4.303, times 0.1 % over the root of 3.
+    assert (shown["half_width"].text(asked[0]), shown["runs"].text(asked[0])) == ("0.249 %", "6")
+    assert "half_width" not in [column.key for column in comparison_table(rows).main_columns()]
+
+
 @pytest.mark.parametrize(("share", "text"), [(0.005, "0.5 %"), (0.0025, "0.25 %"), (0.05, "5 %"), (0.07, "7 %")])
 def test_a_percentage_is_shown_as_it_was_given(share: float, text: str) -> None:
     assert percent(share) == text
