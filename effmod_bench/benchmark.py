@@ -77,6 +77,9 @@ _ADVICE = {
     "one looks: let the machine settle, then measure again",
     StabilityWarning.BIMODAL: "the times fall in two groups, as if the machine had two speeds: no single figure "
     "describes both; look for other load or a changing clock rate, and compare networks by 'effmod compare'",
+    StabilityWarning.RATIO_BIMODAL: "the ratio falls in two groups, as if the machine had two speeds that do not meet "
+    "both alike: no single ratio describes them, and more processes do not narrow it; on a virtual machine, one thread "
+    "(--threads 1) may tell them apart",
     StabilityWarning.ROUNDS_DISAGREE: "fresh processes disagree by more than 10 %: close other programs, or raise "
     "--rounds; networks that lie closer together than that are not told apart",
 }

@@ -9,7 +9,7 @@ from statistics import fmean, median, stdev
 import msgspec
 
 from results.record import ComparisonPlan, ComparisonProcess, Machine, Outcome, TimedArtifact
-from results.stability import StabilityWarning, find_machine_warnings
+from results.stability import StabilityWarning, fall_in_two, find_machine_warnings
 
 # How often an interval may miss the truth.
 ERROR = 0.05
@@ -57,7 +57,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
             within each process.
         process_ratios: of each process by itself, in the order in which they ran.
         estimate: None where fewer than two processes succeeded: one alone has no interval.
-        warnings: what the machine was and did meanwhile. The samples give none: what drifts meets both alike.
+        warnings: what the machine was and did meanwhile, and whether the ratio is another one at each of its speeds.
+            Drift gives none: it meets both alike.
         failures: the reason of each process that failed.
     """
 
@@ -201,7 +202,10 @@ def _comparison(records: Sequence[ComparisonProcess]) -> Comparison:
         process_ratios=ratios,
         estimate=found,
         verdict=judge(found, first.plan.margin),
-        warnings=find_machine_warnings([record.environment for record in good]),
+        warnings=(
+            *find_machine_warnings([record.environment for record in good]),
+            *((StabilityWarning.RATIO_BIMODAL,) if fall_in_two(ratios) else ()),
+        ),
         failures=tuple(
             record.failure or "no reason recorded" for record in records if record.outcome is Outcome.FAILED
         ),

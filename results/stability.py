@@ -47,6 +47,7 @@ class StabilityWarning(StrEnum):
     NOT_STEADY = "not-steady"
     DRIFT = "drift"
     BIMODAL = "bimodal"
+    RATIO_BIMODAL = "ratio-bimodal"
     ROUNDS_DISAGREE = "rounds-disagree"
 
 
@@ -138,6 +139,8 @@ def has_two_modes(durations_ns: Sequence[int]) -> bool:
 
 def fall_in_two(medians: Sequence[float]) -> bool:
     """Whether the medians of rounds, five or more, fall in two groups at least 10 % apart, of two rounds or more each.
+
+    Or the ratios of a comparison's processes.
 
     They do where splitting their logarithms in two explains 95 % of their variance (Otsu's criterion: 64 % for many
     normal values). Five values of one wide uniform distribution pass in about one case of ten, ten hardly ever.

@@ -302,7 +302,12 @@ def _beside_anchor(measurement: Measurement, comparisons: Sequence[Comparison]) 
         return msgspec.structs.replace(measurement, anchored=anchored)
     anchored = Anchored(anchor=latest.baseline, process_ratios=latest.process_ratios, estimate=latest.estimate)
     failures = tuple(f"beside {latest.baseline.name}: {failure}" for failure in latest.failures)
-    return msgspec.structs.replace(measurement, anchored=anchored, failures=measurement.failures + failures)
+    return msgspec.structs.replace(
+        measurement,
+        anchored=anchored,
+        warnings=tuple(dict.fromkeys((*measurement.warnings, *latest.warnings))),
+        failures=measurement.failures + failures,
+    )
 
 
 def circumstances(measurement: Measurement) -> bytes:

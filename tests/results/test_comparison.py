@@ -245,3 +245,12 @@ def test_a_process_that_failed_gives_no_warning() -> None:
     loaded = met(make_comparison_process(failure="killed"), conditions=Conditions(elapsed_s=10.0, other_cpu_s=9.0))
     (comparison,) = compare([loaded, *(make_comparison_process(index=index) for index in (1, 2))])
     assert comparison.warnings == ()
+
+
+def test_a_ratio_that_depends_on_which_speed_the_machine_runs_at_is_marked() -> None:
+    def warned(ratios: list[float]) -> tuple[StabilityWarning, ...]:
+        (comparison,) = compare([make_comparison_process([ratio] * 2, index=i) for i, ratio in enumerate(ratios)])
+        return comparison.warnings
+
+    assert warned([1.25, 1.50, 1.26, 1.51, 1.25, 1.52]) == (StabilityWarning.RATIO_BIMODAL,)
+    assert warned([1.25, 1.27, 1.24, 1.26, 1.25, 1.28]) == ()
