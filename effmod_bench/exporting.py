@@ -1,6 +1,6 @@
 """`effmod export` from its networks to their files."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,6 +10,7 @@ from effmod_bench.errors import ExitCode, exit_code
 from effmod_bench.explaining import operator_table, say_rewrites
 from effmod_bench.targets import ExportChoices, check_labels
 from exporters import (
+    DEFAULT_OPSET,
     Compression,
     CoreMLConfig,
     ExportError,
@@ -114,8 +115,7 @@ def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -
     """The artifact of a network, with a word to the user where it takes time or something was wrong."""
     config = choices.config(spec)
     if not is_cached(spec, config, checkpoint=choices.checkpoint):
-        form = "" if choices.rewrite is None else f", --rewrite {choices.rewrite}"
-        console.note(f"exporting {spec.name} ({choices.format}{form}) and checking it ...")
+        console.note(f"exporting {spec.name} ({', '.join(_telling(choices))}) and checking it ...")
     made = obtain(spec, config, checkpoint=choices.checkpoint)
     if made.note:
         console.warn(made.note)
@@ -123,6 +123,17 @@ def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -
         console.warn(f"{spec.name}: onnxsim failed or changed the outputs, so the file is not simplified")
     console.detail(f"{spec.name}: {made.path}")
     return made
+
+
+def _telling(choices: ExportChoices) -> Iterator[str]:
+    """What tells an export from others of the same network."""
+    yield choices.format
+    if choices.rewrite is not None:
+        yield f"--rewrite {choices.rewrite}"
+    if choices.opset != DEFAULT_OPSET:
+        yield f"--opset {choices.opset}"
+    if not choices.simplify:
+        yield "--no-simplify"
 
 
 def obtain_weights(console: Console, spec: ModelSpec, choices: ExportChoices) -> MadeNetwork:

@@ -67,7 +67,7 @@ class Race:
         """Let more candidates run against those that are left; False where the budget ended it.
 
         Args:
-            share: of the budget, that may be spent when this returns.
+            share: of what is left of the budget, that may be spent when this returns.
 
         Raises:
             TargetError: the budget is too small for one comparison.
@@ -77,10 +77,12 @@ class Race:
         for candidate in candidates:
             self.candidates[candidate.name] = candidate
             self.records[candidate.name] = []
+        now_s = monotonic_s()
+        until_s = now_s + share * (self._began_s + self._budget_s - now_s)
         for size in LOOKS:
             while behind := [name for name, ratios in self.left.items() if len(ratios) < size]:
                 for name in self._turns.sample(behind, len(behind)):
-                    if not self._may_begin(share):
+                    if not self._may_begin(until_s):
                         return False
                     self._time(name, progress)
             found = beaten(self.left, candidates=len(self.candidates))
@@ -90,14 +92,14 @@ class Race:
                 break
         return True
 
-    def _may_begin(self, share: float) -> bool:
+    def _may_begin(self, until_s: float) -> bool:
         """Whether there is time for one more process, and the last comparison after it."""
-        spent_s = monotonic_s() - self._began_s
-        last_s = self._plan.processes * self._process_s
-        if spent_s + self._process_s <= min(share * self._budget_s, self._budget_s - last_s):
+        now_s = monotonic_s()
+        end_s = self._began_s + self._budget_s
+        if now_s + self._process_s <= min(until_s, end_s - self._plan.processes * self._process_s):
             return True
         if not any(len(ratios) > 1 for ratios in self.left.values()):
-            enough_s = spent_s + (2 * len(self.left) + self._plan.processes) * self._process_s
+            enough_s = now_s - self._began_s + (2 * len(self.left) + self._plan.processes) * self._process_s
             raise TargetError(
                 f"the --budget of {self._budget_s:.0f} s is too small for one comparison here; "
                 f"give at least {enough_s:.0f}s"
