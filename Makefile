@@ -8,7 +8,7 @@ THREADS ?= 1 2
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: bench test lint check-start check-loop check-cost check-compare check-form check-zoo check-coreml clean
+.PHONY: bench test lint check-start check-loop check-cost check-compare check-coverage check-form check-zoo check-coreml clean
 
 bench: $(READY)
 	$(VENV)/bin/effmod bench --runs $(RUNS)
@@ -32,6 +32,10 @@ check-cost: $(READY)
 # How often `effmod compare` is right; 100 trials take about an hour and a half.
 check-compare: $(READY)
 	$(VENV)/bin/python -m tests.benchmarks.comparison_power --trials $(TRIALS) --threads $(THREADS)
+
+# How often its interval holds the ratio of a long run; 20 trials take about an hour for each number of threads.
+check-coverage: $(READY)
+	$(VENV)/bin/python -m tests.benchmarks.interval_coverage --trials $(TRIALS) --threads $(THREADS)
 
 # How fast our ONNX files are beside the authors' own; about fifteen minutes on two cores.
 check-form: $(READY)
