@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -24,6 +25,7 @@ from models import Preprocessing, Weights
 
 SIDECAR_VERSION = 3  # 1 had neither the format within `config`, nor `specification_version`; 2 had no cosine
 FLOAT16_MAX = 65504.0
+Sidecar = TypeVar("Sidecar", bound=msgspec.Struct)
 
 
 class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -137,12 +139,24 @@ def read_sidecar(path: Path) -> Artifact | None:
     Raises:
         ArtifactError: there is one that cannot be read.
     """
+    return read_sidecar_as(path, Artifact)
+
+
+def read_sidecar_as(path: Path, kind: type[Sidecar]) -> Sidecar | None:
+    """The sidecar beside a file, where it is one of this kind; else None.
+
+    Args:
+        kind: begins with its version, whose name tells it from the others.
+
+    Raises:
+        ArtifactError: there is one that cannot be read.
+    """
     sidecar = sidecar_path(path)
     try:
         content = sidecar.read_bytes()
-        if b'"sidecar_version"' not in content:
+        if f'"{kind.__struct_fields__[0]}"'.encode() not in content:
             return None
-        return msgspec.json.decode(content, type=Artifact)
+        return msgspec.json.decode(content, type=kind)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.DecodeError) as error:

@@ -76,7 +76,7 @@ def rewrite_file(
     with arriving(final) as new:
         onnx.save(rewritten, new)
         feeds = [_feed(graph, shapes, seed) for seed in range(_INPUTS)]
-        parity = compare_files(path, new, feeds)
+        parity = compare_files(path, new, feeds, advice="name fewer rewrites, as in --rewrite batch_norm")
         inputs, outputs = read_tensors(rewritten)
         sidecar = RewrittenFile(
             original=path.name,

@@ -144,11 +144,14 @@ def judge(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> N
             )
 
 
-def compare_files(original: Path, rewritten: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> Parity:
+def compare_files(
+    original: Path, rewritten: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]], *, advice: str | None = None
+) -> Parity:
     """Prove a rewritten ONNX file: its outputs are the original file's, for several inputs.
 
     Args:
         feeds: for each inference, the inputs by name.
+        advice: the next step, where the outputs differ.
 
     Returns:
         The parity of the output that differs most.
@@ -166,7 +169,7 @@ def compare_files(original: Path, rewritten: Path, feeds: Sequence[Mapping[str, 
         raise ParityError(
             f"{rewritten.name} does not compute what {original.name} computes: relative error "
             f"{worst.relative_error:.1e} over {worst.inputs} inputs, where {TOLERANCE:.0e} is allowed. "
-            "The file was not kept; name fewer rewrites, as in --rewrite batch_norm."
+            f"The file was not kept{f'; {advice}' if advice else ''}."
         )
     change = max(parity.output_change for parity in parities)
     if not change > 10 * TOLERANCE:
