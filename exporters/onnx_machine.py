@@ -98,7 +98,7 @@ def optimize(path: Path, new: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any
     known = read_sidecar(path)
     if known is not None and known.sha256 != original_sha256:
         known = None
-    cpu_model, cpu_features = _cpu()
+    cpu_model, cpu_features = read_cpu()
     machine = MachineFile(
         original=path.name,
         original_sha256=original_sha256,
@@ -137,7 +137,7 @@ def check_machine(path: Path, found: MachineFile) -> None:
     Raises:
         MachineMismatchError: the runtime's version or the CPU's vector instructions differ from the sidecar's.
     """
-    runtime, here, there = _runtime(), set(_cpu()[1]), set(found.cpu_features)
+    runtime, here, there = _runtime(), set(read_cpu()[1]), set(found.cpu_features)
     reasons = []
     if found.runtime != runtime:
         reasons.append(f"by {found.runtime}, where this is {runtime}")
@@ -152,13 +152,13 @@ def check_machine(path: Path, found: MachineFile) -> None:
         )
 
 
-def _runtime() -> str:
-    return f"onnxruntime {onnxruntime.__version__}"
-
-
 @functools.cache
-def _cpu() -> tuple[str | None, tuple[str, ...]]:
-    """The CPU's name, and its vector instructions."""
+def read_cpu() -> tuple[str | None, tuple[str, ...]]:
+    """The CPU's name, and its vector instructions, sorted. Takes about a second, once."""
     found = cpuinfo.get_cpu_info()
     flags = (flag for flag in found.get("flags", ()) if flag.startswith(_VECTOR_FLAGS))
     return found.get("brand_raw"), tuple(sorted(flags))
+
+
+def _runtime() -> str:
+    return f"onnxruntime {onnxruntime.__version__}"
