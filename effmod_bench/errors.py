@@ -5,7 +5,15 @@ from enum import IntEnum
 
 from effmod_bench.devices import DeviceUnavailableError
 from effmod_bench.targets import TargetError
-from exporters import ArtifactError, ExportError, FormatUnavailableError, ImageFolderError, OutputError, ParityError
+from exporters import (
+    ArtifactError,
+    ExportError,
+    FormatUnavailableError,
+    ImageFolderError,
+    MachineMismatchError,
+    OutputError,
+    ParityError,
+)
 from exporters.rewrites import RewriteError
 from models import ImageSizeError, UnknownModelError
 from results import StoreError
@@ -30,7 +38,7 @@ def exit_code(error: Exception) -> ExitCode:
     match error:
         case StoreError() | OutputError():
             return ExitCode.STORE
-        case FormatUnavailableError() | DeviceUnavailableError():
+        case FormatUnavailableError() | DeviceUnavailableError() | MachineMismatchError():
             return ExitCode.UNAVAILABLE
         case ParityError():
             return ExitCode.CHECK_FAILED

@@ -154,7 +154,7 @@ Rewrite = Annotated[
     typer.Option(
         metavar="auto|none|NAME,...",
         help="Rewrites before the export: all exact ones, none, or some by name. "
-        "Of an .onnx file: static_shapes, batch_norm, matmul_to_conv. ",
+        "Of an .onnx file: static_shapes, gelu, batch_norm, matmul_to_conv, simplify. ",
         rich_help_panel=_EXPORT,
         show_default="auto for Core ML and for .onnx files, none for ONNX",
     ),

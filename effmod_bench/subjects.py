@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from effmod_bench.runner import FileStamp, Subject, stamp
 from effmod_bench.targets import TargetError, file_format, resolve_shape
@@ -9,6 +10,9 @@ from exporters import Artifact, Format, Made, MadeNetwork, TensorSpec, package_s
 from exporters.artifact import size_bytes
 from models import Preprocessing
 from results import ArtifactSource, InputTensor, TimedArtifact
+
+if TYPE_CHECKING:
+    from exporters.onnx_machine import MachineFile
 
 
 def zoo_subject(made: Made, *, batch_size: int) -> Subject:
@@ -20,22 +24,28 @@ def zoo_subject(made: Made, *, batch_size: int) -> Subject:
 
 
 def file_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch_size: int) -> Subject:
-    """A user's own ONNX file or Core ML package. One that effmod exported is known by its sidecar, if it is still that.
+    """A user's own ONNX file or Core ML package. One that effmod made is known by its sidecar, if it is still that.
 
     Raises:
         ArtifactError: the file is not what its name says, is not valid, or reaches outside its folder.
+        MachineMismatchError: it is machine-specific, and was made on another kind of machine.
         TargetError: an input's shape is open, or `shapes` does not fit.
     """
     if file_format(path) is Format.COREML:
         return _package_subject(path, shapes, batch_size=batch_size)
-    from exporters.onnx import external_files, opset_of, read_graph, read_tensors
+    from exporters.onnx import check_graph, external_files, load_graph, opset_of, read_tensors
+    from exporters.onnx_machine import check_machine, read_machine_file
 
-    graph = read_graph(path)
+    graph = load_graph(path)
     files = [path, *external_files(graph, path)]
     stamps = stamp(*files)
     sha256 = sha256_of(*files)
+    machine, sidecar = read_machine_file(path), read_sidecar(path)
+    if machine is not None and machine.sha256 == sha256:
+        check_machine(path, machine)
+        return _machine_subject(path, machine, _inputs(path, machine.inputs, shapes, batch_size), stamps)
+    check_graph(graph, path)
     inputs = _inputs(path, read_tensors(graph)[0], shapes, batch_size)
-    sidecar = read_sidecar(path)
     if sidecar is not None and sidecar.sha256 == sha256:
         return _zoo_subject(path, sidecar, inputs, stamps)
     size = sum(file.stat().st_size for file in files)
@@ -82,6 +92,29 @@ def _own_subject(
             size_bytes=size,
             opset=opset,
             specification_version=specification_version,
+            inputs=inputs,
+            weights=None,
+            params=None,
+            macs=None,
+        ),
+    )
+
+
+def _machine_subject(
+    path: Path, machine: "MachineFile", inputs: tuple[InputTensor, ...], stamps: tuple[FileStamp, ...]
+) -> Subject:
+    return Subject(
+        path=path,
+        stamps=stamps,
+        preprocessing=machine.preprocessing,
+        artifact=TimedArtifact(
+            name=machine.network or path.name,
+            source=ArtifactSource.ZOO if machine.network else ArtifactSource.FILE,
+            format=Format.ONNX,
+            form="machine-specific",
+            sha256=machine.sha256,
+            size_bytes=machine.size_bytes,
+            opset=machine.opset,
             inputs=inputs,
             weights=None,
             params=None,

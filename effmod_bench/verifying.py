@@ -58,6 +58,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
         Raises:
             ArtifactError, TargetError, UnknownModelError, CheckpointError, ImageFolderError: something cannot be used.
+            MachineMismatchError: the artifact is machine-specific, and was made on another kind of machine.
             ParityError: the artifact is not its network, or that file; raised after the table is printed.
         """
         from exporters import verify
@@ -138,10 +139,16 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
     def _open(self) -> "Evaluator":
         from exporters.evaluation import open_evaluator
-        from exporters.onnx import read_graph
+        from exporters.onnx import check_graph, load_graph
+        from exporters.onnx_machine import check_machine, read_machine_file
 
         if not self.path.is_dir():
-            read_graph(self.path)  # refuses what cannot be trusted before the runtime sees it
+            graph = load_graph(self.path)  # refuses what cannot be trusted before the runtime sees it
+            machine = read_machine_file(self.path)
+            if machine is not None and machine.sha256 == artifact_sha256(self.path):
+                check_machine(self.path, machine)
+            else:
+                check_graph(graph, self.path)
         return open_evaluator(self.path)
 
     def _spec(self, sidecar: Artifact | None) -> ModelSpec | None:

@@ -48,6 +48,7 @@ from exporters.errors import (
     ExportError,
     FormatUnavailableError,
     ImageFolderError,
+    MachineMismatchError,
     OutputError,
     ParityError,
 )
@@ -75,6 +76,7 @@ __all__ = [
     "FormatUnavailableError",
     "ImageFolderError",
     "InputKind",
+    "MachineMismatchError",
     "Made",
     "MadeNetwork",
     "OnnxConfig",

@@ -23,10 +23,9 @@ from exporters.errors import ArtifactError
 from exporters.rewrites import AUTO, RewriteReport
 from models import Preprocessing, Weights
 
-Sidecar = TypeVar("Sidecar", bound=msgspec.Struct)
-
 SIDECAR_VERSION = 3  # 1 had neither the format within `config`, nor `specification_version`; 2 had no cosine
 FLOAT16_MAX = 65504.0
+Sidecar = TypeVar("Sidecar", bound=msgspec.Struct)
 
 
 class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,14 +139,14 @@ def read_sidecar(path: Path) -> Artifact | None:
     Raises:
         ArtifactError: there is one that cannot be read.
     """
-    return read_sidecar_as(Artifact, path, mark="sidecar_version")
+    return read_sidecar_as(path, Artifact)
 
 
-def read_sidecar_as(kind: type[Sidecar], path: Path, *, mark: str) -> Sidecar | None:
-    """The sidecar of one kind beside a file or package; None where there is none of it.
+def read_sidecar_as(path: Path, kind: type[Sidecar]) -> Sidecar | None:
+    """The sidecar beside a file, where it is one of this kind; else None.
 
     Args:
-        mark: a field that no other JSON has.
+        kind: begins with its version, whose name tells it from the others.
 
     Raises:
         ArtifactError: there is one that cannot be read.
@@ -155,7 +154,7 @@ def read_sidecar_as(kind: type[Sidecar], path: Path, *, mark: str) -> Sidecar | 
     sidecar = sidecar_path(path)
     try:
         content = sidecar.read_bytes()
-        if f'"{mark}"'.encode() not in content:
+        if f'"{kind.__struct_fields__[0]}"'.encode() not in content:
             return None
         return msgspec.json.decode(content, type=kind)
     except FileNotFoundError:

@@ -21,5 +21,9 @@ class FormatUnavailableError(RuntimeError):
     """The format's tools do not run on this machine; the message says what would help."""
 
 
+class MachineMismatchError(RuntimeError):
+    """A machine-specific file was made on another kind of machine; the message says what differs."""
+
+
 class ImageFolderError(ValueError):
     """A folder holds no labelled images that an artifact could be tried on; the message says what is wrong with it."""

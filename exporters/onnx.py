@@ -121,6 +121,17 @@ def read_graph(path: Path) -> onnx.ModelProto:
         ArtifactError: it is not ONNX, or keeps data outside its own folder, or that data is missing; or it takes or
             gives what is no tensor, or no number.
     """
+    graph = load_graph(path)
+    check_graph(graph, path)
+    return graph
+
+
+def load_graph(path: Path) -> onnx.ModelProto:
+    """Read a file without its weights, and nothing but where it keeps them is checked.
+
+    Raises:
+        ArtifactError: it is not ONNX, or keeps data outside its own folder, or that data is missing.
+    """
     try:
         graph = onnx.load(path, format="protobuf", load_external_data=False)
         opset_of(graph)
@@ -129,6 +140,15 @@ def read_graph(path: Path) -> onnx.ModelProto:
     except (DecodeError, StopIteration) as error:
         raise ArtifactError(f"{path} is not an ONNX file, or it is cut short") from error
     external_files(graph, path)
+    return graph
+
+
+def check_graph(graph: onnx.ModelProto, path: Path) -> None:
+    """Refuse a file that breaks ONNX's rules, or that cannot be fed. Operators of other domains are the runtime's.
+
+    Raises:
+        ArtifactError: it is not valid, or takes or gives what is no tensor, or no number.
+    """
     try:
         onnx.checker.check_model(path)
     except onnx.checker.ValidationError as error:
@@ -140,7 +160,6 @@ def read_graph(path: Path) -> onnx.ModelProto:
     for tensor in read_tensors(graph)[0]:
         if tensor.dtype not in _ELEMENT_TYPES.values():
             raise ArtifactError(f"{path}: input {tensor.name!r} has elements that effmod cannot feed: {tensor.dtype}")
-    return graph
 
 
 def external_files(graph: onnx.ModelProto, path: Path) -> list[Path]:

@@ -106,7 +106,7 @@ def read_rewritten(path: Path) -> RewrittenFile | None:
     Raises:
         ArtifactError: there is one that cannot be read.
     """
-    return read_sidecar_as(RewrittenFile, path, mark="rewritten_version")
+    return read_sidecar_as(path, RewrittenFile)
 
 
 def compare_again(path: Path, sidecar: RewrittenFile, original: Path) -> Parity:

@@ -6,7 +6,7 @@ Given:   P x W + b         Result:  P conv(x, K, b)
 Given:   P'(x W + b)       Result:  conv(P' x, K, b)      where P' is P's inverse
 
 A product between two permutations loses both: P' P conv = conv. So do two with an activation between them, which
-acts on each value by itself: act(P x) = P act(x).
+acts on each value by itself: act(P x) = P act(x), and P' act(x) = act(P' x).
 """
 
 from collections.abc import Mapping
@@ -94,13 +94,38 @@ class _ActivationBehindConv(RewriteRuleClassBase):
         return op.Transpose(op.op(self._kind, conv, **_attributes(activated)), perm=_TO_LAST)
 
 
+class _ActivationBehindProduct(RewriteRuleClassBase):
+    """P' act(x W + b) -> act(P' (x W + b))."""
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(name=f"{kind}BehindProduct")
+        self._kind = kind
+
+    def pattern(self, op: Any, x: Any) -> Any:
+        return op.Transpose(getattr(op, self._kind)(x, _outputs=["activated"]), perm=_TO_FIRST)
+
+    def check(self, op: Any, *_: Any, **bound: Any) -> MatchResult:  # noqa: ARG002 - onnxscript gives it
+        before = bound["x"].producer()
+        inputs = before.inputs if before and before.op_type == "Add" else ()
+        nodes = (before, *(value.producer() for value in inputs if value))
+        result = MatchResult()
+        return result if any(node and node.op_type == "MatMul" for node in nodes) else result.fail("no product")
+
+    def rewrite(self, op: Any, x: ir.Value, activated: ir.Value) -> Any:
+        return op.op(self._kind, op.Transpose(x, perm=_TO_FIRST), **_attributes(activated))
+
+
 _RULES = RewriteRuleSet(
     [
         *(
             rule.rule()  # type: ignore[no-untyped-call]
             for rule in (_PermutedBefore, _BiasPermutedBehind, _PermutedBehind, _BiasBehindConv)
         ),
-        *(_ActivationBehindConv.rule(kind) for kind in _ACTIVATIONS),  # type: ignore[no-untyped-call]
+        *(
+            rule.rule(kind)  # type: ignore[no-untyped-call]
+            for rule in (_ActivationBehindConv, _ActivationBehindProduct)
+            for kind in _ACTIVATIONS
+        ),
         transpose_transpose_rule,
         no_op_transpose_rule,
     ],

@@ -12,7 +12,7 @@ from onnx_ir.passes.common import (
 )
 from onnxscript.optimizer import fold_constants
 
-from exporters.onnx_rewrites import batch_norm, matmul_to_conv, static_shapes
+from exporters.onnx_rewrites import batch_norm, gelu, matmul_to_conv, simplify, static_shapes
 from exporters.rewrites import RewriteReport
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -26,8 +26,10 @@ class OnnxRewrite(Protocol):
     def rewrite(self, model: ir.Model, shapes: Shapes) -> RewriteReport: ...
 
 
-# In the order in which they are applied: later ones need to know shapes.
-REWRITES: dict[str, OnnxRewrite] = {module.NAME: module for module in (static_shapes, batch_norm, matmul_to_conv)}
+# In the order in which they are applied: later ones need to know shapes, and permutations move past a fused Gelu.
+REWRITES: dict[str, OnnxRewrite] = {
+    module.NAME: module for module in (static_shapes, gelu, batch_norm, matmul_to_conv, simplify)
+}
 
 
 def apply(
@@ -42,7 +44,9 @@ def apply(
     model = ir.from_proto(graph)
     fold_constants(model)  # rules look for weights among the initializers
     LiftConstantsToInitializersPass()(model)
-    reports = tuple(rewrite.rewrite(model, shapes) for name, rewrite in REWRITES.items() if name in names)
-    IdentityEliminationPass()(model)
-    RemoveUnusedNodesPass()(model)
-    return ir.to_proto(model), reports
+    reports = []
+    for rewrite in (rewrite for name, rewrite in REWRITES.items() if name in names):
+        reports.append(rewrite.rewrite(model, shapes))
+        IdentityEliminationPass()(model)
+        RemoveUnusedNodesPass()(model)
+    return ir.to_proto(model), tuple(reports)

@@ -184,7 +184,7 @@ def test_a_users_own_file_is_rewritten_and_explained(foldable: Path, tmp_path: P
     options = ["--input-shape", "2,3,8,8", "--explain", "--output", str(tmp_path / "out")]
     done = CliRunner().invoke(app, ["export", str(foldable), *options])
     assert done.exit_code == ExitCode.OK, done.stderr
-    assert "places changed: static_shapes 3, batch_norm 1, matmul_to_conv 0" in done.stderr
+    assert "places changed: static_shapes 3, gelu 0, batch_norm 1, matmul_to_conv 0, simplify 0" in done.stderr
     *table, path = done.stdout.splitlines()
     assert ["BatchNormalization", "1", "0", "-1"] in [line.split() for line in table]
     assert ["all", "2", "1", "-1"] in [line.split() for line in table]
@@ -209,7 +209,10 @@ def test_a_rewritten_file_is_timed_as_a_users_own(foldable: Path, tmp_path: Path
         (["--table", "12"], "export networks in a command of their own"),
         (["x.mlpackage"], "x.mlpackage is a Core ML package; only networks and .onnx files are rewritten"),
         (["--rewrite", "none"], "leaves nothing to do"),
-        (["--rewrite", "channels_first"], "there are auto, none, static_shapes, batch_norm, matmul_to_conv"),
+        (
+            ["--rewrite", "channels_first"],
+            "there are auto, none, static_shapes, gelu, batch_norm, matmul_to_conv, simplify",
+        ),
         (["--format", "coreml"], "--format is for networks"),
         (["--no-simplify"], "--no-simplify is for networks"),
         (["--for", "modelbench"], "--for is for networks"),

@@ -28,6 +28,16 @@ g (float[2, 5, 7, 3] x) => (float[2, 4, 5, 7] y) {
     y = Transpose <perm = [0, 3, 1, 2]> (biased)
 }
 """
+NORM_MLP = """
+g (float[2, 5, 7, 3] x) => (float[2, 3, 5, 7] y) {
+    norm = LayerNormalization(x, scale)
+    wide = MatMul(norm, w1)
+    biased = Add(b1, wide)
+    active = Gelu <approximate = "tanh"> (biased)
+    narrow = MatMul(active, w2)
+    y = Transpose <perm = [0, 3, 1, 2]> (narrow)
+}
+"""
 BEFORE = """
 g (float[2, 3, 5, 7] x) => (float[2, 5, 7, 4] y) {
     last = Transpose <perm = [0, 2, 3, 1]> (x)
@@ -50,6 +60,28 @@ def test_so_do_two_with_an_activation_between_them() -> None:
     assert (report.count, report.skipped) == (2, ())
     assert kinds(after) == {"Conv": 2, "Gelu": 1}
     assert_same(before, after, (2, 3, 5, 7))
+
+
+def test_so_do_two_behind_a_norm_and_the_permutation_stays_where_there_are_fewest_channels() -> None:
+    before = graph(NORM_MLP, scale=(3,), w1=(3, 6), b1=(6,), w2=(6, 3))
+    after, report = rewrite(before, "matmul_to_conv")
+    assert (report.count, report.skipped) == (2, ())
+    assert kinds(after) == {"LayerNormalization": 1, "Transpose": 1, "Conv": 2, "Gelu": 1}
+    assert [node.op_type for node in after.graph.node][:2] == ["LayerNormalization", "Transpose"]
+    assert_same(before, after, (2, 5, 7, 3))
+
+
+def test_a_permutation_behind_an_activation_of_no_product_stays() -> None:
+    text = """
+    g (float[2, 5, 7, 3] x) => (float[2, 3, 5, 7] y) {
+        sum = Add(x, x)
+        active = Gelu(sum)
+        y = Transpose <perm = [0, 3, 1, 2]> (active)
+    }
+    """
+    after, report = rewrite(graph(text), "matmul_to_conv")
+    assert (report.count, report.skipped) == (0, ())
+    assert [node.op_type for node in after.graph.node] == ["Add", "Gelu", "Transpose"]
 
 
 def test_a_permutation_on_one_side_moves_to_the_other() -> None:

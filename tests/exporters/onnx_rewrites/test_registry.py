@@ -24,8 +24,10 @@ def test_all_of_them_work_together() -> None:
     after, reports = apply(before, NAMES, {"x": (1, 3, 6, 6)})
     assert [(report.name, report.count) for report in reports] == [
         ("static_shapes", 3),
+        ("gelu", 0),
         ("batch_norm", 1),
         ("matmul_to_conv", 1),
+        ("simplify", 0),
     ]
     assert kinds(after) == {"Conv": 2}
     assert_same(before, after, (1, 3, 6, 6))

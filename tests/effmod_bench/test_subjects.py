@@ -1,0 +1,66 @@
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from effmod_bench.cli import app
+from effmod_bench.errors import ExitCode
+from effmod_bench.subjects import file_subject
+from exporters import OnnxConfig, obtain, sidecar_path
+from exporters.onnx_machine import optimize, read_machine_file
+from models import find_model
+from results import ArtifactSource
+from tests.fakes import write_onnx
+
+SPEC = find_model("mobilenetv2_100")
+
+
+@pytest.fixture
+def machine_specific(tmp_path: Path) -> Path:
+    """A network of the zoo, as ONNX Runtime optimized it here."""
+    rng = np.random.default_rng(0)
+    feeds = [{"input": rng.standard_normal((1, 3, 32, 32)).astype(np.float32)} for _ in range(2)]
+    optimize(obtain(SPEC, OnnxConfig(image_size=32)).path, tmp_path / "fast.onnx", feeds)
+    return tmp_path / "fast.onnx"
+
+
+def test_a_machine_specific_file_is_known_by_its_sidecar(machine_specific: Path) -> None:
+    subject = file_subject(machine_specific, {}, batch_size=1)
+    artifact = subject.artifact
+    assert (artifact.name, artifact.source, artifact.form) == (SPEC.name, ArtifactSource.ZOO, "machine-specific")
+    assert artifact.inputs[0].shape == (1, 3, 32, 32)
+    assert subject.preprocessing == SPEC.preprocessing
+
+
+def test_one_of_a_users_own_file_has_that_files_name(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    feeds = [{"x": rng.standard_normal((1, 3, 8, 8)).astype(np.float32)} for _ in range(2)]
+    optimize(write_onnx(tmp_path / "mine.onnx"), tmp_path / "fast.onnx", feeds)
+    artifact = file_subject(tmp_path / "fast.onnx", {}, batch_size=1).artifact
+    assert (artifact.name, artifact.source, artifact.form) == ("fast.onnx", ArtifactSource.FILE, "machine-specific")
+
+
+def test_apart_from_its_sidecar_it_is_any_users_file(machine_specific: Path) -> None:
+    sidecar_path(machine_specific).unlink()
+    artifact = file_subject(machine_specific, {}, batch_size=1).artifact
+    assert (artifact.name, artifact.source, artifact.form) == ("fast.onnx", ArtifactSource.FILE, None)
+
+
+def test_a_sidecar_of_another_file_says_nothing(machine_specific: Path) -> None:
+    write_onnx(machine_specific)
+    assert file_subject(machine_specific, {}, batch_size=1).artifact.form is None
+
+
+@pytest.mark.parametrize("command", [["bench"], ["compare", "mobilenetv2_100"], ["verify", "--against", SPEC.name]])
+def test_one_that_was_made_elsewhere_is_refused_before_anything_runs(
+    command: list[str], machine_specific: Path
+) -> None:
+    machine = read_machine_file(machine_specific)
+    assert machine is not None
+    elsewhere = msgspec.structs.replace(machine, runtime="onnxruntime 1.0.0")
+    sidecar_path(machine_specific).write_bytes(msgspec.json.encode(elsewhere))
+    done = CliRunner().invoke(app, [*command, str(machine_specific)])
+    assert done.exit_code == ExitCode.UNAVAILABLE
+    assert "It was made by onnxruntime 1.0.0, where this is onnxruntime" in done.stderr
