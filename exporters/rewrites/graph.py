@@ -45,7 +45,9 @@ def trace(model: nn.Module, image_size: int, batch_size: int) -> Network:
         try:
             program = torch.export.export(model, (example,)).run_decompositions({})
         except Exception as error:  # torch raises dozens of types here, its own and Python's
-            raise RewriteError(f"torch cannot trace {type(model).__name__}: {first_line(error)}") from error
+            raise RewriteError(
+                f"torch cannot trace {type(model).__name__}: {first_line(error)}; --rewrite none leaves it as it is"
+            ) from error
         module = cast(fx.GraphModule, program.module())
     network = _Cleaner(module).clean()
     infer_shapes(network, example)
