@@ -11,7 +11,7 @@ READY := $(VENV)/.ready
 .PHONY: bench test lint check-start check-loop check-cost check-compare check-coverage check-form check-zoo check-coreml clean
 
 bench: $(READY)
-	$(VENV)/bin/effmod bench --runs $(RUNS)
+	$(VENV)/bin/effmod bench --rewrite none --runs $(RUNS)
 
 test: lint
 	$(VENV)/bin/python -m pytest

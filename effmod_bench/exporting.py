@@ -25,6 +25,7 @@ from exporters import (
     obtain,
     obtain_network,
 )
+from exporters.rewrites import DECISIVE
 from models import ModelSpec
 from results.tables import OutputFormat
 
@@ -61,6 +62,8 @@ def export_all(
         if explain:
             _explain(console, spec, choices, made)
         console.print(str(path))
+    if choices.dynamic_batch and choices.rewrite is None:
+        console.note("With --dynamic-batch nothing is rewritten: a rewritten file, faster on a CPU, has a fixed batch")
     if choices.checkpoint is None:
         console.note(
             "Weights are random(seed 0): right for latency, useless for predictions. Trained ones: --checkpoint"
@@ -149,8 +152,14 @@ def obtain_weights(console: Console, spec: ModelSpec, choices: ExportChoices) ->
 
 
 def _explain(console: Console, spec: ModelSpec, choices: ExportChoices, made: Made) -> None:
-    say_rewrites(console, spec.name, made.artifact.rewrites)
-    if not made.artifact.config.rewrites:
+    artifact = made.artifact
+    if artifact.is_plain and artifact.config.rewrites:
+        console.note(
+            f"{spec.name}: left plain, for {' and '.join(DECISIVE)} find nothing to change in it, and the others alone "
+            "win nothing"
+        )
+    say_rewrites(console, spec.name, artifact.rewrites)
+    if artifact.is_plain:
         return
     try:
         plain = obtain_artifact(console, spec, msgspec.structs.replace(choices, rewrite="none"))
@@ -169,7 +178,8 @@ def _say_what_it_is(console: Console, name: str, made: Made) -> None:
     else:
         what = f"opset {artifact.opset}, {config.compute_precision}"
     console.note(
-        f"{name}: {what}, {artifact.size_bytes / 1e6:.1f} MB; against the network over {parity.inputs} images: "
+        f"{name}: {artifact.form} form, {what}, {artifact.size_bytes / 1e6:.1f} MB; "
+        f"against the network over {parity.inputs} images: "
         f"max abs error {parity.max_abs_error:.1e}, relative {parity.relative_error:.1e}, "
         f"same top-1 in {parity.top1_agreement:.0%}"
     )

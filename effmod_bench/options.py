@@ -153,10 +153,11 @@ Rewrite = Annotated[
     str | None,
     typer.Option(
         metavar="auto|none|NAME,...",
-        help="Rewrites before the export: all exact ones, none, or some by name. "
+        help="Rewrites before the export: all exact ones, none, or some by name. For ONNX, auto leaves a network plain "
+        "where channels_first and blocked_layout find nothing to change. "
         "Of an .onnx file: static_shapes, gelu, batch_norm, matmul_to_conv, simplify. ",
         rich_help_panel=_EXPORT,
-        show_default="auto for Core ML and for .onnx files, none for ONNX",
+        show_default="auto; none with --dynamic-batch and for float16 ONNX",
     ),
 ]
 Explain = Annotated[

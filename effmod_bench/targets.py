@@ -20,7 +20,7 @@ from exporters import (
     OnnxConfig,
     onnx_rewrites,
 )
-from exporters.rewrites import AUTO, EXACT, RETRAIN
+from exporters.rewrites import AUTO, EXACT, RETRAIN, default_rewrites
 from models import ModelSpec, UnknownModelError, check_image_size, classes_of, find_model, list_models, list_tables
 
 _PACKAGE = ".mlpackage"
@@ -75,10 +75,16 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             TargetError: one of them does not exist.
         """
-        given = self.rewrite or ("auto" if self.format is Format.COREML else "none")
-        if given in ("auto", "none"):
-            return AUTO[self.format] if given == "auto" else ()
-        return _chosen(given, (*EXACT, *RETRAIN))
+        match self.rewrite:
+            case None:
+                precision = self.compute_precision or DEFAULT_PRECISION[self.format]
+                return default_rewrites(self.format, precision, dynamic_batch=self.dynamic_batch)
+            case "auto":
+                return AUTO[self.format]
+            case "none":
+                return ()
+            case given:
+                return _chosen(given, (*EXACT, *RETRAIN))
 
     def file_rewrites(self) -> tuple[str, ...]:
         """Names of the rewrites of an .onnx file of the user's own, in the order in which they are applied.

@@ -20,7 +20,7 @@ from exporters.config import (
     OnnxConfig,
 )
 from exporters.errors import ArtifactError
-from exporters.rewrites import AUTO, RewriteReport
+from exporters.rewrites import AUTO, RewriteReport, default_rewrites
 from models import Preprocessing, Weights
 
 SIDECAR_VERSION = 3  # 1 had neither the format within `config`, nor `specification_version`; 2 had no cosine
@@ -96,7 +96,8 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     """The sidecar of an exported file or package.
 
     Attributes:
-        form: which form of the network it holds; "plain" is the network as its authors wrote it (`form_of`).
+        form: which form of the network it holds; "plain" is the network as its authors wrote it (`form_of`). It may be
+            that although `config` has rewrites: they are what was asked.
         rewrites: what was changed on the way, and what was not; the branches that the zoo has merged included.
         simplified: whether the file is onnxsim's; None where that was not asked, and for Core ML.
         macs: multiply-adds of one image at `config.image_size`.
@@ -126,6 +127,11 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
     size_bytes: int
     sha256: str
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it holds the network as its authors wrote it, whatever was asked."""
+        return self.form == form_of(self.config, rewritten=False)
 
 
 def sidecar_path(path: Path) -> Path:
@@ -211,14 +217,18 @@ def _files(path: Path) -> Iterator[Path]:
     return (file for file in ([path] if path.is_file() else path.rglob("*")) if file.is_file())
 
 
-def form_of(config: ExportConfig) -> str:
-    """The form of a network in a file: "plain", "rewritten", "plain+float16" where that is not the format's default."""
-    form = _rewritten(config)
+def form_of(config: ExportConfig, *, rewritten: bool) -> str:
+    """The form of a network in a file: "plain", "rewritten", "plain+float16" where that is not the format's default.
+
+    Args:
+        rewritten: whether the rewrites asked for were applied; `auto` may leave a network plain.
+    """
+    form = _rewritten(config) if rewritten else "plain"
     return form if _is_default_precision(config) else f"{form}+{config.compute_precision}"
 
 
 def _rewritten(config: ExportConfig) -> str:
-    """The form of a network after its rewrites: "plain" after none, "rewritten" after all that suit the format."""
+    """What rewrites make of a network: "plain" after none, "rewritten" after all that suit the format."""
     if not config.rewrites:
         return "plain"
     return "rewritten" if config.rewrites == AUTO[config.format] else "+".join(config.rewrites)
@@ -259,7 +269,7 @@ def _onnx_parts(config: OnnxConfig) -> Iterator[str]:
         yield f"opset{config.opset}"
     if not config.simplify:
         yield "unsimplified"
-    if config.rewrites:
+    if config.rewrites != default_rewrites(config.format, config.compute_precision, dynamic_batch=config.dynamic_batch):
         yield _rewritten(config)
     if not _is_default_precision(config):
         yield config.compute_precision

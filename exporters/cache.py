@@ -335,7 +335,7 @@ def _make_onnx(spec: ModelSpec, config: OnnxConfig, checkpoint: Path | None, pat
     parity, simplified = onnx.export(rewritten, path, config, spec.preprocessing, reference=reference)
     inputs, outputs = onnx.read_tensors(onnx.read_graph(path))
     return Artifact(
-        **_described(spec, config, model, weights, reports, path),
+        **_described(spec, config, model, rewritten, weights, reports, path),
         inputs=inputs,
         outputs=outputs,
         opset=config.opset,
@@ -371,7 +371,7 @@ def _make_coreml(spec: ModelSpec, config: CoreMLConfig, checkpoint: Path | None,
     assert parity is not None  # it was asked for
     inputs, outputs = coreml.read_tensors(path)
     return Artifact(
-        **_described(spec, config, model, weights, reports, path),
+        **_described(spec, config, model, rewritten, weights, reports, path),
         inputs=inputs,
         outputs=outputs,
         specification_version=coreml.SPECIFICATION_VERSIONS[config.target],
@@ -384,6 +384,7 @@ def _described(
     spec: ModelSpec,
     config: ExportConfig,
     model: "nn.Module",
+    exported: "nn.Module",
     weights: Weights,
     reports: tuple[RewriteReport, ...],
     path: Path,
@@ -395,7 +396,7 @@ def _described(
     return {
         "model": public_name(spec.name),
         "format": config.format,
-        "form": form_of(config),
+        "form": form_of(config, rewritten=exported is not model),
         "config": config,
         "weights": weights,
         "rewrites": (*_reparameterization(spec), *reports),
@@ -419,11 +420,15 @@ def _reparameterization(spec: ModelSpec) -> Iterator[RewriteReport]:
 def _rewrite(model: "nn.Module", config: ExportConfig) -> tuple["nn.Module", "nn.Module", tuple[RewriteReport, ...]]:
     """The network as it is exported, what its file is compared with, and what was done to it.
 
-    An exact rewriting is compared with the network that it came from; one that needs retraining with itself.
+    An exact rewriting is compared with the network that it came from; one that needs retraining with itself. For ONNX,
+    `auto` exports the network as it is, the plain file to the byte, where no decisive rewrite changes anything.
     """
     if not config.rewrites:
         return model, model, ()
     rewritten, reports = rewrites.apply(model, config.image_size, config.batch_size, config.rewrites)
+    decided = any(report.count for report in reports if report.name in rewrites.DECISIVE)
+    if config.format is Format.ONNX and config.rewrites == rewrites.AUTO[Format.ONNX] and not decided:
+        return model, model, tuple(report.undone() for report in reports)
     exact = not set(config.rewrites) & set(rewrites.RETRAIN)
     return rewritten, model if exact else rewritten, reports
 

@@ -122,6 +122,12 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         """By the median of all runs."""
         return 1e3 * self.batch_size / self.latency.p50_ms if self.latency else None
 
+    @property
+    def lacks_papers_form(self) -> bool:
+        """Whether the paper's latency would stand beside ours, had the plain form been timed."""
+        paper_ms = _paper_ms(self.published, self.device, self.options, self.batch_size)
+        return self.artifact.form == "rewritten" and paper_ms is not None
+
 
 def summarise_durations(rounds: Sequence[Sequence[int]]) -> Latency:
     """Statistics of timed runs, given as nanoseconds by round.
@@ -245,15 +251,9 @@ def _measurement(rounds: Sequence[Round]) -> Measurement:
     paper = published().get(first.artifact.name) if first.artifact.form in EQUAL_FORMS else None
     if paper and paper.image_size != first.artifact.image_size:
         paper = None  # its accuracy and latency are those of another input
-    paper_ms = (
-        paper.cpu_e5_2680_4t_ms
-        if paper
-        and first.artifact.form == "plain"  # what the paper timed
-        and first.plan.device is Device.CPU
-        and first.plan.options.runtime is Runtime.ONNXRUNTIME
-        and first.artifact.batch_size == 1
-        else None
-    )
+    paper_ms = None
+    if first.artifact.form == "plain":  # what the paper timed
+        paper_ms = _paper_ms(paper, first.plan.device, first.plan.options, first.artifact.batch_size)
     gpu = first.environment.gpu_before
     return Measurement(
         name=first.artifact.name,
@@ -275,6 +275,13 @@ def _measurement(rounds: Sequence[Round]) -> Measurement:
         warnings=find_warnings(latency.round_spread if latency else None, good),
         failures=tuple(record.failure or "no reason recorded" for record in rounds if record.outcome is Outcome.FAILED),
     )
+
+
+def _paper_ms(paper: Published | None, device: Device, options: RuntimeOptions, batch_size: int) -> float | None:
+    """The paper's latency, which is of ONNX Runtime on a CPU and of one image; None where ours is of anything else."""
+    if device is not Device.CPU or options.runtime is not Runtime.ONNXRUNTIME or batch_size != 1:
+        return None
+    return paper.cpu_e5_2680_4t_ms if paper else None
 
 
 def _interval(process_p50_ms: Sequence[float]) -> tuple[float, float] | None:

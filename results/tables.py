@@ -383,6 +383,11 @@ def _notes(measurements: Sequence[Measurement]) -> list[str]:
             "far the medians of rounds lie apart; both relative to the median. p50 by round: the mean of these "
             "medians, with its 95 % interval."
         )
+    if any(m.lacks_papers_form for m in measurements):
+        notes.append(
+            "The paper timed the plain form: 'effmod bench --rewrite none' does so too, and shows its latencies beside "
+            "ours."
+        )
     if any(m.indistinct_from for m in measurements):
         notes.append(
             "≈ its interval overlaps with that of the next faster or slower network: the order of the two is not "

@@ -6,7 +6,17 @@ Importing this package imports no torch; what needs it is imported when it is fi
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from exporters.rewrites.base import AUTO, EXACT, RETRAIN, Equivalence, Rewrite, RewriteError, RewriteReport
+from exporters.rewrites.base import (
+    AUTO,
+    DECISIVE,
+    EXACT,
+    RETRAIN,
+    Equivalence,
+    Rewrite,
+    RewriteError,
+    RewriteReport,
+    default_rewrites,
+)
 
 if TYPE_CHECKING:
     from exporters.rewrites.channel_norm import register_with_coremltools
@@ -15,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AUTO",
+    "DECISIVE",
     "EXACT",
     "RETRAIN",
     "REWRITES",
@@ -23,6 +34,7 @@ __all__ = [
     "RewriteError",
     "RewriteReport",
     "apply",
+    "default_rewrites",
     "fold_image_scale",
     "register_with_coremltools",
 ]

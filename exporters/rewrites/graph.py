@@ -45,7 +45,9 @@ def trace(model: nn.Module, image_size: int, batch_size: int) -> Network:
         try:
             program = torch.export.export(model, (example,)).run_decompositions({})
         except Exception as error:  # torch raises dozens of types here, its own and Python's
-            raise RewriteError(f"torch cannot trace {type(model).__name__}: {first_line(error)}") from error
+            raise RewriteError(
+                f"torch cannot trace {type(model).__name__}: {first_line(error)}; --rewrite none leaves it as it is"
+            ) from error
         module = cast(fx.GraphModule, program.module())
     network = _Cleaner(module).clean()
     infer_shapes(network, example)
@@ -71,12 +73,17 @@ class _Cleaner:
                 self.values[node] = self._call(node)
             elif node.op == "output":
                 (result,) = cast(tuple[Any, ...], node.args)
-                single = isinstance(result, (tuple, list)) and len(result) == 1
-                self.graph.output(self._argument(result[0] if single else result))
+                if isinstance(result, (tuple, list)):
+                    if len(result) != 1:
+                        raise RewriteError(f"only networks with one output are rewritten; this has {len(result)}")
+                    (result,) = result
+                self.graph.output(self._argument(result))
         finish(self.network)
         return self.network
 
     def _call(self, node: fx.Node) -> Any:
+        if node.target is aten._assert_tensor_metadata.default:
+            return None  # nothing reads it, and what it checks was found when the graph was traced
         if node.target in _WITHOUT_EFFECT or (node.target is aten.dropout.default and not node.args[2]):
             return self.values[node.args[0]]  # type: ignore[index]
         if _is_identity(node):

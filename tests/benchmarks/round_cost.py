@@ -13,9 +13,9 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from effmod_bench.targets import DEFAULT_TARGETS
+from effmod_bench.targets import DEFAULT_TARGETS, ExportChoices
 from effmod_bench.timing import time_once
-from exporters import OnnxConfig, obtain
+from exporters import obtain
 from models import find_model
 from results import Store
 from tests.fakes import write_onnx
@@ -31,7 +31,7 @@ def main() -> None:
         report("25 files of one node", [str(file) for file in files], folder / "files")
         for network in DEFAULT_TARGETS:
             spec = find_model(network)
-            obtain(spec, OnnxConfig(image_size=spec.image_size))
+            obtain(spec, ExportChoices().config(spec))
         report("EfficientMod's networks", DEFAULT_TARGETS, folder / "networks")
 
 

@@ -9,8 +9,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from effmod_bench.targets import ExportChoices
 from effmod_bench.timing import time_once
-from exporters import ExportError, Made, OnnxConfig, ParityError, obtain
+from exporters import ExportError, Made, ParityError, obtain
+from exporters.rewrites import RewriteError
 from models import ModelSpec, list_models
 
 EXCEPTIONS: dict[str, str] = {}
@@ -22,33 +24,38 @@ def main() -> None:
     with _TABLE.open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(
-            ["network", "image_size", "opset", "size_mb", "max_abs_error", "relative_error", "top1_agreement", "result"]
+            [
+                *("network", "image_size", "form", "opset", "size_mb"),
+                *("max_abs_error", "relative_error", "top1_agreement", "result"),
+            ]
         )
         for spec in list_models():
             if spec.name in EXCEPTIONS:
-                table.writerow([spec.name, spec.image_size, "", "", "", "", "", EXCEPTIONS[spec.name]])
+                table.writerow([spec.name, spec.image_size, *[""] * 6, EXCEPTIONS[spec.name]])
                 continue
             try:
                 made, duration_ns = time_once(partial(export, spec))
-            except (ExportError, ParityError) as error:
+            except (ExportError, ParityError, RewriteError) as error:
                 failed.append(spec.name)
-                table.writerow([spec.name, spec.image_size, "", "", "", "", "", str(error)])
+                table.writerow([spec.name, spec.image_size, *[""] * 6, str(error)])
                 print(f"{spec.name}: {error}", flush=True)
                 continue
             artifact, parity = made.artifact, made.artifact.parity
-            assert parity is not None  # of an ONNX file
             figures = [f"{parity.max_abs_error:.1e}", f"{parity.relative_error:.1e}", f"{parity.top1_agreement:.0%}"]
             result = "simplified" if artifact.simplified else "not simplified"
             size_mb = f"{artifact.size_bytes / 1e6:.1f}"
-            table.writerow([spec.name, spec.image_size, artifact.opset, size_mb, *figures, result])
-            print(f"{spec.name:32} relative error {figures[1]}, {duration_ns / 1e9:.0f} s, {result}", flush=True)
+            table.writerow([spec.name, spec.image_size, artifact.form, artifact.opset, size_mb, *figures, result])
+            print(
+                f"{spec.name:32} {artifact.form:9} relative error {figures[1]}, {duration_ns / 1e9:.0f} s, {result}",
+                flush=True,
+            )
     print(f"{_TABLE.name} written; failed: {', '.join(failed) or 'none'}")
     sys.exit(bool(failed))
 
 
 def export(spec: ModelSpec) -> Made:
     """The network's file, as `effmod export` gives it; a failure to prove it equal raises."""
-    return obtain(spec, OnnxConfig(image_size=spec.image_size))
+    return obtain(spec, ExportChoices().config(spec))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,8 @@ import models
 from effmod_bench.cli import app
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, exit_code
-from effmod_bench.exporting import export_all
-from effmod_bench.subjects import file_subject
+from effmod_bench.exporting import export_all, obtain_artifact
+from effmod_bench.subjects import file_subject, zoo_subject
 from effmod_bench.targets import ExportChoices, Purpose, TargetError, check_labels, read_labels
 from exporters import (
     Compression,
@@ -26,16 +26,19 @@ from exporters import (
     Made,
     OutputError,
 )
+from exporters.rewrites import AUTO
 from models import ModelSpec
 from results import ArtifactSource
 from tests.exporters.onnx_rewrites.support import graph
 
 SPEC = models.find_model("efficientmod_xxs")
-COREML = ExportChoices(format="coreml")  # type: ignore[arg-type]
+COREML = ExportChoices(format=Format.COREML)
 
 
 def test_the_defaults_of_core_ml() -> None:
-    assert COREML.config(SPEC) == CoreMLConfig(image_size=224, target=DeploymentTarget.IOS16, input=InputKind.IMAGE)
+    assert COREML.config(SPEC) == CoreMLConfig(
+        image_size=224, target=DeploymentTarget.IOS16, input=InputKind.IMAGE, rewrites=AUTO[Format.COREML]
+    )
 
 
 def test_the_arithmetic_is_the_formats_own_where_none_is_given() -> None:
@@ -47,9 +50,46 @@ def test_the_arithmetic_is_the_formats_own_where_none_is_given() -> None:
             assert config.compute_precision is precision
 
 
+def test_an_onnx_file_is_rewritten_unless_its_batch_is_open_or_it_is_for_gpus() -> None:
+    assert ExportChoices().config(SPEC).rewrites == AUTO[Format.ONNX]
+    assert ExportChoices(batch_size=8, opset=18).config(SPEC).rewrites == AUTO[Format.ONNX]
+    assert ExportChoices(dynamic_batch=True).config(SPEC).rewrites == ()
+    float16 = ExportChoices(compute_precision=ComputePrecision.FLOAT16)
+    assert float16.config(SPEC).rewrites == ()
+    assert msgspec.structs.replace(float16, rewrite="auto").config(SPEC).rewrites == AUTO[Format.ONNX]
+    assert ExportChoices(rewrite="none").config(SPEC).rewrites == ()
+
+
+def test_a_default_file_that_was_left_plain_is_timed_as_the_plain_one() -> None:
+    spec = models.find_model("mobilenetv2_100")
+    choices = ExportChoices(image_size=32, simplify=False)
+    default, plain = (
+        zoo_subject(obtain_artifact(Console(-1), spec, given), batch_size=1).artifact
+        for given in (choices, msgspec.structs.replace(choices, rewrite="none"))
+    )
+    assert default == plain
+    assert default.form == "plain"
+
+
 def test_modelbench_takes_ios_15() -> None:
     config = ExportChoices(format=COREML.format, purpose=Purpose.MODELBENCH).config(SPEC)
-    assert config == CoreMLConfig(image_size=224, target=DeploymentTarget.IOS15, modelbench=True)
+    assert config == CoreMLConfig(
+        image_size=224, target=DeploymentTarget.IOS15, modelbench=True, rewrites=AUTO[Format.COREML]
+    )
+
+
+@pytest.mark.parametrize(("choices", "said"), [(ExportChoices(dynamic_batch=True), True), (ExportChoices(), False)])
+@pytest.mark.usefixtures("no_files")
+def test_that_an_open_batch_is_not_rewritten_is_said(
+    choices: ExportChoices,
+    said: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(effmod_bench.exporting, "obtain_artifact", failing({}))
+    assert export_all(Console(), [SPEC], choices, tmp_path) is ExitCode.OK
+    assert ("With --dynamic-batch nothing is rewritten" in capsys.readouterr().err) is said
 
 
 def test_an_option_of_the_other_format_is_refused() -> None:

@@ -18,15 +18,21 @@ from exporters.artifact import file_name, form_of
 from exporters.config import ExportConfig
 from exporters.rewrites import AUTO
 
-COREML_REWRITES = AUTO[Format.COREML]
+ONNX_REWRITES, COREML_REWRITES = AUTO[Format.ONNX], AUTO[Format.COREML]
 
 
 @pytest.mark.parametrize(
     ("config", "name"),
     [
-        (OnnxConfig(image_size=224), "net.onnx"),
+        (OnnxConfig(image_size=224, rewrites=ONNX_REWRITES), "net.onnx"),
+        (OnnxConfig(image_size=224), "net-plain.onnx"),
+        (OnnxConfig(image_size=224, rewrites=("batch_norm",)), "net-batch_norm.onnx"),
         (OnnxConfig(image_size=64, dynamic_batch=True), "net-64px-dynamic.onnx"),
         (OnnxConfig(image_size=224, compute_precision=ComputePrecision.FLOAT16), "net-float16.onnx"),
+        (
+            OnnxConfig(image_size=224, compute_precision=ComputePrecision.FLOAT16, rewrites=ONNX_REWRITES),
+            "net-rewritten-float16.onnx",
+        ),
         (CoreMLConfig(image_size=224, rewrites=COREML_REWRITES), "net.mlpackage"),
         (CoreMLConfig(image_size=224), "net-plain.mlpackage"),
         (CoreMLConfig(image_size=224, rewrites=COREML_REWRITES, target=DeploymentTarget.IOS17), "net-iOS17.mlpackage"),
@@ -76,7 +82,13 @@ def test_modelbench_gets_the_name_of_a_swift_class(model: str, name: str) -> Non
     ],
 )
 def test_a_form_says_what_is_not_the_formats_own_arithmetic(config: ExportConfig, form: str) -> None:
-    assert form_of(config) == form
+    assert form_of(config, rewritten=bool(config.rewrites)) == form
+
+
+def test_a_form_is_plain_where_the_rewrites_asked_for_were_not_applied() -> None:
+    config = OnnxConfig(image_size=64, compute_precision=ComputePrecision.FLOAT16, rewrites=ONNX_REWRITES)
+    assert form_of(config, rewritten=True) == "rewritten+float16"
+    assert form_of(config, rewritten=False) == "plain+float16"
 
 
 @pytest.mark.parametrize("config", [OnnxConfig(image_size=64), CoreMLConfig(image_size=64, labels=("a", "b"))])

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 import torch
+from torch import nn
 
 import exporters.cache
 import exporters.verify
@@ -19,6 +20,8 @@ from exporters import (
     ComputePrecision,
     CoreMLConfig,
     DeploymentTarget,
+    ExportConfig,
+    Format,
     FormatUnavailableError,
     InputKind,
     OnnxConfig,
@@ -33,6 +36,7 @@ from exporters import (
     sha256_of,
 )
 from exporters.cache import keep, writing
+from exporters.rewrites import AUTO
 from models import CheckpointError, ImageSizeError, ModelSpec
 
 # The smallest image that xxs takes: these tests are about files, not about pixels.
@@ -93,6 +97,66 @@ def test_other_options_give_another_file(spec: ModelSpec) -> None:
     obtain(spec, CONFIG)
     assert not any(is_cached(spec, config) for config in others)
     assert not is_cached(models.find_model("efficientmod_xs"), CONFIG)
+
+
+def test_a_network_that_rewrites_win_nothing_for_is_the_plain_file_to_the_byte() -> None:
+    spec = models.find_model("mobilenetv2_100")
+    plain, default = (
+        obtain(spec, msgspec.structs.replace(CONFIG, rewrites=names)) for names in ((), AUTO[Format.ONNX])
+    )
+    assert default.path != plain.path
+    assert default.path.name == "mobilenetv2_100-32px-unsimplified.onnx"
+    assert default.path.read_bytes() == plain.path.read_bytes()
+    assert default.artifact.form == "plain"
+    assert default.artifact.config.rewrites == AUTO[Format.ONNX]  # what was asked
+    assert {report.name: report.count for report in default.artifact.rewrites} == dict.fromkeys(AUTO[Format.ONNX], 0)
+
+
+class Folding(nn.Module):
+    """A network with a BatchNorm to fold, and where asked with a Linear on each pixel."""
+
+    def __init__(self, *, linear: bool) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 16, 3)
+        self.norm = nn.BatchNorm2d(16)
+        self.linear = nn.Linear(16, 16) if linear else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.norm(self.conv(x))
+        if self.linear:
+            x = self.linear(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        return x.mean((2, 3))
+
+
+@pytest.mark.parametrize(
+    ("config", "linear", "is_rewritten"),
+    [
+        (OnnxConfig(image_size=32, rewrites=AUTO[Format.ONNX]), False, False),
+        (OnnxConfig(image_size=32, rewrites=AUTO[Format.ONNX]), True, True),
+        (OnnxConfig(image_size=32, rewrites=("batch_norm",)), False, True),  # the user named it
+        (CoreMLConfig(image_size=32, rewrites=AUTO[Format.COREML]), False, True),
+        (OnnxConfig(image_size=32), True, False),
+    ],
+)
+def test_whether_a_network_is_rewritten_follows_from_its_graph(
+    config: ExportConfig, linear: bool, is_rewritten: bool
+) -> None:
+    model = Folding(linear=linear).eval()
+    exported, reference, reports = exporters.cache._rewrite(model, config)
+    assert (exported is not model) is is_rewritten
+    assert reference is model
+    assert any(report.count for report in reports) is is_rewritten
+
+
+def test_a_network_left_plain_says_what_was_left_alone() -> None:
+    config = OnnxConfig(image_size=32, rewrites=AUTO[Format.ONNX])
+    reports = exporters.cache._rewrite(Folding(linear=False).eval(), config)[2]
+    assert {report.name: report.skipped for report in reports} == {
+        "merge_heads": (),
+        "batch_norm": ("all 1: the network is left plain",),
+        "channels_first": (),
+        "blocked_layout": (),
+    }
 
 
 def test_another_checkpoint_gives_another_file(spec: ModelSpec, tmp_path: Path) -> None:
@@ -165,7 +229,7 @@ def test_an_image_size_is_checked_before_anything_is_built(spec: ModelSpec) -> N
 def test_delivery_copies_file_and_sidecar(spec: ModelSpec, tmp_path: Path) -> None:
     made = obtain(spec, CONFIG)
     path = deliver(made.path, tmp_path / "new" / "folder")
-    assert path.name == "efficientmod_xxs-32px-unsimplified.onnx"
+    assert path.name == "efficientmod_xxs-32px-unsimplified-plain.onnx"
     assert sorted(file.name for file in path.parent.iterdir()) == [path.name, f"{path.name}.json"]
     artifact = read_sidecar(path)
     assert artifact is not None

@@ -1,5 +1,6 @@
 import csv
 import io
+from typing import Any
 
 import msgspec
 import pytest
@@ -65,6 +66,17 @@ def test_latex_is_a_booktabs_table(table: Table[Measurement]) -> None:
     text = render(table, OutputFormat.LATEX)
     assert r"\toprule" in text
     assert r"efficientmod\_xs" in text
+
+
+def test_how_to_get_the_papers_latency_is_said_where_the_form_keeps_it_away() -> None:
+    def notes(**changes: Any) -> str:
+        return " ".join(measurement_table(summarise([make_round(**changes)])).notes)
+
+    rewritten = timed_artifact(form="rewritten")
+    assert "'effmod bench --rewrite none' does so too" in notes(artifact=rewritten)
+    assert "--rewrite none" not in notes()
+    assert "--rewrite none" not in notes(artifact=timed_artifact(form="rewritten", batch_size=2))
+    assert "--rewrite none" not in notes(artifact=timed_artifact("timm:resnet18", form="rewritten"))
 
 
 def test_only_a_screen_draws_a_table(table: Table[Measurement]) -> None:

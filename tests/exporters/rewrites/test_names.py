@@ -7,8 +7,8 @@ import pytest
 import torch
 
 import models
-from exporters import OnnxConfig, obtain
-from exporters.rewrites import EXACT, RETRAIN, REWRITES, Equivalence, RewriteError
+from exporters import Format, OnnxConfig, obtain
+from exporters.rewrites import AUTO, DECISIVE, EXACT, RETRAIN, REWRITES, Equivalence, RewriteError
 
 CONFIG = OnnxConfig(image_size=32, simplify=False, rewrites=EXACT)
 
@@ -17,13 +17,14 @@ def test_the_names_are_those_of_the_rewrites() -> None:
     assert set(EXACT) | set(RETRAIN) == set(REWRITES)
     assert {name for name, rewrite in REWRITES.items() if rewrite.EQUIVALENCE is Equivalence.EXACT} == set(EXACT)
     assert [name for name in REWRITES if name in EXACT] == list(EXACT)
+    assert set(DECISIVE) <= set(AUTO[Format.ONNX])
 
 
 def test_an_exact_rewriting_is_compared_with_the_network_that_it_came_from() -> None:
     made = obtain(models.find_model("efficientmod_xxs"), CONFIG)
     artifact = made.artifact
     assert artifact.form == "rewritten"
-    assert made.path.name == "efficientmod_xxs-32px-unsimplified-rewritten.onnx"
+    assert made.path.name == "efficientmod_xxs-32px-unsimplified.onnx"
     assert {report.name: report.count for report in artifact.rewrites}["channels_first"] > 0
     assert artifact.parity.relative_error < 1e-5
 

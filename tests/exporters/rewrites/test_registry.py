@@ -35,6 +35,32 @@ def test_a_network_that_cannot_be_traced_is_refused_by_name() -> None:
         apply(Undecided().eval(), SIZE)
 
 
+def test_a_network_with_two_outputs_is_refused() -> None:
+    class Twofold(nn.Module):
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            return x.mean((2, 3)), x.amax((2, 3))
+
+    with pytest.raises(RewriteError, match="one output are rewritten; this has 2"):
+        apply(Twofold().eval(), SIZE)
+
+
+def test_a_network_that_computes_in_two_precisions_is_rewritten() -> None:
+    class Careful(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.proj = nn.Conv2d(3, 8, 4, 4)
+            self.head = nn.Linear(8, 10)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.proj(x).permute(0, 2, 3, 1).double()  # where torch asserts what it knows of the tensor
+            return self.head(x.float()).mean((1, 2))
+
+    model = filled(Careful())
+    network, reports = rewritten(model)
+    assert {report.name: report.count for report in reports}["channels_first"] == 1
+    assert max_error(model, network) < TOLERANCE
+
+
 def test_the_network_is_not_touched() -> None:
     model = zoo("efficientmod_xxs")
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
