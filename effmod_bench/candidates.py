@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -67,7 +68,7 @@ def network_forms(console: Console, spec: ModelSpec, choices: ExportChoices) -> 
         choices: image and batch size, and checkpoint; the rest is what is varied.
     """
     in_rows = ",".join(name for name in AUTO[Format.ONNX] if name != "blocked_layout")
-    variants = {
+    variants: dict[str, dict[str, Any]] = {
         "plain": {"rewrite": "none"},
         "plain, not simplified": {"rewrite": "none", "simplify": False},
         f"plain, opset {OLDEST_OPSET}": {"rewrite": "none", "opset": OLDEST_OPSET},
