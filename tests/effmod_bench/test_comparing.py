@@ -120,7 +120,9 @@ def test_a_second_thread_of_a_core_is_drawn_when_every_core_has_given_one(
     monkeypatch.setattr(environment, "_read", lambda path: topology.get(str(path)))
     pair = (subject("a"), subject("b"))
     for threads in range(1, 8):
-        drawn = [draw_job(ComparisonPlan(threads=threads), pair, target=1, seed=str(seed)).cores or () for seed in range(50)]
+        drawn = [
+            draw_job(ComparisonPlan(threads=threads), pair, target=1, seed=str(seed)).cores or () for seed in range(50)
+        ]
         assert {len(cores) for cores in drawn} == {threads}
         assert {len({siblings[core] for core in cores}) for cores in drawn} == {min(threads, 4)}
         assert {core for cores in drawn for core in cores} == set(siblings)
