@@ -36,7 +36,7 @@ _HANDS = ("effmod-bench", "onnx", "onnxruntime-gpu", "onnxruntime", "numpy")
 
 # What the names of vector instructions begin with, on x86 ("pni" is SSE3) and Arm. Other flags come and go with the
 # operating system.
-_VECTOR_FLAGS = ("sse", "pni", "ssse", "avx", "fma", "f16c", "amx", "neon", "asimd", "sve", "sme", "bf16", "i8mm")
+_VECTOR_FLAGS = ("sse", "pni", "ssse", "avx", "fma", "f16c", "amx", "neon", "asimd", "sve", "bf16", "i8mm")
 _ERRORS = 3  # of ONNX Runtime's severities: warnings not
 
 

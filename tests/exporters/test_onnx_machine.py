@@ -20,7 +20,7 @@ from exporters import (
     sha256_of,
     sidecar_path,
 )
-from exporters.onnx_machine import MachineFile, check_machine, optimize, read_machine_file
+from exporters.onnx_machine import MachineFile, check_machine, optimize, read_cpu, read_machine_file
 from models import Preprocessing, find_model
 from tests.exporters.onnx_rewrites.support import graph
 from tests.fakes import write_onnx
@@ -178,3 +178,11 @@ def test_nothing_is_believed_that_was_not_proved(path: Path, tmp_path: Path) -> 
     with pytest.raises(ParityError, match=r"new\.onnx cannot be checked"):
         optimize(path, tmp_path / "new.onnx", [feed, feed])
     assert not sidecar_path(tmp_path / "new.onnx").exists()
+
+
+def test_of_a_cpus_features_the_vector_instructions_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    flags = ["sse2", "smep", "hypervisor", "fpu", "avx2", "asimd", "constant_tsc"]
+    monkeypatch.setattr("cpuinfo.get_cpu_info", lambda: {"brand_raw": "A CPU", "flags": flags})
+    assert read_cpu.__wrapped__() == ("A CPU", ("asimd", "avx2", "sse2"))
+    monkeypatch.setattr("cpuinfo.get_cpu_info", dict)
+    assert read_cpu.__wrapped__() == (None, ())
