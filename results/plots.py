@@ -83,7 +83,8 @@ def plot_tradeoff(measurements: Sequence[Measurement], path: Path) -> list[str]:
     axes.margins(x=0.15, y=0.1)
     axes.grid(alpha=0.25)
     axes.legend(loc="lower right", fontsize=8, frameon=False)
-    x, y = zip(*map(_point, drawn), strict=True)
+    # Names keep off the bars as well as the points.
+    x, y = zip(*(point for m in drawn for point in [_point(m), *_along_bar(m)]), strict=True)
     arrow = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.7}
     adjust_text(labels, x=list(x), y=list(y), ax=axes, arrowprops=arrow, expand=(1.1, 1.4))
     with matplotlib.rc_context({"svg.hashsalt": "effmod"}):
@@ -96,6 +97,13 @@ def _point(measurement: Measurement) -> tuple[float, float]:
     assert measurement.published
     assert measurement.published.top1 is not None
     return measurement.latency.p50_ms, measurement.published.top1
+
+
+def _along_bar(measurement: Measurement) -> list[tuple[float, float]]:
+    import numpy as np
+
+    _, top1 = _point(measurement)
+    return [(float(x), top1) for x in np.geomspace(*_ends(measurement), num=12)]
 
 
 def _ends(measurement: Measurement) -> tuple[float, float]:
