@@ -28,4 +28,4 @@ def test_the_forms_of_a_file_that_timm_exported_are_equal_to_it(tmp_path: Path) 
     check_repeatable(path, feeds[0])
     for each in made:
         assert compare_files(path, each.path, feeds).relative_error < 1e-5
-    assert made[-1].artifact.sha256 != given.artifact.sha256
+    assert any(node.op_type == "Gelu" for node in onnx.load(made[-1].path).graph.node)
