@@ -95,7 +95,7 @@ def file_forms(console: Console, given: Subject, folder: Path) -> list[Form]:
     names = onnx_rewrites.NAMES
     prefixes = [names[:count] for count in range(1, len(names) + 1)]
     return [
-        Form(name="as it is", make=lambda: given),
+        Form(name="original", make=lambda: given),
         *(Form(name="+".join(p), make=functools.partial(_rewrite, console, given, folder, p)) for p in prefixes),
     ]
 

@@ -36,7 +36,6 @@ class Race:
         *,
         began_s: float,
         budget_s: float,
-        timeout_s: float | None = None,
     ) -> None:
         self.run_id = new_run_id()
         self.candidates: dict[str, Candidate] = {}
@@ -45,7 +44,7 @@ class Race:
         """Reasons, by name."""
         self.machine = machine
         self._plan, self._baseline, self._store = plan, baseline, store
-        self._began_s, self._budget_s, self._timeout_s = began_s, budget_s, timeout_s
+        self._began_s, self._budget_s = began_s, budget_s
         self._turns = random.Random(plan.seed)
         self._process_s = 0.0
 
@@ -128,13 +127,14 @@ class Race:
             tick,
             target=target,
             index=len(records),
-            timeout_s=self._timeout_s,
         )
         records.append(record)
         self._process_s = max(self._process_s, monotonic_s() - began_s)
         if not _is_good(record):
             self.dropped[name] = f"failed: {record.failure}"
-        elif candidate.equal and not (record.relative_error or 0.0) <= EQUAL_WITHIN:
+        elif candidate.equal and record.relative_error is None:
+            self.dropped[name] = "not equal: it has other outputs"
+        elif candidate.equal and not record.relative_error <= EQUAL_WITHIN:
             self.dropped[name] = f"not equal: its outputs are off by {record.relative_error:.1e}"
 
     def _plan_now(self) -> ComparisonPlan:

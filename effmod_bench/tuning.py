@@ -31,6 +31,7 @@ from results.tuning import Decision, Trial, TuningReport
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
     from exporters.onnx_int8 import Int8
 
 # What the forms may take of the budget; the settings have the rest.
@@ -74,7 +75,6 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
             UnknownModelError, ImageSizeError, TargetError, ArtifactError, CheckpointError, ExportError, ParityError:
                 the target cannot be tuned, or the budget is too small for one comparison.
         """
-        began_s = monotonic_s()
         item = self._item()
         check_device(self.plan.device, self.plan.options)
         store = Store(self.store)
@@ -83,7 +83,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
             measuring_alone(wait=self.wait, on_wait=console.note),
             tempfile.TemporaryDirectory(prefix="effmod-tune-") as folder,
         ):
-            return _Session(self, item, console, store, Path(folder), began_s).run(output_format)
+            return _Session(self, item, console, store, Path(folder)).run(output_format)
 
     def _item(self) -> Path | ModelSpec:
         if is_file(self.target):
@@ -105,12 +105,11 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
 class _Session:
     """One run of `effmod tune`, and what is known so far."""
 
-    def __init__(
-        self, tuning: Tuning, item: Path | ModelSpec, console: Console, store: Store, folder: Path, began_s: float
-    ) -> None:
+    def __init__(self, tuning: Tuning, item: Path | ModelSpec, console: Console, store: Store, folder: Path) -> None:
         from effmod_bench.environment import read_machine
 
         self._tuning, self._item, self._console, self._store, self._folder = tuning, item, console, store, folder
+        began_s = monotonic_s()
         self._started_at = utc_now().isoformat(timespec="milliseconds")
         first, *self._others = self._forms()
         self._plain = Candidate(name=first.name, subject=first.make(), options=tuning.plan.options)
@@ -308,7 +307,7 @@ class _Session:
             top1=self._top1(self._plain.subject) if self._tuning.allow_inexact else None,
             estimate=UNCHANGED,
             decision=Decision.CHOSEN if best is self._plain else Decision.KEPT,
-            reason="nothing is faster" if best is self._plain else "what the others are compared with",
+            reason="nothing is faster beyond doubt" if best is self._plain else "what the others are compared with",
         )
         return [plain, *timed, *self._left_out]
 
@@ -365,17 +364,16 @@ class _Session:
             folder.mkdir(parents=True, exist_ok=True)
             target.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))
         if best is self._plain:
-            console.note(f"Nothing was found to be faster than {best.name}.")
+            console.note(f"Nothing was found to be faster than the {best.name} file.")
         elif last is not None and last.estimate is not None:
             speed, low, high = (1 / value for value in (last.estimate.ratio, last.estimate.high, last.estimate.low))
             console.note(
-                f"{best.name} is {speed:.3f} times as fast as {self._plain.name} ({low:.3f} to {high:.3f}); its "
-                f"outputs are within {best.relative_error:.1e} of the largest."
+                f"{best.name} is {speed:.3f} times as fast as the {self._plain.name} file ({low:.3f} to {high:.3f}); "
+                f"its outputs are within {best.relative_error:.1e} of the largest."
             )
         if not best.equal:
-            console.warn(
-                f"{best.name} is not equal to {self._plain.name}: its outputs are off by {best.relative_error:.1e}"
-            )
+            off = f"its outputs are off by {best.relative_error:.1e}"
+            console.warn(f"{best.name} is not equal to the {self._plain.name} file: {off}")
         console.note(f"Run it with ONNX Runtime and {', '.join(self._how_to_run(best.options))}.")
         console.note(f"Records in {self._store.path}; what the choice rests on: {target}")
         return path

@@ -8,7 +8,7 @@ from statistics import fmean, median, stdev
 
 import msgspec
 
-from results.record import ComparisonPlan, ComparisonProcess, Machine, Outcome, TimedArtifact
+from results.record import ComparisonPlan, ComparisonProcess, Machine, Outcome, RuntimeOptions, TimedArtifact
 from results.stability import StabilityWarning, fall_in_two, find_machine_warnings
 
 # How often an interval may miss the truth.
@@ -50,6 +50,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         control: the candidate is the baseline itself, loaded twice.
+        options: of the candidate.
         threads: intra-op threads that were used, by both together.
         processes: those that did not fail.
         runs: timed inferences of each of the two, over all processes.
@@ -67,6 +68,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     baseline: TimedArtifact
     candidate: TimedArtifact
     control: bool
+    options: RuntimeOptions
     machine: Machine
     threads: int | None
     processes: int
@@ -193,6 +195,7 @@ def _comparison(records: Sequence[ComparisonProcess]) -> Comparison:
         baseline=first.baseline,
         candidate=first.candidate,
         control=first.target == 0,
+        options=first.plan.options_of(first.target),
         machine=first.environment.machine,
         threads=first.environment.threads,
         processes=len(good),

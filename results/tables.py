@@ -14,7 +14,7 @@ import msgspec
 from results.comparison import Comparison, Verdict
 from results.difference import Difference
 from results.published import PAPER_CPU, PAPER_RUNS, published
-from results.record import HandEntry, Runtime, RuntimeOptions, TimedArtifact
+from results.record import GraphOptimization, HandEntry, Runtime, RuntimeOptions, TimedArtifact
 from results.reproduction import Agreement, PaperLatency, Reproduced, agreements, reproduce
 from results.summary import EQUAL_FORMS, Measurement
 from results.tuning import Trial
@@ -197,6 +197,9 @@ def mode_in_words(options: RuntimeOptions) -> str | None:
         "with transfers": options.include_transfers,
         "TF32": options.use_tf32,
         "fallback allowed": options.allow_fallback,
+        "channels last": options.prefer_nhwc,
+        f"{options.graph_optimization} graph optimization": options.graph_optimization is not GraphOptimization.ALL,
+        "threads that do not spin": not options.allow_spinning,
     }
     return ", ".join(word for word, asked in words.items() if asked) or None
 
@@ -593,6 +596,7 @@ COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
         get=lambda row: row.candidate.name + (" (control)" if row.control else ""),
     ),
     *_of_artifact("", lambda row: row.candidate),
+    Column(key="mode", header="mode", spare=1, get=lambda row: mode_in_words(row.options)),
     Column(key="baseline", header="compared with", spare=1, get=lambda row: row.baseline.name),
     *_of_artifact("baseline_", lambda row: row.baseline),
     _estimated("ratio", "time\nratio ¹"),
@@ -683,7 +687,7 @@ TUNING_COLUMNS: tuple[Column[Trial], ...] = (
     _speed("speed", "speed ¹"),
     _speed("low", "95 %\nfrom"),
     _speed("high", "95 %\nto"),
-    Column(key="processes", header="pro-\ncesses", spare=3, get=lambda row: row.processes),
+    Column(key="processes", header="pro-\ncesses", spare=3, get=lambda row: row.processes or None),
     Column(
         key="relative_error",
         header="relative\nerror ²",
@@ -702,7 +706,7 @@ TUNING_COLUMNS: tuple[Column[Trial], ...] = (
 def tuning_table(trials: Sequence[Trial], title: str) -> Table[Trial]:
     """The table of what was tried, the baseline first."""
     notes = [
-        f"¹ how many times as fast as {trials[0].name}, both timed in turn in one process.",
+        f"¹ how many times as fast as the {trials[0].name} file, both timed in turn in one process.",
         "² the largest difference of an output, over the largest output.",
     ]
     unequal = [row.name for row in trials if row.estimate and not row.equal]

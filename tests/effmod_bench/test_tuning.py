@@ -71,7 +71,7 @@ def forms(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[
     made: dict[str, Callable[[], Path]] = {}
 
     def of_file(_: Console, given: Subject, __: Path) -> Iterator[Form]:
-        yield Form(name="as it is", make=lambda: given)
+        yield Form(name="original", make=lambda: given)
         for name, make in made.items():
             yield Form(name=name, make=lambda make=make: file_subject(make(), {}, batch_size=1))  # type: ignore[misc]
 
@@ -148,7 +148,7 @@ def test_the_same_file_under_another_name_is_not_timed(
     forms["again"] = relu(Path("made/0.9.onnx"), 1)
     assert tune().exit_code == 0
     assert jobs == []
-    assert decisions("net.onnx")["again"] == (Decision.DROPPED, "the same file as as it is")
+    assert decisions("net.onnx")["again"] == (Decision.DROPPED, "the same file as original")
 
 
 @pytest.mark.usefixtures("jobs")
@@ -171,9 +171,9 @@ def test_a_winner_that_is_not_faster_when_compared_again_is_not_taken(
     done = tune()
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[-1] == "net.onnx"
-    assert "Nothing was found to be faster than as it is" in done.stderr
+    assert "Nothing was found to be faster than the original file" in done.stderr
     found = decisions("net.onnx")
-    assert found["as it is"][0] is Decision.CHOSEN
+    assert found["original"][0] is Decision.CHOSEN
     assert found["lucky"] == (Decision.DROPPED, "not distinguishable when it was compared again")
 
 
@@ -345,5 +345,5 @@ def test_the_table_for_programs_has_the_raw_rows(forms: dict[str, Callable[[], P
     forms["fast"] = relu(Path("made/0.8.onnx"), 2)
     done = tune("--output-format", "json", "-q")
     rows = json.loads(done.stdout)
-    assert [row["name"] for row in rows] == ["as it is", "fast"]
+    assert [row["name"] for row in rows] == ["original", "fast"]
     assert rows[1]["estimate"]["ratio"] == pytest.approx(0.8, rel=0.01)
