@@ -130,12 +130,12 @@ class Race:
         )
         records.append(record)
         self._process_s = max(self._process_s, monotonic_s() - began_s)
+        error = record.relative_error
         if not _is_good(record):
             self.dropped[name] = f"failed: {record.failure}"
-        elif candidate.equal and record.relative_error is None:
-            self.dropped[name] = "not equal: it has other outputs"
-        elif candidate.equal and not record.relative_error <= EQUAL_WITHIN:
-            self.dropped[name] = f"not equal: its outputs are off by {record.relative_error:.1e}"
+        elif candidate.equal and (error is None or not error <= EQUAL_WITHIN):
+            off = "it has others" if error is None else f"they are off by {error:.1e}"
+            self.dropped[name] = f"its outputs are not equal: {off}"
 
     def _plan_now(self) -> ComparisonPlan:
         everyone = (self._baseline, *self.candidates.values())

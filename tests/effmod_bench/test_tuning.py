@@ -209,7 +209,7 @@ def test_a_setting_under_which_the_numbers_change_is_dropped(
         ),
     )
     assert tune().exit_code == 0
-    assert decisions("net.onnx")["good"] == (Decision.DROPPED, "not equal: its outputs are off by 1.0e-03")
+    assert decisions("net.onnx")["good"] == (Decision.DROPPED, "its outputs are not equal: they are off by 1.0e-03")
 
 
 def test_interrupted_it_gives_the_best_so_far(
