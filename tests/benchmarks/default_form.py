@@ -182,7 +182,7 @@ def say_mean(rows: Sequence[Row], threads: int) -> None:
         print(
             f"{threads} thread{'s' * (threads > 1)}, default: {geometric_mean(row.speed for row in rows):.3f} times as "
             f"fast, the geometric mean over {len(rows)} networks"
-            + (f", of which {same} have the same file as the baseline" if same else "")
+            + (f", {same} of them with the same file as the baseline" if same else "")
         )
 
 
