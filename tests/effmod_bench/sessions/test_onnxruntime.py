@@ -82,6 +82,7 @@ def test_a_gpu_is_asked_for_what_was_planned(pretend: Pretend, tmp_path: Path) -
         "device_id": "1",
         "cudnn_conv_algo_search": "EXHAUSTIVE",
         "use_tf32": "0",
+        "prefer_nhwc": "0",
         "enable_cuda_graph": "0",
     }
     assert fake.calls[:2] == [("preload_dlls",), ("InferenceSession",)]  # CUDA's libraries before they are looked for
@@ -92,10 +93,11 @@ def test_a_gpu_is_asked_for_what_was_planned(pretend: Pretend, tmp_path: Path) -
     assert facts.gpu_memory_bytes is None  # no driver here
 
 
-def test_tf32_and_the_cuda_graph_are_passed_on(pretend: Pretend, tmp_path: Path) -> None:
+def test_what_the_provider_is_to_do_otherwise_is_passed_on(pretend: Pretend, tmp_path: Path) -> None:
     fake = pretend(ON_GPU)
-    OnnxRuntimeSession(request(tmp_path / "x.onnx", use_tf32=True, cuda_graph=True), INPUTS)
-    assert (fake.asked[CUDA]["use_tf32"], fake.asked[CUDA]["enable_cuda_graph"]) == ("1", "1")
+    OnnxRuntimeSession(request(tmp_path / "x.onnx", use_tf32=True, cuda_graph=True, prefer_nhwc=True), INPUTS)
+    asked = fake.asked[CUDA]
+    assert (asked["use_tf32"], asked["enable_cuda_graph"], asked["prefer_nhwc"]) == ("1", "1", "1")
 
 
 def test_inputs_and_outputs_stay_on_the_gpu_and_a_run_ends_when_it_has_finished(
