@@ -8,7 +8,7 @@ THREADS ?= 1 2
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: bench test lint check-start check-loop check-cost check-compare check-coverage check-form check-zoo check-coreml clean
+.PHONY: bench test lint check-start check-loop check-cost check-compare check-coverage check-form check-form-table check-zoo check-coreml clean
 
 bench: $(READY)
 	$(VENV)/bin/effmod bench --rewrite none --runs $(RUNS)
@@ -40,6 +40,10 @@ check-coverage: $(READY)
 # How fast our ONNX files are beside the authors' own; about fifteen minutes on two cores.
 check-form: $(READY)
 	$(VENV)/bin/python -m tests.benchmarks.default_form --threads $(THREADS)
+
+# The same files beside our own plain ones, over the paper's Table 1; half an hour for each number of threads.
+check-form-table: $(READY)
+	$(VENV)/bin/python -m tests.benchmarks.default_form --table 1 --baseline plain --threads $(THREADS)
 
 # Every network of the zoo exported and proved equal; writes tests/benchmarks/zoo_parity.csv.
 check-zoo: $(READY)

@@ -113,8 +113,13 @@ def _calibrate_batch_norm(model: nn.Module, image_size: int, seed: int) -> None:
     # Of either kind alone the statistics are far off for the other, and some networks answer that with infinity.
     noise = np.random.default_rng(seed).standard_normal((4, 3, image_size, image_size), dtype=np.float32)
     x = np.concatenate((noise, natural_images(4, (image_size, image_size), seed=seed + 1)))
-    with torch.no_grad():
-        model(torch.from_numpy(x))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # more would add up in another order, and the same network get another file
+    try:
+        with torch.no_grad():
+            model(torch.from_numpy(x))
+    finally:
+        torch.set_num_threads(threads)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
         norm.eval()

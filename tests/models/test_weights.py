@@ -33,6 +33,23 @@ def test_the_filling_depends_on_the_seed_alone() -> None:
     assert not any(torch.equal(a, b) for a, b in zip(first.parameters(), other.parameters(), strict=True))
 
 
+def test_the_filling_does_not_depend_on_the_number_of_threads() -> None:
+    """Or the hash of a file would: BatchNorm's statistics are sums, and those of several threads differ in the end."""
+    threads = torch.get_num_threads()
+    found = []
+    try:
+        for number in (1, 2, 3):
+            torch.set_num_threads(number)
+            model = models.create_model("mobilenetv2_100")
+            models.fill(model, image_size=96)
+            assert torch.get_num_threads() == number
+            found.append(model.state_dict())
+    finally:
+        torch.set_num_threads(threads)
+    first, *others = found
+    assert all(torch.equal(first[name], other[name]) for other in others for name in first)
+
+
 def test_the_filling_lets_the_output_move_with_the_input(trained: torch.nn.Module) -> None:
     x = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
