@@ -321,6 +321,8 @@ class _Session:
                 found, processes, reason = last.estimate, last.processes, "compared again, in new processes"
         elif name in race.dropped:
             decision, reason = Decision.DROPPED, race.dropped[name]
+        elif found is None:
+            decision, reason = Decision.DROPPED, "the budget ended before it was timed often enough"
         else:
             decision, reason = Decision.KEPT, f"not told apart from {best.name}"
         return Trial(

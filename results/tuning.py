@@ -1,9 +1,7 @@
 """What `effmod tune` concludes from pairs: who is out of the race, and what is to be taken. Pure."""
 
-import math
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from statistics import fmean
 
 import msgspec
 
@@ -97,14 +95,17 @@ def beaten(ratios: Mapping[str, Sequence[float]], *, candidates: int) -> dict[st
 
 
 def pick(ratios: Mapping[str, Sequence[float]], margin: float) -> str | None:
-    """The first candidate that is as fast as the fastest, to within the margin; None for the baseline.
+    """The first candidate that cannot be told from the fastest; None for the baseline.
+
+    That is one whose interval of 95 % reaches down to the fastest one's, or that is slower by less than the margin.
 
     Args:
-        ratios: as for `beaten`, of those that are left; the simpler come first.
+        ratios: as for `beaten`, of those that are left; the simpler come first. One process says nothing.
         margin: what counts as no difference, as a share of the time.
     """
-    means = {name: math.exp(fmean(map(math.log, each))) for name, each in ratios.items() if each}
-    limit = min(means.values(), default=1.0) * (1 + margin)
+    found = {name: standing for name, each in ratios.items() if (standing := estimate(each))}
+    fastest = min(found.values(), key=lambda standing: standing.ratio, default=UNCHANGED)
+    limit = fastest.ratio * (1 + margin)
     if limit >= 1.0:
         return None
-    return next(name for name, mean in means.items() if mean <= limit)
+    return next(name for name, each in found.items() if each.ratio <= limit or each.low <= fastest.high)

@@ -59,6 +59,17 @@ def test_the_simplest_of_those_that_are_as_fast_is_taken() -> None:
     assert pick(ratios, margin=0.001) == "fastest"
 
 
+def test_the_simplest_of_those_that_are_not_told_apart_is_taken() -> None:
+    ratios = {"simple": [0.90, 0.92, 0.94], "fastest": [0.89, 0.90, 0.91]}
+    assert pick(ratios, margin=0.005) == "simple"
+    assert pick({name: each * 20 for name, each in ratios.items()}, margin=0.005) == "fastest"
+
+
+def test_one_process_is_too_little_to_be_taken() -> None:
+    assert pick({"once": [0.5], "often": [0.9] * 3}, margin=0.005) == "often"
+    assert pick({"once": [0.5]}, margin=0.005) is None
+
+
 def test_the_baseline_is_kept_where_the_gain_is_below_the_margin() -> None:
     assert pick({"a": [0.997] * 3}, margin=0.005) is None
     assert pick({"a": [1.1] * 3}, margin=0.005) is None
