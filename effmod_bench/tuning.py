@@ -118,18 +118,13 @@ class _Session:
         self._race = Race(tuning.plan, self._plain, read_machine(), store, began_s=began_s, budget_s=tuning.budget_s)
 
     def run(self, output_format: OutputFormat) -> ExitCode:
-        race, last, code = self._race, None, ExitCode.OK
+        code = ExitCode.OK
         try:
             self._find()
-            best = race.best()
-            if best is not self._plain:
-                last = self._compare_again(best)
+            best, last = self._faster_again()
         except KeyboardInterrupt:
-            code, best = ExitCode.INTERRUPTED, race.best()
+            code, best, last = ExitCode.INTERRUPTED, self._race.best(), None
             self._console.warn("interrupted: what was the best so far is not compared again")
-        if last is not None and last.verdict is not Verdict.FASTER:
-            race.dropped[best.name] = f"{last.verdict or 'failed'} when it was compared again"
-            best = self._plain
         trials = self._trials(best, last)
         self._console.table(tuning_table(trials, self._title()), output_format)
         path = self._hand_over(best, trials, last)
@@ -145,6 +140,15 @@ class _Session:
         forms = [self._plain, *self._race.candidates.values()]
         best = self._race.best()
         self._run([*self._with_settings(best), *self._proved([*self._further_forms(best)], forms)])
+
+    def _faster_again(self) -> tuple[Candidate, Comparison | None]:
+        """The best that is faster when it is compared again, and that comparison; the plain form where none is."""
+        while (best := self._race.best()) is not self._plain:
+            last = self._compare_again(best)
+            if last.verdict is Verdict.FASTER:
+                return best, last
+            self._race.dropped[best.name] = f"{last.verdict or 'failed'} when it was compared again"
+        return self._plain, None
 
     def _run(self, candidates: Sequence[Candidate], *, share: float = 1.0) -> None:
         with self._console.progress("tuning", unit="process") as progress:

@@ -177,6 +177,25 @@ def test_a_winner_that_is_not_faster_when_compared_again_is_not_taken(
     assert found["lucky"] == (Decision.DROPPED, "not distinguishable when it was compared again")
 
 
+def test_behind_a_winner_that_was_only_lucky_the_next_has_its_turn(
+    forms: dict[str, Callable[[], Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forms["good"] = relu(Path("made/0.9.onnx"), 2)
+    forms["lucky"] = relu(Path("made/0.85.onnx"), 3)
+    started: list[PairJob] = []
+
+    def ratio(job: PairJob) -> float:
+        name = Path(job.members["B"].session.path).stem
+        return 1.0 if name == "0.85" and len(started) > 2 * LOOKS[-1] else float(name)
+
+    monkeypatch.setattr("effmod_bench.race.beaten", lambda *_, **__: {})
+    let_take(monkeypatch, started, ratio)
+    assert tune().exit_code == 0
+    found = decisions("0.9.onnx")
+    assert found["lucky"] == (Decision.DROPPED, "not distinguishable when it was compared again")
+    assert found["good"] == (Decision.CHOSEN, "compared again, in new processes")
+
+
 def test_a_candidate_that_crashes_leaves_the_others_in_the_race(
     forms: dict[str, Callable[[], Path]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
