@@ -41,7 +41,7 @@ check-coverage: $(READY)
 check-form: $(READY)
 	$(VENV)/bin/python -m tests.benchmarks.default_form --threads $(THREADS)
 
-# The same files beside our own plain ones, over the paper's Table 1; half an hour for each number of threads.
+# The same files beside our own plain ones, over the paper's Table 1; twenty minutes for each number of threads.
 check-form-table: $(READY)
 	$(VENV)/bin/python -m tests.benchmarks.default_form --table 1 --baseline plain --threads $(THREADS)
 

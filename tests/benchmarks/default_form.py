@@ -6,8 +6,8 @@ control, the plain file and the default one, each proved equal to it first. `--b
 its place: a network whose default file is that one is 1 times as fast by identity, and nothing is measured of it.
 
 A network takes one to three minutes for each number of threads, and half a minute where its files are not cached; the
-25 of `--table 1 --baseline plain` about forty minutes on one thread. It prints figures and judges nothing: the machine
-may be busy, and `--csv` writes its load with them. The committed figures are from two cores that others used.
+25 of `--table 1 --baseline plain` twenty minutes on one thread. It prints figures and judges nothing: the machine
+may be busy, and `--csv` writes its load with them.
 """
 
 import argparse
