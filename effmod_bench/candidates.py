@@ -10,7 +10,7 @@ import msgspec
 from effmod_bench.console import Console
 from effmod_bench.exporting import obtain_artifact
 from effmod_bench.runner import Subject
-from effmod_bench.subjects import file_subject, zoo_subject
+from effmod_bench.subjects import derived_subject, zoo_subject
 from effmod_bench.targets import ExportChoices
 from exporters import OLDEST_OPSET, Format, onnx_rewrites
 from exporters.rewrites import AUTO
@@ -104,9 +104,8 @@ def _rewrite(console: Console, given: Subject, folder: Path, names: tuple[str, .
     from exporters.onnx_file import rewrite_file
 
     console.note(f"rewriting {given.path.name} ({', '.join(names)}) and checking it ...")
-    shapes: dict[str | None, tuple[int, ...]] = {tensor.name: tensor.shape for tensor in given.artifact.inputs}
     path, _ = rewrite_file(given.path, folder, names, {tensor.name: tensor.shape for tensor in given.artifact.inputs})
-    return file_subject(path, shapes, batch_size=given.artifact.batch_size)
+    return derived_subject(path, given)
 
 
 def settings(device: Device, threads: int, *, tf32: bool) -> Iterator[Setting]:

@@ -10,7 +10,7 @@ from effmod_bench.pair_runner import time_pair
 from effmod_bench.runner import Progress, new_run_id
 from effmod_bench.targets import TargetError
 from effmod_bench.timing import monotonic_s
-from results import ComparisonPlan, ComparisonProcess, Machine, Outcome, Store
+from results import ComparisonPlan, Machine, Outcome, Store
 from results.comparison import median_ratio
 from results.tuning import LOOKS, beaten, pick
 
@@ -39,7 +39,8 @@ class Race:
     ) -> None:
         self.run_id = new_run_id()
         self.candidates: dict[str, Candidate] = {}
-        self.records: dict[str, list[ComparisonProcess]] = {}
+        self.ratios: dict[str, list[float]] = {}
+        """By name, of each process that did not fail, the candidate's time over the baseline's."""
         self.dropped: dict[str, str] = {}
         """Reasons, by name."""
         self.machine = machine
@@ -50,12 +51,8 @@ class Race:
 
     @property
     def left(self) -> dict[str, list[float]]:
-        """Who is still in the race: of each process the time over the baseline's. In the order in which they came."""
-        return {name: self.ratios(name) for name in self.candidates if name not in self.dropped}
-
-    def ratios(self, name: str) -> list[float]:
-        """Of each process of a candidate, its time over the baseline's."""
-        return [median_ratio(each.baseline_ns, each.candidate_ns) for each in self.records[name] if _is_good(each)]
+        """The ratios of those that are still in the race, in the order in which they came."""
+        return {name: each for name, each in self.ratios.items() if name not in self.dropped}
 
     def best(self) -> Candidate:
         """The simplest of the fastest, as far as is known; the baseline where nothing is faster."""
@@ -75,7 +72,7 @@ class Race:
         """
         for candidate in candidates:
             self.candidates[candidate.name] = candidate
-            self.records[candidate.name] = []
+            self.ratios[candidate.name] = []
         now_s = monotonic_s()
         until_s = now_s + share * (self._began_s + self._budget_s - now_s)
         for size in LOOKS:
@@ -107,9 +104,9 @@ class Race:
 
     def _time(self, name: str, progress: Progress) -> None:
         target = list(self.candidates).index(name) + 1
-        candidate, records = self.candidates[name], self.records[name]
-        done = sum(map(len, self.records.values()))
-        to_come = sum(LOOKS[-1] - len(ratios) for ratios in self.left.values())
+        candidate, ratios = self.candidates[name], self.ratios[name]
+        done = sum(map(len, self.ratios.values()))
+        to_come = sum(LOOKS[-1] - len(each) for each in self.left.values())
         began_s = monotonic_s()
 
         def tick(elapsed_s: float) -> None:
@@ -126,14 +123,15 @@ class Race:
             self._store,
             tick,
             target=target,
-            index=len(records),
+            index=len(ratios),
         )
-        records.append(record)
         self._process_s = max(self._process_s, monotonic_s() - began_s)
-        error = record.relative_error
-        if not _is_good(record):
+        if record.outcome is Outcome.FAILED:
             self.dropped[name] = f"failed: {record.failure}"
-        elif candidate.equal and (error is None or not error <= EQUAL_WITHIN):
+            return
+        ratios.append(median_ratio(record.baseline_ns, record.candidate_ns))
+        error = record.relative_error
+        if candidate.equal and (error is None or not error <= EQUAL_WITHIN):
             off = "it has others" if error is None else f"they are off by {error:.1e}"
             self.dropped[name] = f"its outputs are not equal: {off}"
 
@@ -144,7 +142,3 @@ class Race:
             targets=tuple(each.subject.artifact.name for each in everyone),
             target_options=tuple(each.options for each in everyone),
         )
-
-
-def _is_good(record: ComparisonProcess) -> bool:
-    return record.outcome is Outcome.OK

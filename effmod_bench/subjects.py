@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from effmod_bench.runner import FileStamp, Subject, stamp
 from effmod_bench.targets import TargetError, file_format, resolve_shape
 from exporters import Artifact, Format, Made, MadeNetwork, TensorSpec, package_sha256, read_sidecar, sha256_of
@@ -33,23 +35,33 @@ def file_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch
     """
     if file_format(path) is Format.COREML:
         return _package_subject(path, shapes, batch_size=batch_size)
-    from exporters.onnx import check_graph, external_files, load_graph, opset_of, read_tensors
-    from exporters.onnx_machine import check_machine, read_machine_file
+    from exporters.onnx import external_files, load_graph, opset_of, read_tensors
+    from exporters.onnx_machine import check_usable
 
     graph = load_graph(path)
     files = [path, *external_files(graph, path)]
     stamps = stamp(*files)
     sha256 = sha256_of(*files)
-    machine, sidecar = read_machine_file(path), read_sidecar(path)
-    if machine is not None and machine.sha256 == sha256:
-        check_machine(path, machine)
+    machine = check_usable(path, graph, sha256)
+    if machine is not None:
         return _machine_subject(path, machine, _inputs(path, machine.inputs, shapes, batch_size), stamps)
-    check_graph(graph, path)
     inputs = _inputs(path, read_tensors(graph)[0], shapes, batch_size)
+    sidecar = read_sidecar(path)
     if sidecar is not None and sidecar.sha256 == sha256:
         return _zoo_subject(path, sidecar, inputs, stamps)
     size = sum(file.stat().st_size for file in files)
     return _own_subject(path, Format.ONNX, sha256, inputs, stamps, size=size, opset=opset_of(graph))
+
+
+def derived_subject(path: Path, source: Subject) -> Subject:
+    """A file that was made of another one: it is fed what that is fed, or the two could not be compared.
+
+    Raises:
+        As `file_subject`.
+    """
+    shapes: dict[str | None, tuple[int, ...]] = {x.name: x.shape for x in source.artifact.inputs}
+    made = file_subject(path, shapes, batch_size=source.artifact.batch_size)
+    return msgspec.structs.replace(made, preprocessing=source.preprocessing)
 
 
 def _package_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch_size: int) -> Subject:

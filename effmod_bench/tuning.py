@@ -16,7 +16,7 @@ from effmod_bench.errors import ExitCode
 from effmod_bench.lock import measuring_alone
 from effmod_bench.race import EQUAL_WITHIN, Race
 from effmod_bench.runner import Subject, new_run_id, threads_to_use
-from effmod_bench.subjects import file_subject
+from effmod_bench.subjects import derived_subject, file_subject
 from effmod_bench.targets import ExportChoices, TargetError, check_file, check_image_sizes, find_networks, is_file
 from effmod_bench.timing import monotonic_s, utc_now
 from exporters import ArtifactError, ExportError, ParityError, deliver, writing
@@ -24,13 +24,14 @@ from exporters.rewrites import RewriteError
 from models import ModelSpec
 from results import Comparison, ComparisonPlan, ComparisonProcess, Device, RuntimeOptions, Store, Verdict
 from results import compare as compare_records
-from results.comparison import UNCHANGED, estimate
+from results.comparison import UNCHANGED, Estimate, estimate
 from results.tables import OutputFormat, tuning_table
 from results.tuning import Decision, Trial, TuningReport
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+    from torchvision.datasets import ImageFolder
 
     from exporters.onnx_int8 import Int8
 
@@ -114,6 +115,7 @@ class _Session:
         first, *self._others = self._forms()
         self._plain = Candidate(name=first.name, subject=first.make(), options=tuning.plan.options)
         self._feeds = self._make_feeds()
+        self._images = self._read_images()
         self._left_out: list[Trial] = []
         self._race = Race(tuning.plan, self._plain, read_machine(), store, began_s=began_s, budget_s=tuning.budget_s)
 
@@ -139,7 +141,8 @@ class _Session:
         self._run([*self._proved(self._others, [self._plain])], share=_SHARE_OF_FORMS)
         forms = [self._plain, *self._race.candidates.values()]
         best = self._race.best()
-        self._run([*self._with_settings(best), *self._proved([*self._further_forms(best)], forms)])
+        if not self._run([*self._with_settings(best), *self._proved([*self._further_forms(best)], forms)]):
+            self._console.note("the --budget is spent: more of it may tell apart what is left")
 
     def _faster_again(self) -> tuple[Candidate, Comparison | None]:
         """The best that is faster when it is compared again, and that comparison; the plain form where none is."""
@@ -150,10 +153,9 @@ class _Session:
             self._race.dropped[best.name] = f"{last.verdict or 'failed'} when it was compared again"
         return self._plain, None
 
-    def _run(self, candidates: Sequence[Candidate], *, share: float = 1.0) -> None:
+    def _run(self, candidates: Sequence[Candidate], *, share: float = 1.0) -> bool:
         with self._console.progress("tuning", unit="process") as progress:
-            if not self._race.run(candidates, progress, share=share) and share == 1.0:
-                self._console.note("the --budget is spent: more of it may tell apart what is left")
+            return self._race.run(candidates, progress, share=share)
 
     def _forms(self) -> list[Form]:
         if isinstance(self._item, Path):
@@ -240,7 +242,7 @@ class _Session:
 
         new = self._folder / f"{source.path.stem}-machine.onnx"
         optimize(source.path, new, self._feeds)
-        return self._made(new, source)
+        return derived_subject(new, source)
 
     def _quantized(self, source: Subject, kind: "Int8") -> Subject:
         from exporters.onnx_int8 import quantize
@@ -248,27 +250,30 @@ class _Session:
         self._console.note(f"quantizing {source.path.name} ({kind}) ...")
         new = self._folder / f"{source.path.stem}-{kind}.onnx"
         quantize(source.path, new, kind, self._feeds)
-        return self._made(new, source)
+        return derived_subject(new, source)
 
-    def _made(self, new: Path, source: Subject) -> Subject:
-        """A file that was made of another one, and is fed what that is fed."""
-        shapes: dict[str | None, tuple[int, ...]] = {x.name: x.shape for x in source.artifact.inputs}
-        made = file_subject(new, shapes, batch_size=source.artifact.batch_size)
-        return msgspec.structs.replace(made, preprocessing=source.preprocessing)
-
-    def _top1(self, subject: Subject) -> float | None:
+    def _read_images(self) -> "ImageFolder | None":
+        """The labelled images; a wrong folder is said before the minutes that the race takes."""
         if self._tuning.data is None:
             return None
-        from exporters.accuracy import measure_accuracy, read_folder
+        from exporters.accuracy import read_folder
+
+        size = self._plain.subject.artifact.image_size
+        if size is None:
+            raise TargetError(f"{self._tuning.target} takes no square images; leave --data out")
+        return read_folder(self._tuning.data, self._plain.subject.preprocessing, image_size=size)
+
+    def _top1(self, subject: Subject) -> float | None:
+        if self._images is None:
+            return None
+        from exporters.accuracy import measure_accuracy
         from exporters.evaluation import open_evaluator
 
-        artifact = subject.artifact
-        images = read_folder(self._tuning.data, subject.preprocessing, image_size=artifact.image_size or 224)
         accuracies = measure_accuracy(
             open_evaluator(subject.path),
-            images,
+            self._images,
             subject.preprocessing,
-            batch_size=artifact.batch_size,
+            batch_size=subject.artifact.batch_size,
             progress=lambda batches, count: self._console.track(batches, count, "classifying"),
         )
         return next(iter(accuracies.values())).top1
@@ -298,26 +303,18 @@ class _Session:
 
     def _trials(self, best: Candidate, last: Comparison | None) -> list[Trial]:
         """The plain form first, then by speed; what was never timed comes last."""
-        race = self._race
-        timed = [self._trial(each, best, last) for each in race.candidates.values()]
+        timed = [self._trial(each, best, last) for each in self._race.candidates.values()]
         timed.sort(key=lambda trial: trial.estimate.ratio if trial.estimate else float("inf"))
-        plain = Trial(
-            name=self._plain.name,
-            file=self._plain.subject.path.name,
-            sha256=self._plain.subject.artifact.sha256,
-            options=self._plain.options,
-            relative_error=0.0,
-            equal=True,
-            top1=self._top1(self._plain.subject) if self._tuning.allow_inexact else None,
-            estimate=UNCHANGED,
-            decision=Decision.CHOSEN if best is self._plain else Decision.KEPT,
-            reason="nothing is faster beyond doubt" if best is self._plain else "what the others are compared with",
-        )
-        return [plain, *timed, *self._left_out]
+        if best is self._plain:
+            decision, reason = Decision.CHOSEN, "nothing is faster beyond doubt"
+        else:
+            decision, reason = Decision.KEPT, "what the others are compared with"
+        plain = msgspec.structs.replace(self._plain, top1=self._top1(self._plain.subject))
+        return [_described(plain, UNCHANGED, 0, decision, reason), *timed, *self._left_out]
 
     def _trial(self, candidate: Candidate, best: Candidate, last: Comparison | None) -> Trial:
         race, name = self._race, candidate.name
-        ratios = race.ratios(name)
+        ratios = race.ratios[name]
         found, processes = estimate(ratios), len(ratios)
         if candidate.name == best.name:
             decision, reason = Decision.CHOSEN, "not compared again"
@@ -329,19 +326,7 @@ class _Session:
             decision, reason = Decision.DROPPED, "the budget ended before it was timed often enough"
         else:
             decision, reason = Decision.KEPT, f"not told apart from {best.name}"
-        return Trial(
-            name=name,
-            file=candidate.subject.path.name,
-            sha256=candidate.subject.artifact.sha256,
-            options=candidate.options,
-            relative_error=candidate.relative_error,
-            equal=candidate.equal,
-            top1=candidate.top1,
-            estimate=found,
-            processes=processes,
-            decision=decision,
-            reason=reason,
-        )
+        return _described(candidate, found, processes, decision, reason)
 
     def _title(self) -> str:
         artifact, threads = self._plain.subject.artifact, threads_to_use(self._tuning.plan)
@@ -372,10 +357,11 @@ class _Session:
         if best is self._plain:
             console.note(f"Nothing was found to be faster than the {best.name} file.")
         elif last is not None and last.estimate is not None:
-            speed, low, high = (1 / value for value in (last.estimate.ratio, last.estimate.high, last.estimate.low))
+            speed = last.estimate.speed
             console.note(
-                f"{best.name} is {speed:.3f} times as fast as the {self._plain.name} file ({low:.3f} to {high:.3f}); "
-                f"its outputs are within {best.relative_error:.1e} of the largest."
+                f"{best.name} is {speed.ratio:.3f} times as fast as the {self._plain.name} file "
+                f"({speed.low:.3f} to {speed.high:.3f}); its outputs are within {best.relative_error:.1e} of the "
+                "largest."
             )
         if not best.equal:
             off = f"its outputs are off by {best.relative_error:.1e}"
@@ -395,3 +381,21 @@ class _Session:
         yield f"prefer_nhwc = {int(options.prefer_nhwc)}"
         yield f"enable_cuda_graph = {int(options.cuda_graph)}"
         yield f"use_tf32 = {int(options.use_tf32)}"
+
+
+def _described(
+    candidate: Candidate, estimate: Estimate | None, processes: int, decision: Decision, reason: str
+) -> Trial:
+    return Trial(
+        name=candidate.name,
+        file=candidate.subject.path.name,
+        sha256=candidate.subject.artifact.sha256,
+        options=candidate.options,
+        relative_error=candidate.relative_error,
+        equal=candidate.equal,
+        top1=candidate.top1,
+        estimate=estimate,
+        processes=processes,
+        decision=decision,
+        reason=reason,
+    )

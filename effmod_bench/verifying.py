@@ -139,16 +139,12 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
     def _open(self) -> "Evaluator":
         from exporters.evaluation import open_evaluator
-        from exporters.onnx import check_graph, load_graph
-        from exporters.onnx_machine import check_machine, read_machine_file
+        from exporters.onnx import load_graph
+        from exporters.onnx_machine import check_usable
 
         if not self.path.is_dir():
             graph = load_graph(self.path)  # refuses what cannot be trusted before the runtime sees it
-            machine = read_machine_file(self.path)
-            if machine is not None and machine.sha256 == artifact_sha256(self.path):
-                check_machine(self.path, machine)
-            else:
-                check_graph(graph, self.path)
+            check_usable(self.path, graph, artifact_sha256(self.path))
         return open_evaluator(self.path)
 
     def _spec(self, sidecar: Artifact | None) -> ModelSpec | None:

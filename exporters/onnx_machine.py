@@ -27,7 +27,7 @@ from exporters.artifact import (
 )
 from exporters.cache import installed_versions
 from exporters.errors import ExportError, MachineMismatchError
-from exporters.onnx import external_files, load_graph, opset_of, read_graph, read_tensors
+from exporters.onnx import check_graph, external_files, load_graph, opset_of, read_graph, read_tensors
 from exporters.verify import compare_files, judge_files
 from models import Preprocessing
 from models.words import first_line
@@ -151,6 +151,28 @@ def check_machine(path: Path, found: MachineFile) -> None:
             f"{path} runs only on the kind of machine that it was made on. It was made {', and '.join(reasons)}. "
             f"Export the portable file again ({found.original}), or run 'effmod tune' here"
         )
+
+
+def check_usable(path: Path, graph: onnx.ModelProto, sha256: str) -> MachineFile | None:
+    """Refuse a file that cannot be used here: one made on another kind of machine, or one that breaks ONNX's rules.
+
+    Args:
+        graph: of the file, as `load_graph` gives it.
+        sha256: of the file; one that is no longer its sidecar's is a file like any other.
+
+    Returns:
+        The sidecar of a machine-specific file, to which ONNX's rules do not apply; None for any other.
+
+    Raises:
+        MachineMismatchError: as `check_machine`.
+        ArtifactError: as `check_graph`, or the sidecar cannot be read.
+    """
+    machine = read_machine_file(path)
+    if machine is None or machine.sha256 != sha256:
+        check_graph(graph, path)
+        return None
+    check_machine(path, machine)
+    return machine
 
 
 @functools.cache

@@ -40,6 +40,11 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     high: float
     half_width: float
 
+    @property
+    def speed(self) -> "Estimate":
+        """How many times as fast as the baseline the candidate is: the same, the other way round."""
+        return Estimate(ratio=1 / self.ratio, low=1 / self.high, high=1 / self.low, half_width=self.half_width)
+
 
 UNCHANGED = Estimate(ratio=1.0, low=1.0, high=1.0, half_width=0.0)
 """The baseline beside itself, which needs no measuring."""

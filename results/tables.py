@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from results.comparison import Comparison, Verdict
+from results.comparison import Comparison, Estimate, Verdict
 from results.difference import Difference
 from results.published import PAPER_CPU, PAPER_RUNS, published
 from results.record import GraphOptimization, HandEntry, Runtime, RuntimeOptions, TimedArtifact
@@ -671,22 +671,20 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table[Comparison]:
     return Table(rows=tuple(comparisons), columns=columns, notes=tuple(notes), title=title)
 
 
-def _speed(name: str, header: str) -> Column[Trial]:
+def _speed(key: str, header: str, get: Callable[[Estimate], float]) -> Column[Trial]:
     return Column(
-        key=name,
+        key=key,
         header=header,
-        get=lambda row: (
-            1 / getattr(row.estimate, {"speed": "ratio", "low": "high", "high": "low"}[name]) if row.estimate else None
-        ),
+        get=lambda row: get(row.estimate.speed) if row.estimate else None,
         show=digits(3),
     )
 
 
 TUNING_COLUMNS: tuple[Column[Trial], ...] = (
     Column(key="name", header="candidate", get=lambda row: row.name),
-    _speed("speed", "speed ¹"),
-    _speed("low", "95 %\nfrom"),
-    _speed("high", "95 %\nto"),
+    _speed("speed", "speed ¹", lambda speed: speed.ratio),
+    _speed("low", "95 %\nfrom", lambda speed: speed.low),
+    _speed("high", "95 %\nto", lambda speed: speed.high),
     Column(key="processes", header="pro-\ncesses", spare=3, get=lambda row: row.processes or None),
     Column(
         key="relative_error",

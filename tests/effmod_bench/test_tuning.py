@@ -24,7 +24,7 @@ from effmod_bench.subjects import file_subject
 from effmod_bench.targets import ExportChoices
 from effmod_bench.worker import Broken
 from exporters import ExportError, onnx_rewrites
-from models import find_model
+from models import Preprocessing, find_model
 from results import ComparisonPlan, ComparisonProcess, Device, GraphOptimization, RuntimeOptions, Store
 from results.tuning import LOOKS, Decision, TuningReport
 from tests.fakes import session_facts, write_onnx
@@ -274,6 +274,26 @@ def test_when_the_budget_ends_the_best_is_still_compared_again(
     assert decisions("0.8.onnx")["fast"] == (Decision.CHOSEN, "compared again, in new processes")
     assert "the --budget is spent" in done.stderr
     assert len(jobs) < 2 * LOOKS[-1] + ComparisonPlan().processes
+
+
+def test_a_wrong_folder_of_images_is_said_before_anything_races(
+    forms: dict[str, Callable[[], Path]], jobs: list[PairJob]
+) -> None:
+    forms["fast"] = relu(Path("made/0.8.onnx"), 2)
+    done = tune("--allow-inexact", "--data", "nowhere")
+    assert done.exit_code == 2
+    assert "nowhere does not hold a folder of images for each class" in done.stderr
+    assert jobs == []
+
+
+def test_a_rewritten_file_is_fed_what_the_original_is(folder: Path) -> None:
+    """Or their outputs would differ, and equal files be called unequal."""
+    given = file_subject(write_onnx(folder / "net.onnx", shape=("batch", 3, 8, 8)), {}, batch_size=2)
+    given = msgspec.structs.replace(given, preprocessing=Preprocessing(mean=(0, 0, 0), std=(1, 1, 1)))
+    for form in file_forms(Console(), given, folder / "made")[1:]:
+        made = form.make()
+        assert made.preprocessing == given.preprocessing
+        assert made.artifact.inputs == given.artifact.inputs
 
 
 @pytest.mark.usefixtures("folder")
