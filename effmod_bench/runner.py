@@ -170,6 +170,7 @@ class Timeline:
         self.turns = schedule(plan, len(macs)) if turns is None else turns
         self.now = 0
         self._warmup_runs = plan.warmup_runs
+        self._clocks = 2 if plan.device is Device.CUDA else 1  # the host's, then the GPU's own
         self._run_s = [guess_run_s(plan, m) for m in macs]
 
     def saw(self, run_ns: float) -> None:
@@ -190,7 +191,7 @@ class Timeline:
 
     def _round_s(self, turn: Turn) -> float | None:
         run_s = self._run_s[turn.subject]
-        return None if run_s is None else GUESSED_START_S + run_s * (turn.runs + self._warmup_runs)
+        return None if run_s is None else GUESSED_START_S + run_s * (turn.runs * self._clocks + self._warmup_runs)
 
 
 def run(
@@ -333,5 +334,6 @@ def _record(
         warmup_runs=timed.warmup_runs if timed else None,
         steady=timed.steady if timed else None,
         durations_ns=timed.durations_ns if timed else (),
+        gpu_durations_ns=timed.gpu_durations_ns if timed else None,
         peak_memory_bytes=timed.peak_memory_bytes if timed else None,
     )

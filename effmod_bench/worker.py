@@ -54,6 +54,7 @@ class Timed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     warmup_runs: int = 0
     steady: bool | None = None
     durations_ns: tuple[int, ...]
+    gpu_durations_ns: tuple[int, ...] | None = None
     peak_memory_bytes: int | None
 
 
@@ -92,7 +93,10 @@ def _end_with_parent() -> None:
 
 
 def run(job: Job, send: Callable[[Message], None]) -> None:
-    """Time a job: load, first inference, warm-up until steady, then the timed runs with nothing in between."""
+    """Time a job: load, first inference, warm-up until steady, then the timed runs with nothing in between.
+
+    A GPU then makes as many more, which its own events time: these would be in the way of the host's clock.
+    """
     from effmod_bench.environment import peak_memory_bytes, reset_peak_memory
     from effmod_bench.inputs import make_input
     from effmod_bench.sessions import check_outputs, open_session
@@ -108,6 +112,7 @@ def run(job: Job, send: Callable[[Message], None]) -> None:
         warmed = warm_up(session.run, job.warmup_runs)
         send(Warm(expected_ns=warmed.run_ns or first_inference_ns))
         durations = time_runs(session.run, job.runs)
+        gpu_durations = session.time_on_gpu(job.runs)
     check_outputs(session)
     send(
         Timed(
@@ -117,6 +122,7 @@ def run(job: Job, send: Callable[[Message], None]) -> None:
             warmup_runs=warmed.runs,
             steady=warmed.steady,
             durations_ns=tuple(durations),
+            gpu_durations_ns=None if gpu_durations is None else tuple(gpu_durations),
             peak_memory_bytes=peak_memory_bytes(),
         )
     )

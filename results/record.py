@@ -315,6 +315,7 @@ class Round(Record, frozen=True, kw_only=True, tag="round"):
         warmup_runs: inferences made to warm up.
         steady: whether they had settled when the timed ones began; None where there were none.
         durations_ns: each timed inference, in the order in which they ran.
+        gpu_durations_ns: as many inferences more, by events on the GPU's stream; None where there are none.
         peak_memory_bytes: largest resident memory of the process.
     """
 
@@ -331,6 +332,7 @@ class Round(Record, frozen=True, kw_only=True, tag="round"):
     warmup_runs: int | None = None
     steady: bool | None = None
     durations_ns: tuple[int, ...] = ()
+    gpu_durations_ns: tuple[int, ...] | None = None
     peak_memory_bytes: int | None = None
 
 

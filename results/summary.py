@@ -85,6 +85,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         gpu: its name; None on other devices, and where the driver does not tell it.
         threads: intra-op threads that were used; None for Core ML.
         latency: None where every round failed.
+        gpu_p50_ms: the median by CUDA events of as many inferences as `latency` has; None where there were no events.
         load_ms, first_inference_ms: medians over the rounds.
         peak_memory_bytes: the largest over the rounds.
         published: the paper's figures for this network; None for a user's own file.
@@ -107,6 +108,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     session: SessionFacts | None
     run_ids: tuple[str, ...]
     latency: Latency | None
+    gpu_p50_ms: float | None = None
     load_ms: float | None
     first_inference_ms: float | None
     peak_memory_bytes: int | None
@@ -267,6 +269,7 @@ def _measurement(rounds: Sequence[Round]) -> Measurement:
         session=session,
         run_ids=tuple(dict.fromkeys(record.run_id for record in rounds)),
         latency=latency,
+        gpu_p50_ms=_median_ms(ns for record in good for ns in record.gpu_durations_ns or ()),
         load_ms=_median_ms(record.load_ns for record in good),
         first_inference_ms=_median_ms(record.first_inference_ns for record in good),
         peak_memory_bytes=max((r.peak_memory_bytes for r in good if r.peak_memory_bytes is not None), default=None),

@@ -246,6 +246,7 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     _ms("p95_ms", "p95\nms", spare=8),
     _ms("p99_ms", "p99\nms", spare=2),
     _ms("max_ms", "max\nms", detail=True),
+    Column(key="gpu_p50_ms", header="GPU p50\nms ⁵", get=lambda row: row.gpu_p50_ms, show=milliseconds, spare=7),
     _percent("run_spread", "runs\nspread ²", spare=4),
     _percent("round_spread", "rounds\nspread ²", spare=1),
     _ms("process_p50_ms", "p50 by\nround ²"),
@@ -336,6 +337,11 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     if any(m.paper_ratio for m in measurements):
         notes.append(f"³ published: mean of {PAPER_RUNS} runs on a {PAPER_CPU}. Not the paper's hardware here.")
     notes += _anchor_notes(measurements)
+    if any(m.gpu_p50_ms for m in measurements):
+        notes.append(
+            "⁵ by CUDA events, of as many inferences more: from the GPU's first work to its last, with the gaps in "
+            "which it waits for the host to send more, without the host's own start and wait."
+        )
     return Table(rows=tuple(measurements), columns=columns, notes=tuple(notes), title=title)
 
 

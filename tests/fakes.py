@@ -73,6 +73,7 @@ class FakeOnnxRuntime:
         providers: what its sessions come to have, whatever they were asked for; None for what was asked.
     """
 
+    RunOptions = onnxruntime.RunOptions
     SessionOptions = onnxruntime.SessionOptions
     GraphOptimizationLevel = onnxruntime.GraphOptimizationLevel
     __version__ = "1.0"
@@ -105,8 +106,12 @@ class FakeOnnxRuntime:
             get_session_options=lambda: options,
             get_outputs=lambda: [SimpleNamespace(name="y")],
             io_binding=self._binding,
-            run_with_iobinding=lambda _: self.calls.append(("run",)),
+            run_with_iobinding=self._run,
         )
+
+    def _run(self, _: Any, options: Any = None) -> None:
+        waits = options is None or options.get_run_config_entry("disable_synchronize_execution_providers") != "1"
+        self.calls.append(("run",) if waits else ("run without waiting",))
 
     def _value(self, _: Any, device: str, index: int) -> Any:
         self.calls.append(("value", device, index))
@@ -122,6 +127,38 @@ class FakeOnnxRuntime:
             synchronize_outputs=lambda: self.calls.append(("synchronize",)),
             copy_outputs_to_cpu=lambda: [np.zeros(1, np.float32)],
         )
+
+
+class FakeCuda:
+    """CUDA's runtime on a machine with a GPU, of which each pair of events lies as many milliseconds apart.
+
+    Args:
+        calls: where it notes what it is told; None for a list of its own.
+        fails: the function that gives an error.
+    """
+
+    cudaStreamNonBlocking = 1  # noqa: N815 - CUDA's name
+    cudaError_t = SimpleNamespace(cudaSuccess=SimpleNamespace(name="cudaSuccess"))  # noqa: N815 - CUDA's name
+
+    def __init__(self, milliseconds: float = 1.0, calls: list[tuple[Any, ...]] | None = None, fails: str = "") -> None:
+        self.calls: list[tuple[Any, ...]] = [] if calls is None else calls
+        self._milliseconds = milliseconds
+        self._fails = fails
+        self._made = 0
+
+    def __getattr__(self, function: str) -> Any:
+        return lambda *arguments: self._answer(function, arguments)
+
+    def _answer(self, function: str, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        self.calls.append((function, *arguments))
+        if function == self._fails:
+            return SimpleNamespace(name="cudaErrorUnknown"), None
+        if function == "cudaEventElapsedTime":
+            return self.cudaError_t.cudaSuccess, self._milliseconds
+        if "Create" in function:
+            self._made += 1
+            return self.cudaError_t.cudaSuccess, 0x5000 + self._made
+        return (self.cudaError_t.cudaSuccess,)
 
 
 class FakeNvml:

@@ -47,6 +47,10 @@ class Session(Protocol):
         """What the last inference gave, by name."""
         ...
 
+    def time_on_gpu(self, runs: int) -> list[int] | None:
+        """So many inferences more, each timed by the GPU's own events, in nanoseconds; None where there are none."""
+        ...
+
     def facts(self) -> SessionFacts:
         """How the runtime really runs it, read back from the runtime."""
         ...

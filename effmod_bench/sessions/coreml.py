@@ -59,6 +59,9 @@ class CoreMLSession:
         """Of a classifier only the tensors, not the label and the probabilities by label."""
         return {name: value for name, value in self._outputs.items() if isinstance(value, np.ndarray)}
 
+    def time_on_gpu(self, _: int) -> None:
+        """There are no CUDA events here."""
+
     def facts(self) -> SessionFacts:
         return SessionFacts(
             runtime=f"coremltools {coremltools.__version__} on macOS {platform.mac_ver()[0]}",

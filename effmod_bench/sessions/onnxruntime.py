@@ -1,10 +1,11 @@
 """ONNX Runtime on the CPU, and on an NVIDIA GPU through CUDA or TensorRT.
 
 On a GPU the inputs and outputs lie in its memory, and an inference ends when the GPU has finished it: the call
-returns after its stream has been waited for. The CUDA and TensorRT paths have been tested against a stand-in for
-ONNX Runtime; they have not run on a GPU yet.
+returns after its stream has been waited for. The stream is made here, so that events on it can tell the time, too.
+The CUDA and TensorRT paths have been tested against a stand-in for ONNX Runtime; they have not run on a GPU yet.
 """
 
+import contextlib
 import ctypes
 import os
 import sys
@@ -17,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from effmod_bench.cuda_events import CudaError, TimedStream
 from effmod_bench.gpu import own_memory_bytes, read_gpu
 from effmod_bench.sessions import SessionError, SessionRequest
 from results import Device, GraphOptimization, Runtime, SessionFacts
@@ -25,6 +27,8 @@ CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "Tensorrt
 _SPINNING = "session.intra_op.allow_spinning"
 _STOP_SPINNING = "session.force_spinning_stop"
 _RECORD_NODES = "session.record_ep_graph_assignment_info"
+_DO_NOT_WAIT = "disable_synchronize_execution_providers"
+_STREAM = "user_compute_stream"
 
 Providers = dict[str, dict[str, str]]
 _LEVELS = {
@@ -60,9 +64,13 @@ class OnnxRuntimeSession:
             options.add_session_config_entry(_SPINNING, str(int(request.options.allow_spinning)))
             options.add_session_config_entry(_STOP_SPINNING, str(int(request.stop_spinning)))
         options.add_session_config_entry(_RECORD_NODES, "1")
+        self._stream: TimedStream | None = None
         if on_gpu:
             onnxruntime.preload_dlls()  # CUDA's and cuDNN's, from where pip put them
-        providers = _providers(request)
+            # Where CUDA does not work, the runtime says why. Where only its bindings are missing, there are no events.
+            with contextlib.suppress(CudaError):
+                self._stream = TimedStream(request.options.device_index)
+        providers = _providers(request, self._stream)
         self.session = onnxruntime.InferenceSession(request.path, options, providers=list(providers.items()))
         # ONNX Runtime falls back to other providers silently, so compare after creation.
         missing = [name for name in providers if name not in self.session.get_providers()]
@@ -82,19 +90,30 @@ class OnnxRuntimeSession:
         for name in self._output_names:
             # Bound to host memory, the outputs are copied there within the run.
             self.binding.bind_output(name, *(("cpu", 0) if request.options.include_transfers else device))
+        self._copies = list(zip(values, host, strict=True)) if request.options.include_transfers else []
         self.run: Callable[[], object] = (
-            partial(self._run_on_gpu, list(zip(values, host, strict=True)))
-            if on_gpu
-            else partial(self.session.run_with_iobinding, self.binding)
+            self._run_on_gpu if on_gpu else partial(self.session.run_with_iobinding, self.binding)
         )
 
-    def _run_on_gpu(self, copies: list[tuple[onnxruntime.OrtValue, npt.NDArray[np.generic]]]) -> None:
-        if self._request.options.include_transfers:
-            for value, host in copies:
-                value.update_inplace(host)
+    def _run_on_gpu(self) -> None:
+        for value, host in self._copies:
+            value.update_inplace(host)
         self.session.run_with_iobinding(self.binding)
         # The run waits for its stream unless told otherwise. What the clock encloses must not hang on a default.
         self.binding.synchronize_outputs()
+
+    def time_on_gpu(self, runs: int) -> list[int] | None:
+        if self._stream is None:
+            return None
+        do_not_wait = onnxruntime.RunOptions()
+        do_not_wait.add_run_config_entry(_DO_NOT_WAIT, "1")  # or the second event would come after the host's wait
+
+        def queue() -> None:
+            for value, host in self._copies:
+                value.update_inplace(host)
+            self.session.run_with_iobinding(self.binding, do_not_wait)
+
+        return [self._stream.time(queue) for _ in range(runs)]
 
     def prepare_outputs(self) -> None:
         """Bind the outputs of the last inference as the place for all that follow, so that none is allocated."""
@@ -165,12 +184,13 @@ def shape_computations(path: Path) -> set[str]:
     return {node.name for node in graph.node if node.name and all(types.get(name) in integers for name in node.output)}
 
 
-def _providers(request: SessionRequest) -> Providers:
+def _providers(request: SessionRequest, stream: TimedStream | None) -> Providers:
     """Execution providers, the one that is to do the work first, with their options."""
     options = request.options
     if request.device is Device.CPU:
         return {CPU: {}}
-    cuda = {
+    on_stream = {_STREAM: str(stream.address)} if stream else {}
+    cuda = on_stream | {
         "device_id": str(options.device_index),
         "cudnn_conv_algo_search": "EXHAUSTIVE",
         "use_tf32": str(int(options.use_tf32)),
@@ -181,7 +201,7 @@ def _providers(request: SessionRequest) -> Providers:
     if not options.use_tf32:
         # TensorRT uses TF32 by itself, and the provider has no option for it. NVIDIA's libraries obey this variable.
         os.environ["NVIDIA_TF32_OVERRIDE"] = "0"
-    return {TENSORRT: _tensorrt(request), CUDA: cuda, CPU: {}}
+    return {TENSORRT: on_stream | _tensorrt(request), CUDA: cuda, CPU: {}}
 
 
 def _tensorrt(request: SessionRequest) -> dict[str, str]:
@@ -224,5 +244,5 @@ def _why_not(provider: str) -> str:
 
 
 def _public(provider_options: Mapping[str, str]) -> dict[str, str]:
-    """Without paths: a record names no folder."""
-    return {key: value for key, value in provider_options.items() if not key.endswith("_path")}
+    """Without what is a process's own: a record names no folder, and no place in memory."""
+    return {key: value for key, value in provider_options.items() if not key.endswith("_path") and key != _STREAM}

@@ -52,6 +52,9 @@ class OpenVinoSession:
     def outputs(self) -> dict[str, npt.NDArray[np.generic]]:
         return {output.any_name: self._request.get_tensor(output).data.copy() for output in self._model.outputs}
 
+    def time_on_gpu(self, _: int) -> None:
+        """There are no CUDA events here."""
+
     def facts(self) -> SessionFacts:
         kinds = Counter(
             node.get_rt_info()["layerType"].astype(str) for node in self._model.get_runtime_model().get_ordered_ops()

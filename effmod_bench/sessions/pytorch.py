@@ -79,12 +79,31 @@ class PyTorchSession:
         if self._device.type == "cpu":
             self._output = self._model(self._input)
             return
+        self._queue()
+        torch.cuda.synchronize(self._device)
+
+    def _queue(self) -> None:
+        """Give the GPU an inference. What is copied to the host is there when this returns."""
         if self._request.options.include_transfers:
             self._input.copy_(self._host)
         self._output = self._model(self._input)
         if self._request.options.include_transfers:
             self._output = self._output.cpu()
-        torch.cuda.synchronize(self._device)
+
+    @torch.inference_mode()
+    def time_on_gpu(self, runs: int) -> list[int] | None:
+        if self._device.type == "cpu":
+            return None
+        stream = torch.cuda.current_stream(self._device)
+        start, stop = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+        durations_ns = []
+        for _ in range(runs):
+            start.record(stream)
+            self._queue()
+            stop.record(stream)
+            stop.synchronize()
+            durations_ns.append(round(start.elapsed_time(stop) * 1e6))
+        return durations_ns
 
     def prepare_outputs(self) -> None:
         """Nothing to do: PyTorch keeps the memory of freed outputs for the next ones."""

@@ -62,6 +62,12 @@ def test_the_time_left_follows_what_was_seen() -> None:
     assert timeline.done(elapsed_s=1e6) < 2
 
 
+def test_a_gpus_inferences_are_timed_twice_and_so_take_twice_the_time() -> None:
+    timeline = Timeline(BenchPlan(device=Device.CUDA, runs=100, rounds=2, warmup_runs=10), [None])
+    timeline.saw(20e6)
+    assert timeline.left_s() == pytest.approx(2 * (1 + 0.2 + 2.0))
+
+
 class Watcher:
     def __init__(self) -> None:
         self.shown: list[tuple[str, float, int, float | None]] = []
@@ -82,6 +88,7 @@ def timed(job: Job) -> Timed:
         warmup_runs=job.warmup_runs + 7,
         steady=False,
         durations_ns=(1_000_000,) * job.runs,
+        gpu_durations_ns=(900_000,) * job.runs,
         peak_memory_bytes=3,
     )
 
@@ -145,6 +152,7 @@ def test_a_record_holds_plan_and_environment_apart(store: Store, answer_with: Ca
     assert record.environment.conditions.elapsed_s > 0
     assert record.environment.machine.available_cores == MACHINE.available_cores
     assert record.durations_ns == (1_000_000,) * 4
+    assert record.gpu_durations_ns == (900_000,) * 4
     assert (record.plan.warmup_runs, record.warmup_runs, record.steady) == (50, 57, False)
 
 

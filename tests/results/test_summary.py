@@ -156,6 +156,18 @@ def test_another_gpu_or_driver_is_another_measurement() -> None:
     assert [(m.gpu, m.latency.rounds) for m in summarise(rounds) if m.latency] == [("A", 2), ("A", 1), ("B", 1)]
 
 
+def test_a_gpus_own_median_is_of_all_rounds_that_have_one() -> None:
+    rounds = [
+        msgspec.structs.replace(make_round(index=i), gpu_durations_ns=durations)
+        for i, durations in enumerate([(1_000_000, 2_000_000), (6_000_000,), None])
+    ]
+    (measurement,) = summarise(rounds)
+    assert measurement.gpu_p50_ms == 2.0
+    assert measurement.latency is not None
+    assert measurement.latency.p50_ms == 11.0  # the host's is another
+    assert summarise([make_round()])[0].gpu_p50_ms is None
+
+
 def test_pytorchs_latency_is_not_compared_with_the_papers_of_onnx_runtime() -> None:
     record = make_round()
     plan = msgspec.structs.replace(record.plan, options=RuntimeOptions(runtime=Runtime.PYTORCH))

@@ -109,6 +109,18 @@ def test_neighbours_that_cannot_be_told_apart_are_marked_and_the_mark_is_explain
     assert float(first["process_p50_low_ms"]) < float(first["process_p50_ms"]) < float(first["process_p50_high_ms"])
 
 
+def test_what_the_gpus_own_clock_says_is_a_second_column_that_is_explained(table: Table[Measurement]) -> None:
+    on_gpu = msgspec.structs.replace(make_round([10.0]), gpu_durations_ns=(8_765_432,))
+    text = render(measurement_table(summarise([on_gpu])), OutputFormat.MARKDOWN)
+    header, _, row = (line.split("|") for line in text.splitlines() if line.startswith("|"))
+    assert dict(zip((cell.strip() for cell in header), (cell.strip() for cell in row), strict=True)).items() >= {
+        ("p50 ms", "10.00"),
+        ("GPU p50 ms ⁵", "8.77"),
+    }
+    assert "\n⁵ by CUDA events" in text
+    assert "⁵" not in render(table, OutputFormat.MARKDOWN)
+
+
 def test_published_columns_are_marked_as_such(table: Table[Measurement]) -> None:
     keys = {column.key for column in table.columns if column.published}
     assert keys == {"published_top1", "published_cpu_e5_2680_4t_ms"}

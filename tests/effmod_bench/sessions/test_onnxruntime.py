@@ -2,8 +2,10 @@
 
 import ctypes.util
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -15,7 +17,7 @@ from effmod_bench.sessions import SessionError, SessionRequest
 from effmod_bench.sessions import onnxruntime as sessions
 from effmod_bench.sessions.onnxruntime import CPU, CUDA, TENSORRT, OnnxRuntimeSession, shape_computations
 from results import Device, Runtime, RuntimeOptions
-from tests.fakes import FakeOnnxRuntime, write_onnx
+from tests.fakes import FakeCuda, FakeOnnxRuntime, write_onnx
 
 Pretend = Callable[..., FakeOnnxRuntime]
 INPUTS = {"x": np.ones((1, 3, 8, 8), np.float32)}
@@ -33,11 +35,15 @@ def request(path: Path, device: Device = Device.CUDA, **options: object) -> Sess
 
 @pytest.fixture
 def pretend(monkeypatch: pytest.MonkeyPatch) -> Pretend:
-    """Put a stand-in in ONNX Runtime's place."""
+    """Put a stand-in in ONNX Runtime's place, and one in CUDA's where its events are wanted."""
 
-    def use(nodes: dict[str, list[tuple[str, str]]], providers: list[str] | None = None) -> FakeOnnxRuntime:
+    def use(
+        nodes: dict[str, list[tuple[str, str]]], providers: list[str] | None = None, *, events_ms: float | None = None
+    ) -> FakeOnnxRuntime:
         fake = FakeOnnxRuntime(nodes, providers)
         monkeypatch.setattr(sessions, "onnxruntime", fake)
+        cuda = None if events_ms is None else SimpleNamespace(runtime=FakeCuda(events_ms, calls=fake.calls))
+        monkeypatch.setitem(sys.modules, "cuda.bindings", cuda)
         return fake
 
     return use
@@ -121,6 +127,61 @@ def test_transfers_are_within_the_clock_where_that_is_asked(pretend: Pretend, tm
     fake.calls.clear()
     session.run()
     assert fake.calls == [("copy in", (1, 3, 8, 8)), ("run",), ("synchronize",)]
+
+
+@pytest.mark.parametrize("runtime", [Runtime.ONNXRUNTIME, Runtime.TENSORRT])
+def test_a_gpus_events_are_on_the_stream_that_the_runtime_works_on(
+    runtime: Runtime, pretend: Pretend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "")  # restored after the test
+    monkeypatch.setenv("EFFMOD_CACHE", str(tmp_path / "cache"))
+    fake = pretend({}, events_ms=2.5)
+    session = OnnxRuntimeSession(request(write_onnx(tmp_path / "x.onnx"), runtime=runtime, device_index=1), INPUTS)
+    assert ("cudaSetDevice", 1) in fake.calls
+    streams = {name: options.get("user_compute_stream") for name, options in fake.asked.items()}
+    (stream,) = {address for name, address in streams.items() if name != CPU}
+    assert streams[CPU] is None
+    fake.calls.clear()
+    assert session.time_on_gpu(2) == [2_500_000, 2_500_000]
+    once = fake.calls[: len(fake.calls) // 2]
+    assert [call[0] for call in once[:3]] == ["cudaEventRecord", "run without waiting", "cudaEventRecord"]
+    assert {str(call[2]) for call in once if call[0] == "cudaEventRecord"} == {stream}
+    assert stream not in session.facts().provider_options.values()  # it is another one in each process
+
+
+def test_transfers_are_between_the_events_too(pretend: Pretend, tmp_path: Path) -> None:
+    fake = pretend(ON_GPU, events_ms=2.5)
+    session = OnnxRuntimeSession(request(tmp_path / "x.onnx", include_transfers=True), INPUTS)
+    fake.calls.clear()
+    session.time_on_gpu(1)
+    assert [call[0] for call in fake.calls[:4]] == [
+        *("cudaEventRecord", "copy in", "run without waiting", "cudaEventRecord")
+    ]
+
+
+def test_where_cudas_bindings_are_missing_the_host_alone_tells_the_time(pretend: Pretend, tmp_path: Path) -> None:
+    fake = pretend(ON_GPU)
+    session = OnnxRuntimeSession(request(tmp_path / "x.onnx"), INPUTS)
+    assert session.time_on_gpu(3) is None
+    assert "user_compute_stream" not in fake.asked[CUDA]
+
+
+def test_a_cpu_has_no_events_of_its_own(tmp_path: Path) -> None:
+    assert OnnxRuntimeSession(request(write_onnx(tmp_path / "x.onnx"), Device.CPU), INPUTS).time_on_gpu(3) is None
+
+
+@pytest.mark.skipif(CUDA not in onnxruntime.get_available_providers(), reason="ONNX Runtime is built for the CPU alone")
+@pytest.mark.parametrize(
+    ("library", "name"),
+    [
+        ("onnxruntime_pybind11_state*", "disable_synchronize_execution_providers"),
+        ("libonnxruntime_providers_cuda*", "user_compute_stream"),
+    ],
+)
+def test_the_runtime_knows_the_names_that_events_need(library: str, name: str) -> None:
+    """It takes unknown names in silence, and there is no GPU that would show the difference."""
+    (path,) = (Path(onnxruntime.__file__).parent / "capi").glob(library)
+    assert name.encode() in path.read_bytes()
 
 
 def test_a_silent_fallback_to_the_cpu_is_an_error_with_its_cause(pretend: Pretend, tmp_path: Path) -> None:

@@ -112,6 +112,40 @@ def test_on_a_gpu_pytorchs_inference_ends_when_the_gpu_has_finished(
     assert bool(session._input.any()) is include_transfers  # copied from the host, or not
 
 
+@pytest.mark.parametrize("include_transfers", [False, True])
+def test_pytorchs_inference_lies_between_two_events_on_its_stream(
+    include_transfers: bool, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[str] = []
+
+    class Event:
+        def __init__(self, *, enable_timing: bool) -> None:
+            assert enable_timing
+
+        def record(self, stream: str) -> None:
+            events.append(f"event on {stream}")
+
+        def synchronize(self) -> None:
+            events.append("wait")
+
+        def elapsed_time(self, _: "Event") -> float:
+            return 1.5
+
+    options = RuntimeOptions(runtime=Runtime.PYTORCH, include_transfers=include_transfers)
+    request = SessionRequest(path=str(files["network"]), device=Device.CPU, options=options, intra_op_num_threads=1)
+    session = PyTorchSession(request, {"input": X})
+    assert session.time_on_gpu(2) is None
+    session._device = torch.device("cuda", 0)
+    session._input = torch.zeros_like(session._input)
+    session._model.register_forward_hook(lambda *_: events.append("inference"))
+    monkeypatch.setattr(torch.cuda, "Event", Event)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: f"the stream of {device}")
+    assert session.time_on_gpu(2) == [1_500_000, 1_500_000]
+    on_stream = "event on the stream of cuda:0"
+    assert events == 2 * [on_stream, "inference", on_stream, "wait"]
+    assert bool(session._input.any()) is include_transfers
+
+
 @pytest.fixture
 def _restored_flags() -> Iterator[None]:
     flags = ((torch.backends.cudnn, "allow_tf32"), (torch.backends.cuda.matmul, "allow_tf32"))
