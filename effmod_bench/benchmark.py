@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from effmod_bench.console import Console, in_words
-from effmod_bench.devices import NETWORK_RUNTIMES, check_device
+from effmod_bench.devices import NETWORK_RUNTIMES, ONNXRUNTIMES, check_device
 from effmod_bench.environment import available_cores
 from effmod_bench.errors import ExitCode
 from effmod_bench.exporting import obtain_artifact, obtain_weights
@@ -40,7 +40,6 @@ from results import (
     Device,
     Measurement,
     Round,
-    Runtime,
     StabilityWarning,
     Store,
     StoreError,
@@ -103,8 +102,7 @@ def choose_anchor(
     Raises:
         TargetError: an option is for anchors, and there is none.
     """
-    paired = plan.device is Device.CPU and plan.options.runtime is Runtime.ONNXRUNTIME
-    if target is None and table is not None and paired and not sweep:
+    if target is None and table is not None and plan.options.runtime in ONNXRUNTIMES and not sweep:
         target = DEFAULT_ANCHOR
     if target in (None, "none"):
         given = {"--processes": processes, "--until": until, "--max-time": max_time_s}
@@ -116,7 +114,14 @@ def choose_anchor(
         raise TargetError("--anchor is for one --batch-size; leave it out, or give one size")
     if max_time_s is not None and until is None:
         raise TargetError("--max-time goes with --until; without it, --processes says how long to measure")
-    pairs = ComparisonPlan(threads=plan.threads, seed=plan.seed, until=until, max_time_s=max_time_s)
+    pairs = ComparisonPlan(
+        device=plan.device,
+        options=plan.options,
+        threads=plan.threads,
+        seed=plan.seed,
+        until=until,
+        max_time_s=max_time_s,
+    )
     if processes is not None:
         pairs = msgspec.structs.replace(pairs, processes=processes)
     return Anchor(target=target, plan=pairs)
@@ -418,8 +423,9 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         """The file or network that every target is paired with."""
         if self.anchor is None:
             return None
-        if self.plan.device is not Device.CPU or self.plan.options.runtime is not Runtime.ONNXRUNTIME:
-            raise TargetError("--anchor is for --device cpu with ONNX Runtime; leave it out, or give --anchor none")
+        if self.plan.options.runtime not in ONNXRUNTIMES:
+            runtime = self.plan.options.runtime
+            raise TargetError(f"--anchor is for ONNX Runtime, not for {runtime}; leave it out, or give --anchor none")
         if is_file(self.anchor.target):
             file = Path(self.anchor.target)
             check_file(file, self.choices.format)

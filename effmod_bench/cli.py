@@ -10,7 +10,7 @@ from effmod_bench import __version__, options
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, exit_code
 from exporters import DEFAULT_OPSET, Format
-from results import BenchPlan, ComparisonPlan, Device, RuntimeOptions
+from results import BenchPlan, ComparisonPlan, Device, GraphOptimization, RuntimeOptions
 from results.tables import OutputFormat
 
 
@@ -224,7 +224,10 @@ def bench(
     include_transfers: options.IncludeTransfers = False,
     cuda_graph: options.CudaGraph = False,
     tf32: options.Tf32 = False,
+    prefer_nhwc: options.PreferNhwc = False,
     allow_fallback: options.AllowFallback = False,
+    graph_optimization: options.GraphOptimizationOption = GraphOptimization.ALL,
+    no_spinning: options.NoSpinning = False,
     threads: options.Threads = None,
     runs: options.Runs = 4000,
     rounds: options.Rounds = 5,
@@ -283,7 +286,10 @@ def bench(
             include_transfers=include_transfers,
             cuda_graph=cuda_graph,
             use_tf32=tf32,
+            prefer_nhwc=prefer_nhwc,
             allow_fallback=allow_fallback,
+            graph_optimization=graph_optimization,
+            allow_spinning=not no_spinning,
         ),
         threads=threads,
         runs=runs,
@@ -328,6 +334,15 @@ def bench(
 @app.command()
 def compare(
     targets: options.ComparedTargets,
+    device: options.OnnxRuntimeDevice = "cpu",
+    runtime: options.ComparedRuntime = None,
+    include_transfers: options.IncludeTransfers = False,
+    cuda_graph: options.CudaGraph = False,
+    tf32: options.Tf32 = False,
+    prefer_nhwc: options.PreferNhwc = False,
+    allow_fallback: options.AllowFallback = False,
+    graph_optimization: options.GraphOptimizationOption = GraphOptimization.ALL,
+    no_spinning: options.NoSpinning = False,
     threads: options.Threads = None,
     processes: options.Processes = 6,
     blocks: options.Blocks = 60,
@@ -356,11 +371,29 @@ def compare(
     """Measure how targets' times differ from the first one's, by timing both in turn in one process."""
     from effmod_bench.benchmark import MAX_TIME_S, Benchmark
     from effmod_bench.comparing import Comparing
+    from effmod_bench.devices import ONNXRUNTIMES, parse_device, runtime_options
     from effmod_bench.targets import ExportChoices, TargetError, parse_input_shapes
 
     if max_time is not None and until is None:
         raise TargetError("--max-time goes with --until; without it, --processes says how long to measure")
+    where, index = parse_device(device)
+    how = runtime_options(
+        where,
+        index,
+        runtime,
+        include_transfers=include_transfers,
+        cuda_graph=cuda_graph,
+        use_tf32=tf32,
+        prefer_nhwc=prefer_nhwc,
+        allow_fallback=allow_fallback,
+        graph_optimization=graph_optimization,
+        allow_spinning=not no_spinning,
+    )
+    if how.runtime not in ONNXRUNTIMES:
+        raise TargetError(f"compare times ONNX Runtime, not {how.runtime}; 'effmod bench' measures that")
     plan = ComparisonPlan(
+        device=where,
+        options=how,
         threads=threads,
         control=control,
         processes=processes,
@@ -374,7 +407,7 @@ def compare(
     comparing = Comparing(
         benchmark=Benchmark(
             targets=tuple(targets),
-            plan=BenchPlan(threads=threads),
+            plan=BenchPlan(device=where, options=how, threads=threads),
             choices=ExportChoices(
                 image_size=image_size,
                 batch_size=batch_size,
@@ -398,7 +431,7 @@ def compare(
 @app.command()
 def tune(
     target: options.TunedTarget,
-    device: options.DeviceOption = "cpu",
+    device: options.OnnxRuntimeDevice = "cpu",
     threads: options.Threads = None,
     budget: options.Budget = 600.0,
     margin: options.Margin = 0.005,

@@ -5,7 +5,7 @@ import platform
 
 from effmod_bench.targets import TargetError
 from exporters import Format
-from results import ComputeUnits, Device, Runtime, RuntimeOptions
+from results import ComputeUnits, Device, GraphOptimization, Runtime, RuntimeOptions
 
 # Which runtimes there are for a device; the first is the default.
 RUNTIMES: dict[Device, tuple[Runtime, ...]] = {
@@ -16,6 +16,9 @@ RUNTIMES: dict[Device, tuple[Runtime, ...]] = {
 
 # These run the network itself, not a file that it was exported to.
 NETWORK_RUNTIMES = (Runtime.PYTORCH, Runtime.TORCH_COMPILE)
+
+# These are ONNX Runtime, by one of its providers. Two of their sessions can be timed in turn in one process.
+ONNXRUNTIMES = (Runtime.ONNXRUNTIME, Runtime.TENSORRT)
 
 
 class DeviceUnavailableError(RuntimeError):
@@ -44,7 +47,10 @@ def runtime_options(
     include_transfers: bool = False,
     cuda_graph: bool = False,
     use_tf32: bool = False,
+    prefer_nhwc: bool = False,
     allow_fallback: bool = False,
+    graph_optimization: GraphOptimization = GraphOptimization.ALL,
+    allow_spinning: bool = True,
 ) -> RuntimeOptions:
     """What the user's options come to.
 
@@ -63,14 +69,25 @@ def runtime_options(
         "--include-transfers": include_transfers,
         "--cuda-graph": cuda_graph,
         "--tf32": use_tf32,
+        "--prefer-nhwc": prefer_nhwc,
         "--allow-fallback": allow_fallback,
     }
-    given = [name for name, value in of_cuda.items() if value]
-    if given and device is not Device.CUDA:
-        raise TargetError(f"{given[0]} goes with --device cuda, not with --device {device}")
-    of_onnxruntime = [name for name in given if name in ("--cuda-graph", "--allow-fallback")]
-    if of_onnxruntime and runtime in NETWORK_RUNTIMES:
-        raise TargetError(f"{of_onnxruntime[0]} is ONNX Runtime's, and goes with no --runtime {runtime}")
+    of_onnxruntime = {
+        "--cuda-graph": cuda_graph,
+        "--allow-fallback": allow_fallback,
+        "--graph-optimization": graph_optimization is not GraphOptimization.ALL,
+        "--no-spinning": not allow_spinning,
+    }
+    for name in _given(of_cuda):
+        if device is not Device.CUDA:
+            raise TargetError(f"{name} goes with --device cuda, not with --device {device}")
+    for name in _given(of_onnxruntime):
+        if runtime not in ONNXRUNTIMES:
+            raise TargetError(f"{name} is ONNX Runtime's, and goes with no --runtime {runtime}")
+    if prefer_nhwc and runtime is not Runtime.ONNXRUNTIME:
+        raise TargetError(f"--prefer-nhwc is of ONNX Runtime's CUDA provider, and goes with no --runtime {runtime}")
+    if not allow_spinning and device is not Device.CPU:
+        raise TargetError(f"--no-spinning goes with --device cpu, not with --device {device}")
     if cuda_graph and include_transfers:
         raise TargetError("a CUDA graph replays no copies from and to the host; leave --include-transfers out")
     return RuntimeOptions(
@@ -80,8 +97,25 @@ def runtime_options(
         include_transfers=include_transfers,
         cuda_graph=cuda_graph,
         use_tf32=use_tf32,
+        prefer_nhwc=prefer_nhwc,
         allow_fallback=allow_fallback,
+        graph_optimization=graph_optimization,
+        allow_spinning=allow_spinning,
     )
+
+
+def arguments(device: Device, options: RuntimeOptions) -> list[str]:
+    """What the settings that `effmod tune` tries are on the command line of `effmod bench` and `compare`."""
+    given = {
+        "--cuda-graph": options.cuda_graph,
+        "--tf32": options.use_tf32,
+        "--prefer-nhwc": options.prefer_nhwc,
+        "--no-spinning": not options.allow_spinning,
+    }
+    found = [] if device is Device.CPU else ["--device", f"{device}:{options.device_index}"]
+    if options.graph_optimization is not GraphOptimization.ALL:
+        found += ["--graph-optimization", options.graph_optimization]
+    return found + _given(given)
 
 
 def artifact_format(device: Device, asked: Format | None) -> Format:
@@ -134,6 +168,10 @@ def check_installed(device: Device, options: RuntimeOptions) -> None:
                     "coremltools, which runs Core ML packages, is not installed; it is for Python 3.11 to 3.13, and "
                     f"this is {platform.python_version()}: install effmod there"
                 )
+
+
+def _given(options: dict[str, bool]) -> list[str]:
+    return [name for name, given in options.items() if given]
 
 
 def _are(runtimes: tuple[Runtime, ...]) -> str:

@@ -9,7 +9,7 @@ import typer
 
 from effmod_bench.targets import Purpose, TargetError
 from exporters import OLDEST_OPSET, Compression, ComputePrecision, DeploymentTarget, Format, InputKind
-from results import ComputeUnits, Runtime
+from results import ComputeUnits, GraphOptimization, Runtime
 from results.tables import OutputFormat, Shown
 
 _EXPORT = "Export"
@@ -248,6 +248,15 @@ DeviceOption = Annotated[
         rich_help_panel=_MEASURE,
     ),
 ]
+OnnxRuntimeDevice = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="cpu|cuda[:N]",
+        help="Where to run; of several GPUs the first, or number N.",
+        rich_help_panel=_MEASURE,
+    ),
+]
 ExaminedDevice = Annotated[
     str | None,
     typer.Option(
@@ -260,6 +269,16 @@ ExaminedDevice = Annotated[
 RuntimeOption = Annotated[
     Runtime | None,
     typer.Option("--runtime", help="What runs it.", rich_help_panel=_MEASURE, show_default="the device's first"),
+]
+ComparedRuntime = Annotated[
+    Runtime | None,
+    typer.Option(
+        "--runtime",
+        metavar="onnxruntime|tensorrt",
+        help="What runs them.",
+        rich_help_panel=_MEASURE,
+        show_default="onnxruntime",
+    ),
 ]
 ComputeUnitsOption = Annotated[
     ComputeUnits | None,
@@ -287,6 +306,30 @@ Tf32 = Annotated[
     typer.Option(
         "--tf32",
         help="On a GPU: let it round the factors of float32 products to 10 bits.",
+        rich_help_panel=_MEASURE,
+    ),
+]
+GraphOptimizationOption = Annotated[
+    GraphOptimization,
+    typer.Option(
+        "--graph-optimization",
+        help="How far ONNX Runtime may change the graph when it loads it.",
+        rich_help_panel=_MEASURE,
+    ),
+]
+NoSpinning = Annotated[
+    bool,
+    typer.Option(
+        "--no-spinning",
+        help="On a CPU: ONNX Runtime's threads sleep while they wait, and keep no core busy.",
+        rich_help_panel=_MEASURE,
+    ),
+]
+PreferNhwc = Annotated[
+    bool,
+    typer.Option(
+        "--prefer-nhwc",
+        help="On a GPU: let ONNX Runtime keep maps with the channels last.",
         rich_help_panel=_MEASURE,
     ),
 ]

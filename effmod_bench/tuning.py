@@ -1,6 +1,8 @@
 """`effmod tune` from its options to its file: candidates made and proved, a race, and a last comparison of the best."""
 
 import functools
+import os
+import shlex
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +13,7 @@ import msgspec
 from effmod_bench import pair_runner
 from effmod_bench.candidates import Candidate, Form, file_forms, network_forms, settings
 from effmod_bench.console import Console
-from effmod_bench.devices import check_device
+from effmod_bench.devices import arguments, check_device
 from effmod_bench.errors import ExitCode
 from effmod_bench.lock import measuring_alone
 from effmod_bench.race import EQUAL_WITHIN, Race
@@ -367,6 +369,8 @@ class _Session:
             off = f"its outputs are off by {best.relative_error:.1e}"
             console.warn(f"{best.name} is not equal to the {self._plain.name} file: {off}")
         console.note(f"Run it with ONNX Runtime and {', '.join(self._how_to_run(best.options))}.")
+        again = ["effmod", "bench", os.fspath(path), "--threads", str(threads_to_use(self._tuning.plan))]
+        console.note(f"Measure it: {shlex.join(again + arguments(self._tuning.plan.device, best.options))}")
         console.note(f"Records in {self._store.path}; what the choice rests on: {target}")
         return path
 

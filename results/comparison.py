@@ -75,6 +75,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     control: bool
     options: RuntimeOptions
     machine: Machine
+    gpu: str | None
     threads: int | None
     processes: int
     runs: int
@@ -192,6 +193,7 @@ def _last_attempts(records: Iterable[ComparisonProcess]) -> list[ComparisonProce
 def _comparison(records: Sequence[ComparisonProcess]) -> Comparison:
     first = records[0]
     good = [record for record in records if record.outcome is Outcome.OK]
+    gpu = first.environment.gpu_before
     ratios = tuple(median_ratio(record.baseline_ns, record.candidate_ns) for record in good)
     found = estimate(ratios, error=next_look(first.plan, len(records)).error)
     return Comparison(
@@ -202,6 +204,7 @@ def _comparison(records: Sequence[ComparisonProcess]) -> Comparison:
         control=first.target == 0,
         options=first.plan.options_of(first.target),
         machine=first.environment.machine,
+        gpu=gpu.name if gpu else None,
         threads=first.environment.threads,
         processes=len(good),
         runs=sum(len(record.baseline_ns) for record in good),

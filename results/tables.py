@@ -336,12 +336,7 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     notes = _notes(measurements)
     if any(m.paper_ratio for m in measurements):
         notes.append(f"³ published: mean of {PAPER_RUNS} runs on a {PAPER_CPU}. Not the paper's hardware here.")
-    notes += _anchor_notes(measurements)
-    if any(m.gpu_p50_ms for m in measurements):
-        notes.append(
-            "⁵ by CUDA events, of as many inferences more: from the GPU's first work to its last, with the gaps in "
-            "which it waits for the host to send more, without the host's own start and wait."
-        )
+    notes += _last_notes(measurements)
     return Table(rows=tuple(measurements), columns=columns, notes=tuple(notes), title=title)
 
 
@@ -405,17 +400,23 @@ def _notes(measurements: Sequence[Measurement]) -> list[str]:
     return notes
 
 
-def _anchor_notes(measurements: Sequence[Measurement]) -> list[str]:
+def _last_notes(measurements: Sequence[Measurement]) -> list[str]:
     anchors = dict.fromkeys(
         f"{m.anchored.anchor.name} ({m.anchored.anchor.form or 'a file'}, sha256 {m.anchored.anchor.sha256[:12]})"
         for m in measurements
         if m.anchored
     )
-    return [
+    notes = [
         f"⁴ its time over that of {anchor}, both in one process, in turn, with its 95 % interval: what slows the "
         "machine down for a while slows both."
         for anchor in anchors
     ]
+    if any(m.gpu_p50_ms for m in measurements):
+        notes.append(
+            "⁵ by CUDA events, of as many inferences more: from the GPU's first work to its last, with the gaps in "
+            "which it waits for the host to send more, without the host's own start and wait."
+        )
+    return notes
 
 
 # Columns of measurements that the paper's table has no place for.
@@ -440,7 +441,7 @@ def reproduction_table(
         notes.append(f"³ our mean over the paper's on its {papers[0].hardware}. Not the paper's hardware here.")
     for paper in papers:
         notes += [_agreement_in_words(found, paper.hardware) for found in agreements(rows, paper.hardware)]
-    notes += _anchor_notes(measurements)
+    notes += _last_notes(measurements)
     if not_measured:
         notes.append(f"Not measured: {', '.join(not_measured)}.")
     return Table(
@@ -630,6 +631,15 @@ COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
     Column(key="runs", header="runs\nof each", spare=5, get=lambda row: row.runs),
     Column(key="threads", header="threads", get=lambda row: row.threads, detail=True),
     Column(key="cpu_model", header="CPU", get=lambda row: row.machine.cpu_model, detail=True),
+    Column(key="gpu", header="GPU", get=lambda row: row.gpu, detail=True),
+    Column(key="device", header="device", get=lambda row: str(row.plan.device), detail=True),
+    Column(
+        key="runtime",
+        header="runtime",
+        get=lambda row: str(row.plan.options.runtime),
+        show=lambda value: RUNTIME_NAMES[Runtime(value)],
+        detail=True,
+    ),
     Column(key="margin", header="margin", get=lambda row: row.plan.margin, show=percent, detail=True),
     Column(key="run_id", header="run", get=lambda row: row.run_id, detail=True),
     Column(key="sha256", header="sha256", get=lambda row: row.candidate.sha256, show=lambda v: v[:12], detail=True),
@@ -647,12 +657,14 @@ COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
 
 def comparison_table(comparisons: Sequence[Comparison]) -> Table[Comparison]:
     """The table of what was timed in turn."""
-    settings = {(row.machine.cpu_model, row.threads) for row in comparisons}
+    settings = {(row.gpu, row.machine.cpu_model, row.plan.options.runtime, row.threads) for row in comparisons}
     title = None
     if len(settings) == 1:
-        ((cpu_model, threads),) = settings
-        title = ", ".join(filter(None, (cpu_model, f"{threads} thread{'s' if threads != 1 else ''}", "timed in turn")))
-    telling = {"threads", "cpu_model"} if title is None else set()
+        ((gpu, cpu_model, runtime, threads),) = settings
+        provider = None if runtime is Runtime.ONNXRUNTIME else RUNTIME_NAMES[runtime]
+        on_threads = f"{threads} thread{'s' if threads != 1 else ''}"
+        title = ", ".join(filter(None, (gpu, cpu_model, provider, on_threads, "timed in turn")))
+    telling = {"threads", "cpu_model", "gpu", "runtime"} if title is None else set()
     if any(row.plan.until is not None for row in comparisons):
         telling.add("half_width")
     for key in ("form", "opset", "image_size", "batch_size"):

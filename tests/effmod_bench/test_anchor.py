@@ -11,11 +11,12 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from effmod_bench import pair_runner, runner
+from effmod_bench.benchmark import choose_anchor
 from effmod_bench.cli import app
 from effmod_bench.pair import PairJob, PairTimed
 from effmod_bench.resuming import RunPlan
 from effmod_bench.worker import Broken, Job, Timed, Warm
-from results import ComparisonProcess, Outcome, Round, Store
+from results import BenchPlan, ComparisonProcess, Device, Outcome, Round, Runtime, RuntimeOptions, Store
 from tests.fakes import make_round, session_facts, timed_artifact, write_onnx
 
 # Milliseconds an inference of each file takes.
@@ -95,6 +96,26 @@ def test_every_row_has_its_ratio_to_the_anchor_beside_its_milliseconds(workers: 
     assert c["anchored"]["estimate"]["ratio"] == pytest.approx(2.0, abs=0.01)
     assert b["anchored"]["anchor"]["sha256"] == a["artifact"]["sha256"]
     assert Counter(workers.pairs) == {"b.onnx": 3, "c.onnx": 3}
+
+
+def test_the_anchor_is_timed_as_its_targets_are(workers: Workers) -> None:
+    done = bench("a.onnx", "b.onnx", "--anchor", "a.onnx", "--no-spinning", "--output-format", "json")
+    assert done.exit_code == 0, done.output
+    (record, *_) = Store(Path("effmod-results")).read_kind(ComparisonProcess)
+    assert record.plan.options == RuntimeOptions(allow_spinning=False)
+    assert workers.pairs == ["b.onnx"] * 3
+    _, b = json.loads(done.stdout)
+    assert b["options"]["allow_spinning"] is False
+    assert b["anchored"]["estimate"]["ratio"] == pytest.approx(1.5, rel=0.01)
+
+
+@pytest.mark.parametrize(("runtime", "anchored"), [("onnxruntime", True), ("tensorrt", True), ("pytorch", False)])
+def test_a_table_has_an_anchor_on_a_gpu_too(runtime: str, anchored: bool) -> None:
+    plan = BenchPlan(device=Device.CUDA, options=RuntimeOptions(runtime=Runtime(runtime), device_index=1))
+    anchor = choose_anchor(None, plan, table="1", processes=None, until=None, max_time_s=None, sweep=False)
+    assert (anchor is not None) is anchored
+    if anchor:
+        assert (anchor.plan.device, anchor.plan.options) == (plan.device, plan.options)
 
 
 def test_show_prints_the_same_table_and_the_pairs_where_asked(workers: Workers) -> None:  # noqa: ARG001
@@ -195,7 +216,10 @@ def test_a_dry_run_counts_the_pairs(workers: Workers) -> None:  # noqa: ARG001
         (["a.onnx", "--anchor", "efficientmod_*"], "stands for"),
         (["a.onnx", "--anchor", "missing"], "no model 'missing'"),
         (["a.onnx", "--anchor", "missing.onnx"], "cannot read missing.onnx"),
-        (["efficientmod_xs", "--anchor", "a.onnx", "--runtime", "pytorch"], "--anchor is for --device cpu with ONNX"),
+        (
+            ["efficientmod_xs", "--anchor", "a.onnx", "--runtime", "pytorch"],
+            "--anchor is for ONNX Runtime, not for pytorch",
+        ),
         (["efficientmod_xs", "--table", "1"], "--table 1 says which networks to measure; leave efficientmod_xs out"),
         (["--table", "8"], "the paper has no table '8' of networks"),
         (["a.onnx", "--batch-size", "1,2", "--anchor", "b.onnx"], "--anchor is for one --batch-size"),

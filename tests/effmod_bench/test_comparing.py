@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
-from effmod_bench import environment, pair_runner, runner
+from effmod_bench import benchmark, environment, pair_runner, runner
 from effmod_bench.cli import app
 from effmod_bench.pair import PairJob, PairTimed
 from effmod_bench.pair_runner import draw_job, run
@@ -17,7 +17,20 @@ from effmod_bench.runner import Subject, new_run_id, stamp
 from effmod_bench.worker import Broken, Warm
 from exporters import OutputError
 from models import Preprocessing
-from results import ComparisonPlan, ComparisonProcess, Conditions, Outcome, Store, StoreError, compare
+from results import (
+    ComparisonPlan,
+    ComparisonProcess,
+    Conditions,
+    Device,
+    GpuState,
+    GraphOptimization,
+    Outcome,
+    Runtime,
+    RuntimeOptions,
+    Store,
+    StoreError,
+    compare,
+)
 from tests.fakes import MACHINE, make_comparison_process, make_round, session_facts, timed_artifact, write_onnx
 
 
@@ -346,6 +359,45 @@ def test_a_control_is_the_first_against_itself(files: Path, answer_with: Callabl
 
 
 @pytest.mark.usefixtures("files")
+def test_both_run_as_the_user_asks_and_the_table_says_how(answer_with: Callable[[Answer], None]) -> None:
+    seen: list[RuntimeOptions] = []
+
+    def answer(job: PairJob) -> PairTimed:
+        seen.extend(member.session.options for member in job.members.values())
+        return timed(job)
+
+    answer_with(answer)
+    done = effmod("compare", "a.onnx", "b.onnx", *FEW, "--graph-optimization", "basic", "--no-spinning")
+    assert done.exit_code == 0, done.output
+    assert set(seen) == {RuntimeOptions(graph_optimization=GraphOptimization.BASIC, allow_spinning=False)}
+    assert "basic graph optimization, threads that do not spin" in done.stdout
+
+
+@pytest.mark.usefixtures("files")
+def test_on_a_gpu_both_run_there_and_the_table_names_it(
+    answer_with: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[PairJob] = []
+
+    def answer(job: PairJob) -> PairTimed:
+        jobs.append(job)
+        return timed(job)
+
+    answer_with(answer)
+    state = dict.fromkeys(GpuState.__struct_fields__) | {"name": "A GPU"}
+    monkeypatch.setattr(benchmark, "check_device", lambda *_: None)
+    monkeypatch.setattr(runner, "read_gpu", lambda _: GpuState(**state))
+    done = effmod("compare", "a.onnx", "b.onnx", *FEW, "--device", "cuda:1", "--runtime", "tensorrt")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[0].split(", ")[0].strip() == "A GPU"
+    assert "TensorRT, 1 thread, timed in turn" in done.stdout
+    sessions = [member.session for job in jobs for member in job.members.values()]
+    assert {session.device for session in sessions} == {Device.CUDA}
+    assert {session.options for session in sessions} == {RuntimeOptions(runtime=Runtime.TENSORRT, device_index=1)}
+    assert not any(session.shared_threads for session in sessions)  # that is a CPU's affair
+
+
+@pytest.mark.usefixtures("files")
 def test_a_doubtful_comparison_comes_with_the_advice_of_a_measurement(
     answer_with: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -466,6 +518,9 @@ def test_two_names_of_one_file_are_nothing_to_compare(tmp_path: Path) -> None:
         (["a.onnx", "b.onnx", "--until", "1%", "--max-time", "0s"], "'0s' is no duration"),
         (["a.onnx", "b.onnx", "--processes", "1"], "--processes"),
         (["a.onnx", "b.onnx", "--image-size", "64"], "--image-size is for networks"),
+        (["a.onnx", "b.onnx", "--tf32"], "--tf32 goes with --device cuda, not with --device cpu"),
+        (["a.onnx", "b.onnx", "--runtime", "pytorch"], "compare times ONNX Runtime, not pytorch; 'effmod bench'"),
+        (["a.onnx", "b.onnx", "--device", "coreml"], "compare times ONNX Runtime, not coreml; 'effmod bench'"),
         ([], "Missing argument"),
     ],
 )

@@ -2,9 +2,9 @@ import importlib.util
 
 import pytest
 
-from effmod_bench.devices import DeviceUnavailableError, check_device, parse_device, runtime_options
+from effmod_bench.devices import DeviceUnavailableError, arguments, check_device, parse_device, runtime_options
 from effmod_bench.targets import TargetError
-from results import ComputeUnits, Device, Runtime, RuntimeOptions
+from results import ComputeUnits, Device, GraphOptimization, Runtime, RuntimeOptions
 
 
 @pytest.mark.parametrize(
@@ -38,13 +38,40 @@ def test_the_first_runtime_of_a_device_is_its_default() -> None:
         (Device.CUDA, None, {"compute_units": ComputeUnits.ALL}, "--compute-units goes with --device coreml"),
         (Device.CUDA, Runtime.PYTORCH, {"cuda_graph": True}, "--cuda-graph is ONNX Runtime's"),
         (Device.CUDA, None, {"cuda_graph": True, "include_transfers": True}, "leave --include-transfers out"),
+        (Device.CPU, None, {"prefer_nhwc": True}, "--prefer-nhwc goes with --device cuda"),
+        (Device.CUDA, Runtime.TENSORRT, {"prefer_nhwc": True}, "--prefer-nhwc is of ONNX Runtime's CUDA provider"),
+        (Device.CUDA, None, {"allow_spinning": False}, "--no-spinning goes with --device cpu, not with --device cuda"),
+        (Device.CPU, Runtime.OPENVINO, {"allow_spinning": False}, "--no-spinning is ONNX Runtime's"),
+        (Device.CPU, Runtime.PYTORCH, {"graph_optimization": GraphOptimization.BASIC}, "--graph-optimization is ONNX"),
     ],
 )
 def test_options_of_another_device_are_refused(
-    device: Device, runtime: Runtime | None, options: dict[str, bool], said: str
+    device: Device, runtime: Runtime | None, options: dict[str, object], said: str
 ) -> None:
     with pytest.raises(TargetError, match=said):
         runtime_options(device, 0, runtime, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("device", "options", "expected"),
+    [
+        (Device.CPU, RuntimeOptions(), []),
+        (
+            Device.CPU,
+            RuntimeOptions(graph_optimization=GraphOptimization.EXTENDED, allow_spinning=False),
+            ["--graph-optimization", "extended", "--no-spinning"],
+        ),
+        (
+            Device.CUDA,
+            RuntimeOptions(device_index=1, cuda_graph=True, use_tf32=True, prefer_nhwc=True),
+            ["--device", "cuda:1", "--cuda-graph", "--tf32", "--prefer-nhwc"],
+        ),
+    ],
+)
+def test_settings_that_were_found_can_be_asked_for(
+    device: Device, options: RuntimeOptions, expected: list[str]
+) -> None:
+    assert arguments(device, options) == expected
 
 
 def test_openvino_that_is_not_installed_is_answered_with_the_install_line(monkeypatch: pytest.MonkeyPatch) -> None:
