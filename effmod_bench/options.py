@@ -479,7 +479,8 @@ FailIfSlowerAfter = Annotated[
     typer.Option(
         parser=parse_percent,
         metavar="PERCENT",
-        help="Exit with 4 where a row is found slower in the second store, by more than this.",
+        help="Exit with 4 where a row of the first store is found slower in the second, by more than this, or "
+        "cannot be judged.",
         show_default=False,
         rich_help_panel=_MEASURE,
     ),
