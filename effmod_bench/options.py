@@ -503,7 +503,11 @@ RoundTimeout = Annotated[
 ]
 NoWait = Annotated[
     bool,
-    typer.Option("--no-wait", help="Give up where another effmod measures on this machine.", rich_help_panel=_MEASURE),
+    typer.Option(
+        "--no-wait",
+        help="Give up where another effmod measures on this machine; EFFMOD_LOCK names another file to agree by.",
+        rich_help_panel=_MEASURE,
+    ),
 ]
 Resume = Annotated[
     bool,
