@@ -67,7 +67,7 @@ _ADVICE = {
     "'performance' (cpupower frequency-set -g performance)",
     StabilityWarning.BATTERY: "measured on battery, where machines slow down: plug it in",
     StabilityWarning.OTHER_LOAD: "other programs, or other guests of the same host, took more than 5 % of the "
-    "processor time meanwhile: close them, or measure when they are done",
+    "processor time meanwhile, or half a core: close them, or measure when they are done",
     StabilityWarning.THROTTLED: "the processor was slowed down, for heat or by a container's limit on its time: let it "
     "cool, or raise the limit",
     StabilityWarning.MEMORY_PRESSURE: "memory was short, and waiting for it is in the times: close other programs",
