@@ -615,6 +615,16 @@ ShownTable = Annotated[
         "--table", help="Show the measurements as this table of the paper.", show_default=False, rich_help_panel=_OUTPUT
     ),
 ]
+ShownRun = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        metavar="RUN",
+        help="Show one run by itself, by its id; without it, the runs of one file on one machine are one row.",
+        show_default=False,
+        rich_help_panel=_OUTPUT,
+    ),
+]
 OutputFolder = Annotated[
     Path, typer.Option("--output", help="Folder for the file and its sidecar.", rich_help_panel=_OUTPUT)
 ]

@@ -126,6 +126,36 @@ def test_show_prints_the_same_table_and_the_pairs_where_asked(workers: Workers) 
     assert "timed in turn" in effmod("show", "effmod-results", "--only", "comparisons").stdout
 
 
+def test_a_bench_names_its_run_where_the_store_holds_others_and_show_prints_its_table(workers: Workers) -> None:
+    def again(done: Result) -> list[str]:
+        return done.stderr.splitlines()[-1].partition("the table again: effmod ")[2].split()
+
+    first = bench("b.onnx", "--anchor", "a.onnx")
+    assert again(first) == ["show", "effmod-results"]
+    assert effmod(*again(first)).stdout == first.stdout
+    workers.slow_down = 2.0
+    second = bench("b.onnx", "--anchor", "a.onnx")
+    assert again(second)[:3] == ["show", "effmod-results", "--run"]
+    assert effmod(*again(second)).stdout == second.stdout
+    assert effmod("show", "effmod-results").stdout != second.stdout
+
+
+def test_a_run_that_the_store_lacks_is_refused_with_the_latest_ones_named(tmp_path: Path) -> None:
+    ids = [f"2026010{day}T000000-aaaa" for day in range(1, 6)]
+    records = [make_round([5.0], run_id=run_id, index=i) for i, run_id in enumerate(ids)]
+    stores(tmp_path, records=records)
+    done = effmod("show", "records", "--run", "2026")
+    assert done.exit_code == 2, done.output
+    assert f"the store records holds no run '2026'; the latest are {', '.join(ids[:1:-1])}" in " ".join(
+        done.stderr.split()
+    )
+    assert effmod("show", "records", "--run", ids[0]).exit_code == 0
+    nothing = effmod("show", "records", "--run", ids[0], "--only", "comparisons")
+    assert nothing.exit_code == 5
+    assert f"holds no comparisons of run {ids[0]}" in " ".join(nothing.stderr.split())
+    assert effmod("show", "records", "--run", ids[0], "--only", "by-hand").exit_code == 2
+
+
 def test_a_run_goes_on_with_the_pairs_that_are_missing_or_failed(workers: Workers) -> None:
     workers.fails = lambda name: name == "c.onnx" and len(workers.pairs) < 3
     done = bench("b.onnx", "c.onnx", "--anchor", "a.onnx")
@@ -335,6 +365,13 @@ def test_a_store_is_shown_as_the_papers_table(tmp_path: Path) -> None:
     assert "resnet18" not in done.stdout
     assert "Our order of 2 networks" in done.stdout
     assert "Not measured: efficientmod_xs, efficientmod_s," in done.stdout
+    store.write(make_round([8.0], run_id="20260202T000000-bbbb"))
+    rows = json.loads(
+        effmod(*("show", "records", "--table", "1", "--run", "20260202T000000-bbbb", "--output-format", "json")).stdout
+    )
+    assert [(row["measurement"]["name"], row["measurement"]["latency"]["p50_ms"]) for row in rows] == [
+        ("efficientmod_xxs", 8.0)
+    ]
     missing = effmod("show", "records", "--table", "12", "--only", "comparisons")
     assert missing.exit_code == 2
     none = effmod("show", "records", "--table", "6")
