@@ -67,7 +67,7 @@ _ADVICE = {
     "'performance' (cpupower frequency-set -g performance)",
     StabilityWarning.BATTERY: "measured on battery, where machines slow down: plug it in",
     StabilityWarning.OTHER_LOAD: "other programs, or other guests of the same host, took more than 5 % of the "
-    "processor time meanwhile: close them, or measure when they are done",
+    "processor time meanwhile, or half a core, or held memory of the GPU: close them, or measure when they are done",
     StabilityWarning.THROTTLED: "the processor was slowed down, for heat or by a container's limit on its time: let it "
     "cool, or raise the limit",
     StabilityWarning.MEMORY_PRESSURE: "memory was short, and waiting for it is in the times: close other programs",
@@ -298,9 +298,8 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             if records:
                 print_measurements(console, measurements, output_format, table=self.table)
                 say_precision(console, compare(pairs))
-                again = shlex.join(
-                    ["effmod", "show", str(self.store), *(["--table", self.table] if self.table else [])]
-                )
+                options = [*(["--table", self.table] if self.table else []), *naming_run(store, run.id)]
+                again = shlex.join(["effmod", "show", str(self.store), *options])
                 console.note(
                     f"{_counted(len(records) + len(pairs), 'record')} in {self.store}; the table again: {again}"
                 )
@@ -515,6 +514,11 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             console.warn(
                 f"{threads} threads on {_counted(cores, 'core')} wait for each other: expect slow and uneven times"
             )
+
+
+def naming_run(store: Store, run_id: str) -> list[str]:
+    """The options by which `effmod show` gives the table of one run, and not that of all."""
+    return ["--run", run_id] if store.holds_others(run_id) else []
 
 
 R = TypeVar("R", Round, ComparisonProcess)

@@ -11,7 +11,7 @@ from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, exit_code
 from exporters import DEFAULT_OPSET, Format
 from results import BenchPlan, ComparisonPlan, Device, GraphOptimization, RuntimeOptions
-from results.tables import OutputFormat
+from results.tables import OutputFormat, Shown
 
 
 class Commands(typer.core.TyperGroup):
@@ -505,6 +505,7 @@ def show(
     store: options.StorePath = options.default_store(),  # noqa: B008 - typer reads defaults once
     only: options.Only = None,
     table: options.ShownTable = None,
+    run: options.ShownRun = None,
     output_format: options.OutputFormatOption = OutputFormat.TABLE,
     quiet: options.Quiet = False,
     verbose: options.Verbose = 0,
@@ -516,10 +517,12 @@ def show(
 
     if table is not None and only is not None:
         raise TargetError("--table shows measurements; leave --only out")
+    if run is not None and only is Shown.BY_HAND:
+        raise TargetError("what was entered by hand belongs to no run; leave --run out")
     if table is not None:
-        show_table(_console(quiet, verbose), Store(store), output_format, table)
+        show_table(_console(quiet, verbose), Store(store), output_format, table, run_id=run)
     else:
-        show_store(_console(quiet, verbose), Store(store), output_format, only=only)
+        show_store(_console(quiet, verbose), Store(store), output_format, only=only, run_id=run)
 
 
 @app.command()

@@ -1,10 +1,11 @@
 """`effmod compare` from its options to its table: two artifacts timed in turn in one process, again and again."""
 
+import shlex
 from collections.abc import Sequence
 
 import msgspec
 
-from effmod_bench.benchmark import Benchmark, say_precision, say_warnings
+from effmod_bench.benchmark import Benchmark, naming_run, say_precision, say_warnings
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode
 from effmod_bench.pair_runner import run
@@ -51,11 +52,11 @@ class Comparing(msgspec.Struct, frozen=True, kw_only=True):
 
         plan = msgspec.structs.replace(self.plan, targets=tuple(subject.artifact.name for subject in subjects))
         records: list[ComparisonProcess] = []
-        code = ExitCode.OK
+        code, run_id = ExitCode.OK, new_run_id()
         try:
             with console.progress("comparing", unit="process") as progress:
                 run(
-                    new_run_id(),
+                    run_id,
                     plan,
                     subjects,
                     read_machine(),
@@ -71,7 +72,10 @@ class Comparing(msgspec.Struct, frozen=True, kw_only=True):
             comparisons = compare(records)
             if records:
                 print_comparisons(console, comparisons, output_format)
-                console.note(f"Records in {store.path}; the table again: effmod show {store.path} --only comparisons")
+                again = shlex.join(
+                    ["effmod", "show", str(store.path), "--only", "comparisons", *naming_run(store, run_id)]
+                )
+                console.note(f"Records in {store.path}; the table again: {again}")
         too_slow = self._say_too_slow(console, comparisons)
         if code is ExitCode.OK and any(record.outcome is Outcome.FAILED for record in records):
             code = ExitCode.SOME_FAILED

@@ -1,6 +1,6 @@
 """`effmod diff`: two stores, row by row."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from effmod_bench.console import Console
@@ -8,7 +8,7 @@ from effmod_bench.errors import ExitCode
 from effmod_bench.targets import TargetError
 from results import Measurement, Store, read_measurements
 from results.comparison import is_slower
-from results.difference import differences, row_key
+from results.difference import Difference, differences, row_key
 from results.tables import OutputFormat, difference_in_words, difference_table, percent
 
 
@@ -24,7 +24,8 @@ def diff_stores(
     """Print how the second store's measurements differ from the first one's.
 
     Args:
-        fail_if_slower: by how much a row may be slower in the second, as a share; None for any.
+        fail_if_slower: by how much a row may be slower in the second, as a share; None for any. A row of the first
+            that cannot be judged fails as well.
 
     Raises:
         StoreError: a store cannot be read, or holds no measurements.
@@ -39,24 +40,51 @@ def diff_stores(
     console.table(difference_table(rows), output_format)
     for store, mine, others in ((before, old, new), (after, new, old)):
         keys = [row_key(measurement) for measurement in mine]
-        alone = {m.name for m, key in zip(mine, keys, strict=True) if key not in set(map(row_key, others))}
-        if alone:
-            console.note(f"Only in {store}: {_listed(alone, mine)}")
-        repeated = {m.name for m, key in zip(mine, keys, strict=True) if keys.count(key) > 1}
+        if alone := _alone(mine, others):
+            console.note(f"Only in {store}: {', '.join(alone)}")
+        repeated = dict.fromkeys(m.name for m, key in zip(mine, keys, strict=True) if keys.count(key) > 1)
         if repeated:
-            console.note(
-                f"{store} has several of {_listed(repeated, mine)}, of other machines or files: the last counts"
-            )
+            console.note(f"{store} has several of {', '.join(repeated)}, of other machines or files: the last counts")
+        for measurement in mine:
+            for failure in dict.fromkeys(measurement.failures):
+                console.warn(f"{measurement.name}: failed in {store}: {failure}")
     if fail_if_slower is None:
         return ExitCode.OK
-    too_slow = [row for row in rows if is_slower(row.estimate, row.verdict, fail_if_slower)]
-    for row in too_slow:
-        console.error(
+    objections = [
+        *(
             f"{row.after.name} is {difference_in_words(row)} in {after} than in {before}; --fail-if-slower allows "
             f"{percent(fail_if_slower)}"
-        )
-    return ExitCode.CHECK_FAILED if too_slow else ExitCode.OK
+            for row in rows
+            if is_slower(row.estimate, row.verdict, fail_if_slower)
+        ),
+        *(
+            f"{row.after.name} cannot be judged: {_lack(row, before, after)}, and --fail-if-slower needs two or more "
+            "in each store"
+            for row in rows
+            if row.estimate is None
+        ),
+        *(
+            f"{name} cannot be judged: {after} has no row of it in the same format, form, batch, image size, threads "
+            "and mode"
+            for name in _alone(old, new)
+        ),
+    ]
+    for objection in objections:
+        console.error(objection)
+    return ExitCode.CHECK_FAILED if objections else ExitCode.OK
 
 
-def _listed(names: set[str], measurements: Iterable[Measurement]) -> str:
-    return ", ".join(dict.fromkeys(m.name for m in measurements if m.name in names))
+def _alone(mine: Sequence[Measurement], others: Sequence[Measurement]) -> list[str]:
+    """The names of rows that the other store has not, each once."""
+    keys = set(map(row_key, others))
+    return list(dict.fromkeys(measurement.name for measurement in mine if row_key(measurement) not in keys))
+
+
+def _lack(row: Difference, before: Path, after: Path) -> str:
+    """Of how few processes a row has figures that could be compared."""
+    beside = f" beside {row.anchor}" if row.anchor else ""
+    return " and ".join(
+        f"{store} has {'a single process' if count else 'no process'} of it{beside} that did not fail"
+        for store, count in zip((before, after), row.processes, strict=True)
+        if count < 2
+    )

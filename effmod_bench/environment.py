@@ -19,7 +19,24 @@ from results import Conditions, Machine
 
 _CPUS = Path("/sys/devices/system/cpu")
 Number = TypeVar("Number", int, float)
-_VERSIONS = ("effmod-bench", "onnxruntime-gpu", "onnxruntime", "coremltools", "openvino", "torch", "numpy")
+_VERSIONS = (
+    "effmod-bench",
+    "onnxruntime-gpu",
+    "onnxruntime",
+    "coremltools",
+    "openvino",
+    "torch",
+    "torchvision",
+    "timm",
+    "numpy",
+)
+_GPU_LIBRARIES = ("cuda-runtime", "cuda-nvrtc", "cudnn", "cublas", "cufft")
+# From CUDA 13 on most packages leave its number out of their names.
+_GPU_VERSIONS = tuple(
+    f"{library}{cuda}"
+    for library in (*(f"nvidia-{name}" for name in _GPU_LIBRARIES), "tensorrt")
+    for cuda in ("", "-cu12", "-cu13")
+)
 
 
 def available_cores() -> int:
@@ -62,6 +79,7 @@ def read_machine() -> Machine:
         smt={"0": False, "1": True}.get(_read(_CPUS / "smt/active") or ""),
         memory_limit_bytes=_memory_limit(),
         swap_bytes=_swap_bytes(),
+        gpu_versions=installed_versions(_GPU_VERSIONS),
     )
 
 

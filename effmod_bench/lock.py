@@ -1,5 +1,10 @@
-"""One effmod measures at a time on a machine: two at once would time each other."""
+"""One effmod measures at a time on a machine: two at once would time each other.
 
+They agree by locking one file: `EFFMOD_LOCK`, or one in /tmp, which all users share whatever their TMPDIR is. Where
+there is no such folder it is one in the temporary folder: one a user, where the system gives each user his own.
+"""
+
+import errno
 import os
 import shlex
 import sys
@@ -29,12 +34,21 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
         return f"process {self.pid} ({self.command}), since {self.since}"
 
 
+def lock_path() -> Path:
+    """The file that whoever measures on this machine locks."""
+    named = os.environ.get("EFFMOD_LOCK")
+    if named:
+        return Path(named)
+    shared = Path("/tmp")
+    usable = os.name == "posix" and shared.is_dir() and os.access(shared, os.W_OK | os.X_OK)
+    return (shared if usable else Path(tempfile.gettempdir())) / "effmod-measuring.lock"
+
+
 @contextmanager
 def measuring_alone(*, wait: bool, on_wait: Callable[[str], None]) -> Iterator[None]:
     """Hold the machine for the block's measurements, after whoever holds it now.
 
-    The system takes the lock from a process that ends, however it ends. It is one a machine, or one a user where the
-    system gives each user a temporary folder of his own.
+    The system takes the lock from a process that ends, however it ends.
 
     Args:
         wait: False to give up at once.
@@ -43,7 +57,7 @@ def measuring_alone(*, wait: bool, on_wait: Callable[[str], None]) -> Iterator[N
     Raises:
         DeviceUnavailableError: another process measures, and `wait` is False; or the lock cannot be had at all.
     """
-    path = Path(tempfile.gettempdir()) / "effmod-measuring.lock"
+    path = lock_path()
     lock = filelock.FileLock(path, mode=0o666)  # for every user; filelock follows no link
     try:
         try:
@@ -59,8 +73,8 @@ def measuring_alone(*, wait: bool, on_wait: Callable[[str], None]) -> Iterator[N
         _write_holder(path)
     except OSError as error:
         raise DeviceUnavailableError(
-            f"cannot make sure that nobody else measures, by locking {path}: {error.strerror}; delete that file, or "
-            "name a folder that you can write in TMPDIR"
+            f"cannot make sure that nobody else measures, by locking {path}: {error.strerror}; name another file in "
+            "EFFMOD_LOCK, the same one for everybody who measures on this machine"
         ) from error
     try:
         yield
@@ -75,9 +89,18 @@ def _write_holder(path: Path) -> None:
         command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         since=utc_now().isoformat(timespec="seconds"),
     )
-    with path.open("r+b") as file:
+    # In a folder for all users the file's owner can replace it by a link to a file of ours, even now that it is locked.
+    with open(path, "r+b", opener=_open_no_link) as file:
         file.truncate()
         file.write(msgspec.json.encode(holder))
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    descriptor = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))
+    if os.fstat(descriptor).st_nlink > 1:
+        os.close(descriptor)
+        raise OSError(errno.EMLINK, "it is a link to another file")
+    return descriptor
 
 
 def _read_holder(path: Path) -> str:

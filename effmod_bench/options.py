@@ -479,7 +479,8 @@ FailIfSlowerAfter = Annotated[
     typer.Option(
         parser=parse_percent,
         metavar="PERCENT",
-        help="Exit with 4 where a row is found slower in the second store, by more than this.",
+        help="Exit with 4 where a row of the first store is found slower in the second, by more than this, or "
+        "cannot be judged.",
         show_default=False,
         rich_help_panel=_MEASURE,
     ),
@@ -502,7 +503,11 @@ RoundTimeout = Annotated[
 ]
 NoWait = Annotated[
     bool,
-    typer.Option("--no-wait", help="Give up where another effmod measures on this machine.", rich_help_panel=_MEASURE),
+    typer.Option(
+        "--no-wait",
+        help="Give up where another effmod measures on this machine; EFFMOD_LOCK names another file to agree by.",
+        rich_help_panel=_MEASURE,
+    ),
 ]
 Resume = Annotated[
     bool,
@@ -608,6 +613,16 @@ ShownTable = Annotated[
     str | None,
     typer.Option(
         "--table", help="Show the measurements as this table of the paper.", show_default=False, rich_help_panel=_OUTPUT
+    ),
+]
+ShownRun = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        metavar="RUN",
+        help="Show one run by itself, by its id; without it, the runs of one file on one machine are one row.",
+        show_default=False,
+        rich_help_panel=_OUTPUT,
     ),
 ]
 OutputFolder = Annotated[

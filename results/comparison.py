@@ -31,19 +31,21 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """The candidate's time over the baseline's.
 
     Attributes:
-        low, high: the interval of 95 %.
+        low, high: the interval.
         half_width: the interval is the ratio, times or divided by 1 + this.
+        error: how often the interval may miss: 5 %, or less where it is one of several looks.
     """
 
     ratio: float
     low: float
     high: float
     half_width: float
+    error: float = ERROR
 
     @property
     def speed(self) -> "Estimate":
         """How many times as fast as the baseline the candidate is: the same, the other way round."""
-        return Estimate(ratio=1 / self.ratio, low=1 / self.high, high=1 / self.low, half_width=self.half_width)
+        return msgspec.structs.replace(self, ratio=1 / self.ratio, low=1 / self.high, high=1 / self.low)
 
 
 UNCHANGED = Estimate(ratio=1.0, low=1.0, high=1.0, half_width=0.0)
@@ -121,7 +123,11 @@ def estimate(process_ratios: Sequence[float], *, error: float = ERROR) -> Estima
     mean = fmean(logs)
     half = float(stdtrit(len(logs) - 1, 1 - error / 2)) * stdev(logs) / math.sqrt(len(logs))
     return Estimate(
-        ratio=math.exp(mean), low=math.exp(mean - half), high=math.exp(mean + half), half_width=math.expm1(half)
+        ratio=math.exp(mean),
+        low=math.exp(mean - half),
+        high=math.exp(mean + half),
+        half_width=math.expm1(half),
+        error=error,
     )
 
 

@@ -17,6 +17,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
         same_file: whether both timed the same artifact.
         anchor: the name of the anchor that the two are compared through; None where they are compared by themselves,
             and the difference of the two machines, or of one machine at two times, is in the estimate.
+        processes: of each store that have a figure to compare.
         estimate: the time in the second store over that in the first; None where a store has fewer than two processes.
     """
 
@@ -24,6 +25,7 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     after: Measurement
     same_file: bool
     anchor: str | None
+    processes: tuple[int, int]
     estimate: Estimate | None
     verdict: Verdict | None
 
@@ -57,37 +59,44 @@ def row_key(measurement: Measurement) -> tuple[object, ...]:
     )
 
 
-def ratio_of_means(before: Sequence[float], after: Sequence[float]) -> Estimate | None:
-    """The geometric mean of the one over that of the other, with its interval of 95 %.
+def ratio_of_means(before: Sequence[float], after: Sequence[float], *, error: float = ERROR) -> Estimate | None:
+    """The geometric mean of the one over that of the other, with its interval.
 
     Welch's t interval on the logarithms: the two variances, which may differ, add. None for fewer than two of either.
 
     Args:
         before, after: a figure of each process.
+        error: how often the interval may miss.
     """
     if min(len(before), len(after)) < 2:
         return None
     from scipy.stats import ttest_ind
 
     logs = [math.log(value) for value in after], [math.log(value) for value in before]
-    low, high = ttest_ind(*logs, equal_var=False).confidence_interval(1 - ERROR)
+    low, high = ttest_ind(*logs, equal_var=False).confidence_interval(1 - error)
     middle, half = (low + high) / 2, (high - low) / 2
-    return Estimate(ratio=math.exp(middle), low=math.exp(low), high=math.exp(high), half_width=math.expm1(half))
+    return Estimate(
+        ratio=math.exp(middle), low=math.exp(low), high=math.exp(high), half_width=math.expm1(half), error=error
+    )
 
 
 def _difference(before: Measurement, after: Measurement, margin: float) -> Difference:
-    anchor, pairs = None, (_medians(before), _medians(after))
+    anchor, pairs, error = None, (_medians(before), _medians(after)), ERROR
     # Another anchor's file would be another unit.
     if before.anchored and after.anchored and before.anchored.anchor == after.anchored.anchor:
         ratios = before.anchored.process_ratios, after.anchored.process_ratios
         if all(ratios):
             anchor, pairs = before.anchored.anchor.name, ratios
-    estimate = ratio_of_means(*pairs)
+            # A side that was looked at again and again stopped where its interval was narrow, by luck too.
+            found = (before.anchored.estimate, after.anchored.estimate)
+            error = min((estimate.error for estimate in found if estimate), default=ERROR)
+    estimate = ratio_of_means(*pairs, error=error)
     return Difference(
         before=before,
         after=after,
         same_file=before.artifact.sha256 == after.artifact.sha256,
         anchor=anchor,
+        processes=(len(pairs[0]), len(pairs[1])),
         estimate=estimate,
         verdict=judge(estimate, margin),
     )

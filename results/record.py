@@ -1,6 +1,11 @@
 """What is stored: one record a round, with what was asked (`plan`) and what happened (`environment`) apart.
 
-Version 1 had rounds alone, without `kind`, and without the fields that have defaults here: it is read as it is.
+Older versions are read as they are: what they lack has a default here.
+
+Version 1 had rounds alone, without `kind` and `attempt`.
+Version 2 took in fields as they came. All of its records lack `gpu_versions`; many lack `graph_optimization`,
+`allow_spinning` and `prefer_nhwc` among the options, `target_options`, `relative_error` and `gpu_durations_ns`; the
+first also lack `conditions`, what the GPU did, and `steady`.
 """
 
 import math
@@ -8,7 +13,7 @@ from enum import StrEnum
 
 import msgspec
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
@@ -138,7 +143,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         cpu_quota: cores' worth of time that a container's limit leaves it.
         memory_limit_bytes: what a container's limit leaves it.
         governor: the frequency governor of the first core.
-        versions: of effmod, Python, the runtime and what feeds it.
+        versions: of effmod, Python, the runtimes, what feeds them, and where networks come from.
+        gpu_versions: of the libraries of CUDA, cuDNN and TensorRT that are installed as packages.
         effmod_commit: where effmod runs from a checkout.
     """
 
@@ -157,6 +163,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     smt: bool | None = None
     memory_limit_bytes: int | None = None
     swap_bytes: int | None = None
+    gpu_versions: dict[str, str] = {}
 
 
 class GpuState(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,7 +27,8 @@ DRIFT_LEVEL = 0.02  # how often chance alone may look like a drift, in all round
 MODES_APART = 0.05
 ROUNDS_APART = 0.1
 SPLIT_EXPLAINS = 0.95
-OTHER_LOAD_LIMIT = 0.05
+OTHER_LOAD_LIMIT = 0.05  # of all cores' time, or
+OTHER_LOAD_CORES = 0.5  # so much of one core's, whichever is less
 AVAILABLE_MEMORY_LIMIT = 0.05
 MEMORY_STALL_LIMIT = 0.01
 SWAPPED_IN_LIMIT = 10e6  # bytes; a little is read back now and then on a machine at rest
@@ -207,7 +208,7 @@ def _met_other_load(conditions: Conditions, machine: Machine) -> bool:
     cores = machine.logical_cores
     if conditions.other_cpu_s is None or not cores:
         return False
-    return conditions.other_cpu_s > OTHER_LOAD_LIMIT * cores * conditions.elapsed_s
+    return conditions.other_cpu_s > min(OTHER_LOAD_LIMIT * cores, OTHER_LOAD_CORES) * conditions.elapsed_s
 
 
 def _lacked_memory(conditions: Conditions, machine: Machine) -> bool:

@@ -83,6 +83,10 @@ class Store:
             raise _cannot_write(self.path, error) from error
         return final
 
+    def holds_others(self, run_id: str) -> bool:
+        """Whether there are records that do not belong to this run, by whose id the names of its files begin."""
+        return any(not path.name.startswith(run_id) for path in self.path.glob("*.json"))
+
     def read(self) -> list[Round]:
         """Every round, in the order in which they were measured.
 

@@ -224,7 +224,7 @@ def _place(record: Round) -> tuple[int, int]:
 
 
 def _identity(record: Round) -> bytes:
-    machine = _stable(record.environment.machine)
+    machine = _stable(record.environment.machine, record.plan.device)
     gpu = record.environment.gpu_before
     return msgspec.json.encode(
         (
@@ -239,9 +239,11 @@ def _identity(record: Round) -> bytes:
     )
 
 
-def _stable(machine: Machine) -> Machine:
-    # The commit and the governor can change between two runs without making them different machines.
-    return msgspec.structs.replace(machine, effmod_commit=None, governor=None)
+def _stable(machine: Machine, device: Device) -> Machine:
+    # The commit and the governor can change between two runs without making them different machines, and a GPU's
+    # libraries without any effect on what runs elsewhere.
+    gpu_versions = machine.gpu_versions if device is Device.CUDA else {}
+    return msgspec.structs.replace(machine, effmod_commit=None, governor=None, gpu_versions=gpu_versions)
 
 
 def _measurement(rounds: Sequence[Round]) -> Measurement:
@@ -323,7 +325,8 @@ def circumstances(measurement: Measurement) -> bytes:
     """What two measurements have in common that differ in the artifact alone."""
     m = measurement
     ran_by = (m.session.runtime, m.session.execution_provider) if m.session else None
-    setting = (_stable(m.machine), m.device, m.gpu, m.options, m.batch_size, m.artifact.image_size, m.threads, ran_by)
+    machine = _stable(m.machine, m.device)
+    setting = (machine, m.device, m.gpu, m.options, m.batch_size, m.artifact.image_size, m.threads, ran_by)
     return msgspec.json.encode(setting, order="sorted")
 
 

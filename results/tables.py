@@ -5,7 +5,7 @@ Drawing on the screen is the command's affair (`effmod_bench.console`).
 
 import csv
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
@@ -77,7 +77,11 @@ class Table(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
 
     def main_columns(self) -> list[Column[Row]]:
         """The columns for people: no details, and none that is empty in every row."""
-        return [c for c in self.columns if not c.detail and any(c.get(row) is not None for row in self.rows)]
+        return _main_columns(self.columns, self.rows)
+
+
+def _main_columns(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> list[Column[Row]]:
+    return [c for c in columns if not c.detail and any(c.get(row) is not None for row in rows)]
 
 
 def milliseconds(value: float) -> str:
@@ -333,7 +337,7 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     What all rows share is said above it; where rows differ in it, it is a column.
     """
     columns, title = _settle(measurements)
-    notes = _notes(measurements)
+    notes = _notes(measurements, {column.key for column in _main_columns(columns, measurements)})
     if any(m.paper_ratio for m in measurements):
         notes.append(f"³ published: mean of {PAPER_RUNS} runs on a {PAPER_CPU}. Not the paper's hardware here.")
     notes += _last_notes(measurements)
@@ -377,16 +381,13 @@ def _settle(measurements: Sequence[Measurement]) -> tuple[tuple[Column[Measureme
     return columns, title or None
 
 
-def _notes(measurements: Sequence[Measurement]) -> list[str]:
+def _notes(measurements: Sequence[Measurement], shown: Collection[str]) -> list[str]:
+    """What stands first under a table, of whose columns those for people are shown."""
     notes = []
     if any(m.artifact.macs for m in measurements):
         notes.append("¹ multiply-adds, counted as the paper counts its FLOPs.")
-    if any(m.latency for m in measurements):
-        notes.append(
-            "² a round is a fresh process. Runs spread: how wide the middle half of its runs is; rounds spread: how "
-            "far the medians of rounds lie apart; both relative to the median. p50 by round: the mean of these "
-            "medians, with its 95 % interval."
-        )
+    if by_round := _by_round(shown):
+        notes.append(f"² a round is a fresh process. {by_round}")
     if any(m.lacks_papers_form for m in measurements):
         notes.append(
             "The paper timed the plain form: 'effmod bench --rewrite none' does so too, and shows its latencies beside "
@@ -398,6 +399,24 @@ def _notes(measurements: Sequence[Measurement]) -> list[str]:
             "known. 'effmod compare A B' tells them apart."
         )
     return notes
+
+
+def _by_round(shown: Collection[str]) -> str:
+    """What the columns mean that tell rounds apart."""
+    spreads = {
+        "run_spread": "runs spread: how wide the middle half of its runs is",
+        "round_spread": "rounds spread: how far the medians of rounds lie apart",
+    }
+    found = [words for key, words in spreads.items() if key in shown]
+    sentences = []
+    if found:
+        text = "; ".join(found) + ("; both" if len(found) > 1 else ",") + " relative to the median."
+        sentences.append(text[0].upper() + text[1:])
+    if "process_p50_ms" in shown:
+        medians = "these medians" if "round_spread" in shown else "the medians of rounds"
+        interval = ", with its 95 % interval" if "process_p50_low_ms" in shown else ""
+        sentences.append(f"p50 by round: the mean of {medians}{interval}.")
+    return " ".join(sentences)
 
 
 def _last_notes(measurements: Sequence[Measurement]) -> list[str]:
@@ -436,7 +455,7 @@ def reproduction_table(
     after = next(i for i, column in enumerate(columns) if column.key == "p50_ms") + 1
     columns[after:after] = [*map(_paper_column, papers), *_REPRODUCED]
     rows = reproduce(measurements, papers)
-    notes = _notes(measurements)
+    notes = _notes(measurements, {column.key for column in _main_columns(columns, rows)})
     if papers and any(row.ratio for row in rows):
         notes.append(f"³ our mean over the paper's on its {papers[0].hardware}. Not the paper's hardware here.")
     for paper in papers:

@@ -1,5 +1,4 @@
 import signal
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,5 @@ def _own_places(artifact_cache: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("EFFMOD_CACHE", str(artifact_cache))
     monkeypatch.delenv("EFFMOD_STORE", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("TMPDIR", str(artifact_cache))
-    monkeypatch.setattr(tempfile, "tempdir", str(artifact_cache))
+    monkeypatch.setenv("EFFMOD_LOCK", str(artifact_cache / "measuring.lock"))
     monkeypatch.chdir(tmp_path)

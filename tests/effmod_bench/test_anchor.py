@@ -126,6 +126,36 @@ def test_show_prints_the_same_table_and_the_pairs_where_asked(workers: Workers) 
     assert "timed in turn" in effmod("show", "effmod-results", "--only", "comparisons").stdout
 
 
+def test_a_bench_names_its_run_where_the_store_holds_others_and_show_prints_its_table(workers: Workers) -> None:
+    def again(done: Result) -> list[str]:
+        return done.stderr.splitlines()[-1].partition("the table again: effmod ")[2].split()
+
+    first = bench("b.onnx", "--anchor", "a.onnx")
+    assert again(first) == ["show", "effmod-results"]
+    assert effmod(*again(first)).stdout == first.stdout
+    workers.slow_down = 2.0
+    second = bench("b.onnx", "--anchor", "a.onnx")
+    assert again(second)[:3] == ["show", "effmod-results", "--run"]
+    assert effmod(*again(second)).stdout == second.stdout
+    assert effmod("show", "effmod-results").stdout != second.stdout
+
+
+def test_a_run_that_the_store_lacks_is_refused_with_the_latest_ones_named(tmp_path: Path) -> None:
+    ids = [f"2026010{day}T000000-aaaa" for day in range(1, 6)]
+    records = [make_round([5.0], run_id=run_id, index=i) for i, run_id in enumerate(ids)]
+    stores(tmp_path, records=records)
+    done = effmod("show", "records", "--run", "2026")
+    assert done.exit_code == 2, done.output
+    assert f"the store records holds no run '2026'; the latest are {', '.join(ids[:1:-1])}" in " ".join(
+        done.stderr.split()
+    )
+    assert effmod("show", "records", "--run", ids[0]).exit_code == 0
+    nothing = effmod("show", "records", "--run", ids[0], "--only", "comparisons")
+    assert nothing.exit_code == 5
+    assert f"holds no comparisons of run {ids[0]}" in " ".join(nothing.stderr.split())
+    assert effmod("show", "records", "--run", ids[0], "--only", "by-hand").exit_code == 2
+
+
 def test_a_run_goes_on_with_the_pairs_that_are_missing_or_failed(workers: Workers) -> None:
     workers.fails = lambda name: name == "c.onnx" and len(workers.pairs) < 3
     done = bench("b.onnx", "c.onnx", "--anchor", "a.onnx")
@@ -238,12 +268,13 @@ def test_two_stores_are_compared_through_their_anchor(workers: Workers) -> None:
     bench("b.onnx", "c.onnx", "--anchor", "a.onnx", "--store", "then")
     workers.slow_down = 2.0
     bench("b.onnx", "--anchor", "a.onnx", "--store", "now")
-    done = effmod("diff", "then", "now", "--fail-if-slower", "5%", "--output-format", "json")
+    done = effmod("diff", "then", "now", "--output-format", "json")
     assert done.exit_code == 0, done.output
     (row,) = json.loads(done.stdout)
     assert (row["anchor"], row["verdict"]) == ("a.onnx", "not distinguishable")
     assert row["after"]["latency"]["p50_ms"] == pytest.approx(2 * row["before"]["latency"]["p50_ms"])
     assert "Only in then: c.onnx" in done.stderr
+    assert effmod("diff", "now", "then", "--fail-if-slower", "5%").exit_code == 0
 
 
 def test_a_row_that_is_slower_fails_where_asked(tmp_path: Path) -> None:
@@ -261,6 +292,56 @@ def test_a_row_that_is_slower_fails_where_asked(tmp_path: Path) -> None:
     assert effmod("diff", "then", "now", "--fail-if-slower", "30%").exit_code == 0
     assert effmod("diff", "then", "now").exit_code == 0
     assert effmod("diff", "now", "then", "--fail-if-slower", "5%").exit_code == 0
+
+
+def stores(tmp_path: Path, **rounds: list[Round]) -> None:
+    for folder, records in rounds.items():
+        Store(tmp_path / folder).check_writable()
+        for record in records:
+            Store(tmp_path / folder).write(record)
+
+
+ROUNDS = [make_round([10 + i / 100], index=i) for i in range(4)]
+OTHER = [make_round([10.0], index=i, artifact=timed_artifact("resnet18")) for i in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "said"),
+    [
+        (
+            ROUNDS,
+            [make_round(failure="ended by SIGKILL")],
+            "efficientmod_xxs cannot be judged: now has no process of it that did not fail",
+        ),
+        (ROUNDS, ROUNDS[:1], "efficientmod_xxs cannot be judged: now has a single process of it that did not fail"),
+        (ROUNDS[:1], ROUNDS, "efficientmod_xxs cannot be judged: then has a single process of it that did not fail"),
+        ([*ROUNDS, *OTHER], ROUNDS, "resnet18 cannot be judged: now has no row of it in the same format"),
+    ],
+)
+def test_a_gate_that_cannot_judge_a_row_does_not_pass(
+    then: list[Round], now: list[Round], said: str, tmp_path: Path
+) -> None:
+    stores(tmp_path, then=then, now=now)
+    done = effmod("diff", "then", "now", "--fail-if-slower", "5%")
+    assert done.exit_code == 4, done.output
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert said in errors[0]
+    without = effmod("diff", "then", "now")
+    assert without.exit_code == 0
+    assert "error: " not in without.stderr
+
+
+def test_rows_of_the_second_store_alone_are_no_failure(tmp_path: Path) -> None:
+    stores(tmp_path, then=ROUNDS, now=[*ROUNDS, *OTHER])
+    assert effmod("diff", "then", "now", "--fail-if-slower", "5%").exit_code == 0
+
+
+def test_a_difference_says_why_processes_failed(tmp_path: Path) -> None:
+    stores(tmp_path, then=ROUNDS, now=[*ROUNDS[:3], make_round(failure="ended by SIGKILL", index=3)])
+    done = effmod("diff", "then", "now", "--fail-if-slower", "5%")
+    assert done.exit_code == 0, done.output
+    assert "warning: efficientmod_xxs: failed in now: ended by SIGKILL" in done.stderr
 
 
 def test_stores_without_a_row_in_common_say_so(tmp_path: Path) -> None:
@@ -284,6 +365,13 @@ def test_a_store_is_shown_as_the_papers_table(tmp_path: Path) -> None:
     assert "resnet18" not in done.stdout
     assert "Our order of 2 networks" in done.stdout
     assert "Not measured: efficientmod_xs, efficientmod_s," in done.stdout
+    store.write(make_round([8.0], run_id="20260202T000000-bbbb"))
+    rows = json.loads(
+        effmod(*("show", "records", "--table", "1", "--run", "20260202T000000-bbbb", "--output-format", "json")).stdout
+    )
+    assert [(row["measurement"]["name"], row["measurement"]["latency"]["p50_ms"]) for row in rows] == [
+        ("efficientmod_xxs", 8.0)
+    ]
     missing = effmod("show", "records", "--table", "12", "--only", "comparisons")
     assert missing.exit_code == 2
     none = effmod("show", "records", "--table", "6")

@@ -477,6 +477,23 @@ def test_show_prints_measurements_then_comparisons(files: Path, answer_with: Cal
     assert [row["candidate"]["name"] for row in json.loads(other.stdout)] == ["b.onnx"]
 
 
+def test_a_comparison_names_its_run_where_the_store_holds_others(
+    files: Path,  # noqa: ARG001
+    answer_with: Callable[[Answer], None],
+) -> None:
+    def again(done: Result) -> list[str]:
+        return done.stderr.splitlines()[-1].partition("the table again: effmod ")[2].split()
+
+    answer_with(timed)
+    first = effmod("compare", "a.onnx", "b.onnx", *FEW)
+    assert again(first) == ["show", "effmod-results", "--only", "comparisons"]
+    assert effmod(*again(first)).stdout == first.stdout
+    answer_with(lambda job: timed(job, 1.2))
+    second = effmod("compare", "a.onnx", "b.onnx", *FEW)
+    assert again(second)[:5] == ["show", "effmod-results", "--only", "comparisons", "--run"]
+    assert effmod(*again(second)).stdout == second.stdout != effmod(*again(first)).stdout
+
+
 def test_a_store_without_comparisons_says_what_would_add_some(tmp_path: Path) -> None:
     Store(tmp_path / "rounds").check_writable()
     Store(tmp_path / "rounds").write(make_round())

@@ -1,6 +1,7 @@
 import os
 import re
 import sys
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -19,11 +20,27 @@ def test_the_machine_is_this_one_and_nobody_can_be_recognized() -> None:
     assert machine.memory_bytes == psutil.virtual_memory().total
     assert {"effmod-bench", "numpy", "python"} <= machine.versions.keys()
     assert {"onnxruntime", "onnxruntime-gpu"} & machine.versions.keys()
+    assert {"torch", "torchvision", "timm"} <= machine.versions.keys()
     text = msgspec.json.encode(machine).decode()
     home = str(Path.home())
     host = os.uname().nodename
     assert len(host) < 4 or host not in text
     assert len(home) < 2 or home not in text
+
+
+def test_a_gpus_libraries_are_those_that_are_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed = {"nvidia-cuda-runtime": "13.0", "nvidia-cudnn-cu13": "9.24", "tensorrt-cu13": "10.13"}
+
+    def version(name: str) -> str:
+        try:
+            return {"effmod-bench": "1", **installed}[name]
+        except KeyError as error:
+            raise PackageNotFoundError(name) from error
+
+    monkeypatch.setattr("importlib.metadata.version", version)
+    machine = environment.read_machine()
+    assert machine.gpu_versions == installed
+    assert machine.versions.keys() == {"python", "effmod-bench"}
 
 
 def test_the_commit_is_gits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -5,13 +5,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import filelock
 import pytest
 
 from effmod_bench.devices import DeviceUnavailableError
-from effmod_bench.lock import measuring_alone
+from effmod_bench.lock import lock_path, measuring_alone
 
 HOLD = """
 import sys
@@ -91,7 +93,7 @@ def test_another_user_is_kept_out_and_let_in_alike(monkeypatch: pytest.MonkeyPat
 
     with tempfile.TemporaryDirectory(dir="/tmp") as shared:
         Path(shared).chmod(0o1777)  # as /tmp itself
-        monkeypatch.setattr(tempfile, "tempdir", shared)
+        monkeypatch.setenv("EFFMOD_LOCK", f"{shared}/lock")
         with measuring_alone(wait=False, on_wait=never):
             assert as_nobody() == 3
         assert as_nobody() == 0
@@ -99,11 +101,47 @@ def test_another_user_is_kept_out_and_let_in_alike(monkeypatch: pytest.MonkeyPat
             pass
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
-def test_a_link_in_the_locks_place_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+@pytest.fixture
+def victim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A file of the user's own, in the folder of the lock."""
+    monkeypatch.setenv("EFFMOD_LOCK", str(tmp_path / "lock"))
     (tmp_path / "victim").write_text("precious")
-    (tmp_path / "effmod-measuring.lock").symlink_to(tmp_path / "victim")
+    return tmp_path / "victim"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_a_link_in_the_locks_place_leaves_what_it_stands_for_as_it_is(
+    link: Callable[[Path, Path], None], victim: Path
+) -> None:
+    link(lock_path(), victim)
+    with pytest.raises(DeviceUnavailableError, match=r"nobody else measures.*file in EFFMOD_LOCK, the same"):
+        measuring_alone(wait=False, on_wait=never).__enter__()
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
+def test_a_link_that_takes_the_locks_place_is_not_followed_either(
+    victim: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    acquire = filelock.FileLock.acquire
+
+    def replaced_meanwhile(lock: filelock.FileLock, **options: Any) -> Any:
+        held = acquire(lock, **options)
+        lock_path().unlink()
+        lock_path().symlink_to(victim)
+        return held
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", replaced_meanwhile)
     with pytest.raises(DeviceUnavailableError, match="cannot make sure that nobody else measures"):
         measuring_alone(wait=False, on_wait=never).__enter__()
-    assert (tmp_path / "victim").read_text() == "precious"
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="/tmp is of POSIX")
+def test_all_lock_one_file_whatever_their_temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EFFMOD_LOCK")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert lock_path() == Path("/tmp/effmod-measuring.lock")
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert lock_path() == tmp_path / "effmod-measuring.lock"

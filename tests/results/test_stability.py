@@ -139,6 +139,18 @@ def test_what_the_machine_did_in_one_round_of_five_is_a_warning(
     assert find_warnings(0.0, rounds_with([quiet] * 5 + [disturbed])) == ()
 
 
+@pytest.mark.parametrize("cores", [20, 64])
+def test_half_a_core_that_others_take_is_seen_on_a_machine_with_many(cores: int) -> None:
+    def found(other_cpu_s: float) -> tuple[StabilityWarning, ...]:
+        machine = msgspec.structs.replace(MACHINE, logical_cores=cores)
+        (record,) = rounds_with([{"other_cpu_s": other_cpu_s}])
+        environment = msgspec.structs.replace(record.environment, machine=machine)
+        return find_warnings(None, [msgspec.structs.replace(record, environment=environment)])
+
+    assert found(4.9) == ()  # of 10 s
+    assert found(5.1) == (StabilityWarning.OTHER_LOAD,)
+
+
 def test_what_the_machine_does_not_tell_is_no_warning() -> None:
     assert find_warnings(None, rounds_with([{}])) == ()
     assert find_warnings(None, [make_round()]) == ()

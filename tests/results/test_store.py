@@ -110,7 +110,8 @@ def test_a_missing_and_an_empty_store_say_what_would_fill_them(store: Store) -> 
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('{"schema_version": 99}', "schema version 99.*reads versions 1 to 2; use the effmod that wrote it"),
+        ('{"schema_version": 99}', "schema version 99.*reads versions 1 to 3; use the effmod that wrote it"),
+        ('{"schema_version": 4, "kind": "round"}', "has schema version 4, and this effmod reads versions 1 to 3"),
         ('{"schema_version": 99, "kind": "dream"}', "schema version 99"),
         ('{"schema_version": 1}', "is not a record of effmod"),
         ('{"schema_version": 2, "id": "a", "durations_ns": [1, 2', "is not a record of effmod.*move it out"),
@@ -152,6 +153,24 @@ def test_a_record_of_version_1_is_read(store: Store) -> None:
     assert record.durations_ns == (5335662, 5315671, 5260169, 5216974, 5142612)
     assert record.plan.options == RuntimeOptions()
     assert record.attempt == 0
+
+
+def test_a_record_of_version_2_is_read(store: Store) -> None:
+    store.check_writable()
+    old = next((MEASURED / "amd-epyc-2-cores-table-1").glob("*-efficientmod_xxs-0.json")).read_bytes()
+    assert b'"schema_version":2' in old
+    assert b'"graph_optimization"' not in old
+    (store.path / "old.json").write_bytes(old)
+    (record,) = store.read()
+    assert record.schema_version == 2
+    assert record.plan.options == RuntimeOptions()
+    assert record.gpu_durations_ns is None
+    assert len(record.durations_ns) == 800
+
+
+def test_a_new_record_is_of_version_3(store: Store) -> None:
+    store.check_writable()
+    assert msgspec.json.decode(store.write(make_round()).read_bytes())["schema_version"] == 3
 
 
 @pytest.mark.parametrize("folder", sorted(path for path in MEASURED.iterdir() if path.is_dir()), ids=lambda p: p.name)

@@ -10,6 +10,7 @@ from scipy.stats import t as student_t
 import results
 from results import (
     Anchored,
+    Device,
     GpuState,
     Measurement,
     Round,
@@ -154,6 +155,16 @@ def test_another_gpu_or_driver_is_another_measurement() -> None:
 
     rounds = [on("A", "580"), on("A", "580"), on("A", "590"), on("B", "590")]
     assert [(m.gpu, m.latency.rounds) for m in summarise(rounds) if m.latency] == [("A", 2), ("A", 1), ("B", 1)]
+
+
+def test_a_gpus_libraries_count_where_a_gpu_is_used() -> None:
+    def on(device: Device, cudnn: str) -> Round:
+        machine = msgspec.structs.replace(MACHINE, gpu_versions={"nvidia-cudnn-cu13": cudnn})
+        record = make_round(machine=machine)
+        return msgspec.structs.replace(record, plan=msgspec.structs.replace(record.plan, device=device))
+
+    rounds = {device: [on(device, "9.23"), on(device, "9.24")] for device in (Device.CPU, Device.CUDA)}
+    assert {device: len(summarise(records)) for device, records in rounds.items()} == {Device.CPU: 1, Device.CUDA: 2}
 
 
 def test_a_gpus_own_median_is_of_all_rounds_that_have_one() -> None:

@@ -15,7 +15,18 @@ from onnx import TensorProto, helper
 
 from effmod_bench.sessions import SessionError, SessionRequest
 from effmod_bench.sessions import onnxruntime as sessions
-from effmod_bench.sessions.onnxruntime import CPU, CUDA, TENSORRT, OnnxRuntimeSession, shape_computations
+from effmod_bench.sessions.onnxruntime import (
+    _DO_NOT_WAIT,
+    _RECORD_NODES,
+    _SPINNING,
+    _STOP_SPINNING,
+    _STREAM,
+    CPU,
+    CUDA,
+    TENSORRT,
+    OnnxRuntimeSession,
+    shape_computations,
+)
 from results import Device, Runtime, RuntimeOptions
 from tests.fakes import FakeCuda, FakeOnnxRuntime, write_onnx
 
@@ -170,16 +181,21 @@ def test_a_cpu_has_no_events_of_its_own(tmp_path: Path) -> None:
     assert OnnxRuntimeSession(request(write_onnx(tmp_path / "x.onnx"), Device.CPU), INPUTS).time_on_gpu(3) is None
 
 
-@pytest.mark.skipif(CUDA not in onnxruntime.get_available_providers(), reason="ONNX Runtime is built for the CPU alone")
 @pytest.mark.parametrize(
     ("library", "name"),
     [
-        ("onnxruntime_pybind11_state*", "disable_synchronize_execution_providers"),
-        ("libonnxruntime_providers_cuda*", "user_compute_stream"),
+        *(("onnxruntime_pybind11_state*", name) for name in (_SPINNING, _STOP_SPINNING, _RECORD_NODES, _DO_NOT_WAIT)),
+        pytest.param(
+            "libonnxruntime_providers_cuda*",
+            _STREAM,
+            marks=pytest.mark.skipif(
+                CUDA not in onnxruntime.get_available_providers(), reason="ONNX Runtime is built for the CPU alone"
+            ),
+        ),
     ],
 )
-def test_the_runtime_knows_the_names_that_events_need(library: str, name: str) -> None:
-    """It takes unknown names in silence, and there is no GPU that would show the difference."""
+def test_the_runtime_knows_the_names_that_it_is_told(library: str, name: str) -> None:
+    """It takes unknown names in silence, and gives back what was set under them."""
     (path,) = (Path(onnxruntime.__file__).parent / "capi").glob(library)
     assert name.encode() in path.read_bytes()
 
