@@ -10,7 +10,7 @@ from effmod_bench.errors import ExitCode
 from effmod_bench.pair_runner import run
 from effmod_bench.runner import Subject, new_run_id
 from effmod_bench.targets import TargetError
-from results import Comparison, ComparisonPlan, ComparisonProcess, Outcome, Store, Verdict, compare
+from results import Comparison, ComparisonPlan, ComparisonProcess, Store, Verdict, compare
 from results.comparison import is_slower
 from results.tables import OutputFormat, comparison_table, difference_in_words, percent
 
@@ -73,7 +73,7 @@ class Comparing(msgspec.Struct, frozen=True, kw_only=True):
                 print_comparisons(console, comparisons, output_format)
                 console.note(f"Records in {store.path}; the table again: effmod show {store.path} --only comparisons")
         too_slow = self._say_too_slow(console, comparisons)
-        if code is ExitCode.OK and any(record.outcome is Outcome.FAILED for record in records):
+        if code is ExitCode.OK and any(comparison.failures for comparison in comparisons):
             code = ExitCode.SOME_FAILED
         # That a target is too slow is certain, whatever failed besides.
         return ExitCode.CHECK_FAILED if too_slow and code is not ExitCode.INTERRUPTED else code

@@ -9,7 +9,16 @@ from itertools import zip_longest
 from effmod_bench.environment import physical_cores
 from effmod_bench.isolation import run_job
 from effmod_bench.pair import PairJob, PairMember, PairTimed
-from effmod_bench.runner import GUESSED_START_S, Progress, Subject, Watched, guess_run_s, threads_to_use, watch
+from effmod_bench.runner import (
+    GUESSED_START_S,
+    REPEATS,
+    Progress,
+    Subject,
+    Watched,
+    guess_run_s,
+    threads_to_use,
+    watch,
+)
 from effmod_bench.sessions import SessionRequest
 from effmod_bench.timing import monotonic_s
 from effmod_bench.worker import Broken
@@ -31,7 +40,8 @@ def run(
 ) -> None:
     """Carry out a plan: the comparisons take turns, in an order drawn anew each time, a process each.
 
-    Each record is on disk, and `on_record` has been told, before the next process begins.
+    Each record is on disk, and `on_record` has been told, before the next process begins. A process in which the
+    machine was suspended, or its clock set, failed, and is repeated at once.
 
     Args:
         subjects: the first is the baseline.
@@ -68,7 +78,6 @@ def run(
                 left_s = None if process_s is None else (total - done - part) * process_s
                 progress.show(name, done + part, total, left_s)
 
-            tick(0.0)
             record = time_pair(
                 run_id,
                 plan,
@@ -80,9 +89,9 @@ def run(
                 index=index,
                 attempt=attempts[target, index],
                 timeout_s=timeout_s,
+                on_record=on_record,
             )
             records[target].append(record)
-            on_record(record)
 
 
 def time_pair(
@@ -97,12 +106,17 @@ def time_pair(
     index: int,
     attempt: int = 0,
     timeout_s: float | None = None,
+    on_record: Callable[[ComparisonProcess], None] = lambda _: None,
 ) -> ComparisonProcess:
     """One process of a comparison, on disk when this returns.
+
+    One in which the machine was suspended, or its clock set, failed, and is repeated at once: the last one counts.
 
     Args:
         pair: the baseline, and the plan's target.
         tick: told the seconds since the process started, now and then.
+        attempt: how many there were before.
+        on_record: told of each, before the next begins.
 
     Raises:
         StoreError: the record could not be written.
@@ -113,9 +127,14 @@ def time_pair(
     def start() -> PairTimed | Broken:
         return run_job(job, on_warm=lambda _: None, tick=tick, timeout_s=timeout_s)
 
-    watched = watch(start, plan, pair, machine, what="process")
-    record = _record(plan, pair, run_id, target, index, attempt, job, watched)
-    store.write(record)
+    for number in range(attempt, attempt + 1 + REPEATS):
+        tick(0.0)
+        watched = watch(start, plan, pair, machine, what="process")
+        record = _record(plan, pair, run_id, target, index, number, job, watched)
+        store.write(record)
+        on_record(record)
+        if not watched.disturbed:
+            break
     return record
 
 

@@ -31,7 +31,15 @@ from results import (
     StoreError,
     compare,
 )
-from tests.fakes import MACHINE, make_comparison_process, make_round, session_facts, timed_artifact, write_onnx
+from tests.fakes import (
+    MACHINE,
+    FakeClocks,
+    make_comparison_process,
+    make_round,
+    session_facts,
+    timed_artifact,
+    write_onnx,
+)
 
 
 def subject(name: str) -> Subject:
@@ -200,21 +208,61 @@ def test_a_file_that_changes_is_a_failure(store: Store, answer_with: Callable[[A
     assert [record.failure for record in records] == [None, "b.onnx was changed or deleted during the run"]
 
 
-def test_a_process_in_which_the_machine_slept_is_a_failure_and_tells_nothing_of_the_ratio(
+@pytest.mark.parametrize(
+    ("boot_s", "wall_s", "said"),
+    [
+        (30.0, 30.0, "the machine was suspended for 30 s during the process"),
+        (0.0, -60.0, "the system's clock was set back by 60 s during the process"),
+    ],
+)
+def test_a_process_in_which_the_clocks_part_is_marked_and_repeated(
+    boot_s: float,
+    wall_s: float,
+    said: str,
+    store: Store,
+    answer_with: Callable[[Answer], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clocks = FakeClocks(monkeypatch)
+    jobs: list[PairJob] = []
+
+    def answer(job: PairJob) -> PairTimed:
+        jobs.append(job)
+        clocks.running_s += 10
+        if len(jobs) == 2:
+            clocks.suspended_s += boot_s
+            clocks.set_s += wall_s - boot_s
+        return timed(job)
+
+    answer_with(answer)
+    records = carry_out(ComparisonPlan(processes=3), "ab", store)
+    assert [(record.index, record.attempt, record.failure) for record in records] == [
+        (0, 0, None),
+        (1, 0, said),
+        (1, 1, None),
+        (2, 0, None),
+    ]
+    assert jobs[1] == jobs[2]
+    assert len({record.id for record in store.read_kind(ComparisonProcess)}) == 4
+    (found,) = compare(records)
+    assert (found.processes, found.failures) == (3, ())
+
+
+def test_a_machine_that_is_suspended_again_and_again_is_not_waited_for(
     store: Store, answer_with: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer_with(timed)
-    slept = iter((None, "the machine was suspended for 9 s", None))
-    monkeypatch.setattr(runner, "disturbance", lambda *_: next(slept))
-    records = carry_out(ComparisonPlan(processes=3), "ab", store)
-    assert [record.failure for record in records] == [
-        None,
-        "the machine was suspended for 9 s during the process",
-        None,
+    clocks = FakeClocks(monkeypatch)
+
+    def answer(job: PairJob) -> PairTimed:
+        clocks.running_s += 10
+        clocks.suspended_s += 5
+        return timed(job)
+
+    answer_with(answer)
+    records = carry_out(ComparisonPlan(processes=2), "ab", store)
+    assert [(record.index, record.attempt, record.outcome) for record in records] == [
+        (index, attempt, Outcome.FAILED) for index in range(2) for attempt in range(3)
     ]
-    assert all(record.environment.conditions is not None for record in records)
-    (found,) = compare(records)
-    assert found.processes == 2
 
 
 @pytest.mark.usefixtures("files")
