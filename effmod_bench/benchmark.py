@@ -564,7 +564,7 @@ def say_precision(console: Console, comparisons: Sequence[Comparison]) -> None:
             took = f"{comparison.processes} processes, {comparison.runs} timed runs of each"
             console.note(
                 f"{name}: known to within {percent(estimate.half_width)} after {took}"
-                + ("" if reached else f", not yet to {percent(until)}: a longer --max-time may do it")
+                + ("" if reached else f", not yet to {percent(until)}: a new run with a longer --max-time may do it")
             )
     for until in sorted({comparison.plan.until for comparison in comparisons if comparison.plan.until is not None}):
         asked = [comparison for comparison in comparisons if comparison.plan.until == until]

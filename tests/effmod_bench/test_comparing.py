@@ -309,19 +309,84 @@ def test_until_gives_up_where_everything_fails(store: Store, answer_with: Callab
     assert len(carry_out(ComparisonPlan(until=0.01), "ab", store)) == 6
 
 
-def test_no_process_begins_when_the_time_is_over(
+def each_takes(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "conditions_since", lambda _: Conditions(elapsed_s=seconds))
+
+
+def test_no_process_begins_when_the_time_is_over_however_often_the_run_is_resumed(
     store: Store, answer_with: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seconds = 0.0
-    monkeypatch.setattr(pair_runner, "monotonic_s", lambda: seconds)
+    each_takes(10.0, monkeypatch)
+    never_narrow = itertools.cycle((0.1, -0.1))
+    answer_with(noisy(never_narrow))
+    plan, pair = ComparisonPlan(until=0.001, max_time_s=95), [subject("a"), subject("b")]
+    records = carry_out(plan, "ab", store)
+    assert len(records) == 10
+    assert pair_runner.missing(plan, 2, records) == 0
+    again: list[ComparisonProcess] = []
+    run(records[0].run_id, plan, pair, MACHINE, store, Watcher(), earlier=records, on_record=again.append)
+    assert again == []
+    assert pair_runner.missing(plan, 2, records[:4]) == 2
+    for record in records[4:]:
+        (store.path / f"{record.id}.json").unlink()
+    run(records[0].run_id, plan, pair, MACHINE, store, Watcher(), earlier=records[:4], on_record=again.append)
+    assert len(again) == 6
+
+
+def test_what_failed_is_repeated_though_the_time_was_up(
+    store: Store, answer_with: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each_takes(10.0, monkeypatch)
+    answer_with(lambda job: Broken(reason="killed", detail="") if job.load_order == "AB" else timed(job))
+    plan, pair = ComparisonPlan(processes=8, until=0.001, max_time_s=80), [subject("a"), subject("b")]
+    records = carry_out(plan, "ab", store)
+    failed = {record.index for record in records if record.outcome is Outcome.FAILED}
+    assert 0 < len(failed) < len(records) == 8
+    answer_with(timed)
+    again: list[ComparisonProcess] = []
+    run(records[0].run_id, plan, pair, MACHINE, store, Watcher(), earlier=records, on_record=again.append)
+    assert {(record.index, record.attempt) for record in again} == {(index, 1) for index in failed}
+
+
+def test_until_gives_up_where_a_file_has_gone(
+    store: Store, answer_with: Callable[[Answer], None], tmp_path: Path
+) -> None:
+    subjects = []
+    for name in "ab":
+        each = subject(str(tmp_path / name))
+        each.path.write_bytes(b"one")
+        subjects.append(msgspec.structs.replace(each, stamps=stamp(each.path)))
+    sizes = itertools.cycle((0.1, -0.1))
 
     def answer(job: PairJob) -> PairTimed:
-        nonlocal seconds
-        seconds += 10
-        return timed(job, 1 + seconds % 20 / 100)  # too noisy ever to be narrow
+        if len(list(store.path.iterdir())) == 7:
+            subjects[1].path.unlink()
+        return timed(job, 1 + next(sizes))
 
     answer_with(answer)
-    assert len(carry_out(ComparisonPlan(until=0.001, max_time_s=95), "ab", store)) == 10
+    records: list[ComparisonProcess] = []
+    plan = ComparisonPlan(until=0.001, max_time_s=1e6)
+    run("run", plan, subjects, MACHINE, store, Watcher(), on_record=records.append)
+    assert Counter(record.outcome for record in records) == {Outcome.OK: 8, Outcome.FAILED: 13}  # the look at 21
+
+
+def test_on_another_machine_a_resumed_comparison_that_was_not_complete_begins_anew(
+    store: Store, answer_with: Callable[[Answer], None]
+) -> None:
+    answer_with(timed)
+    plan, subjects = ComparisonPlan(processes=3), [subject("a"), subject("b"), subject("c")]
+    *earlier, lost = carry_out(plan, "abc", store)
+    (store.path / f"{lost.id}.json").unlink()
+    upgraded = msgspec.structs.replace(MACHINE, versions={"onnxruntime": "2"})
+    assert pair_runner.missing(plan, 3, earlier) == 1
+    again: list[ComparisonProcess] = []
+    run(earlier[0].run_id, plan, subjects, upgraded, store, Watcher(), earlier=earlier, on_record=again.append)
+    assert [(record.target, record.index) for record in again] == [(lost.target, index) for index in (2, 3, 4)]
+    found = [(each.candidate.name, each.machine.versions, each.processes) for each in compare([*earlier, *again])]
+    assert found.count((lost.candidate.name, upgraded.versions, 3)) == 1
+    assert found.count((lost.candidate.name, MACHINE.versions, 2)) == 1
+    assert len(found) == 3
+    assert pair_runner.missing(plan, 3, [*earlier, *again]) == 0
 
 
 def test_progress_names_the_target_and_the_time_left(
@@ -462,7 +527,11 @@ def test_a_doubtful_comparison_comes_with_the_advice_of_a_measurement(
 
 
 @pytest.mark.parametrize(
-    ("size", "said"), [(0.0001, "known to within 0.0141 % after 6 processes, 60 timed"), (0.1, "not yet to 1 %")]
+    ("size", "said"),
+    [
+        (0.0001, "known to within 0.0141 % after 6 processes, 60 timed"),
+        (0.1, "not yet to 1 %: a new run with a longer --max-time"),
+    ],
 )
 def test_until_says_how_many_runs_it_took(
     size: float,
@@ -471,8 +540,7 @@ def test_until_says_how_many_runs_it_took(
     answer_with: Callable[[Answer], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    seconds = itertools.count(step=30.0)
-    monkeypatch.setattr(pair_runner, "monotonic_s", lambda: next(seconds))
+    each_takes(30.0, monkeypatch)
     answer_with(noisy(itertools.cycle((size, -size))))
     done = effmod("compare", "a.onnx", "b.onnx", *FEW, "--until", "1%", "--max-time", "10m")
     assert done.exit_code == 0, done.output
