@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from effmod_bench.console import Console, in_words
-from effmod_bench.devices import NETWORK_RUNTIMES, ONNXRUNTIMES, check_device
+from effmod_bench.devices import NETWORK_RUNTIMES, ONNXRUNTIMES, check_installed, check_runs
 from effmod_bench.environment import available_cores
 from effmod_bench.errors import ExitCode
 from effmod_bench.exporting import obtain_artifact, obtain_weights
@@ -374,7 +374,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         anchor = self._anchor_item()
         each = [(one, one._items()) for one in self._each_batch_size()]
         check([item.name for _, items in each for item in items])
-        check_device(self.plan.device, self.plan.options)
+        check_installed(self.plan.device, self.plan.options)
         store = Store(self.store)
         store.check_writable()
         threads = threads_to_use(self.plan)
@@ -383,6 +383,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         files = [one._files(items) for one, items in each]
         anchors_file = self._files([anchor] if anchor else [])
         with measuring_alone(wait=self.wait, on_wait=console.note):
+            check_runs(self.plan.device, self.plan.options)
             subjects = [
                 subject
                 for (one, items), its_files in zip(each, files, strict=True)

@@ -498,7 +498,8 @@ def test_on_a_gpu_both_run_there_and_the_table_names_it(
 
     answer_with(answer)
     state = dict.fromkeys(GpuState.__struct_fields__) | {"name": "A GPU"}
-    monkeypatch.setattr(benchmark, "check_device", lambda *_: None)
+    for check in ("check_installed", "check_runs"):
+        monkeypatch.setattr(benchmark, check, lambda *_: None)
     monkeypatch.setattr(runner, "read_gpu", lambda _: GpuState(**state))
     done = effmod("compare", "a.onnx", "b.onnx", *FEW, "--device", "cuda:1", "--runtime", "tensorrt")
     assert done.exit_code == 0, done.output
