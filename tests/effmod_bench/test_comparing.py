@@ -13,6 +13,7 @@ from effmod_bench import benchmark, environment, pair_runner, runner
 from effmod_bench.cli import app
 from effmod_bench.pair import PairJob, PairTimed
 from effmod_bench.pair_runner import draw_job, run
+from effmod_bench.resuming import RunPlan
 from effmod_bench.runner import Subject, new_run_id, stamp
 from effmod_bench.worker import Broken, Warm
 from exporters import OutputError
@@ -25,6 +26,7 @@ from results import (
     GpuState,
     GraphOptimization,
     Outcome,
+    Record,
     Runtime,
     RuntimeOptions,
     Store,
@@ -569,7 +571,7 @@ def test_a_stored_run_tells_how_many_reached_the_width_and_after_how_many_runs(t
 
 def test_an_interruption_shows_what_is_finished(files: Path, answer_with: Callable[[Answer], None]) -> None:
     def answer(job: PairJob) -> PairTimed:
-        if list((files / "effmod-results").iterdir()):
+        if Store(files / "effmod-results").read_kind(ComparisonProcess):
             raise KeyboardInterrupt
         return timed(job)
 
@@ -579,6 +581,76 @@ def test_an_interruption_shows_what_is_finished(files: Path, answer_with: Callab
     assert "b.onnx" in done.stdout
     assert "interrupted" in done.stderr
     assert len(Store(files / "effmod-results").read_kind(ComparisonProcess)) == 1
+
+
+@pytest.mark.usefixtures("files")
+def test_a_comparison_that_was_cut_short_goes_on_with_what_is_missing_or_failed(
+    answer_with: Callable[[Answer], None],
+) -> None:
+    jobs: list[PairJob] = []
+
+    def answer(job: PairJob) -> PairTimed | Broken:
+        jobs.append(job)
+        if len(jobs) == 5:
+            raise KeyboardInterrupt
+        return Broken(reason="ended by SIGSEGV", detail="") if len(jobs) == 2 else timed(job, 1.2 + len(jobs) / 1e4)
+
+    answer_with(answer)
+    few = ("--processes", "3", "--blocks", "5", "--warmup", "1", "--threads", "1")
+    done = effmod("compare", "a.onnx", "b.onnx", "large.onnx", *few, "--fail-if-slower", "5%")
+    assert done.exit_code == 130
+    store = Store(Path("effmod-results"))
+    (run,) = store.read_kind(RunPlan)
+    assert f"what is missing or failed, again: effmod compare --resume {run.id} --store effmod-results" in done.stderr
+    kept = {record.id for record in store.read_kind(ComparisonProcess) if record.outcome is Outcome.OK}
+    assert len(kept) == 3
+    assert "holds no run of 'effmod bench' to resume" in effmod("bench", "--resume").stderr
+
+    begun = len(jobs)
+    again = effmod("compare", "--resume", run.id, "--output-format", "json")
+    assert again.exit_code == 4, again.output
+    assert "--fail-if-slower allows 5 %" in again.stderr
+    assert f"run {run.id} of a.onnx, b.onnx, large.onnx: 3 processes to do" in again.stderr
+    assert len(jobs) - begun == 3
+    assert [(row["processes"], row["failures"]) for row in json.loads(again.stdout)] == [(3, []), (3, [])]
+    records = store.read_kind(ComparisonProcess)
+    assert kept < {record.id for record in records}
+    assert Counter((r.target, r.index) for r in records if r.outcome is Outcome.OK) == {
+        (target, index): 1 for target in (1, 2) for index in range(3)
+    }
+    assert "it is complete, and nothing is left to do" in effmod("compare", "--resume").stderr
+    assert len(jobs) - begun == 3
+
+
+@pytest.mark.usefixtures("files")
+def test_a_comparison_does_not_go_on_with_other_files(answer_with: Callable[[Answer], None], tmp_path: Path) -> None:
+    answer_with(lambda _: Broken(reason="ended by SIGSEGV", detail=""))
+    done = effmod("compare", "a.onnx", "b.onnx", *FEW)
+    assert done.exit_code == 1
+    assert "what is missing or failed, again: effmod compare --resume" in done.stderr
+    write_onnx(tmp_path / "b.onnx", nodes=9)
+    again = effmod("compare", "--resume")
+    assert again.exit_code == 2
+    assert "b.onnx is not what run" in " ".join(again.stderr.split())
+
+
+@pytest.mark.usefixtures("files")
+def test_an_interruption_between_a_records_storing_and_its_telling_loses_no_row(
+    answer_with: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer_with(timed)
+    write = Store.write
+
+    def write_and_stop(store: Store, record: Record, **how: bool) -> None:
+        write(store, record, **how)
+        if isinstance(record, ComparisonProcess):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "write", write_and_stop)
+    done = effmod("compare", "a.onnx", "b.onnx", *FEW)
+    assert done.exit_code == 130
+    assert "interrupted: the table holds what was finished" in done.stderr
+    assert "b.onnx" in done.stdout
 
 
 def test_show_prints_measurements_then_comparisons(files: Path, answer_with: Callable[[Answer], None]) -> None:
@@ -638,7 +710,8 @@ def test_two_names_of_one_file_are_nothing_to_compare(tmp_path: Path) -> None:
         (["a.onnx", "b.onnx", "--tf32"], "--tf32 goes with --device cuda, not with --device cpu"),
         (["a.onnx", "b.onnx", "--runtime", "pytorch"], "compare times ONNX Runtime, not pytorch; 'effmod bench'"),
         (["a.onnx", "b.onnx", "--device", "coreml"], "compare times ONNX Runtime, not coreml; 'effmod bench'"),
-        ([], "Missing argument"),
+        ([], "say what to compare: two or more networks"),
+        (["--resume", "--until", "1%"], "--until does not go with --resume"),
     ],
 )
 def test_wrong_use_is_said_before_anything_is_measured(arguments: list[str], said: str, files: Path) -> None:
