@@ -82,13 +82,12 @@ def find_run(store: Store, run_id: str | None, command: Command) -> RunPlan:
         StoreError: the store cannot be read.
     """
     every = store.read_kind(RunPlan)
+    named = next((run for run in every if run.id == run_id), None)
+    if named is not None and named.command is not command:
+        raise TargetError(
+            f"run {run_id} is of 'effmod {named.command}'; go on with it: {named.resume_command(store.path)}"
+        )
     runs = [run for run in every if run.command is command]
-    if run_id is not None:
-        for run in every:
-            if run.id == run_id and run.command is not command:
-                raise TargetError(
-                    f"run {run_id} is of 'effmod {run.command}'; go on with it: {run.resume_command(store.path)}"
-                )
     if not runs:
         raise TargetError(
             f"the store {store.path} holds no run of 'effmod {command}' to resume; repeat the command that was cut "
@@ -96,11 +95,10 @@ def find_run(store: Store, run_id: str | None, command: Command) -> RunPlan:
         )
     if run_id is None:
         return runs[-1]
-    found = [run for run in runs if run.id == run_id]
-    if not found:
+    if named is None:
         latest = ", ".join(run.id for run in runs[:-4:-1])
         raise TargetError(f"the store {store.path} holds no run {run_id!r}; the latest are {latest}")
-    return found[0]
+    return named
 
 
 def records_of(run: RunPlan, store: Store, kind: type[R]) -> list[R]:

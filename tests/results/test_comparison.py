@@ -155,7 +155,7 @@ GPU = dict.fromkeys(GpuState.__struct_fields__) | {"name": "A GPU", "driver": "5
         {"machine": msgspec.structs.replace(MACHINE, versions={"onnxruntime": "2"})},
         {"machine": msgspec.structs.replace(MACHINE, available_cores=1)},
         {"threads": 1},
-        {"gpu_before": GpuState(**GPU)},  # type: ignore[arg-type]
+        {"gpu_before": GpuState(**GPU)},
     ],
 )
 def test_what_was_timed_in_another_environment_is_another_comparison(changed: dict[str, object]) -> None:

@@ -286,7 +286,7 @@ R = TypeVar("R", Round, ComparisonProcess)
     [
         {"machine": msgspec.structs.replace(MACHINE, versions={"onnxruntime": "2"})},
         {"threads": 1},
-        {"gpu_before": GpuState(**dict.fromkeys(GpuState.__struct_fields__) | {"driver": "590"})},  # type: ignore[arg-type]
+        {"gpu_before": GpuState(**dict.fromkeys(GpuState.__struct_fields__) | {"driver": "590"})},
     ],
 )
 def test_a_measurement_stands_beside_the_anchor_of_its_own_environment(changed: dict[str, object]) -> None:
