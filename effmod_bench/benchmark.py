@@ -5,19 +5,28 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
 from effmod_bench.console import Console, in_words
-from effmod_bench.devices import NETWORK_RUNTIMES, ONNXRUNTIMES, check_device
+from effmod_bench.devices import NETWORK_RUNTIMES, ONNXRUNTIMES, check_installed, check_runs
 from effmod_bench.environment import available_cores
 from effmod_bench.errors import ExitCode
 from effmod_bench.exporting import obtain_artifact, obtain_weights
 from effmod_bench.listing import PlannedRun, plan_table
 from effmod_bench.lock import measuring_alone
 from effmod_bench.pair_runner import guess_s
-from effmod_bench.resuming import Anchor, RunPlan, check_folder, check_same, find_run
+from effmod_bench.resuming import (
+    Anchor,
+    Command,
+    RunPlan,
+    check_folder,
+    check_same,
+    find_run,
+    records_of,
+    say_missing,
+)
 from effmod_bench.runner import PAPER_THREADS, Subject, Timeline, missing, new_run_id, schedule, threads_to_use
 from effmod_bench.suites import find_suite
 from effmod_bench.targets import (
@@ -152,14 +161,22 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     round_timeout_s: float | None = None
 
     @classmethod
-    def resume(cls, run_id: str | None, store: Path, *, wait: bool, round_timeout_s: float | None) -> "Benchmark":
-        """What is missing or failed in a run of the store; None for the latest run.
+    def resume(
+        cls,
+        run_id: str | None,
+        store: Path,
+        *,
+        wait: bool,
+        round_timeout_s: float | None,
+        command: Command = Command.BENCH,
+    ) -> "Benchmark":
+        """What is missing or failed in a run of the store; None for the latest run of the command.
 
         Raises:
             TargetError: there is no such run, or it names files that are not there as seen from this folder.
             StoreError: the store cannot be read.
         """
-        run = find_run(Store(store), run_id)
+        run = find_run(Store(store), run_id, command)
         check_folder(run, Store(store))
         return cls(
             targets=run.targets,
@@ -236,13 +253,29 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             UnknownModelError, ImageSizeError, TargetError, ArtifactError, CheckpointError, ExportError, ParityError:
                 before anything is measured.
         """
-        with self.prepared(console) as (store, subjects, anchor):
-            return self._measure(console, output_format, store, subjects, anchor)
+        run = self.asked()
+        with self.prepared(console, run) as (store, subjects, anchor):
+            return self._measure(console, output_format, run, store, subjects, anchor)
+
+    def asked(self) -> RunPlan:
+        """The run that is resumed, or a new one, of which nothing is known but what the user asked."""
+        return self.resumed or RunPlan(
+            id=new_run_id(),
+            started_at=utc_now().isoformat(timespec="milliseconds"),
+            targets=self.targets,
+            plan=self.plan,
+            choices=self.choices,
+            batch_sizes=self.batch_sizes,
+            input_shapes=tuple(self.input_shapes.items()),
+            anchor=self.anchor,
+            table=self.table,
+        )
 
     def _measure(
         self,
         console: Console,
         output_format: OutputFormat,
+        run: RunPlan,
         store: Store,
         subjects: Sequence[Subject],
         anchor: Subject | None,
@@ -250,13 +283,12 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         from effmod_bench import pair_runner, runner
         from effmod_bench.environment import read_machine
 
-        run = self._begin(store, [subject.artifact for subject in subjects], anchor)
-        records = _of_run(run, store, Round) if self.resumed else []
-        pairs = _of_run(run, store, ComparisonProcess) if self.resumed else []
+        run = self._begin(run, store, [subject.artifact for subject in subjects], anchor)
+        records = records_of(run, store, Round) if self.resumed else []
+        pairs = records_of(run, store, ComparisonProcess) if self.resumed else []
         if self.resumed:
             self._say_missing(console, run, records, pairs)
         code, machine = ExitCode.OK, read_machine()
-        resume = shlex.join(["effmod", "bench", "--resume", run.id, "--store", str(self.store)])
         try:
             with console.progress("measuring") as progress:
                 runner.run(
@@ -287,12 +319,8 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         except KeyboardInterrupt:
             code = ExitCode.INTERRUPTED
             # It may have come between a record's storing and its telling.
-            records, pairs = _of_run(run, store, Round), _of_run(run, store, ComparisonProcess)
+            records, pairs = records_of(run, store, Round), records_of(run, store, ComparisonProcess)
             console.warn("interrupted" + (": the table holds what was finished" if records else ""))
-        except StoreError as error:
-            raise StoreError(
-                f"{error}. What it holds stays readable; once it can be written, go on: {resume}"
-            ) from error
         finally:
             measurements = summarise(records, pairs)
             if records:
@@ -306,28 +334,22 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         if code is ExitCode.OK and any(measurement.failures for measurement in measurements):
             code = ExitCode.SOME_FAILED
         if code is not ExitCode.OK:
-            console.note(f"what is missing or failed, again: {resume}")
+            console.note(f"what is missing or failed, again: {run.resume_command(self.store)}")
         return code
 
-    def _begin(self, store: Store, artifacts: Sequence[TimedArtifact], anchor: Subject | None) -> RunPlan:
-        """The run to carry out: the one that is resumed, or a new one, which is stored before it measures."""
-        if self.resumed:
-            check_same(self.resumed, artifacts, anchor.artifact if anchor else None)
-            return self.resumed
-        run = RunPlan(
-            id=new_run_id(),
-            started_at=utc_now().isoformat(timespec="milliseconds"),
-            targets=self.targets,
-            plan=msgspec.structs.replace(self.plan, targets=tuple(artifact.name for artifact in artifacts)),
-            choices=self.choices,
-            batch_sizes=self.batch_sizes,
-            input_shapes=tuple(self.input_shapes.items()),
+    def _begin(self, run: RunPlan, store: Store, artifacts: Sequence[TimedArtifact], anchor: Subject | None) -> RunPlan:
+        """The run with what its targets came to, stored before anything is measured."""
+        if run.artifacts:
+            check_same(run, artifacts, anchor.artifact if anchor else None)
+            return run
+        run = msgspec.structs.replace(
+            run,
+            plan=msgspec.structs.replace(run.plan, targets=tuple(artifact.name for artifact in artifacts)),
             artifacts=tuple(artifacts),
             anchor=self._pairs_planned(artifacts, anchor.artifact) if anchor else None,
             anchor_artifact=anchor.artifact if anchor else None,
-            table=self.table,
         )
-        store.write(run)
+        store.write(run, again=True)
         return run
 
     def _pairs_planned(self, artifacts: Sequence[TimedArtifact], anchor: TimedArtifact) -> Anchor:
@@ -349,21 +371,19 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         to_do = [f"{left} of {_counted(rounds, 'round')}"] if left else []
         if run.anchor and (processes := pair_runner.missing(run.anchor.plan, len(run.anchor.plan.targets), pairs)):
             to_do.append(f"{_counted(processes, 'process', 'processes')} beside {run.anchor.target}")
-        console.note(
-            f"run {run.id} of {', '.join(dict.fromkeys(run.plan.targets))}: "
-            + (f"{' and '.join(to_do)} to do" if to_do else "it is complete, and nothing is left to do")
-        )
+        say_missing(console, run, run.plan.targets, to_do)
 
     @contextmanager
     def prepared(
-        self, console: Console, *, check: Callable[[Sequence[str]], None] = lambda _: None
+        self, console: Console, run: RunPlan, *, check: Callable[[Sequence[str]], None] = lambda _: None
     ) -> Iterator[tuple[Store, list[Subject], Subject | None]]:
         """All that comes before measuring: wrong use is said, the store can be written, every file is there.
 
         It gives the store, what is to be timed, and the anchor where there is one. Nobody else measures on this
-        machine until the block ends.
+        machine until the block ends. Where it is cut short, the user is told how to go on.
 
         Args:
+            run: stored before anything takes long, where it is not one that is resumed.
             check: refuses names that make no sense together: those of the targets, before anything is exported, and
                 those of the artifacts that they came to.
 
@@ -373,7 +393,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         anchor = self._anchor_item()
         each = [(one, one._items()) for one in self._each_batch_size()]
         check([item.name for _, items in each for item in items])
-        check_device(self.plan.device, self.plan.options)
+        check_installed(self.plan.device, self.plan.options)
         store = Store(self.store)
         store.check_writable()
         threads = threads_to_use(self.plan)
@@ -381,17 +401,29 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             self._say_threads(console, threads)
         files = [one._files(items) for one, items in each]
         anchors_file = self._files([anchor] if anchor else [])
-        with measuring_alone(wait=self.wait, on_wait=console.note):
-            subjects = [
-                subject
-                for (one, items), its_files in zip(each, files, strict=True)
-                for subject in one._subjects(console, items, its_files)
-            ]
-            # One artifact named twice, as a network and as its file, say, is one target.
-            once = {msgspec.json.encode(subject.artifact): subject for subject in reversed(subjects)}
-            anchors = self._anchor_subject(console, anchor, each[0][1], anchors_file) if anchor else None
-            check([subject.artifact.name for subject in once.values()])
-            yield store, list(once.values())[::-1], anchors
+        if self.resumed is None:
+            store.write(run)
+        try:
+            with measuring_alone(wait=self.wait, on_wait=console.note):
+                check_runs(self.plan.device, self.plan.options)
+                subjects = [
+                    subject
+                    for (one, items), its_files in zip(each, files, strict=True)
+                    for subject in one._subjects(console, items, its_files)
+                ]
+                # One artifact named twice, as a network and as its file, say, is one target.
+                once = {msgspec.json.encode(subject.artifact): subject for subject in reversed(subjects)}
+                anchors = self._anchor_subject(console, anchor, each[0][1], anchors_file) if anchor else None
+                check([subject.artifact.name for subject in once.values()])
+                yield store, list(once.values())[::-1], anchors
+        except KeyboardInterrupt:
+            console.note(f"go on: {run.resume_command(self.store)}")
+            raise
+        except StoreError as error:
+            raise StoreError(
+                f"{error}. What it holds stays readable; once it can be written, go on: "
+                f"{run.resume_command(self.store)}"
+            ) from error
 
     def _items(self) -> list[Path | ModelSpec]:
         """Files and networks, each once, in the order given."""
@@ -521,13 +553,6 @@ def naming_run(store: Store, run_id: str) -> list[str]:
     return ["--run", run_id] if store.holds_others(run_id) else []
 
 
-R = TypeVar("R", Round, ComparisonProcess)
-
-
-def _of_run(run: RunPlan, store: Store, kind: type[R]) -> list[R]:
-    return [record for record in store.read_kind(kind) if record.run_id == run.id]
-
-
 def print_measurements(
     console: Console, measurements: Sequence[Measurement], output_format: OutputFormat, *, table: str | None = None
 ) -> None:
@@ -568,7 +593,7 @@ def say_precision(console: Console, comparisons: Sequence[Comparison]) -> None:
             took = f"{comparison.processes} processes, {comparison.runs} timed runs of each"
             console.note(
                 f"{name}: known to within {percent(estimate.half_width)} after {took}"
-                + ("" if reached else f", not yet to {percent(until)}: a longer --max-time may do it")
+                + ("" if reached else f", not yet to {percent(until)}: a new run with a longer --max-time may do it")
             )
     for until in sorted({comparison.plan.until for comparison in comparisons if comparison.plan.until is not None}):
         asked = [comparison for comparison in comparisons if comparison.plan.until == until]

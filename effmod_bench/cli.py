@@ -333,7 +333,8 @@ def bench(
 
 @app.command()
 def compare(
-    targets: options.ComparedTargets,
+    context: typer.Context,
+    targets: options.ComparedTargets = None,
     device: options.OnnxRuntimeDevice = "cpu",
     runtime: options.ComparedRuntime = None,
     include_transfers: options.IncludeTransfers = False,
@@ -355,6 +356,7 @@ def compare(
     until: options.Until = None,
     max_time: options.MaxTime = None,
     fail_if_slower: options.FailIfSlower = None,
+    resume: options.Resume = False,
     opset: options.Opset = DEFAULT_OPSET,
     image_size: options.ImageSize = None,
     batch_size: options.BatchSize = 1,
@@ -375,6 +377,13 @@ def compare(
     from effmod_bench.devices import ONNXRUNTIMES, parse_device, runtime_options
     from effmod_bench.targets import ExportChoices, TargetError, parse_input_shapes
 
+    console = _console(quiet, verbose)
+    if resume:
+        run_id = options.run_to_resume(context, targets)
+        comparing = Comparing.resume(run_id, store, wait=not no_wait, round_timeout_s=round_timeout)
+        raise typer.Exit(comparing.run(console, output_format))
+    if not targets:
+        raise TargetError("say what to compare: two or more networks of 'effmod list', or .onnx files")
     if max_time is not None and until is None:
         raise TargetError("--max-time goes with --until; without it, --processes says how long to measure")
     where, index = parse_device(device)
@@ -427,7 +436,7 @@ def compare(
         plan=plan,
         fail_if_slower=fail_if_slower,
     )
-    raise typer.Exit(comparing.run(_console(quiet, verbose), output_format))
+    raise typer.Exit(comparing.run(console, output_format))
 
 
 @app.command()

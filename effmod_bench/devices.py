@@ -131,19 +131,6 @@ def artifact_format(device: Device, asked: Format | None) -> Format:
     return runs
 
 
-def check_device(device: Device, options: RuntimeOptions) -> None:
-    """Find out whether a device and its runtime can be used here, before anything is exported.
-
-    Raises:
-        DeviceUnavailableError: they cannot.
-    """
-    check_installed(device, options)
-    if device is Device.CUDA:
-        from effmod_bench.doctor import run_convolution
-
-        run_convolution(device, options)
-
-
 def check_installed(device: Device, options: RuntimeOptions) -> None:
     """Find out what can be found out without running anything.
 
@@ -168,6 +155,18 @@ def check_installed(device: Device, options: RuntimeOptions) -> None:
                     "coremltools, which runs Core ML packages, is not installed; it is for Python 3.11 to 3.13, and "
                     f"this is {platform.python_version()}: install effmod there"
                 )
+
+
+def check_runs(device: Device, options: RuntimeOptions) -> None:
+    """Find out on a GPU whether its runtime really runs; hold `measuring_alone`, for it disturbs who measures there.
+
+    Raises:
+        DeviceUnavailableError: it does not.
+    """
+    if device is Device.CUDA:
+        from effmod_bench.doctor import run_convolution
+
+        run_convolution(device, options)
 
 
 def _given(options: dict[str, bool]) -> list[str]:

@@ -404,9 +404,9 @@ AnchorProcesses = Annotated[
     ),
 ]
 ComparedTargets = Annotated[
-    list[str],
+    list[str] | None,
     typer.Argument(
-        metavar="TARGET",
+        metavar="[TARGET]...",
         help="As for 'effmod bench'. Each of the others is compared with the first.",
         show_default=False,
     ),
@@ -513,8 +513,8 @@ Resume = Annotated[
     bool,
     typer.Option(
         "--resume",
-        help="Measure what is missing or failed in the store's latest run, or in the run that is named in the "
-        "targets' place.",
+        help="Measure what is missing or failed in the store's latest run of this command, or in the run that is named "
+        "in the targets' place.",
         rich_help_panel=_MEASURE,
     ),
 ]

@@ -3,13 +3,22 @@
 import os
 import random
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import zip_longest
 
 from effmod_bench.environment import physical_cores
 from effmod_bench.isolation import run_job
 from effmod_bench.pair import PairJob, PairMember, PairTimed
-from effmod_bench.runner import GUESSED_START_S, Progress, Subject, Watched, guess_run_s, threads_to_use, watch
+from effmod_bench.runner import (
+    GUESSED_START_S,
+    REPEATS,
+    Progress,
+    Subject,
+    Watched,
+    guess_run_s,
+    threads_to_use,
+    watch,
+)
 from effmod_bench.sessions import SessionRequest
 from effmod_bench.timing import monotonic_s
 from effmod_bench.worker import Broken
@@ -31,7 +40,8 @@ def run(
 ) -> None:
     """Carry out a plan: the comparisons take turns, in an order drawn anew each time, a process each.
 
-    Each record is on disk, and `on_record` has been told, before the next process begins.
+    Each record is on disk, and `on_record` has been told, before the next process begins. A process in which the
+    machine was suspended, or its clock set, failed, and is repeated at once.
 
     Args:
         subjects: the first is the baseline.
@@ -47,14 +57,14 @@ def run(
     before = sum(map(len, records.values()))
     turns = random.Random(plan.seed)
     began = monotonic_s()
-    while waiting := [target for target in records if not _is_done(plan, records[target])]:
+    while waiting := [target for target in records if _to_come(plan, records[target])]:
         for target in turns.sample(waiting, len(waiting)):
-            if plan.max_time_s is not None and monotonic_s() - began >= plan.max_time_s:
+            if _is_time_up(plan, records):
                 return
             pair = (subjects[0], subjects[target])
             index = min(set(range(len(records[target]) + 1)) - {record.index for record in records[target]})
             done = sum(map(len, records.values()))
-            total = sum(_aim(plan, others) for others in records.values())
+            total = done + sum(_to_come(plan, others) for others in records.values())
             process_s = (monotonic_s() - began) / (done - before) if done > before else None
 
             def tick(
@@ -68,7 +78,6 @@ def run(
                 left_s = None if process_s is None else (total - done - part) * process_s
                 progress.show(name, done + part, total, left_s)
 
-            tick(0.0)
             record = time_pair(
                 run_id,
                 plan,
@@ -80,9 +89,9 @@ def run(
                 index=index,
                 attempt=attempts[target, index],
                 timeout_s=timeout_s,
+                on_record=on_record,
             )
             records[target].append(record)
-            on_record(record)
 
 
 def time_pair(
@@ -97,12 +106,17 @@ def time_pair(
     index: int,
     attempt: int = 0,
     timeout_s: float | None = None,
+    on_record: Callable[[ComparisonProcess], None] = lambda _: None,
 ) -> ComparisonProcess:
     """One process of a comparison, on disk when this returns.
+
+    One in which the machine was suspended, or its clock set, failed, and is repeated at once: the last one counts.
 
     Args:
         pair: the baseline, and the plan's target.
         tick: told the seconds since the process started, now and then.
+        attempt: how many there were before.
+        on_record: told of each, before the next begins.
 
     Raises:
         StoreError: the record could not be written.
@@ -113,15 +127,21 @@ def time_pair(
     def start() -> PairTimed | Broken:
         return run_job(job, on_warm=lambda _: None, tick=tick, timeout_s=timeout_s)
 
-    watched = watch(start, plan, pair, machine, what="process")
-    record = _record(plan, pair, run_id, target, index, attempt, job, watched)
-    store.write(record)
+    for number in range(attempt, attempt + 1 + REPEATS):
+        tick(0.0)
+        watched = watch(start, plan, pair, machine, what="process")
+        record = _record(plan, pair, run_id, target, index, number, job, watched)
+        store.write(record)
+        on_record(record)
+        if not watched.disturbed:
+            break
     return record
 
 
 def missing(plan: ComparisonPlan, subjects: int, earlier: Sequence[ComparisonProcess]) -> int:
     """How many processes are still to come, as far as one can tell now."""
-    return sum(_aim(plan, records) - len(records) for records in _finished(plan, subjects, earlier).values())
+    records = _finished(plan, subjects, earlier)
+    return 0 if _is_time_up(plan, records) else sum(_to_come(plan, others) for others in records.values())
 
 
 def guess_s(plan: ComparisonPlan, macs: tuple[int | None, int | None]) -> float | None:
@@ -223,15 +243,31 @@ def _draw_cores(draws: random.Random, threads: int) -> tuple[int, ...] | None:
     return tuple(sorted(in_turn[:threads]))
 
 
+def _is_time_up(plan: ComparisonPlan, records: Mapping[int, Sequence[ComparisonProcess]]) -> bool:
+    """By what the processes themselves took, which their records hold: a resumed run has what was left to it."""
+    conditions = [record.environment.conditions for others in records.values() for record in others]
+    spent_s = sum(each.elapsed_s for each in conditions if each is not None)
+    return plan.max_time_s is not None and spent_s >= plan.max_time_s
+
+
 def _is_done(plan: ComparisonPlan, records: Sequence[ComparisonProcess]) -> bool:
     if len(records) < next_look(plan, len(records)).processes:
         return False
-    (comparison,) = compare(records)
-    if plan.until is None or comparison.estimate is None:  # where everything fails, more of it tells nothing
+    if plan.until is None:
         return True
+    (comparison,) = compare(records)
+    if comparison.estimate is None or 2 * comparison.processes < len(records):
+        return True  # where most of it fails, more of it tells little, and what fails at once never spends the time
     return comparison.estimate.half_width <= plan.until
 
 
-def _aim(plan: ComparisonPlan, records: Sequence[ComparisonProcess]) -> int:
-    """How many processes there are to be, as far as one can tell now."""
-    return len(records) if _is_done(plan, records) else next_look(plan, len(records) + 1).processes
+def _to_come(plan: ComparisonPlan, records: Sequence[ComparisonProcess]) -> int:
+    """How many more processes of a comparison there are to be, as far as one can tell now."""
+    latest = _latest(records)
+    return 0 if _is_done(plan, latest) else next_look(plan, len(latest) + 1).processes - len(latest)
+
+
+def _latest(records: Sequence[ComparisonProcess]) -> list[ComparisonProcess]:
+    """Those of the environment that the last one met: where a run was resumed on another, it begins anew."""
+    now = records[-1].environment.stable if records else None
+    return [record for record in records if record.environment.stable == now]

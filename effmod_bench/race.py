@@ -114,7 +114,6 @@ class Race:
             part = min(elapsed_s / self._process_s, 0.99) if self._process_s else 0.0
             progress.show(name, done + part, done + to_come, left_s if self._process_s else None)
 
-        tick(0.0)
         record = time_pair(
             self.run_id,
             self._plan_now(),
@@ -125,7 +124,7 @@ class Race:
             target=target,
             index=len(ratios),
         )
-        self._process_s = max(self._process_s, monotonic_s() - began_s)
+        self._process_s = max(self._process_s, (monotonic_s() - began_s) / (record.attempt + 1))
         if record.outcome is Outcome.FAILED:
             self.dropped[name] = f"failed: {record.failure}"
             return

@@ -40,8 +40,8 @@ _GUESSED_RUNTIMES = (Runtime.ONNXRUNTIME, Runtime.OPENVINO)
 _GUESSED_S_PER_MAC = 1 / 40e9
 GUESSED_START_S = 1.0
 
-# How often a round is repeated at once where the machine was suspended, or its clock set, in the midst of it.
-_REPEATS = 2
+# How often a process is repeated at once where the machine was suspended, or its clock set, in the midst of it.
+REPEATS = 2
 
 
 class FileStamp(msgspec.Struct, frozen=True, kw_only=True):
@@ -246,7 +246,7 @@ def run(
                 job, on_warm=lambda warm: timeline.saw(warm.expected_ns), tick=tick, timeout_s=round_timeout_s
             )
 
-        for attempt in range(turn.attempt, turn.attempt + 1 + _REPEATS):
+        for attempt in range(turn.attempt, turn.attempt + 1 + REPEATS):
             tick(0.0)
             watched = watch(start, plan, [subject], machine, what="round")
             outcome = watched.outcome

@@ -13,7 +13,7 @@ import msgspec
 from effmod_bench import pair_runner
 from effmod_bench.candidates import Candidate, Form, file_forms, network_forms, settings
 from effmod_bench.console import Console
-from effmod_bench.devices import arguments, check_device
+from effmod_bench.devices import arguments, check_installed, check_runs
 from effmod_bench.errors import ExitCode
 from effmod_bench.lock import measuring_alone
 from effmod_bench.race import EQUAL_WITHIN, Race
@@ -79,13 +79,14 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
                 the target cannot be tuned, or the budget is too small for one comparison.
         """
         item = self._item()
-        check_device(self.plan.device, self.plan.options)
+        check_installed(self.plan.device, self.plan.options)
         store = Store(self.store)
         store.check_writable()
         with (
             measuring_alone(wait=self.wait, on_wait=console.note),
             tempfile.TemporaryDirectory(prefix="effmod-tune-") as folder,
         ):
+            check_runs(self.plan.device, self.plan.options)
             return _Session(self, item, console, store, Path(folder)).run(output_format)
 
     def _item(self) -> Path | ModelSpec:

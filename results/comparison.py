@@ -53,7 +53,7 @@ UNCHANGED = Estimate(ratio=1.0, low=1.0, high=1.0, half_width=0.0)
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """The processes of one run that timed two artifacts in turn, summarised.
+    """The processes of one run that timed two artifacts in turn, in one stable environment, summarised.
 
     Attributes:
         control: the candidate is the baseline itself, loaded twice.
@@ -176,14 +176,22 @@ def next_look(plan: ComparisonPlan, processes: int) -> Look:
 def compare(records: Iterable[ComparisonProcess]) -> list[Comparison]:
     """Group processes into comparisons: run by run, and in each in the order in which its targets were given.
 
-    Runs are not pooled: what one may conclude depends on how often it was looked at.
+    Runs are not pooled: what one may conclude depends on how often it was looked at. Nor are the machines and versions
+    that one run met, where it was resumed on another: the latest comes last.
     """
+    return [comparison for _, comparison in compare_by_environment(records)]
+
+
+def compare_by_environment(records: Iterable[ComparisonProcess]) -> list[tuple[bytes, Comparison]]:
+    """As `compare`, each beside `Environment.stable` of its records."""
     records = _last_attempts(records)
     runs = list(dict.fromkeys(record.run_id for record in records))
-    groups: dict[tuple[int, int], list[ComparisonProcess]] = defaultdict(list)
-    for record in records:
-        groups[runs.index(record.run_id), record.target].append(record)
-    return [_comparison(groups[key]) for key in sorted(groups)]
+    stable = [record.environment.stable for record in records]
+    environments = list(dict.fromkeys(stable))
+    groups: dict[tuple[int, int, int], list[ComparisonProcess]] = defaultdict(list)
+    for record, environment in zip(records, stable, strict=True):
+        groups[runs.index(record.run_id), record.target, environments.index(environment)].append(record)
+    return [(environments[key[-1]], _comparison(groups[key])) for key in sorted(groups)]
 
 
 def _last_attempts(records: Iterable[ComparisonProcess]) -> list[ComparisonProcess]:

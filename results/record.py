@@ -165,6 +165,11 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     swap_bytes: int | None = None
     gpu_versions: dict[str, str] = {}
 
+    @property
+    def stable(self) -> "Machine":
+        """Without what can change between two runs and not make them different machines, wherever they ran."""
+        return msgspec.structs.replace(self, effmod_commit=None, governor=None, gpu_versions={})
+
 
 class GpuState(msgspec.Struct, frozen=True, kw_only=True):
     """A GPU at one moment, as its driver tells. A fact that the driver does not tell is None.
@@ -256,6 +261,14 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     conditions: Conditions | None = None
     gpu_before: GpuState | None = None
     gpu_after: GpuState | None = None
+
+    @property
+    def stable(self) -> bytes:
+        """What two records must have in common for their times to be pooled: machine, threads, GPU and its software."""
+        gpu = self.gpu_before
+        on_gpu = (gpu.name, gpu.driver, self.machine.gpu_versions) if gpu else None
+        lasting = self.machine.stable, self.threads, on_gpu
+        return msgspec.json.encode(lasting, order="sorted")
 
 
 class ArtifactSource(StrEnum):
@@ -396,7 +409,7 @@ class ComparisonPlan(msgspec.Struct, frozen=True, kw_only=True):
         seed: of all that is drawn: whose turn it is, the order of loading and of the runs, the cores.
         margin: a smaller difference, as a share of the baseline's time, counts as none.
         until: go on until the interval's half-width, a share of the ratio, is at most this.
-        max_time_s: but begin no process after so many seconds.
+        max_time_s: but begin no process once they have taken so many seconds, those of all targets together.
 
     Raises:
         ValueError: a number is out of range.

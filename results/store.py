@@ -53,8 +53,11 @@ class Store:
         except OSError as error:
             raise _cannot_write(self.path, error) from error
 
-    def write(self, record: Record) -> Path:
+    def write(self, record: Record, *, again: bool = False) -> Path:
         """Store a record, so that it survives a crash of the process and of the machine.
+
+        Args:
+            again: in the place of what was stored under its id. What was measured is never overwritten.
 
         Raises:
             StoreError: no space left, read-only, moved away.
@@ -69,7 +72,7 @@ class Store:
                     file.flush()
                     os.fsync(file.fileno())
                 partial.chmod(0o644)
-                if final.exists():
+                if final.exists() and not again:
                     raise StoreError(f"{final} is there already, and a record is never overwritten")
                 partial.replace(final)
             except BaseException:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from results.comparison import Comparison, Estimate, compare, estimate
+from results.comparison import Comparison, Estimate, compare_by_environment, estimate
 from results.published import Published, published
 from results.record import (
     ComparisonProcess,
@@ -172,7 +172,7 @@ def summarise(rounds: Iterable[Round], pairs: Iterable[ComparisonProcess] = ()) 
     than once, the last attempt counts.
 
     Args:
-        pairs: each target of a run beside its anchor; those of other runs are passed over.
+        pairs: each target of a run beside its anchor; those of other runs and environments are passed over.
     """
     rounds = _last_attempts(rounds)
     runs = list(dict.fromkeys(record.run_id for record in rounds))
@@ -180,8 +180,13 @@ def summarise(rounds: Iterable[Round], pairs: Iterable[ComparisonProcess] = ()) 
     for record in sorted(rounds, key=lambda record: (runs.index(record.run_id), _place(record))):
         groups[_identity(record)].append(record)
     measurements = _mark_indistinct([_measurement(group) for group in groups.values()])
-    comparisons = compare(pairs)
-    return [_beside_anchor(measurement, comparisons) for measurement in measurements]
+    comparisons: dict[bytes, list[Comparison]] = defaultdict(list)
+    for environment, comparison in compare_by_environment(pairs):
+        comparisons[environment].append(comparison)
+    return [
+        _beside_anchor(measurement, comparisons[group[0].environment.stable])
+        for measurement, group in zip(measurements, groups.values(), strict=True)
+    ]
 
 
 def read_measurements(store: Store) -> list[Measurement]:
@@ -224,26 +229,8 @@ def _place(record: Round) -> tuple[int, int]:
 
 
 def _identity(record: Round) -> bytes:
-    machine = _stable(record.environment.machine, record.plan.device)
-    gpu = record.environment.gpu_before
-    return msgspec.json.encode(
-        (
-            record.artifact,
-            record.plan.device,
-            record.plan.options,
-            record.environment.threads,
-            machine,
-            (gpu.name, gpu.driver) if gpu else None,
-        ),
-        order="sorted",
-    )
-
-
-def _stable(machine: Machine, device: Device) -> Machine:
-    # The commit and the governor can change between two runs without making them different machines, and a GPU's
-    # libraries without any effect on what runs elsewhere.
-    gpu_versions = machine.gpu_versions if device is Device.CUDA else {}
-    return msgspec.structs.replace(machine, effmod_commit=None, governor=None, gpu_versions=gpu_versions)
+    of_all = record.artifact, record.plan.device, record.plan.options
+    return msgspec.json.encode(of_all, order="sorted") + record.environment.stable
 
 
 def _measurement(rounds: Sequence[Round]) -> Measurement:
@@ -325,8 +312,9 @@ def circumstances(measurement: Measurement) -> bytes:
     """What two measurements have in common that differ in the artifact alone."""
     m = measurement
     ran_by = (m.session.runtime, m.session.execution_provider) if m.session else None
-    machine = _stable(m.machine, m.device)
-    setting = (machine, m.device, m.gpu, m.options, m.batch_size, m.artifact.image_size, m.threads, ran_by)
+    libraries = m.machine.gpu_versions if m.device is Device.CUDA else None
+    machine = m.machine.stable, m.gpu, libraries
+    setting = (machine, m.device, m.options, m.batch_size, m.artifact.image_size, m.threads, ran_by)
     return msgspec.json.encode(setting, order="sorted")
 
 

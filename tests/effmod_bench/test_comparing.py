@@ -13,6 +13,7 @@ from effmod_bench import benchmark, environment, pair_runner, runner
 from effmod_bench.cli import app
 from effmod_bench.pair import PairJob, PairTimed
 from effmod_bench.pair_runner import draw_job, run
+from effmod_bench.resuming import RunPlan
 from effmod_bench.runner import Subject, new_run_id, stamp
 from effmod_bench.worker import Broken, Warm
 from exporters import OutputError
@@ -25,13 +26,22 @@ from results import (
     GpuState,
     GraphOptimization,
     Outcome,
+    Record,
     Runtime,
     RuntimeOptions,
     Store,
     StoreError,
     compare,
 )
-from tests.fakes import MACHINE, make_comparison_process, make_round, session_facts, timed_artifact, write_onnx
+from tests.fakes import (
+    MACHINE,
+    FakeClocks,
+    make_comparison_process,
+    make_round,
+    session_facts,
+    timed_artifact,
+    write_onnx,
+)
 
 
 def subject(name: str) -> Subject:
@@ -200,21 +210,61 @@ def test_a_file_that_changes_is_a_failure(store: Store, answer_with: Callable[[A
     assert [record.failure for record in records] == [None, "b.onnx was changed or deleted during the run"]
 
 
-def test_a_process_in_which_the_machine_slept_is_a_failure_and_tells_nothing_of_the_ratio(
+@pytest.mark.parametrize(
+    ("boot_s", "wall_s", "said"),
+    [
+        (30.0, 30.0, "the machine was suspended for 30 s during the process"),
+        (0.0, -60.0, "the system's clock was set back by 60 s during the process"),
+    ],
+)
+def test_a_process_in_which_the_clocks_part_is_marked_and_repeated(
+    boot_s: float,
+    wall_s: float,
+    said: str,
+    store: Store,
+    answer_with: Callable[[Answer], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clocks = FakeClocks(monkeypatch)
+    jobs: list[PairJob] = []
+
+    def answer(job: PairJob) -> PairTimed:
+        jobs.append(job)
+        clocks.running_s += 10
+        if len(jobs) == 2:
+            clocks.suspended_s += boot_s
+            clocks.set_s += wall_s - boot_s
+        return timed(job)
+
+    answer_with(answer)
+    records = carry_out(ComparisonPlan(processes=3), "ab", store)
+    assert [(record.index, record.attempt, record.failure) for record in records] == [
+        (0, 0, None),
+        (1, 0, said),
+        (1, 1, None),
+        (2, 0, None),
+    ]
+    assert jobs[1] == jobs[2]
+    assert len({record.id for record in store.read_kind(ComparisonProcess)}) == 4
+    (found,) = compare(records)
+    assert (found.processes, found.failures) == (3, ())
+
+
+def test_a_machine_that_is_suspended_again_and_again_is_not_waited_for(
     store: Store, answer_with: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer_with(timed)
-    slept = iter((None, "the machine was suspended for 9 s", None))
-    monkeypatch.setattr(runner, "disturbance", lambda *_: next(slept))
-    records = carry_out(ComparisonPlan(processes=3), "ab", store)
-    assert [record.failure for record in records] == [
-        None,
-        "the machine was suspended for 9 s during the process",
-        None,
+    clocks = FakeClocks(monkeypatch)
+
+    def answer(job: PairJob) -> PairTimed:
+        clocks.running_s += 10
+        clocks.suspended_s += 5
+        return timed(job)
+
+    answer_with(answer)
+    records = carry_out(ComparisonPlan(processes=2), "ab", store)
+    assert [(record.index, record.attempt, record.outcome) for record in records] == [
+        (index, attempt, Outcome.FAILED) for index in range(2) for attempt in range(3)
     ]
-    assert all(record.environment.conditions is not None for record in records)
-    (found,) = compare(records)
-    assert found.processes == 2
 
 
 @pytest.mark.usefixtures("files")
@@ -261,19 +311,84 @@ def test_until_gives_up_where_everything_fails(store: Store, answer_with: Callab
     assert len(carry_out(ComparisonPlan(until=0.01), "ab", store)) == 6
 
 
-def test_no_process_begins_when_the_time_is_over(
+def each_takes(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "conditions_since", lambda _: Conditions(elapsed_s=seconds))
+
+
+def test_no_process_begins_when_the_time_is_over_however_often_the_run_is_resumed(
     store: Store, answer_with: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seconds = 0.0
-    monkeypatch.setattr(pair_runner, "monotonic_s", lambda: seconds)
+    each_takes(10.0, monkeypatch)
+    never_narrow = itertools.cycle((0.1, -0.1))
+    answer_with(noisy(never_narrow))
+    plan, pair = ComparisonPlan(until=0.001, max_time_s=95), [subject("a"), subject("b")]
+    records = carry_out(plan, "ab", store)
+    assert len(records) == 10
+    assert pair_runner.missing(plan, 2, records) == 0
+    again: list[ComparisonProcess] = []
+    run(records[0].run_id, plan, pair, MACHINE, store, Watcher(), earlier=records, on_record=again.append)
+    assert again == []
+    assert pair_runner.missing(plan, 2, records[:4]) == 2
+    for record in records[4:]:
+        (store.path / f"{record.id}.json").unlink()
+    run(records[0].run_id, plan, pair, MACHINE, store, Watcher(), earlier=records[:4], on_record=again.append)
+    assert len(again) == 6
+
+
+def test_what_failed_is_repeated_though_the_time_was_up(
+    store: Store, answer_with: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each_takes(10.0, monkeypatch)
+    answer_with(lambda job: Broken(reason="killed", detail="") if job.load_order == "AB" else timed(job))
+    plan, pair = ComparisonPlan(processes=8, until=0.001, max_time_s=80), [subject("a"), subject("b")]
+    records = carry_out(plan, "ab", store)
+    failed = {record.index for record in records if record.outcome is Outcome.FAILED}
+    assert 0 < len(failed) < len(records) == 8
+    answer_with(timed)
+    again: list[ComparisonProcess] = []
+    run(records[0].run_id, plan, pair, MACHINE, store, Watcher(), earlier=records, on_record=again.append)
+    assert {(record.index, record.attempt) for record in again} == {(index, 1) for index in failed}
+
+
+def test_until_gives_up_where_a_file_has_gone(
+    store: Store, answer_with: Callable[[Answer], None], tmp_path: Path
+) -> None:
+    subjects = []
+    for name in "ab":
+        each = subject(str(tmp_path / name))
+        each.path.write_bytes(b"one")
+        subjects.append(msgspec.structs.replace(each, stamps=stamp(each.path)))
+    sizes = itertools.cycle((0.1, -0.1))
 
     def answer(job: PairJob) -> PairTimed:
-        nonlocal seconds
-        seconds += 10
-        return timed(job, 1 + seconds % 20 / 100)  # too noisy ever to be narrow
+        if len(list(store.path.iterdir())) == 7:
+            subjects[1].path.unlink()
+        return timed(job, 1 + next(sizes))
 
     answer_with(answer)
-    assert len(carry_out(ComparisonPlan(until=0.001, max_time_s=95), "ab", store)) == 10
+    records: list[ComparisonProcess] = []
+    plan = ComparisonPlan(until=0.001, max_time_s=1e6)
+    run("run", plan, subjects, MACHINE, store, Watcher(), on_record=records.append)
+    assert Counter(record.outcome for record in records) == {Outcome.OK: 8, Outcome.FAILED: 13}  # the look at 21
+
+
+def test_on_another_machine_a_resumed_comparison_that_was_not_complete_begins_anew(
+    store: Store, answer_with: Callable[[Answer], None]
+) -> None:
+    answer_with(timed)
+    plan, subjects = ComparisonPlan(processes=3), [subject("a"), subject("b"), subject("c")]
+    *earlier, lost = carry_out(plan, "abc", store)
+    (store.path / f"{lost.id}.json").unlink()
+    upgraded = msgspec.structs.replace(MACHINE, versions={"onnxruntime": "2"})
+    assert pair_runner.missing(plan, 3, earlier) == 1
+    again: list[ComparisonProcess] = []
+    run(earlier[0].run_id, plan, subjects, upgraded, store, Watcher(), earlier=earlier, on_record=again.append)
+    assert [(record.target, record.index) for record in again] == [(lost.target, index) for index in (2, 3, 4)]
+    found = [(each.candidate.name, each.machine.versions, each.processes) for each in compare([*earlier, *again])]
+    assert found.count((lost.candidate.name, upgraded.versions, 3)) == 1
+    assert found.count((lost.candidate.name, MACHINE.versions, 2)) == 1
+    assert len(found) == 3
+    assert pair_runner.missing(plan, 3, [*earlier, *again]) == 0
 
 
 def test_progress_names_the_target_and_the_time_left(
@@ -385,7 +500,8 @@ def test_on_a_gpu_both_run_there_and_the_table_names_it(
 
     answer_with(answer)
     state = dict.fromkeys(GpuState.__struct_fields__) | {"name": "A GPU"}
-    monkeypatch.setattr(benchmark, "check_device", lambda *_: None)
+    for check in ("check_installed", "check_runs"):
+        monkeypatch.setattr(benchmark, check, lambda *_: None)
     monkeypatch.setattr(runner, "read_gpu", lambda _: GpuState(**state))
     done = effmod("compare", "a.onnx", "b.onnx", *FEW, "--device", "cuda:1", "--runtime", "tensorrt")
     assert done.exit_code == 0, done.output
@@ -414,7 +530,11 @@ def test_a_doubtful_comparison_comes_with_the_advice_of_a_measurement(
 
 
 @pytest.mark.parametrize(
-    ("size", "said"), [(0.0001, "known to within 0.0141 % after 6 processes, 60 timed"), (0.1, "not yet to 1 %")]
+    ("size", "said"),
+    [
+        (0.0001, "known to within 0.0141 % after 6 processes, 60 timed"),
+        (0.1, "not yet to 1 %: a new run with a longer --max-time"),
+    ],
 )
 def test_until_says_how_many_runs_it_took(
     size: float,
@@ -423,8 +543,7 @@ def test_until_says_how_many_runs_it_took(
     answer_with: Callable[[Answer], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    seconds = itertools.count(step=30.0)
-    monkeypatch.setattr(pair_runner, "monotonic_s", lambda: next(seconds))
+    each_takes(30.0, monkeypatch)
     answer_with(noisy(itertools.cycle((size, -size))))
     done = effmod("compare", "a.onnx", "b.onnx", *FEW, "--until", "1%", "--max-time", "10m")
     assert done.exit_code == 0, done.output
@@ -452,7 +571,7 @@ def test_a_stored_run_tells_how_many_reached_the_width_and_after_how_many_runs(t
 
 def test_an_interruption_shows_what_is_finished(files: Path, answer_with: Callable[[Answer], None]) -> None:
     def answer(job: PairJob) -> PairTimed:
-        if list((files / "effmod-results").iterdir()):
+        if Store(files / "effmod-results").read_kind(ComparisonProcess):
             raise KeyboardInterrupt
         return timed(job)
 
@@ -462,6 +581,76 @@ def test_an_interruption_shows_what_is_finished(files: Path, answer_with: Callab
     assert "b.onnx" in done.stdout
     assert "interrupted" in done.stderr
     assert len(Store(files / "effmod-results").read_kind(ComparisonProcess)) == 1
+
+
+@pytest.mark.usefixtures("files")
+def test_a_comparison_that_was_cut_short_goes_on_with_what_is_missing_or_failed(
+    answer_with: Callable[[Answer], None],
+) -> None:
+    jobs: list[PairJob] = []
+
+    def answer(job: PairJob) -> PairTimed | Broken:
+        jobs.append(job)
+        if len(jobs) == 5:
+            raise KeyboardInterrupt
+        return Broken(reason="ended by SIGSEGV", detail="") if len(jobs) == 2 else timed(job, 1.2 + len(jobs) / 1e4)
+
+    answer_with(answer)
+    few = ("--processes", "3", "--blocks", "5", "--warmup", "1", "--threads", "1")
+    done = effmod("compare", "a.onnx", "b.onnx", "large.onnx", *few, "--fail-if-slower", "5%")
+    assert done.exit_code == 130
+    store = Store(Path("effmod-results"))
+    (run,) = store.read_kind(RunPlan)
+    assert f"what is missing or failed, again: effmod compare --resume {run.id} --store effmod-results" in done.stderr
+    kept = {record.id for record in store.read_kind(ComparisonProcess) if record.outcome is Outcome.OK}
+    assert len(kept) == 3
+    assert "holds no run of 'effmod bench' to resume" in effmod("bench", "--resume").stderr
+
+    begun = len(jobs)
+    again = effmod("compare", "--resume", run.id, "--output-format", "json")
+    assert again.exit_code == 4, again.output
+    assert "--fail-if-slower allows 5 %" in again.stderr
+    assert f"run {run.id} of a.onnx, b.onnx, large.onnx: 3 processes to do" in again.stderr
+    assert len(jobs) - begun == 3
+    assert [(row["processes"], row["failures"]) for row in json.loads(again.stdout)] == [(3, []), (3, [])]
+    records = store.read_kind(ComparisonProcess)
+    assert kept < {record.id for record in records}
+    assert Counter((r.target, r.index) for r in records if r.outcome is Outcome.OK) == {
+        (target, index): 1 for target in (1, 2) for index in range(3)
+    }
+    assert "it is complete, and nothing is left to do" in effmod("compare", "--resume").stderr
+    assert len(jobs) - begun == 3
+
+
+@pytest.mark.usefixtures("files")
+def test_a_comparison_does_not_go_on_with_other_files(answer_with: Callable[[Answer], None], tmp_path: Path) -> None:
+    answer_with(lambda _: Broken(reason="ended by SIGSEGV", detail=""))
+    done = effmod("compare", "a.onnx", "b.onnx", *FEW)
+    assert done.exit_code == 1
+    assert "what is missing or failed, again: effmod compare --resume" in done.stderr
+    write_onnx(tmp_path / "b.onnx", nodes=9)
+    again = effmod("compare", "--resume")
+    assert again.exit_code == 2
+    assert "b.onnx is not what run" in " ".join(again.stderr.split())
+
+
+@pytest.mark.usefixtures("files")
+def test_an_interruption_between_a_records_storing_and_its_telling_loses_no_row(
+    answer_with: Callable[[Answer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer_with(timed)
+    write = Store.write
+
+    def write_and_stop(store: Store, record: Record, **how: bool) -> None:
+        write(store, record, **how)
+        if isinstance(record, ComparisonProcess):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "write", write_and_stop)
+    done = effmod("compare", "a.onnx", "b.onnx", *FEW)
+    assert done.exit_code == 130
+    assert "interrupted: the table holds what was finished" in done.stderr
+    assert "b.onnx" in done.stdout
 
 
 def test_show_prints_measurements_then_comparisons(files: Path, answer_with: Callable[[Answer], None]) -> None:
@@ -538,7 +727,8 @@ def test_two_names_of_one_file_are_nothing_to_compare(tmp_path: Path) -> None:
         (["a.onnx", "b.onnx", "--tf32"], "--tf32 goes with --device cuda, not with --device cpu"),
         (["a.onnx", "b.onnx", "--runtime", "pytorch"], "compare times ONNX Runtime, not pytorch; 'effmod bench'"),
         (["a.onnx", "b.onnx", "--device", "coreml"], "compare times ONNX Runtime, not coreml; 'effmod bench'"),
-        ([], "Missing argument"),
+        ([], "say what to compare: two or more networks"),
+        (["--resume", "--until", "1%"], "--until does not go with --resume"),
     ],
 )
 def test_wrong_use_is_said_before_anything_is_measured(arguments: list[str], said: str, files: Path) -> None:

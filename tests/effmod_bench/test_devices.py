@@ -2,7 +2,7 @@ import importlib.util
 
 import pytest
 
-from effmod_bench.devices import DeviceUnavailableError, arguments, check_device, parse_device, runtime_options
+from effmod_bench.devices import DeviceUnavailableError, arguments, check_installed, parse_device, runtime_options
 from effmod_bench.targets import TargetError
 from results import ComputeUnits, Device, GraphOptimization, Runtime, RuntimeOptions
 
@@ -77,4 +77,4 @@ def test_settings_that_were_found_can_be_asked_for(
 def test_openvino_that_is_not_installed_is_answered_with_the_install_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(DeviceUnavailableError, match="pip install openvino"):
-        check_device(Device.CPU, RuntimeOptions(runtime=Runtime.OPENVINO))
+        check_installed(Device.CPU, RuntimeOptions(runtime=Runtime.OPENVINO))

@@ -1,17 +1,18 @@
 import csv
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import onnxruntime
 import pytest
 import torch
 from typer.testing import CliRunner
 
-from effmod_bench import doctor
+from effmod_bench import benchmark, doctor, tuning
 from effmod_bench.cli import app
 from effmod_bench.console import Console
-from effmod_bench.devices import NETWORK_RUNTIMES, DeviceUnavailableError, check_device
+from effmod_bench.devices import NETWORK_RUNTIMES, DeviceUnavailableError
 from effmod_bench.lock import measuring_alone
 from effmod_bench.worker import Broken, Job, Timed
 from results import Device, Runtime, RuntimeOptions
@@ -166,10 +167,29 @@ def test_a_convolution_really_runs_on_the_cpu(runtime: Runtime) -> None:
     assert version.split()[0] in ("onnxruntime", "torch")
 
 
-def test_before_a_gpu_is_measured_a_convolution_has_run_on_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[object] = []
-    monkeypatch.setattr(doctor, "check_cuda", asked.append)
-    monkeypatch.setattr(doctor, "run_convolution", lambda *arguments: asked.append(arguments))
+@pytest.mark.parametrize("command", ["bench", "compare", "tune"])
+def test_before_a_gpu_is_measured_a_convolution_runs_on_it_when_nobody_else_measures(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events: list[object] = []
+
+    @contextmanager
+    def alone(**_: object) -> Iterator[None]:
+        events.append("alone")
+        yield
+
+    def fail(*arguments: object) -> None:
+        events.append(arguments)
+        raise DeviceUnavailableError("the convolution failed")
+
+    monkeypatch.setattr(doctor, "check_cuda", events.append)
+    monkeypatch.setattr(doctor, "run_convolution", fail)
+    for module in (benchmark, tuning):
+        monkeypatch.setattr(module, "measuring_alone", alone)
+    targets = ["efficientmod_xxs"] if command == "tune" else ["efficientmod_xxs", "efficientmod_xs"]
+    done = CliRunner().invoke(app, [command, *targets, "--device", "cuda:1"])
+    assert done.exit_code == 3
+    assert "the convolution failed" in done.stderr
+    assert "exporting" not in done.stderr
     options = RuntimeOptions(device_index=1)
-    check_device(Device.CUDA, options)
-    assert asked == [options, (Device.CUDA, options)]
+    assert events == [options, "alone", (Device.CUDA, options)]

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import functools
 import io
 import json
 import os
@@ -23,7 +24,7 @@ from effmod_bench.resuming import RunPlan
 from effmod_bench.runner import Subject
 from effmod_bench.worker import Timed
 from models import Preprocessing
-from results import BenchPlan, Outcome, Round, Store
+from results import BenchPlan, ComparisonProcess, Outcome, Round, Store
 from tests.fakes import MACHINE, session_facts, timed_artifact, write_endless_onnx, write_onnx
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
@@ -61,6 +62,10 @@ def workers_of(process: "subprocess.Popen[str]") -> list[psutil.Process]:
         return [child for child in psutil.Process(process.pid).children() if "effmod_bench.worker" in child.cmdline()]
     except psutil.NoSuchProcess:  # it ended meanwhile
         return []
+
+
+def measures_or_ended(process: "subprocess.Popen[str]") -> bool:
+    return bool(workers_of(process)) or process.poll() is not None
 
 
 def rounds_in(store: Path) -> list[Path]:
@@ -227,6 +232,60 @@ def test_kill_9_of_the_command_at_any_moment_is_mended_by_resuming(tmp_path: Pat
     assert done.returncode == 0, done.stderr
     assert len(store.read_kind(RunPlan)) == 1
     assert [(record.index, record.outcome) for record in store.read()] == [(i, Outcome.OK) for i in range(2)]
+
+
+def test_a_run_that_is_killed_while_it_exports_is_gone_on_with_and_no_older_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EFFMOD_CACHE", str(tmp_path / "cache"))
+    write_onnx(tmp_path / "old.onnx")
+    few = ("--runs", "1", "--rounds", "1", "--threads", "1")
+    assert effmod("bench", "old.onnx", *few).returncode == 0
+    store = Store(tmp_path / "effmod-results")
+    with begun("bench", "efficientmod_xxs", "--image-size", "32", *few) as process:
+        wait_until(lambda: len(store.read_kind(RunPlan)) == 2)
+        process.kill()
+    assert len(store.read()) == 1
+    done = effmod("bench", "--resume", "--output-format", "csv")
+    assert done.returncode == 0, done.stderr
+    assert "exporting efficientmod_xxs" in done.stderr
+    assert [row["name"] for row in csv.DictReader(io.StringIO(done.stdout))] == ["efficientmod_xxs"]
+    assert len(store.read_kind(RunPlan)) == 2
+    assert len(store.read()) == 2
+
+
+def test_kill_9_at_eight_moments_among_rounds_and_pairs_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
+    for nodes, name in enumerate(("a", "b"), start=1):
+        write_onnx(tmp_path / f"{name}.onnx", nodes=nodes)
+    folder = tmp_path / "effmod-results"
+    arguments = ["bench", "a.onnx", "b.onnx", "--anchor", "a.onnx", "--threads", "1", "--warmup", "1"]
+    arguments += ["--runs", "2", "--rounds", "2", "--processes", "20"]
+    moments = random.Random(18)
+    stored: dict[str, bytes] = {}
+    killed: Counter[str] = Counter()
+    while killed.total() < 8:
+        with begun(*arguments) as process:
+            wait_until(functools.partial(measures_or_ended, process))
+            time.sleep(moments.uniform(0.0, 0.8))
+            process.kill()
+        before, stored = stored, {path.name: path.read_bytes() for path in rounds_in(folder)}
+        assert before.items() <= stored.items()
+        killed["among pairs" if any("comparison" in name for name in stored) else "among rounds"] += 1
+        arguments = ["bench", "--resume"]
+    assert set(killed) == {"among rounds", "among pairs"}
+
+    done = effmod("bench", "--resume", "--output-format", "json")
+    assert done.returncode == 0, done.stderr
+    assert [(row["latency"]["runs"], row["failures"]) for row in json.loads(done.stdout)] == [(2, [])] * 2
+    assert stored.items() <= {path.name: path.read_bytes() for path in rounds_in(folder)}.items()
+    store = Store(folder)
+    rounds, pairs = store.read(), store.read_kind(ComparisonProcess)  # none torn
+    assert len(store.read_kind(RunPlan)) == 1
+    assert {record.outcome for record in rounds} == {record.outcome for record in pairs} == {Outcome.OK}
+    assert Counter((record.artifact.name, record.index) for record in rounds) == {
+        (name, index): 1 for name in ("a.onnx", "b.onnx") for index in range(2)
+    }
+    assert Counter((record.target, record.index) for record in pairs) == {(1, index): 1 for index in range(20)}
 
 
 def test_ctrl_c_shows_what_is_finished_and_says_how_to_go_on(tmp_path: Path) -> None:

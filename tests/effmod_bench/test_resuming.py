@@ -2,14 +2,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
+from effmod_bench import benchmark
 from effmod_bench.cli import app
-from effmod_bench.resuming import Anchor, RunPlan, check_folder, check_same, find_run
+from effmod_bench.resuming import Anchor, Command, RunPlan, check_folder, check_same, find_run
 from effmod_bench.targets import ExportChoices, TargetError
 from exporters import PRETRAINED
-from results import BenchPlan, ComparisonPlan, Store
-from tests.fakes import timed_artifact
+from results import BenchPlan, ComparisonPlan, Store, StoreError
+from tests.fakes import timed_artifact, write_onnx
 
 
 def run_plan(day: int = 1) -> RunPlan:
@@ -34,8 +35,76 @@ def test_the_latest_run_is_found_and_any_by_its_name(tmp_path: Path) -> None:
     store = Store(tmp_path)
     for day in (2, 3, 1):
         store.write(run_plan(day))
-    assert find_run(store, None) == run_plan(3)
-    assert find_run(store, "20260101T000000-0000") == run_plan(1)
+    assert find_run(store, None, Command.BENCH) == run_plan(3)
+    assert find_run(store, "20260101T000000-0000", Command.BENCH) == run_plan(1)
+
+
+def test_each_command_finds_its_own_runs_and_names_the_other_for_the_others(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write(run_plan(1))
+    with pytest.raises(TargetError, match="holds no run of 'effmod compare' to resume"):
+        find_run(store, None, Command.COMPARE)
+    compared = msgspec.structs.replace(run_plan(2), compared=ComparisonPlan())
+    store.write(compared)
+    store.write(run_plan(3))
+    assert find_run(store, None, Command.COMPARE) == compared
+    assert find_run(store, None, Command.BENCH) == run_plan(3)
+    said = f"run {compared.id} is of 'effmod compare'; go on with it: effmod compare --resume {compared.id} --store"
+    with pytest.raises(TargetError, match=said):
+        find_run(store, compared.id, Command.BENCH)
+    with pytest.raises(TargetError, match=f"effmod bench --resume {run_plan(3).id}"):
+        find_run(store, run_plan(3).id, Command.COMPARE)
+
+
+def test_a_plan_is_stored_again_in_its_own_place(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.write(msgspec.structs.replace(run_plan(), artifacts=()))
+    with pytest.raises(StoreError, match="never overwritten"):
+        store.write(run_plan())
+    store.write(run_plan(), again=True)
+    assert store.read_kind(RunPlan) == [run_plan()]
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def effmod(*arguments: str) -> Result:
+    return CliRunner().invoke(app, arguments, env={"COLUMNS": "200", "NO_COLOR": "1"})
+
+
+@pytest.mark.parametrize("command", ["bench", "compare"])
+def test_a_run_that_is_cut_short_before_its_first_round_is_gone_on_with(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for nodes, name in enumerate(("old", "a", "b"), start=1):
+        write_onnx(tmp_path / f"{name}.onnx", nodes=nodes)
+    few = ("--runs", "1", "--rounds", "1") if command == "bench" else ("--processes", "2", "--blocks", "1")
+    assert effmod(command, "old.onnx", "b.onnx", *few).exit_code == 0
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(benchmark, "check_runs", interrupt)  # where the exports begin
+        done = effmod(command, "a.onnx", "b.onnx", *few)
+    assert done.exit_code == 130
+    store = Store(tmp_path / "effmod-results")
+    run = find_run(store, None, Command(command))
+    assert (run.targets, run.artifacts) == (("a.onnx", "b.onnx"), ())
+    assert f"go on: effmod {command} --resume {run.id} --store effmod-results" in done.stderr
+    write_onnx(tmp_path / "a.onnx", nodes=4)  # nothing was measured, so nothing is mixed
+    again = effmod(command, "--resume", "--output-format", "json")
+    assert again.exit_code == 0, again.output
+    assert f"run {run.id} of a.onnx, b.onnx: 2 " in again.stderr
+    assert "a.onnx" in again.stdout
+    assert "old.onnx" not in again.stdout
+    assert len(find_run(store, run.id, Command(command)).artifacts) == 2
+    assert "nothing is left to do" in effmod(command, "--resume").stderr
+
+
+def test_a_store_of_which_nothing_was_measured_says_so(tmp_path: Path) -> None:
+    Store(tmp_path).write(msgspec.structs.replace(run_plan(), artifacts=()))
+    done = effmod("show", str(tmp_path))
+    assert done.exit_code == 5
+    assert "holds no records; 'effmod bench" in " ".join(done.stderr.split())
 
 
 def test_other_files_are_not_gone_on_with() -> None:
@@ -58,7 +127,7 @@ def test_other_files_are_not_gone_on_with() -> None:
         (["--dry-run"], "--dry-run does not go with --resume"),
         (["20260102T000000-0000"], "holds no run '20260102T000000-0000'; the latest are 20260101T000000-0000"),
         (["a", "b"], "--resume takes one run, not 2: a, b"),
-        (["--store", "empty"], "the store empty holds no run to resume; repeat the command"),
+        (["--store", "empty"], "the store empty holds no run of 'effmod bench' to resume; repeat"),
     ],
 )
 def test_a_resume_that_makes_no_sense_says_why(arguments: list[str], said: str, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from onnx import TensorProto, helper
 from typer.testing import CliRunner, Result
 
-from effmod_bench import pair_runner, tuning
+from effmod_bench import pair_runner, runner, tuning
 from effmod_bench.candidates import Form, file_forms, network_forms, settings
 from effmod_bench.cli import app
 from effmod_bench.console import Console
@@ -274,6 +274,19 @@ def test_when_the_budget_ends_the_best_is_still_compared_again(
     assert decisions("0.8.onnx")["fast"] == (Decision.CHOSEN, "compared again, in new processes")
     assert "the --budget is spent" in done.stderr
     assert len(jobs) < 2 * LOOKS[-1] + ComparisonPlan().processes
+
+
+def test_a_candidate_during_whose_turn_the_machine_sleeps_is_timed_again(
+    forms: dict[str, Callable[[], Path]], jobs: list[PairJob], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forms["fast"] = relu(Path("made/0.8.onnx"), 2)
+    slept = itertools.chain(["the machine was suspended for 9 s"], itertools.repeat(None))
+    monkeypatch.setattr(runner, "disturbance", lambda *_: next(slept))
+    done = tune()
+    assert done.exit_code == 0, done.output
+    assert decisions("0.8.onnx")["fast"] == (Decision.CHOSEN, "compared again, in new processes")
+    attempts = Counter(record.attempt for record in Store(Path("effmod-results")).read_kind(ComparisonProcess))
+    assert attempts == {0: len(jobs) - 1, 1: 1}
 
 
 def test_a_wrong_folder_of_images_is_said_before_anything_races(

@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from results import ComparisonPlan, ComparisonProcess, Conditions, StabilityWarning, Store, Verdict, compare
+from results import (
+    ComparisonPlan,
+    ComparisonProcess,
+    Conditions,
+    GpuState,
+    StabilityWarning,
+    Store,
+    Verdict,
+    compare,
+)
 from results.comparison import Estimate, estimate, judge, median_ratio, next_look
 from tests.fakes import MACHINE, make_comparison_process, make_round
 
@@ -86,6 +95,11 @@ def test_without_an_interval_there_is_no_verdict() -> None:
     assert judge(None, 0.0) is None
 
 
+def met(process: ComparisonProcess, **fields: object) -> ComparisonProcess:
+    """The same process, with another environment."""
+    return msgspec.structs.replace(process, environment=msgspec.structs.replace(process.environment, **fields))
+
+
 def processes(ratios: list[float], plan: ComparisonPlan, *, target: int = 1) -> list[ComparisonProcess]:
     return [
         make_comparison_process([ratio] * 4, plan=plan, target=target, index=index)
@@ -130,6 +144,39 @@ def test_where_all_fail_there_is_no_ratio() -> None:
 def test_runs_are_not_pooled() -> None:
     records = [make_comparison_process(run_id=run_id) for run_id in ("one", "two")]
     assert [found.run_id for found in compare(records)] == ["one", "two"]
+
+
+GPU = dict.fromkeys(GpuState.__struct_fields__) | {"name": "A GPU", "driver": "580"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"machine": msgspec.structs.replace(MACHINE, versions={"onnxruntime": "2"})},
+        {"machine": msgspec.structs.replace(MACHINE, available_cores=1)},
+        {"threads": 1},
+        {"gpu_before": GpuState(**GPU)},
+    ],
+)
+def test_what_was_timed_in_another_environment_is_another_comparison(changed: dict[str, object]) -> None:
+    before = [make_comparison_process([1.5] * 4, index=index) for index in range(2)]
+    after = [met(make_comparison_process([1.1] * 4, index=index), **changed) for index in (2, 3)]
+    first, second = compare([*before, *after])
+    assert first.process_ratios == pytest.approx((1.5, 1.5))
+    assert second.process_ratios == pytest.approx((1.1, 1.1))
+    assert (first.machine, first.threads) == (MACHINE, 2)
+    assert (second.machine, second.threads) == (after[0].environment.machine, after[0].environment.threads)
+
+
+def test_what_failed_in_one_environment_and_succeeded_in_another_did_not_fail() -> None:
+    good, failed = make_comparison_process(), make_comparison_process(failure="killed", index=1)
+    again = msgspec.structs.replace(met(make_comparison_process(index=1), threads=1), id="again", attempt=1)
+    assert [(each.processes, each.failures) for each in compare([good, failed, again])] == [(1, ()), (1, ())]
+
+
+def test_a_commit_and_a_governor_do_not_start_another_comparison() -> None:
+    other = msgspec.structs.replace(MACHINE, effmod_commit="abc", governor="performance")
+    assert len(compare([make_comparison_process(), met(make_comparison_process(index=1), machine=other)])) == 1
 
 
 def test_looks_come_further_apart_and_spend_the_error_once() -> None:
@@ -194,11 +241,6 @@ def test_of_a_process_that_was_repeated_the_last_attempt_counts() -> None:
     (comparison,) = compare([make_comparison_process([1.1] * 4), again, failed])
     assert comparison.failures == ()
     assert comparison.process_ratios == pytest.approx((1.1, 1.1))
-
-
-def met(process: ComparisonProcess, **fields: object) -> ComparisonProcess:
-    """The same process, with another environment."""
-    return msgspec.structs.replace(process, environment=msgspec.structs.replace(process.environment, **fields))
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 import numpy as np
@@ -10,6 +11,7 @@ from scipy.stats import t as student_t
 import results
 from results import (
     Anchored,
+    ComparisonProcess,
     Device,
     GpuState,
     Measurement,
@@ -158,10 +160,14 @@ def test_another_gpu_or_driver_is_another_measurement() -> None:
 
 
 def test_a_gpus_libraries_count_where_a_gpu_is_used() -> None:
+    gpu = GpuState(**dict.fromkeys(GpuState.__struct_fields__))
+
     def on(device: Device, cudnn: str) -> Round:
         machine = msgspec.structs.replace(MACHINE, gpu_versions={"nvidia-cudnn-cu13": cudnn})
         record = make_round(machine=machine)
-        return msgspec.structs.replace(record, plan=msgspec.structs.replace(record.plan, device=device))
+        environment = msgspec.structs.replace(record.environment, gpu_before=gpu if device is Device.CUDA else None)
+        plan = msgspec.structs.replace(record.plan, device=device)
+        return msgspec.structs.replace(record, plan=plan, environment=environment)
 
     rounds = {device: [on(device, "9.23"), on(device, "9.24")] for device in (Device.CPU, Device.CUDA)}
     assert {device: len(summarise(records)) for device, records in rounds.items()} == {Device.CPU: 1, Device.CUDA: 2}
@@ -285,6 +291,34 @@ def test_a_measurement_stands_beside_its_own_runs_anchor() -> None:
     assert other.anchored.estimate.ratio == pytest.approx((1.5 * 1.6) ** 0.5)
     assert other.failures == ("beside efficientmod_xxs: ended by SIGSEGV",)
     assert [m.anchored for m in summarise(rounds)] == [None, None]
+
+
+R = TypeVar("R", Round, ComparisonProcess)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"machine": msgspec.structs.replace(MACHINE, versions={"onnxruntime": "2"})},
+        {"threads": 1},
+        {"gpu_before": GpuState(**dict.fromkeys(GpuState.__struct_fields__) | {"driver": "590"})},
+    ],
+)
+def test_a_measurement_stands_beside_the_anchor_of_its_own_environment(changed: dict[str, object]) -> None:
+    def moved(record: R) -> R:
+        return msgspec.structs.replace(record, environment=msgspec.structs.replace(record.environment, **changed))
+
+    candidate = make_comparison_process().candidate
+    rounds = [make_round(artifact=candidate), moved(make_round(artifact=candidate, index=1))]
+    pairs = [make_comparison_process([1.5] * 4, index=i) for i in range(2)]
+    pairs += [moved(make_comparison_process([1.1] * 4, index=i)) for i in (2, 3)]
+    before, after = summarise(rounds, pairs)
+    assert before.anchored
+    assert before.anchored.process_ratios == pytest.approx((1.5, 1.5))
+    assert after.anchored
+    assert after.anchored.process_ratios == pytest.approx((1.1, 1.1))
+    nowhere, _ = summarise(rounds, pairs[2:])
+    assert nowhere.anchored is None
 
 
 @pytest.mark.parametrize(

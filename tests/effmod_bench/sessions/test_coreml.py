@@ -343,7 +343,7 @@ def test_a_mac_without_coremltools_says_which_pythons_have_it(monkeypatch: pytes
     monkeypatch.setattr(devices, "platform", mac)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     with pytest.raises(devices.DeviceUnavailableError, match=r"Python 3\.11 to 3\.13, and this is 3\.14\.0"):
-        devices.check_device(Device.COREML, RuntimeOptions(runtime=Runtime.COREML))
+        devices.check_installed(Device.COREML, RuntimeOptions(runtime=Runtime.COREML))
 
 
 @pytest.mark.parametrize(
