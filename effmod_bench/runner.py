@@ -77,6 +77,11 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     preprocessing: Preprocessing
     stamps: tuple[FileStamp, ...]
 
+    @property
+    def address(self) -> str:
+        """Where a worker finds it. A link stays one: what was checked and hashed are the weights beside the link."""
+        return os.fspath(self.path.absolute())
+
     def has_changed(self) -> bool:
         """Whether a file is no longer the one whose hash is recorded."""
         return stamp(*(before.path for before in self.stamps)) != self.stamps
@@ -229,7 +234,7 @@ def run(
 
         job = Job(
             session=SessionRequest(
-                path=os.fspath(subject.path.resolve()),
+                path=subject.address,
                 device=plan.device,
                 options=plan.options,
                 intra_op_num_threads=threads_to_use(plan) or 0,

@@ -344,6 +344,21 @@ def write_onnx(
     return path
 
 
+def write_onnx_with_weights_beside(path: Path, value: float) -> Path:
+    """A valid file that adds a weight of one value to its input `x`; the weight lies in `w.bin` beside it."""
+    weight = onnx.numpy_helper.from_array(np.full((1, 3, 8, 8), value, np.float32), "w")
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["x", "w"], ["y"])],
+        "small",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3, 8, 8])],
+        [weight],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    onnx.save(model, path, save_as_external_data=True, location="w.bin", size_threshold=0)
+    return path
+
+
 def write_endless_onnx(path: Path) -> Path:
     """A valid file whose first inference never ends: a loop that counts to 2 ** 62."""
     body = helper.make_graph(

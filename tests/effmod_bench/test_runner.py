@@ -4,15 +4,28 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from effmod_bench import runner
+from effmod_bench.pair_runner import draw_job
 from effmod_bench.runner import Subject, Timeline, missing, schedule, stamp, threads_to_use
 from effmod_bench.subjects import file_subject, hashed_files
 from effmod_bench.worker import Broken, Job, Timed, Warm
+from exporters import sha256_of
+from exporters.evaluation import run_onnx
 from models import Preprocessing
-from results import BenchPlan, Device, Outcome, Round, RuntimeOptions, Store, StoreError, summarise
-from tests.fakes import MACHINE, FakeClocks, FakeNvml, make_round, session_facts, timed_artifact, write_onnx
+from results import BenchPlan, ComparisonPlan, Device, Outcome, Round, RuntimeOptions, Store, StoreError, summarise
+from tests.fakes import (
+    MACHINE,
+    FakeClocks,
+    FakeNvml,
+    make_round,
+    session_facts,
+    timed_artifact,
+    write_onnx,
+    write_onnx_with_weights_beside,
+)
 
 
 def test_runs_are_split_over_the_rounds_without_loss() -> None:
@@ -236,6 +249,32 @@ def test_a_file_that_was_replaced_while_effmod_waited_is_not_timed_under_the_old
     write_onnx(tmp_path / "x.onnx", nodes=2)
     runner.run("run", BenchPlan(runs=2, rounds=2), [target], MACHINE, store, Watcher(), on_record=lambda _: None)
     assert [record.failure for record in store.read()] == ["x.onnx was changed or deleted during the run"] * 2
+
+
+def test_of_a_file_that_is_a_link_the_weights_that_were_hashed_are_those_that_are_loaded(
+    store: Store, answer_with: Callable[[Answer], None], tmp_path: Path
+) -> None:
+    for folder, value in (("real", 7.0), ("link", 1.0)):
+        (tmp_path / folder).mkdir()
+        write_onnx_with_weights_beside(tmp_path / folder / "m.onnx", value)
+    link = tmp_path / "link" / "m.onnx"
+    link.unlink()
+    link.symlink_to("../real/m.onnx")
+    asked = []
+
+    def answer(job: Job) -> Timed:
+        asked.append(job.session.path)
+        return timed(job)
+
+    answer_with(answer)
+    target = file_subject(Path("link/m.onnx"), {}, batch_size=1)
+    assert target.artifact.sha256 == sha256_of(link, tmp_path / "link" / "w.bin")
+    runner.run("run", BenchPlan(runs=1, rounds=1), [target], MACHINE, store, Watcher(), on_record=lambda _: None)
+    members = draw_job(ComparisonPlan(), (target, target), target=1, seed="0").members
+    for path in (*asked, *(member.session.path for member in members.values())):
+        (output,) = run_onnx(Path(path), [{"x": np.zeros((1, 3, 8, 8), np.float32)}])
+        assert (Path(path).is_absolute(), set(output.flat)) == (True, {1.0})
+    assert len(asked) == 1
 
 
 def test_of_a_package_only_the_data_must_stay_the_same(
