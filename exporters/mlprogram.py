@@ -392,7 +392,7 @@ def _read_specification(path: Path) -> _Specification:
 
 def _inside(folder: Path, location: str, package: Path) -> Path:
     file = (folder / location).resolve()
-    if not file.is_relative_to(package.resolve()):
+    if not file.is_relative_to((package / "Data").resolve()):  # what its hash is of
         raise ArtifactError(f"{package} keeps data outside itself, in {location!r}; effmod does not follow such a path")
     return file
 

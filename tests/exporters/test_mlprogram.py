@@ -706,10 +706,14 @@ def test_a_missing_weight_file_is_named(package: Path) -> None:
         load_program(package)
 
 
-def test_weights_outside_the_package_are_not_followed(package: Path, tmp_path: Path) -> None:
-    shutil.copy(weight_file(package), tmp_path / "weight.bin")
+@pytest.mark.parametrize("within", [False, True])
+def test_weights_outside_what_is_hashed_of_a_package_are_not_followed(
+    package: Path, tmp_path: Path, within: bool
+) -> None:
+    elsewhere = (package if within else tmp_path) / "weight.bin"
+    shutil.copy(weight_file(package), elsewhere)
     weight_file(package).unlink()
-    weight_file(package).symlink_to(tmp_path / "weight.bin")
+    weight_file(package).symlink_to(elsewhere)
     with pytest.raises(ArtifactError, match="keeps data outside itself"):
         load_program(package)
 
