@@ -1,6 +1,7 @@
 """Stand-ins at the seams: a clock that obeys, and small things that many tests need."""
 
-from collections.abc import Sequence
+import random
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -357,6 +358,16 @@ def write_onnx_with_weights_beside(path: Path, value: float) -> Path:
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
     onnx.save(model, path, save_as_external_data=True, location="w.bin", size_threshold=0)
     return path
+
+
+def damaged(content: bytes, times: int) -> Iterator[bytes]:
+    """So many copies of a file's content, one to three bytes of each replaced; the same ones every time."""
+    draws = random.Random(0)
+    for _ in range(times):
+        copy = bytearray(content)
+        for _ in range(draws.randint(1, 3)):
+            copy[draws.randrange(len(copy))] = draws.randrange(256)
+        yield bytes(copy)
 
 
 def write_endless_onnx(path: Path) -> Path:

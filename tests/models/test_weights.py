@@ -9,6 +9,7 @@ import torch
 
 import models
 from models import CheckpointError, WeightsSource
+from tests.fakes import damaged
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +162,25 @@ def test_a_checkpoint_that_is_cut_short_says_so(trained: torch.nn.Module, tmp_pa
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(CheckpointError, match="cut short"):
         models.load_checkpoint(trained, path)
+
+
+@pytest.mark.parametrize("kind", ["pth", "pth of torch before 1.6", "safetensors"])
+def test_a_damaged_checkpoint_is_loaded_or_refused_and_nothing_else(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / f"x.{kind.split()[0]}"
+    model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
+    if path.suffix == ".safetensors":
+        safetensors.torch.save_file(model.state_dict(), path)
+    else:
+        torch.save({"state_dict": model.state_dict(), "epoch": 3}, path, _use_new_zipfile_serialization=kind == "pth")
+    loaded, refused = 0, 0
+    for content in damaged(path.read_bytes(), 400):
+        path.write_bytes(content)
+        try:
+            models.load_checkpoint(model, path)
+            loaded += 1
+        except CheckpointError:
+            refused += 1
+    assert (loaded > 10, refused > 100) == (True, True), (loaded, refused)
 
 
 def test_a_file_without_weights_says_what_it_has(fresh: torch.nn.Module, tmp_path: Path) -> None:
