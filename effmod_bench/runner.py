@@ -40,6 +40,10 @@ _GUESSED_RUNTIMES = (Runtime.ONNXRUNTIME, Runtime.OPENVINO)
 _GUESSED_S_PER_MAC = 1 / 40e9
 GUESSED_START_S = 1.0
 
+# Where a path may begin in a text, and what looks like one: from the root, a drive or the home to a name.
+_BEGINS = r"(?<![\w.~/\\-])"
+_PATH = _BEGINS + r"""(?P<folder>(~|[A-Za-z]:)?([/\\][^\s"'<>|:;,()]*)?)[/\\](?P<name>[^\s"'<>|:;,()/\\]+)"""
+
 # How often a round is repeated at once where the machine was suspended, or its clock set, in the midst of it.
 _REPEATS = 2
 
@@ -286,6 +290,8 @@ def watch(
     disturbed = None if isinstance(outcome, Broken) else disturbance(clocks, read_clocks())
     if disturbed is not None:
         outcome = Broken(reason=f"{disturbed} during the {what}", detail="")
+    if isinstance(outcome, Broken):
+        outcome = Broken(reason=without_folders(outcome.reason, subjects), detail=outcome.detail)
     environment = Environment(
         machine=machine,
         threads=threads_to_use(plan),
@@ -301,6 +307,25 @@ def watch(
         environment=environment,
         disturbed=disturbed is not None,
     )
+
+
+def without_folders(text: str, subjects: Sequence[Subject]) -> str:
+    """What a runtime says, its files named without their folders: a record names no folder, host or user.
+
+    ONNX names operators as Unix names files, so what looks like a path is one only where there is such a folder.
+    """
+    own = {folder for subject in subjects for folder in (subject.path.absolute().parent, subject.path.resolve().parent)}
+    for folder in sorted(map(str, own), key=len, reverse=True):  # known, so that there may be spaces in them
+        text = re.sub(_BEGINS + re.escape(folder + os.sep), "", text)
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path.home raises where there is none
+    if Path(home).name:
+        text = re.sub(_BEGINS + re.escape(home) + r"\b", "~", text)
+
+    def name(path: re.Match[str]) -> str:
+        folder = path["folder"].replace("~", home, 1)
+        return path["name"] if os.path.isdir(folder) else path[0]  # noqa: PTH112 - Path raises for too long a name
+
+    return re.sub(_PATH, name, text)
 
 
 def _gpu(plan: BenchPlan | ComparisonPlan) -> GpuState | None:

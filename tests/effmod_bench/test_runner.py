@@ -439,3 +439,45 @@ def test_a_machine_that_is_suspended_again_and_again_is_not_waited_for(
     answer_with(answer)
     runner.run("run", BenchPlan(runs=1, rounds=1), [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None)
     assert [(record.attempt, record.outcome) for record in store.read()] == [(i, Outcome.FAILED) for i in range(3)]
+
+
+def test_a_failure_names_files_without_folders_and_not_the_user(
+    store: Store, answer_with: Callable[[Answer], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home" / "ada"
+    folder = home / "my networks"
+    folder.mkdir(parents=True)
+    (home / "lib").mkdir()
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(home)
+    said = {
+        f"Load model from {folder}/x.onnx failed": "Load model from x.onnx failed",
+        f"{folder}/sub/w.bin is too small": "sub/w.bin is too small",
+        f"'{home}/lib/libcudnn.so': cannot open": "'libcudnn.so': cannot open",
+        f"{home}/x, {home}/gone/x: both": "x, ~/gone/x: both",
+        f"cannot write to {home}: full": "cannot write to ~: full",
+        f"in {home}2": f"in {home.name}2",
+        f"Node (/stages/0/conv/Conv) of /onnxruntime_src/{'x' * 300}/x.cc failed": None,
+        "3 / 4 of a/b, or 1,3 vs 3/4, /": None,
+    }
+    target = Subject(
+        path=Path("my networks/x.onnx"), artifact=timed_artifact(), preprocessing=Preprocessing(), stamps=()
+    )
+    for number, (text, expected) in enumerate(said.items()):
+        answer_with(lambda _, text=text: Broken(reason=text, detail=""))  # type: ignore[misc]
+        seen: list[Round] = []
+        plan = BenchPlan(runs=1, rounds=1)
+        runner.run(f"run{number}", plan, [target], MACHINE, store, Watcher(), on_record=seen.append)
+        assert [record.failure for record in seen] == [expected or text]
+
+
+def test_a_failure_of_a_comparison_names_no_folder(tmp_path: Path) -> None:
+    pair = [subject("a"), subject("b")]
+    watched = runner.watch(
+        lambda: Broken(reason=f"Load model from {tmp_path}/b.onnx failed", detail=f"{tmp_path}"),
+        ComparisonPlan(),
+        pair,
+        MACHINE,
+        what="process",
+    )
+    assert watched.outcome == Broken(reason="Load model from b.onnx failed", detail=f"{tmp_path}")
