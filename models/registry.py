@@ -135,7 +135,7 @@ def list_models(pattern: str = "*", *, family: str | None = None, table: str | N
 def list_tables() -> list[str]:
     """The paper's tables that networks of the zoo stand in, in the paper's order; its appendices come last."""
     tables = {table for row in _zoo().models for table in row.tables}
-    return sorted(tables, key=lambda table: (not table.isdigit(), int(table) if table.isdigit() else 0, table))
+    return sorted(tables, key=lambda table: (not table.isdecimal(), int(table) if table.isdecimal() else 0, table))
 
 
 def find_model(name: str, *, image_size: int | None = None) -> ModelSpec:
