@@ -468,6 +468,8 @@ def weights_identity(checkpoint: Path | None) -> Weights:
     if checkpoint == PRETRAINED:
         return Weights(source=WeightsSource.PRETRAINED)
     try:
+        if checkpoint.exists() and not checkpoint.is_file():  # a pipe, say, which could be read but once
+            raise OSError(errno.EINVAL, "it is not a file")
         return Weights(source=WeightsSource.CHECKPOINT, file=checkpoint.name, sha256=sha256_of(checkpoint))
     except OSError as error:
         from models import CheckpointError

@@ -1,6 +1,7 @@
 """Weights: the authors' checkpoints, and the one seeded filling that stands in where there is none."""
 
 import argparse
+import errno
 import hashlib
 import warnings
 import zlib
@@ -139,6 +140,8 @@ def load_checkpoint(model: nn.Module, path: str | Path, *, use_ema: bool = True)
     """
     path = Path(path)
     try:
+        if path.exists() and not path.is_file():  # a pipe, say, which could be read but once
+            raise OSError(errno.EINVAL, "it is not a file")
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise CheckpointError(f"cannot read checkpoint {path}: {error.strerror}") from error

@@ -8,6 +8,7 @@ import safetensors.torch
 import torch
 
 import models
+from exporters.cache import weights_identity
 from models import CheckpointError, WeightsSource
 from tests.fakes import damaged
 
@@ -155,6 +156,13 @@ def test_a_file_that_is_no_checkpoint_says_so(
         path.write_bytes(content)
     with pytest.raises(CheckpointError, match=said):
         models.load_checkpoint(fresh, path)
+
+
+def test_a_pipe_is_no_checkpoint_and_is_not_waited_for(fresh: torch.nn.Module, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.pth")
+    for read in (lambda path: models.load_checkpoint(fresh, path), weights_identity):
+        with pytest.raises(CheckpointError, match=r"cannot read checkpoint .*x\.pth: it is not a file"):
+            read(tmp_path / "x.pth")
 
 
 def test_a_checkpoint_that_is_cut_short_says_so(trained: torch.nn.Module, tmp_path: Path) -> None:
