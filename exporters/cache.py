@@ -502,7 +502,10 @@ def _factory_digest(spec: ModelSpec) -> str | None:
         return sha256_of(Path(place))
     if spec.factory.startswith(("models.", "timm:")):
         return None
-    found = importlib.util.find_spec(place)
+    try:
+        found = importlib.util.find_spec(place)
+    except Exception:  # whatever a stranger's package raises; building the network says it
+        return None
     return sha256_of(Path(found.origin)) if found and found.origin else None
 
 
