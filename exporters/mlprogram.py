@@ -383,7 +383,9 @@ def _read_specification(path: Path) -> _Specification:
         file = _inside(path / "Data", location, path)
         spec = Model_pb2.Model()
         spec.ParseFromString(file.read_bytes())
-    except (msgspec.DecodeError, KeyError, DecodeError) as error:
+    except ArtifactError:
+        raise
+    except (msgspec.DecodeError, KeyError, DecodeError, ValueError, RuntimeError) as error:  # or a path of no file
         raise ArtifactError(f"{path} is not a Core ML package, or it is damaged: {error}") from error
     except OSError as error:
         raise ArtifactError(f"cannot read {path} as a Core ML package: {error.strerror}") from error

@@ -107,7 +107,7 @@ def test_a_sidecar_that_cannot_be_read_says_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b'{"sidecar_version": 3, "more": ' + b"[" * 100_000, b'{"sidecar_version": "\xff"}']
+    "content", [b'{"sidecar_version": 3, "more": ' + b"[" * 100_000, b'{"sidecar_version": 3, "model": "\xff"}']
 )
 def test_a_sidecar_that_somebody_made_to_break_its_reader_is_refused(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.onnx.json").write_bytes(content)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from exporters import ArtifactError
 from exporters.config import ComputePrecision
+from exporters.coreml import read_tensors
 from exporters.mlprogram import Program, UnknownOperatorError, load_program
 
 pytest.importorskip("coremltools.proto", reason="coremltools has no wheel for this Python or platform")
@@ -718,13 +719,24 @@ def test_weights_outside_what_is_hashed_of_a_package_are_not_followed(
         load_program(package)
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"{}"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"hello",
+        b"{}",
+        b'{"\xff": 1}',
+        b'{"a": ' + b"[" * 100_000,
+        b'{"rootModelIdentifier": "a", "itemInfoEntries": {"a": {"path": "\\u0000"}}}',
+    ],
+)
 def test_a_folder_that_is_no_package_says_so(content: bytes, tmp_path: Path) -> None:
     folder = tmp_path / "x.mlpackage"
     folder.mkdir()
     (folder / "Manifest.json").write_bytes(content)
-    with pytest.raises(ArtifactError, match="not a Core ML package"):
-        load_program(folder)
+    for read in (load_program, read_tensors):
+        with pytest.raises(ArtifactError, match="not a Core ML package"):
+            read(folder)
 
 
 def test_a_missing_package_says_so(tmp_path: Path) -> None:
