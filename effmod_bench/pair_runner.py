@@ -191,6 +191,7 @@ def draw_job(plan: ComparisonPlan, pair: tuple[Subject, Subject], *, target: int
             letter: PairMember(
                 session=SessionRequest(
                     path=subject.address,
+                    sha256=subject.artifact.sha256,
                     device=plan.device,
                     options=options[letter],
                     intra_op_num_threads=threads,

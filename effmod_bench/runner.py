@@ -239,6 +239,7 @@ def run(
         job = Job(
             session=SessionRequest(
                 path=subject.address,
+                sha256=subject.artifact.sha256,
                 device=plan.device,
                 options=plan.options,
                 intra_op_num_threads=threads_to_use(plan) or 0,
