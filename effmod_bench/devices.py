@@ -33,7 +33,7 @@ def parse_device(text: str) -> tuple[Device, int]:
     """
     name, colon, index = text.partition(":")
     known = [str(device) for device in RUNTIMES]
-    if name not in known or (colon and (name != "cuda" or not index.isdigit())):
+    if name not in known or (colon and (name != "cuda" or not index.isdecimal())):
         raise TargetError(f"no device {text!r}; there are {', '.join(known)}")
     return Device(name), int(index or 0)
 

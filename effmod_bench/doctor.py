@@ -183,7 +183,7 @@ def _torch_build() -> tuple[str, str, tuple[int, int] | None]:
     built_for = torch.version.cuda
     if built_for is None:
         raise DeviceUnavailableError("the installed PyTorch is built for the CPU alone; install its build for CUDA")
-    numbers = [int(name.removeprefix("sm_")) for name in torch.cuda.get_arch_list() if name[3:].isdigit()]
+    numbers = [int(name.removeprefix("sm_")) for name in torch.cuda.get_arch_list() if name[3:].isdecimal()]
     return "PyTorch", built_for, divmod(min(numbers), 10) if numbers else None
 
 

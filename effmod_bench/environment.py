@@ -83,6 +83,11 @@ def read_machine() -> Machine:
     )
 
 
+def usable_memory_bytes() -> int:
+    """The memory that a process can have: the machine's, or what the control groups allow of it."""
+    return _memory_limit() or psutil.virtual_memory().total
+
+
 class Moment(msgspec.Struct, frozen=True, kw_only=True):
     """What the machine has counted so far, and how it is now. `conditions_since` says what an attribute means.
 

@@ -55,6 +55,8 @@ def exit_code(error: Exception) -> ExitCode:
             return ExitCode.USAGE
         case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             return ExitCode.STORE
+        case OSError() if error.errno == errno.ENAMETOOLONG:  # as a target, or wherever a file is named
+            return ExitCode.USAGE
     # Their modules import torch, so they are here only if they were raised.
     if type(error).__name__ in ("CheckpointError", "PluginError"):
         return ExitCode.USAGE

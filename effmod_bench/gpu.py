@@ -126,7 +126,7 @@ def _handle(nvml: Any, index: int) -> Any:
     name = names[index]
     if name.startswith("GPU-"):
         return _ask(nvml, lambda: nvml.nvmlDeviceGetHandleByUUID(name))
-    if name.isdigit() and os.environ.get(_ORDER) == _BY_BUS:
+    if name.isdecimal() and os.environ.get(_ORDER) == _BY_BUS:
         return _ask(nvml, lambda: nvml.nvmlDeviceGetHandleByIndex(int(name)))
     return None
 

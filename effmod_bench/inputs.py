@@ -1,5 +1,7 @@
 """What is fed to an artifact while it is timed."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -20,6 +22,22 @@ _DTYPES = {
 }
 
 
+# What a value takes while images are made: in float64, by Fourier transforms.
+_BYTES_OF_IMAGES = 44
+
+
+def bytes_to_make(tensor: InputTensor) -> int:
+    """About how much memory `make_input` takes at its peak. An element type that it refuses counts as bytes."""
+    dtype = np.dtype(_DTYPES.get(tensor.dtype, np.uint8))
+    if tensor.dtype == "image" or _holds_images(tensor, dtype):
+        each = _BYTES_OF_IMAGES
+    elif np.issubdtype(dtype, np.floating):
+        each = np.dtype(np.float64).itemsize + dtype.itemsize
+    else:
+        each = dtype.itemsize
+    return math.prod(tensor.shape) * each
+
+
 def make_input(
     tensor: InputTensor, mean: tuple[float, float, float], std: tuple[float, float, float]
 ) -> npt.NDArray[np.generic]:
@@ -36,9 +54,14 @@ def make_input(
         return np.round(255 * pixels).astype(np.uint8)
     if tensor.dtype not in _DTYPES:
         raise ValueError(f"input {tensor.name!r} has element type {tensor.dtype!r}, which effmod cannot feed")
-    dtype = _DTYPES[tensor.dtype]
+    dtype = np.dtype(_DTYPES[tensor.dtype])
     if not np.issubdtype(dtype, np.floating):
         return np.zeros(tensor.shape, dtype)
-    if len(tensor.shape) == 4 and tensor.shape[1] == 3:
-        return natural_images(tensor.shape[0], tensor.shape[2:4], mean=mean, std=std).astype(dtype)
+    if _holds_images(tensor, dtype):
+        count, _, height, width = tensor.shape
+        return natural_images(count, (height, width), mean=mean, std=std).astype(dtype)
     return np.random.default_rng(0).standard_normal(tensor.shape).astype(dtype)
+
+
+def _holds_images(tensor: InputTensor, dtype: "np.dtype[np.generic]") -> bool:
+    return np.issubdtype(dtype, np.floating) and len(tensor.shape) == 4 and tensor.shape[1] == 3

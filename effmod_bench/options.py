@@ -32,6 +32,18 @@ def parse_percent(text: str | float) -> float:
     return float(number[1]) / 100
 
 
+def parse_width(text: str | float) -> float:
+    """The width of an interval, as a share.
+
+    Raises:
+        typer.BadParameter: the text is no percentage, or nothing, which no measurement reaches.
+    """
+    share = parse_percent(text)
+    if share == 0:
+        raise typer.BadParameter("no ratio is known to 0%, however long it is measured; write it as 1% or 0.5%")
+    return share
+
+
 def parse_duration(text: str | float) -> float:
     """Seconds: "90s", "10m" and "1.5h" are 90, 600 and 5400. A default is in seconds already.
 
@@ -446,7 +458,7 @@ Margin = Annotated[
 Until = Annotated[
     float | None,
     typer.Option(
-        parser=parse_percent,
+        parser=parse_width,
         metavar="PERCENT",
         help="Add processes until the ratio is known to this, plus or minus, such as 1%; looking repeatedly is paid "
         "for in the interval.",

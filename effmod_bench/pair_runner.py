@@ -210,7 +210,8 @@ def draw_job(plan: ComparisonPlan, pair: tuple[Subject, Subject], *, target: int
         members={
             letter: PairMember(
                 session=SessionRequest(
-                    path=os.fspath(subject.path.resolve()),
+                    path=subject.address,
+                    sha256=subject.artifact.sha256,
                     device=plan.device,
                     options=options[letter],
                     intra_op_num_threads=threads,

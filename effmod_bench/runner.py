@@ -40,6 +40,9 @@ _GUESSED_RUNTIMES = (Runtime.ONNXRUNTIME, Runtime.OPENVINO)
 _GUESSED_S_PER_MAC = 1 / 40e9
 GUESSED_START_S = 1.0
 
+# Where a path may begin in a text.
+_BEGINS = r"(?<![\w.~/\\-])"
+
 # How often a process is repeated at once where the machine was suspended, or its clock set, in the midst of it.
 REPEATS = 2
 
@@ -76,6 +79,11 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     artifact: TimedArtifact
     preprocessing: Preprocessing
     stamps: tuple[FileStamp, ...]
+
+    @property
+    def address(self) -> str:
+        """Where a worker finds it. A link stays one: what was checked and hashed are the weights beside the link."""
+        return os.fspath(self.path.absolute())
 
     def has_changed(self) -> bool:
         """Whether a file is no longer the one whose hash is recorded."""
@@ -229,7 +237,8 @@ def run(
 
         job = Job(
             session=SessionRequest(
-                path=os.fspath(subject.path.resolve()),
+                path=subject.address,
+                sha256=subject.artifact.sha256,
                 device=plan.device,
                 options=plan.options,
                 intra_op_num_threads=threads_to_use(plan) or 0,
@@ -281,6 +290,8 @@ def watch(
     disturbed = None if isinstance(outcome, Broken) else disturbance(clocks, read_clocks())
     if disturbed is not None:
         outcome = Broken(reason=f"{disturbed} during the {what}", detail="")
+    if isinstance(outcome, Broken):
+        outcome = Broken(reason=without_folders(outcome.reason, subjects), detail=outcome.detail)
     environment = Environment(
         machine=machine,
         threads=threads_to_use(plan),
@@ -296,6 +307,15 @@ def watch(
         environment=environment,
         disturbed=disturbed is not None,
     )
+
+
+def without_folders(text: str, subjects: Sequence[Subject]) -> str:
+    """What a runtime says, without the folders of what it runs, and without the user's name: records are shared."""
+    own = {folder for subject in subjects for folder in (subject.path.absolute().parent, subject.path.resolve().parent)}
+    for folder in sorted(map(str, own), key=len, reverse=True):
+        text = re.sub(_BEGINS + re.escape(folder + os.sep), "", text)
+    home = os.path.expanduser("~")  # noqa: PTH111 - Path.home raises where there is none
+    return re.sub(_BEGINS + re.escape(home) + r"\b", "~", text) if Path(home).name else text
 
 
 def _gpu(plan: BenchPlan | ComparisonPlan) -> GpuState | None:

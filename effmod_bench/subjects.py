@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from effmod_bench.runner import FileStamp, Subject, stamp
-from effmod_bench.targets import TargetError, file_format, resolve_shape
+from effmod_bench.targets import TargetError, check_memory, file_format, resolve_shape
 from exporters import Artifact, Format, Made, MadeNetwork, TensorSpec, package_sha256, read_sidecar, sha256_of
 from exporters.artifact import size_bytes
 from models import Preprocessing
@@ -31,7 +31,7 @@ def file_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch
     Raises:
         ArtifactError: the file is not what its name says, is not valid, or reaches outside its folder.
         MachineMismatchError: it is machine-specific, and was made on another kind of machine.
-        TargetError: an input's shape is open, or `shapes` does not fit.
+        TargetError: an input's shape is open, or more than this machine can hold, or `shapes` does not fit.
     """
     if file_format(path) is Format.COREML:
         return _package_subject(path, shapes, batch_size=batch_size)
@@ -196,7 +196,7 @@ def _inputs(
         raise TargetError(f"{path} has no input {unknown[0]!r}; it has {', '.join(map(repr, names))}")
     if None in shapes and len(names) > 1:
         raise TargetError(f"{path} has {len(names)} inputs; name them, as in --input-shape {names[0]}:1,3,224,224")
-    return tuple(
+    inputs = tuple(
         InputTensor(
             name=tensor.name,
             dtype=tensor.dtype,
@@ -206,3 +206,6 @@ def _inputs(
         )
         for tensor in declared
     )
+    for tensor in inputs:
+        check_memory(str(path), tensor)
+    return inputs

@@ -22,6 +22,7 @@ from exporters import (
 )
 from exporters.rewrites import AUTO, EXACT, RETRAIN, default_rewrites
 from models import ModelSpec, UnknownModelError, check_image_size, classes_of, find_model, list_models, list_tables
+from results import InputTensor
 
 _PACKAGE = ".mlpackage"
 DEFAULT_TARGETS = ("efficientmod_xxs", "efficientmod_xs", "efficientmod_s", "efficientmod_s_conv")
@@ -251,9 +252,33 @@ def check_image_sizes(choices: ExportChoices, networks: Sequence[ModelSpec]) -> 
 
     Raises:
         ImageSizeError: a network cannot take it.
+        TargetError: so many images of that size are more than this machine can hold.
     """
     for spec in networks:
-        check_image_size(spec, choices.image_size or spec.image_size)
+        size = choices.image_size or spec.image_size
+        check_image_size(spec, size)
+        check_memory(spec.name, InputTensor(name="input", shape=(choices.batch_size, 3, size, size), dtype="float"))
+
+
+def check_memory(target: str, tensor: InputTensor) -> None:
+    """Refuse an input that this machine cannot hold, before a process tries to make it.
+
+    Args:
+        target: what it is fed to.
+
+    Raises:
+        TargetError: making it takes more memory than there is.
+    """
+    from effmod_bench.environment import usable_memory_bytes
+    from effmod_bench.inputs import bytes_to_make
+
+    needed, there_is = bytes_to_make(tensor), usable_memory_bytes()
+    if needed > there_is:
+        raise TargetError(
+            f"{target}: to make input {tensor.name!r} of shape {','.join(map(str, tensor.shape))} takes "
+            f"{needed / 1e9:,.1f} GB, and this machine has {there_is / 1e9:,.1f} GB of memory; give a smaller "
+            "--input-shape, --image-size or --batch-size, or measure where there is more"
+        )
 
 
 def check_labels(choices: ExportChoices, networks: Sequence[ModelSpec]) -> None:

@@ -17,7 +17,7 @@ from effmod_bench.devices import arguments, check_installed, check_runs
 from effmod_bench.errors import ExitCode
 from effmod_bench.lock import measuring_alone
 from effmod_bench.race import EQUAL_WITHIN, Race
-from effmod_bench.runner import Subject, new_run_id, threads_to_use
+from effmod_bench.runner import Subject, new_run_id, threads_to_use, without_folders
 from effmod_bench.subjects import derived_subject, file_subject
 from effmod_bench.targets import ExportChoices, TargetError, check_file, check_image_sizes, find_networks, is_file
 from effmod_bench.timing import monotonic_s, utc_now
@@ -214,7 +214,7 @@ class _Session:
             options=self._plain.options,
             relative_error=error,
             decision=Decision.DROPPED,
-            reason=reason,
+            reason=without_folders(reason, [self._plain.subject]),
         )
         self._left_out.append(trial)
 

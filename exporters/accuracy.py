@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import UnidentifiedImageError
 from timm.data import ImageNetInfo, create_transform
 from torchvision.datasets import ImageFolder
 
@@ -89,10 +88,12 @@ def _batches(dataset: ImageFolder, size: int) -> Iterator[Images]:
 
 
 def _pixels(dataset: ImageFolder, index: int) -> Images:
+    path = dataset.samples[index][0]
+    if not Path(path).is_file():  # a pipe, say, whose end would be waited for
+        raise ImageFolderError(f"cannot read the image {path}: it is not a file; take it out")
     try:
         image: Any = dataset[index][0]  # (3, image_size, image_size), uint8
-    except (UnidentifiedImageError, OSError) as error:
-        path = dataset.samples[index][0]
+    except Exception as error:  # fed a stranger's bytes, a decoder may raise anything
         raise ImageFolderError(f"cannot read the image {path}: {error}; mend it, or take it out") from error
     pixels: Images = image.numpy().astype(np.float32)
     return pixels

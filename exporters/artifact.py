@@ -24,6 +24,7 @@ from exporters.rewrites import AUTO, RewriteReport, default_rewrites
 from models import Preprocessing, Weights
 
 SIDECAR_VERSION = 3  # 1 had neither the format within `config`, nor `specification_version`; 2 had no cosine
+_SIDECAR_BYTES = 1 << 26  # and no more is read: none of ours is so large
 FLOAT16_MAX = 65504.0
 Sidecar = TypeVar("Sidecar", bound=msgspec.Struct)
 
@@ -158,14 +159,15 @@ def read_sidecar_as(path: Path, kind: type[Sidecar]) -> Sidecar | None:
         ArtifactError: there is one that cannot be read.
     """
     sidecar = sidecar_path(path)
+    if not sidecar.is_file():
+        return None
     try:
-        content = sidecar.read_bytes()
+        with sidecar.open("rb") as file:
+            content = file.read(_SIDECAR_BYTES)
         if f'"{kind.__struct_fields__[0]}"'.encode() not in content:
             return None
         return msgspec.json.decode(content, type=kind)
-    except FileNotFoundError:
-        return None
-    except (OSError, msgspec.DecodeError) as error:
+    except Exception as error:  # fed a stranger's bytes, a parser may raise anything
         raise ArtifactError(f"cannot read {sidecar}: {error}; export {path.name} again") from error
 
 

@@ -468,6 +468,8 @@ def weights_identity(checkpoint: Path | None) -> Weights:
     if checkpoint == PRETRAINED:
         return Weights(source=WeightsSource.PRETRAINED)
     try:
+        if checkpoint.exists() and not checkpoint.is_file():  # a pipe, say, which could be read but once
+            raise OSError(errno.EINVAL, "it is not a file")
         return Weights(source=WeightsSource.CHECKPOINT, file=checkpoint.name, sha256=sha256_of(checkpoint))
     except OSError as error:
         from models import CheckpointError
@@ -500,7 +502,10 @@ def _factory_digest(spec: ModelSpec) -> str | None:
         return sha256_of(Path(place))
     if spec.factory.startswith(("models.", "timm:")):
         return None
-    found = importlib.util.find_spec(place)
+    try:
+        found = importlib.util.find_spec(place)
+    except Exception:  # whatever a stranger's package raises; building the network says it
+        return None
     return sha256_of(Path(found.origin)) if found and found.origin else None
 
 

@@ -218,7 +218,7 @@ def _tensor(feature: Any) -> TensorSpec:
             dtype = type(array).ArrayDataType.Name(array.dataType).lower()
             return TensorSpec(name=feature.name, shape=tuple(array.shape), dtype=dtype)
         case _:
-            return TensorSpec(name=feature.name, shape=(), dtype=kind.removesuffix("Type"))
+            return TensorSpec(name=feature.name, shape=(), dtype=(kind or "nothing").removesuffix("Type"))
 
 
 def _check_classes(deployed: Deployed, config: CoreMLConfig, name: str) -> None:
@@ -403,10 +403,10 @@ def _model_file(path: Path) -> Path:
     try:
         manifest = json.loads((path / "Manifest.json").read_bytes())
         entry = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        data = (path / "Data").resolve()
+        file = (data / entry).resolve()
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
         raise ArtifactError(f"{path} is not a Core ML package: its Manifest.json cannot be read") from error
-    data = (path / "Data").resolve()
-    file = (data / entry).resolve()
     if not file.is_relative_to(data):
         raise ArtifactError(f"{path} keeps its model outside itself, in {entry!r}; effmod does not follow such a path")
     return file

@@ -383,7 +383,9 @@ def _read_specification(path: Path) -> _Specification:
         file = _inside(path / "Data", location, path)
         spec = Model_pb2.Model()
         spec.ParseFromString(file.read_bytes())
-    except (msgspec.DecodeError, KeyError, DecodeError) as error:
+    except ArtifactError:
+        raise
+    except (msgspec.DecodeError, KeyError, DecodeError, ValueError, RuntimeError) as error:  # or a path of no file
         raise ArtifactError(f"{path} is not a Core ML package, or it is damaged: {error}") from error
     except OSError as error:
         raise ArtifactError(f"cannot read {path} as a Core ML package: {error.strerror}") from error
@@ -392,7 +394,7 @@ def _read_specification(path: Path) -> _Specification:
 
 def _inside(folder: Path, location: str, package: Path) -> Path:
     file = (folder / location).resolve()
-    if not file.is_relative_to(package.resolve()):
+    if not file.is_relative_to((package / "Data").resolve()):  # what its hash is of
         raise ArtifactError(f"{package} keeps data outside itself, in {location!r}; effmod does not follow such a path")
     return file
 

@@ -12,7 +12,7 @@ import onnx
 import onnx.external_data_helper
 import onnxsim
 import torch
-from google.protobuf.message import DecodeError
+from google.protobuf.message import Message
 from torch import nn
 
 from exporters import onnx_float16
@@ -24,6 +24,7 @@ from models import Preprocessing
 from models.words import first_line
 
 INPUT, OUTPUT = "input", "logits"
+_STANDARD = ("", "ai.onnx")  # names of the domain of ONNX's own operators
 
 
 def export(
@@ -111,7 +112,7 @@ def _simplify(reference: nn.Module, path: Path, config: OnnxConfig, preprocessin
 
 def opset_of(graph: onnx.ModelProto) -> int:
     """The version of the standard operators that a file uses."""
-    return next(entry.version for entry in graph.opset_import if entry.domain in ("", "ai.onnx"))
+    return next(entry.version for entry in graph.opset_import if entry.domain in _STANDARD)
 
 
 def read_graph(path: Path) -> onnx.ModelProto:
@@ -132,15 +133,38 @@ def load_graph(path: Path) -> onnx.ModelProto:
     Raises:
         ArtifactError: it is not ONNX, or keeps data outside its own folder, or that data is missing.
     """
+    if path.exists() and not path.is_file():  # a pipe, say, whose end would be waited for
+        raise ArtifactError(f"cannot read {path}: it is not a file")
     try:
         graph = onnx.load(path, format="protobuf", load_external_data=False)
-        opset_of(graph)
+        strange = [text for text in _texts(graph) if not isinstance(text, str)]
     except OSError as error:
         raise ArtifactError(f"cannot read {path}: {error.strerror}") from error
-    except (DecodeError, StopIteration) as error:
-        raise ArtifactError(f"{path} is not an ONNX file, or it is cut short") from error
+    except Exception as error:  # fed a stranger's bytes, a parser may raise anything
+        raise ArtifactError(_damaged(path, error)) from error
+    if strange:
+        raise ArtifactError(_damaged(path, f"{strange[0]!r} in it is no text"))
+    if not any(entry.domain in _STANDARD for entry in graph.opset_import):
+        raise ArtifactError(_damaged(path, "it does not say which version of ONNX's operators it uses"))
     external_files(graph, path)
     return graph
+
+
+def _texts(message: Message) -> Iterator[str | bytes]:
+    """Every text in a message; one that is not UTF-8 comes as bytes."""
+    for field, value in message.ListFields():
+        if field.type not in (field.TYPE_STRING, field.TYPE_MESSAGE):
+            continue
+        for each in [value] if isinstance(value, (str, bytes, Message)) else value:
+            if isinstance(each, Message):
+                yield from _texts(each)
+            else:
+                yield each
+
+
+def _damaged(path: Path, cause: Exception | str) -> str:
+    said = f"{type(cause).__name__}: {first_line(cause)}" if isinstance(cause, Exception) else cause
+    return f"{path} is not an ONNX file that can be read, or it is cut short or damaged: {said}"
 
 
 def check_graph(graph: onnx.ModelProto, path: Path) -> None:
@@ -153,6 +177,8 @@ def check_graph(graph: onnx.ModelProto, path: Path) -> None:
         onnx.checker.check_model(path)
     except onnx.checker.ValidationError as error:
         raise ArtifactError(f"{path} is not a valid ONNX file: {first_line(error)}") from error
+    except Exception as error:  # fed a stranger's bytes, a parser may raise anything
+        raise ArtifactError(_damaged(path, error)) from error
     for value in (*graph.graph.input, *graph.graph.output):
         kind = (value.type.WhichOneof("value") or "nothing").removesuffix("_type")
         if kind != "tensor":
@@ -175,17 +201,23 @@ def external_files(graph: onnx.ModelProto, path: Path) -> list[Path]:
         if not onnx.external_data_helper.uses_external_data(tensor):
             continue
         try:
-            info = onnx.external_data_helper.ExternalDataInfo(tensor)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of keys that onnx does not know; whoever loads the file judges them
+                info = onnx.external_data_helper.ExternalDataInfo(tensor)
         except ValueError as error:
             raise ArtifactError(f"{path} is not a valid ONNX file: {first_line(error)}") from error
         location = info.location
-        data = (folder / location).resolve()
+        try:
+            data = (folder / location).resolve()
+            is_there = data.is_file()
+        except (OSError, RuntimeError, ValueError) as error:  # too long, links in a circle, or a null character
+            raise ArtifactError(f"{path} keeps its weights in {location!r}, which names no file: {error}") from error
         if not data.is_relative_to(folder):
             raise ArtifactError(
                 f"{path} keeps its weights outside its folder, in {location!r}. effmod does not follow such a path: "
                 "put the data beside the file, or save the file with its weights inside"
             )
-        if not data.is_file():
+        if not is_there:
             raise ArtifactError(f"{path} keeps its weights in {location!r}, and that file is not beside it")
         size = data.stat().st_size
         # A tensor with a length says it; and no element takes less than a bit.
@@ -212,18 +244,23 @@ _ELEMENT_TYPES: dict[int, str] = {
 
 
 def read_tensors(graph: onnx.ModelProto) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    """The inputs that must be fed, and the outputs. An element type that nothing here is fed has ONNX's name."""
+    """The inputs that must be fed, and the outputs. One of a type that is not fed here has ONNX's name for it."""
     constants = {tensor.name for tensor in graph.graph.initializer}
     inputs = (value for value in graph.graph.input if value.name not in constants)
     return tuple(map(_tensor, inputs)), tuple(map(_tensor, graph.graph.output))
 
 
 def _tensor(value: onnx.ValueInfoProto) -> TensorSpec:
-    tensor = value.type.tensor_type
+    tensor, known = value.type.tensor_type, onnx.TensorProto.DataType
+    kind = tensor.elem_type
     return TensorSpec(
         name=value.name,
-        shape=tuple(dim.dim_value if dim.HasField("dim_value") else dim.dim_param or "?" for dim in tensor.shape.dim),
-        dtype=_ELEMENT_TYPES.get(tensor.elem_type) or onnx.TensorProto.DataType.Name(tensor.elem_type).lower(),
+        # Runtimes take a negative size for an open one, too.
+        shape=tuple(
+            dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else dim.dim_param or "?"
+            for dim in tensor.shape.dim
+        ),
+        dtype=_ELEMENT_TYPES.get(kind) or (known.Name(kind).lower() if kind in known.values() else f"type {kind}"),
     )
 
 

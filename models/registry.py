@@ -67,7 +67,7 @@ def _plugin_rows() -> Iterable[ModelSpec]:
         try:
             rows = point.load()
             specs = msgspec.convert(rows() if callable(rows) else rows, list[ModelSpec])
-        except Exception as error:  # whatever a stranger's code raises
+        except (Exception, SystemExit) as error:  # whatever a stranger's code raises
             message = f"{where} cannot be read: {type(error).__name__}: {error}; update or uninstall {package}"
             raise PluginError(message) from error
         for spec in specs:
@@ -135,7 +135,7 @@ def list_models(pattern: str = "*", *, family: str | None = None, table: str | N
 def list_tables() -> list[str]:
     """The paper's tables that networks of the zoo stand in, in the paper's order; its appendices come last."""
     tables = {table for row in _zoo().models for table in row.tables}
-    return sorted(tables, key=lambda table: (not table.isdigit(), int(table) if table.isdigit() else 0, table))
+    return sorted(tables, key=lambda table: (not table.isdecimal(), int(table) if table.isdecimal() else 0, table))
 
 
 def find_model(name: str, *, image_size: int | None = None) -> ModelSpec:
@@ -243,7 +243,17 @@ def _build(factory: str, form: Form, image_size: int | None, kwargs: dict[str, A
     function = _function(factory)
     if image_size is not None and _image_size_parameter(function) is not None:
         kwargs = {"image_size": image_size} | kwargs
-    return function(**kwargs)
+    if factory.startswith("models.") or _is_own(factory):
+        return function(**kwargs)
+    from torch import nn
+
+    try:
+        model = function(**kwargs)
+    except (Exception, SystemExit) as error:  # whatever a stranger's code raises
+        raise PluginError(f"{factory}, which should build a network: {type(error).__name__}: {error}") from error
+    if not isinstance(model, nn.Module):
+        raise PluginError(f"{factory} returned a {type(model).__name__}, not a torch.nn.Module")
+    return model
 
 
 def _function(factory: str) -> "Callable[..., nn.Module]":
@@ -253,8 +263,10 @@ def _function(factory: str) -> "Callable[..., nn.Module]":
         return user_file.load(factory)
     try:
         function: Callable[..., nn.Module] = pkgutil.resolve_name(factory)
-    except (ImportError, AttributeError) as error:
+    except (Exception, SystemExit) as error:  # whatever a stranger's code raises
         raise PluginError(f"{factory}, which should build a network, cannot be imported: {error}") from error
+    if not callable(function):
+        raise PluginError(f"{factory}, which should build a network, is no function")
     return function
 
 

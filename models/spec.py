@@ -59,6 +59,9 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
             follow the network.
         note: what a reader of its figures should know.
         source: where it comes from, for a network of no family of the zoo.
+
+    Raises:
+        ValueError: a size is out of range.
     """
 
     name: str
@@ -75,6 +78,11 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     linear_scale: float = 1.0
     note: str = ""
     source: Family | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("image_size", "min_size", "size_multiple"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is at least 1, not {getattr(self, name)}")
 
 
 class StageComplexity(msgspec.Struct, frozen=True, kw_only=True):

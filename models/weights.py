@@ -1,8 +1,8 @@
 """Weights: the authors' checkpoints, and the one seeded filling that stands in where there is none."""
 
 import argparse
+import errno
 import hashlib
-import pickle
 import warnings
 import zlib
 from collections.abc import Iterator, Mapping
@@ -140,6 +140,8 @@ def load_checkpoint(model: nn.Module, path: str | Path, *, use_ema: bool = True)
     """
     path = Path(path)
     try:
+        if path.exists() and not path.is_file():  # a pipe, say, which could be read but once
+            raise OSError(errno.EINVAL, "it is not a file")
         sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     except OSError as error:
         raise CheckpointError(f"cannot read checkpoint {path}: {error.strerror}") from error
@@ -166,13 +168,15 @@ def _read(path: Path, use_ema: bool) -> tuple[str | None, Mapping[str, Tensor]]:
     if path.suffix == ".safetensors":
         try:
             return None, safetensors.torch.load_file(path)
-        except safetensors.SafetensorError as error:
-            raise CheckpointError(f"{path} is not a safetensors file: {error}") from error
+        except Exception as error:  # fed a stranger's bytes, a parser may raise anything
+            raise CheckpointError(
+                f"{path} is not a safetensors file, or it is cut short or damaged: {first_line(error)}"
+            ) from error
     try:
         with torch.serialization.safe_globals([argparse.Namespace]), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what a file of another kind makes torch say; the error says it
             content: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError) as error:
+    except Exception as error:  # fed a stranger's bytes, a parser may raise anything
         raise CheckpointError(_refusal(path)) from error
     if not isinstance(content, Mapping):
         raise CheckpointError(f"{path} holds a {type(content).__name__}, not a dictionary of weights")

@@ -134,7 +134,7 @@ def _read(path: Path, kind: type[R]) -> R | None:
         if envelope.kind != kind.__struct_config__.tag:
             return None
         return msgspec.json.decode(content, type=kind, dec_hook=_decode_path)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise StoreError(f"{path} is not a record of effmod: {error}; move it out of the store") from error
     except OSError as error:
         if isinstance(error, StoreError):

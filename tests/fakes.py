@@ -1,6 +1,7 @@
 """Stand-ins at the seams: a clock that obeys, and small things that many tests need."""
 
-from collections.abc import Sequence
+import random
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
@@ -342,6 +343,31 @@ def write_onnx(
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
     return path
+
+
+def write_onnx_with_weights_beside(path: Path, value: float) -> Path:
+    """A valid file that adds a weight of one value to its input `x`; the weight lies in `w.bin` beside it."""
+    weight = onnx.numpy_helper.from_array(np.full((1, 3, 8, 8), value, np.float32), "w")
+    graph = helper.make_graph(
+        [helper.make_node("Add", ["x", "w"], ["y"])],
+        "small",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3, 8, 8])],
+        [weight],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    onnx.save(model, path, save_as_external_data=True, location="w.bin", size_threshold=0)
+    return path
+
+
+def damaged(content: bytes, times: int) -> Iterator[bytes]:
+    """So many copies of a file's content, one to three bytes of each replaced; the same ones every time."""
+    draws = random.Random(0)
+    for _ in range(times):
+        copy = bytearray(content)
+        for _ in range(draws.randint(1, 3)):
+            copy[draws.randrange(len(copy))] = draws.randrange(256)
+        yield bytes(copy)
 
 
 def write_endless_onnx(path: Path) -> Path:

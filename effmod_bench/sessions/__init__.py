@@ -17,6 +17,7 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         path: of the file or package; for PyTorch, of a network's weights, which name the network.
+        sha256: of the artifact, with the weights that it keeps in other files; None for that of the file alone.
         intra_op_num_threads: threads within one operator, on the CPU; 0 where the runtime chooses them itself.
         shared_threads: all sessions of the process use one pool of so many threads. Sessions that run in turn and have
             pools of their own starve each other: the threads of the one spin while the other runs.
@@ -25,6 +26,7 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     path: str
+    sha256: str | None = None
     device: Device
     options: RuntimeOptions
     intra_op_num_threads: int

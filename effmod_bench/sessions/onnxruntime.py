@@ -214,7 +214,7 @@ def _tensorrt(request: SessionRequest) -> dict[str, str]:
 
     gpu = read_gpu(request.options.device_index)
     parts = (
-        sha256_of(Path(request.path))[:16],
+        (request.sha256 or sha256_of(Path(request.path)))[:16],
         f"onnxruntime-{onnxruntime.__version__}",
         *((gpu.name or "GPU", f"driver {gpu.driver}") if gpu else (f"GPU {request.options.device_index}",)),
         "tf32" if request.options.use_tf32 else "float32",

@@ -14,7 +14,7 @@ def test_a_device_is_read(text: str, device: tuple[Device, int]) -> None:
     assert parse_device(text) == device
 
 
-@pytest.mark.parametrize("text", ["mps", "rocm", "cuda:", "cuda:x", "cuda:-1", "cpu:0", ""])
+@pytest.mark.parametrize("text", ["mps", "rocm", "cuda:", "cuda:x", "cuda:-1", "cuda:²", "cpu:0", ""])
 def test_a_device_that_nobody_built_is_answered_with_those_that_exist(text: str) -> None:
     with pytest.raises(TargetError, match="there are cpu, cuda, coreml"):
         parse_device(text)

@@ -89,6 +89,14 @@ def test_what_the_driver_supports_is_read(monkeypatch: pytest.MonkeyPatch) -> No
     assert count_gpus() == 1
 
 
+def test_a_visible_device_that_is_no_number_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
+    use(monkeypatch, FakeNvml(("a", "b")))
+    for visible, known in (("1", True), ("²", False)):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert (gpu.read_gpu(0) is not None) == known
+
+
 def test_without_a_driver_there_is_no_state(monkeypatch: pytest.MonkeyPatch) -> None:
     nvml = FakeNvml()
 

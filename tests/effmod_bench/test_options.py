@@ -1,7 +1,7 @@
 import pytest
 import typer
 
-from effmod_bench.options import parse_duration, parse_percent
+from effmod_bench.options import parse_duration, parse_percent, parse_width
 
 
 @pytest.mark.parametrize(
@@ -15,6 +15,13 @@ def test_a_percentage_is_a_share(text: str, share: float) -> None:
 def test_what_is_no_percentage_is_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="write it as 5%"):
         parse_percent(text)
+
+
+def test_no_ratio_is_known_to_nothing() -> None:
+    assert parse_width("1%") == 0.01
+    for text in ("0%", "0.00 %"):
+        with pytest.raises(typer.BadParameter, match="no ratio is known to 0%"):
+            parse_width(text)
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("10m", 600), ("1.5h", 5400), ("2 m", 120)])

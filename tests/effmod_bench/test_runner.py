@@ -4,15 +4,28 @@ from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 
 from effmod_bench import runner
+from effmod_bench.pair_runner import draw_job
 from effmod_bench.runner import Subject, Timeline, missing, schedule, stamp, threads_to_use
 from effmod_bench.subjects import file_subject, hashed_files
 from effmod_bench.worker import Broken, Job, Timed, Warm
+from exporters import sha256_of
+from exporters.evaluation import run_onnx
 from models import Preprocessing
-from results import BenchPlan, Device, Outcome, Round, RuntimeOptions, Store, StoreError, summarise
-from tests.fakes import MACHINE, FakeClocks, FakeNvml, make_round, session_facts, timed_artifact, write_onnx
+from results import BenchPlan, ComparisonPlan, Device, Outcome, Round, RuntimeOptions, Store, StoreError, summarise
+from tests.fakes import (
+    MACHINE,
+    FakeClocks,
+    FakeNvml,
+    make_round,
+    session_facts,
+    timed_artifact,
+    write_onnx,
+    write_onnx_with_weights_beside,
+)
 
 
 def test_runs_are_split_over_the_rounds_without_loss() -> None:
@@ -238,6 +251,33 @@ def test_a_file_that_was_replaced_while_effmod_waited_is_not_timed_under_the_old
     assert [record.failure for record in store.read()] == ["x.onnx was changed or deleted during the run"] * 2
 
 
+def test_of_a_file_that_is_a_link_the_weights_that_were_hashed_are_those_that_are_loaded(
+    store: Store, answer_with: Callable[[Answer], None], tmp_path: Path
+) -> None:
+    for folder, value in (("real", 7.0), ("link", 1.0)):
+        (tmp_path / folder).mkdir()
+        write_onnx_with_weights_beside(tmp_path / folder / "m.onnx", value)
+    link = tmp_path / "link" / "m.onnx"
+    link.unlink()
+    link.symlink_to("../real/m.onnx")
+    asked = []
+
+    def answer(job: Job) -> Timed:
+        asked.append(job.session)
+        return timed(job)
+
+    answer_with(answer)
+    target = file_subject(Path("link/m.onnx"), {}, batch_size=1)
+    assert target.artifact.sha256 == sha256_of(link, tmp_path / "link" / "w.bin")
+    runner.run("run", BenchPlan(runs=1, rounds=1), [target], MACHINE, store, Watcher(), on_record=lambda _: None)
+    members = draw_job(ComparisonPlan(), (target, target), target=1, seed="0").members
+    for session in (*asked, *(member.session for member in members.values())):
+        (output,) = run_onnx(Path(session.path), [{"x": np.zeros((1, 3, 8, 8), np.float32)}])
+        assert (Path(session.path).is_absolute(), set(map(float, output.flat))) == (True, {1.0})
+        assert session.sha256 == target.artifact.sha256
+    assert len(asked) == 1
+
+
 def test_of_a_package_only_the_data_must_stay_the_same(
     store: Store, answer_with: Callable[[Answer], None], tmp_path: Path
 ) -> None:
@@ -400,3 +440,44 @@ def test_a_machine_that_is_suspended_again_and_again_is_not_waited_for(
     answer_with(answer)
     runner.run("run", BenchPlan(runs=1, rounds=1), [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None)
     assert [(record.attempt, record.outcome) for record in store.read()] == [(i, Outcome.FAILED) for i in range(3)]
+
+
+def test_a_failure_names_the_files_without_their_folder_and_not_the_user(
+    store: Store, answer_with: Callable[[Answer], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home" / "ada"
+    folder = home / "my networks"
+    folder.mkdir(parents=True)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.chdir(home)
+    said = {
+        f"Load model from {folder}/x.onnx failed": "Load model from x.onnx failed",
+        f"{folder}/sub/w.bin is too small": "sub/w.bin is too small",
+        f"'{home}/lib/libcudnn.so': cannot open": "'~/lib/libcudnn.so': cannot open",
+        f"{home}/x, {home}/gone/x: both": "~/x, ~/gone/x: both",
+        f"cannot write to {home}: full": "cannot write to ~: full",
+        f"in {home}2": None,
+        f"Node (/stages/0/conv/Conv) of /onnxruntime_src/{'x' * 300}/x.cc failed": None,
+        "3 / 4 of a/b, or 1,3 vs 3/4, /": None,
+    }
+    target = Subject(
+        path=Path("my networks/x.onnx"), artifact=timed_artifact(), preprocessing=Preprocessing(), stamps=()
+    )
+    for number, (text, expected) in enumerate(said.items()):
+        answer_with(lambda _, text=text: Broken(reason=text, detail=""))  # type: ignore[misc]
+        seen: list[Round] = []
+        plan = BenchPlan(runs=1, rounds=1)
+        runner.run(f"run{number}", plan, [target], MACHINE, store, Watcher(), on_record=seen.append)
+        assert [record.failure for record in seen] == [expected or text]
+
+
+def test_a_failure_of_a_comparison_names_no_folder(tmp_path: Path) -> None:
+    pair = [subject("a"), subject("b")]
+    watched = runner.watch(
+        lambda: Broken(reason=f"Load model from {tmp_path}/b.onnx failed", detail=f"{tmp_path}"),
+        ComparisonPlan(),
+        pair,
+        MACHINE,
+        what="process",
+    )
+    assert watched.outcome == Broken(reason="Load model from b.onnx failed", detail=f"{tmp_path}")

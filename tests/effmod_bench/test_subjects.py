@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
+from effmod_bench import environment
 from effmod_bench.cli import app
 from effmod_bench.errors import ExitCode
 from effmod_bench.subjects import file_subject
+from effmod_bench.targets import TargetError
 from exporters import OnnxConfig, obtain, sidecar_path
 from exporters.onnx_machine import optimize, read_machine_file
 from models import find_model
@@ -64,3 +66,26 @@ def test_one_that_was_made_elsewhere_is_refused_before_anything_runs(
     done = CliRunner().invoke(app, [*command, str(machine_specific)])
     assert done.exit_code == ExitCode.UNAVAILABLE
     assert "It was made by onnxruntime 1.0.0, where this is onnxruntime" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("declared", "given"), [((1, 3, 10**7, 10**7), {}), ((1, 3, "h", "w"), {"x": (1, 3, 10**7, 10**7)})]
+)
+def test_an_input_that_no_machine_holds_is_refused_before_it_is_made(
+    declared: tuple[int | str, ...], given: dict[str | None, tuple[int, ...]], tmp_path: Path
+) -> None:
+    path = write_onnx(tmp_path / "x.onnx", shape=declared)
+    said = r"input 'x' of shape 1,3,10000000,10000000 takes 13,200,000\.0 GB, and this machine has .* --input-shape"
+    with pytest.raises(TargetError, match=said):
+        file_subject(path, given, batch_size=1)
+
+
+def test_what_a_container_may_have_of_the_memory_is_all_there_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_onnx(tmp_path / "x.onnx", shape=(1, 3, 100, 100))
+    monkeypatch.setattr(environment, "_memory_limit", lambda: 44 * 30_000)
+    file_subject(path, {}, batch_size=1)
+    monkeypatch.setattr(environment, "_memory_limit", lambda: 44 * 30_000 - 1)
+    with pytest.raises(TargetError, match="of memory"):
+        file_subject(path, {}, batch_size=1)

@@ -6,6 +6,7 @@ from effmod_bench.targets import (
     ExportChoices,
     TargetError,
     check_checkpoint,
+    check_image_sizes,
     find_networks,
     is_file,
     parse_input_shapes,
@@ -71,3 +72,9 @@ def test_a_networks_own_image_size_holds_where_none_is_given() -> None:
     spec = find_model("efficientmod_xxs")
     assert ExportChoices(opset=20).config(spec).image_size == 224
     assert ExportChoices(opset=20, image_size=256).config(spec).image_size == 256
+
+
+@pytest.mark.parametrize("choices", [ExportChoices(image_size=224_000), ExportChoices(batch_size=10**9)])
+def test_more_images_than_a_machine_holds_are_refused_before_the_export(choices: ExportChoices) -> None:
+    with pytest.raises(TargetError, match=r"resnet18: to make input .* of memory; give a smaller"):
+        check_image_sizes(choices, [find_model("resnet18")])

@@ -152,14 +152,14 @@ def test_the_same_file_under_another_name_is_not_timed(
 
 
 @pytest.mark.usefixtures("jobs")
-def test_a_form_that_cannot_be_made_is_a_row(forms: dict[str, Callable[[], Path]]) -> None:
+def test_a_form_that_cannot_be_made_is_a_row_that_names_no_folder(forms: dict[str, Callable[[], Path]]) -> None:
     def fail() -> Path:
-        raise ExportError("it does not fit")
+        raise ExportError(f"{Path.cwd()}/x.onnx does not fit")
 
     forms["broken"] = fail
     forms["good"] = relu(Path("made/0.9.onnx"), 2)
     assert tune().exit_code == 0
-    assert decisions("0.9.onnx")["broken"] == (Decision.DROPPED, "cannot be made: it does not fit")
+    assert decisions("0.9.onnx")["broken"] == (Decision.DROPPED, "cannot be made: x.onnx does not fit")
 
 
 def test_a_winner_that_is_not_faster_when_compared_again_is_not_taken(

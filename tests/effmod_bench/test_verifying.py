@@ -179,3 +179,9 @@ def test_what_is_no_artifact_is_refused(name: str, code: int, said: str, tmp_pat
     result = effmod("verify", tmp_path / name, "--against", NETWORK)
     assert result.exit_code == code
     assert said in " ".join(result.stderr.split())
+
+
+def test_images_that_no_machine_holds_are_refused_before_they_are_made(tmp_path: Path) -> None:
+    result = effmod("verify", write_onnx(tmp_path / "x.onnx", shape=(1, 3, 10**7, 10**7)), "--against", NETWORK)
+    assert result.exit_code == 2
+    assert "x.onnx: to make input 'input' of shape 1,3,10000000,10000000 takes" in result.stderr

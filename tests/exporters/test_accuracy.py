@@ -1,5 +1,6 @@
 """Accuracy of a file whose answers are known: its scores are the mean colours of the image."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -119,3 +120,19 @@ def test_images_are_normalized_as_the_network_was_trained(tmp_path: Path) -> Non
     images = write_images(tmp_path / "i", {"1": [(128, 128, 128)], "2": [], "3": [(128, 128, 128)] * 3})
     Image.new("RGB", (20, 20), (0, 255, 0)).save(images / "2" / "0.png")
     assert accuracy(path, images) == [5, 80, 100]
+
+
+def test_an_image_that_would_unfold_without_end_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = write_colour_meter(tmp_path / "m.onnx")
+    images = write_images(tmp_path / "i", {name: [colour] for name, colour in COLOURS.items()})
+    monkeypatch.setattr("PIL.Image.MAX_IMAGE_PIXELS", 1)  # Pillow refuses twice as many, and says so in its own way
+    with pytest.raises(ImageFolderError, match=r"cannot read the image .*decompression bomb"):
+        accuracy(path, images)
+
+
+def test_a_pipe_among_the_images_is_not_waited_for(tmp_path: Path) -> None:
+    path = write_colour_meter(tmp_path / "m.onnx")
+    images = write_images(tmp_path / "i", {name: [colour] for name, colour in COLOURS.items()})
+    os.mkfifo(images / "2green" / "pipe.png")
+    with pytest.raises(ImageFolderError, match=r"pipe\.png: it is not a file"):
+        accuracy(path, images)

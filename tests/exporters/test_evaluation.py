@@ -61,3 +61,11 @@ def test_the_last_batch_is_filled_up_and_cut_again(tmp_path: Path) -> None:
 def test_what_takes_no_image_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match=r"where images \(N, 3, H, W\) are expected"):
         open_evaluator(write_onnx(tmp_path / "x.onnx", shape=(1, 10)))
+
+
+def test_what_onnx_runtime_cannot_load_or_run_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ArtifactError, match=r"ONNX Runtime cannot run .*x\.onnx: .*NoSuchOperator"):
+        open_evaluator(write_onnx(tmp_path / "x.onnx", operator="NoSuchOperator"))
+    artifact = open_evaluator(write_onnx(tmp_path / "y.onnx", shape=(1, 3, 8, 8)))
+    with pytest.raises(ArtifactError, match=r"ONNX Runtime cannot run y\.onnx: .*invalid dimensions"):
+        artifact.scores(np.zeros((1, 3, 9, 9), np.float32), FLOAT32, 1)

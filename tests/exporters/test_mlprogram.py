@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from exporters import ArtifactError
 from exporters.config import ComputePrecision
+from exporters.coreml import read_tensors
 from exporters.mlprogram import Program, UnknownOperatorError, load_program
 
 pytest.importorskip("coremltools.proto", reason="coremltools has no wheel for this Python or platform")
@@ -706,21 +707,36 @@ def test_a_missing_weight_file_is_named(package: Path) -> None:
         load_program(package)
 
 
-def test_weights_outside_the_package_are_not_followed(package: Path, tmp_path: Path) -> None:
-    shutil.copy(weight_file(package), tmp_path / "weight.bin")
+@pytest.mark.parametrize("within", [False, True])
+def test_weights_outside_what_is_hashed_of_a_package_are_not_followed(
+    package: Path, tmp_path: Path, within: bool
+) -> None:
+    elsewhere = (package if within else tmp_path) / "weight.bin"
+    shutil.copy(weight_file(package), elsewhere)
     weight_file(package).unlink()
-    weight_file(package).symlink_to(tmp_path / "weight.bin")
+    weight_file(package).symlink_to(elsewhere)
     with pytest.raises(ArtifactError, match="keeps data outside itself"):
         load_program(package)
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"{}"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"hello",
+        b"{}",
+        b'{"\xff": 1}',
+        b'{"a": ' + b"[" * 100_000,
+        b'{"rootModelIdentifier": "a", "itemInfoEntries": {"a": {"path": "\\u0000"}}}',
+    ],
+)
 def test_a_folder_that_is_no_package_says_so(content: bytes, tmp_path: Path) -> None:
     folder = tmp_path / "x.mlpackage"
     folder.mkdir()
     (folder / "Manifest.json").write_bytes(content)
-    with pytest.raises(ArtifactError, match="not a Core ML package"):
-        load_program(folder)
+    for read in (load_program, read_tensors):
+        with pytest.raises(ArtifactError, match="not a Core ML package"):
+            read(folder)
 
 
 def test_a_missing_package_says_so(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
 import errno
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import models
 from exporters import ArtifactError, ExportError, OnnxConfig, ParityError
 from exporters.verify import measure_parity
 from models import Preprocessing
-from tests.fakes import write_onnx
+from tests.fakes import damaged, write_onnx
 
 
 class Small(nn.Module):
@@ -259,3 +260,57 @@ def test_what_is_no_tensor_of_numbers_is_refused_before_it_runs(tmp_path: Path) 
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
         with pytest.raises(ArtifactError, match=said):
             exporters.onnx.read_graph(path)
+
+
+def test_a_damaged_file_is_read_or_refused_and_nothing_else(tmp_path: Path) -> None:
+    path = with_external_weight(tmp_path / "x.onnx", "data.bin", offset="0", length="16")
+    (tmp_path / "data.bin").write_bytes(bytes(16))
+    read, refused = 0, 0
+    for content in damaged(path.read_bytes(), 500):
+        path.write_bytes(content)
+        try:
+            exporters.onnx.read_tensors(exporters.onnx.read_graph(path))
+            read += 1
+        except ArtifactError:
+            refused += 1
+    assert (read > 20, refused > 200) == (True, True), (read, refused)
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "x.onnx")
+    path.write_bytes(path.read_bytes().replace(b"small", b"sm\xffll"))
+    with pytest.raises(ArtifactError, match=r"damaged: b'sm\\xffll' in it is no text"):
+        exporters.onnx.read_graph(path)
+
+
+@pytest.mark.parametrize("location", ["a\0b", "x" * 5000, "circle"])
+def test_a_location_that_names_no_file_is_refused(location: str, tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+    with pytest.raises(ArtifactError, match="which names no file"):
+        exporters.onnx.read_graph(with_external_weight(tmp_path / "x.onnx", location))
+
+
+def test_a_key_of_external_data_that_onnx_does_not_know_is_left_to_the_runtime(tmp_path: Path) -> None:
+    (tmp_path / "data.bin").write_bytes(bytes(16))
+    path = with_external_weight(tmp_path / "x.onnx", "data.bin", prepacked_0="1")
+    assert exporters.onnx.external_files(exporters.onnx.load_graph(path), path) == [tmp_path / "data.bin"]
+
+
+def test_a_type_of_elements_that_onnx_does_not_know_is_refused(tmp_path: Path) -> None:
+    graph = onnx.load(write_onnx(tmp_path / "x.onnx"))
+    graph.graph.output[0].type.tensor_type.elem_type = 101
+    assert exporters.onnx.read_tensors(graph)[1][0].dtype == "type 101"
+    graph.graph.input[0].type.tensor_type.elem_type = 101
+    with pytest.raises(ArtifactError, match="elements that effmod cannot feed: type 101"):
+        exporters.onnx.check_graph(graph, tmp_path / "x.onnx")
+
+
+def test_a_negative_size_is_an_open_one(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "x.onnx", shape=(-1, 3, 8, 8))
+    assert exporters.onnx.read_tensors(exporters.onnx.read_graph(path))[0][0].shape == ("?", 3, 8, 8)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.onnx")
+    with pytest.raises(ArtifactError, match="it is not a file"):
+        exporters.onnx.read_graph(tmp_path / "x.onnx")

@@ -253,6 +253,11 @@ class TestPlugins:
             ("rows = 3", "plug-in 'house' of house cannot be read: ValidationError: Expected `array`"),
             ("rows = [{'name': 'x'}]", "missing required field `family`"),
             (f"rows = [{ROW}]".replace("source", "sauce"), "'house_net' is of no family of the zoo"),
+            (
+                f"rows = [{ROW}]".replace('"params"', '"size_multiple": 0, "params"'),
+                "size_multiple is at least 1, not 0",
+            ),
+            ("raise SystemExit(3)", "cannot be read: SystemExit: 3"),
         ],
     )
     def test_one_that_cannot_be_read_is_named_with_the_cause(
@@ -262,7 +267,17 @@ class TestPlugins:
         with pytest.raises(PluginError, match=message):
             models.list_models()
 
-    def test_a_factory_that_is_not_there_is_named(self, install: Install) -> None:
-        install(f"rows = [{ROW}]")
-        with pytest.raises(PluginError, match="house_models:net, which should build a network, cannot be imported"):
+    @pytest.mark.parametrize(
+        ("content", "said"),
+        [
+            (f"rows = [{ROW}]", "cannot be imported: module 'house_models' has no attribute 'net'"),
+            (f"rows = [{ROW}]".replace("house_models:net", "a b"), "a b, which .* cannot be imported: invalid format"),
+            (f"rows = [{ROW}]\nnet = 3", "is no function"),
+            (f"rows = [{ROW}]\ndef net(): return 3", "returned a int, not a torch"),
+            (f"rows = [{ROW}]\ndef net(): raise SystemExit(3)", "house_models:net, which .*: SystemExit: 3"),
+        ],
+    )
+    def test_a_factory_that_makes_no_network_is_named(self, install: Install, content: str, said: str) -> None:
+        install(content)
+        with pytest.raises(PluginError, match=said):
             models.create_model("house_net")

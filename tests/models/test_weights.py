@@ -8,7 +8,9 @@ import safetensors.torch
 import torch
 
 import models
+from exporters.cache import weights_identity
 from models import CheckpointError, WeightsSource
+from tests.fakes import damaged
 
 
 @pytest.fixture(scope="module")
@@ -156,11 +158,37 @@ def test_a_file_that_is_no_checkpoint_says_so(
         models.load_checkpoint(fresh, path)
 
 
+def test_a_pipe_is_no_checkpoint_and_is_not_waited_for(fresh: torch.nn.Module, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.pth")
+    for read in (lambda path: models.load_checkpoint(fresh, path), weights_identity):
+        with pytest.raises(CheckpointError, match=r"cannot read checkpoint .*x\.pth: it is not a file"):
+            read(tmp_path / "x.pth")
+
+
 def test_a_checkpoint_that_is_cut_short_says_so(trained: torch.nn.Module, tmp_path: Path) -> None:
     path = saved_by_timm(tmp_path / "cut.pth.tar", trained)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(CheckpointError, match="cut short"):
         models.load_checkpoint(trained, path)
+
+
+@pytest.mark.parametrize("kind", ["pth", "pth of torch before 1.6", "safetensors"])
+def test_a_damaged_checkpoint_is_loaded_or_refused_and_nothing_else(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / f"x.{kind.split()[0]}"
+    model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
+    if path.suffix == ".safetensors":
+        safetensors.torch.save_file(model.state_dict(), path)
+    else:
+        torch.save({"state_dict": model.state_dict(), "epoch": 3}, path, _use_new_zipfile_serialization=kind == "pth")
+    loaded, refused = 0, 0
+    for content in damaged(path.read_bytes(), 400):
+        path.write_bytes(content)
+        try:
+            models.load_checkpoint(model, path)
+            loaded += 1
+        except CheckpointError:
+            refused += 1
+    assert (loaded > 10, refused > 100) == (True, True), (loaded, refused)
 
 
 def test_a_file_without_weights_says_what_it_has(fresh: torch.nn.Module, tmp_path: Path) -> None:

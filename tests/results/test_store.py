@@ -116,12 +116,14 @@ def test_a_missing_and_an_empty_store_say_what_would_fill_them(store: Store) -> 
         ('{"schema_version": 1}', "is not a record of effmod"),
         ('{"schema_version": 2, "id": "a", "durations_ns": [1, 2', "is not a record of effmod.*move it out"),
         ("", "is not a record of effmod"),
+        ('{"schema_version": 2, "kind": "\udcff"}', "is not a record of effmod"),
+        ('{"schema_version": 2, "more": ' + "[" * 100_000, "is not a record of effmod"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(content: str, said: str, store: Store) -> None:
     store.check_writable()
     store.write(make_round())
-    (store.path / "other.json").write_text(content)
+    (store.path / "other.json").write_bytes(content.encode(errors="surrogateescape"))
     with pytest.raises(StoreError, match=said) as caught:
         store.read()
     assert "other.json" in str(caught.value)

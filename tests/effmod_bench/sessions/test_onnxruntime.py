@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import numpy as np
 import onnx
 import onnxruntime
@@ -27,8 +28,9 @@ from effmod_bench.sessions.onnxruntime import (
     OnnxRuntimeSession,
     shape_computations,
 )
+from effmod_bench.subjects import file_subject
 from results import Device, Runtime, RuntimeOptions
-from tests.fakes import FakeCuda, FakeOnnxRuntime, write_onnx
+from tests.fakes import FakeCuda, FakeOnnxRuntime, write_onnx, write_onnx_with_weights_beside
 
 Pretend = Callable[..., FakeOnnxRuntime]
 INPUTS = {"x": np.ones((1, 3, 8, 8), np.float32)}
@@ -274,3 +276,21 @@ def test_tensorrt_keeps_engines_by_file_and_versions_and_computes_in_float32(
         assert "trt_engine_cache_path" not in session.facts().provider_options  # a record names no folder
     assert len(folders) == 2
     assert all(Path(folder).is_relative_to(tmp_path / "cache") for folder in folders)
+
+
+def test_tensorrt_keeps_engines_apart_for_weights_that_lie_in_other_files(
+    pretend: Pretend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NVIDIA_TF32_OVERRIDE", "")  # restored after the test
+    monkeypatch.setenv("EFFMOD_CACHE", str(tmp_path / "cache"))
+    fake = pretend({TENSORRT: [("conv", "Conv")]})
+    contents, folders = set(), set()
+    for value in (1.0, 7.0):
+        (tmp_path / str(value)).mkdir()
+        path = write_onnx_with_weights_beside(tmp_path / str(value) / "a.onnx", value)
+        contents.add(path.read_bytes())
+        sha256 = file_subject(path, {}, batch_size=1).artifact.sha256
+        asked = msgspec.structs.replace(request(path, runtime=Runtime.TENSORRT), sha256=sha256)
+        OnnxRuntimeSession(asked, INPUTS)
+        folders.add(fake.asked[TENSORRT]["trt_engine_cache_path"])
+    assert (len(contents), len(folders)) == (1, 2)
