@@ -471,7 +471,7 @@ MaxTime = Annotated[
     typer.Option(
         parser=parse_duration,
         metavar="DURATION",
-        help="With --until: begin no process after so long, such as 90s or 1h.",
+        help="With --until: begin no process once they have taken so long in all, such as 90s or 1h.",
         show_default="10m; for 'bench', 10m for each target",
         rich_help_panel=_MEASURE,
     ),

@@ -124,7 +124,7 @@ class Race:
             target=target,
             index=len(ratios),
         )
-        self._process_s = max(self._process_s, (monotonic_s() - began_s) / (record.attempt + 1))
+        self._process_s = max(self._process_s, (monotonic_s() - began_s) / (record.attempt + 1))  # of one attempt
         if record.outcome is Outcome.FAILED:
             self.dropped[name] = f"failed: {record.failure}"
             return
