@@ -138,7 +138,10 @@ def test_an_empty_table_can_be_rendered() -> None:
         assert isinstance(render(measurement_table([]), output_format), str)
 
 
-@pytest.mark.parametrize(("value", "shown"), [(12.345, "12.35"), (0.1, "0.10"), (0.00213, "0.0021")])
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(106.946, "106.95"), (12.345, "12.35"), (0.1026, "0.103"), (0.0525, "0.0525"), (0.00213, "0.00213")],
+)
 def test_short_times_keep_their_digits(value: float, shown: str) -> None:
     assert milliseconds(value) == shown
 
