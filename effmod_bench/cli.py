@@ -45,7 +45,7 @@ def _log_bug(error: Exception) -> str:
     said = f"a bug in effmod: {type(error).__name__}: {error}"
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text(f"effmod {__version__}\n{''.join(traceback.format_exception(error))}")
+        log.write_text(f"effmod {__version__}\n{''.join(traceback.format_exception(error))}", encoding="utf-8")
     except OSError:
         return said
     return f"{said}; please report it with {log}"
@@ -516,10 +516,12 @@ def show(
 
     if table is not None and only is not None:
         raise TargetError("--table shows measurements; leave --only out")
+    console = _console(quiet, verbose)
+    records = Store(store, on_damaged=console.warn)
     if table is not None:
-        show_table(_console(quiet, verbose), Store(store), output_format, table)
+        show_table(console, records, output_format, table)
     else:
-        show_store(_console(quiet, verbose), Store(store), output_format, only=only)
+        show_store(console, records, output_format, only=only)
 
 
 @app.command()
@@ -554,7 +556,8 @@ def plot(
     from results import HandEntry, Store, summarise
     from results.plots import plot_tradeoff
 
-    console, records = _console(quiet, verbose), Store(store)
+    console = _console(quiet, verbose)
+    records = Store(store, on_damaged=console.warn)
     if records.read_kind(HandEntry):
         console.note("Left out: figures entered by hand, of which there are no samples")
     measurements = summarise(records.read())

@@ -1,5 +1,6 @@
 """What a person sees. Tables go to standard output; notes, warnings, errors and progress to standard error."""
 
+import io
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
@@ -56,12 +57,12 @@ class Console:
 
     def json(self, value: object) -> None:
         """One of our types, for another program."""
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+        _write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
     def table(self, table: Table[Row], output_format: OutputFormat) -> None:
         """Print a table, and its notes, in the format asked for."""
         if output_format is not OutputFormat.TABLE:
-            sys.stdout.write(render(table, output_format))
+            _write(render(table, output_format))
             return
         if table.title:
             self._out.print(Text(table.title, style="bold"))
@@ -145,6 +146,13 @@ class Console:
             auto_refresh=False,
             transient=True,
         )
+
+
+def _write(text: str) -> None:
+    """For a program, which reads UTF-8 whatever a terminal here would show."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8")
+    sys.stdout.write(text)
 
 
 def _rich_table(table: Table[Row], columns: Sequence[Column[Row]], room: int) -> "RichTable":

@@ -231,6 +231,7 @@ def mode_in_words(options: RuntimeOptions) -> str | None:
 MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="name", header="network", get=lambda row: row.name),
     Column(key="form", header="form", get=lambda row: row.artifact.form, detail=True),
+    Column(key="sha256", header="sha256", get=lambda row: row.artifact.sha256, show=short_hash, detail=True),
     Column(
         key="published_top1",
         header="published\ntop-1 %",
@@ -333,7 +334,6 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
         detail=True,
     ),
     Column(key="weights", header="weights", get=lambda row: row.artifact.weights, detail=True),
-    Column(key="sha256", header="sha256", get=lambda row: row.artifact.sha256, show=short_hash, detail=True),
     Column(key="cpu_model", header="CPU", get=lambda row: row.machine.cpu_model, detail=True),
     Column(key="gpu", header="GPU", get=lambda row: row.gpu, detail=True),
     Column(key="os", header="system", get=lambda row: row.machine.os, detail=True),
@@ -373,6 +373,12 @@ def labels(artifacts: Sequence[TimedArtifact]) -> list[str]:
     """Their names, with a short hash where several files look alike."""
     alike = _alike(artifacts)
     return [f"{a.name} ({short_hash(a.sha256)})" if _face(a) in alike else a.name for a in artifacts]
+
+
+def candidate_labels(comparisons: Sequence[Comparison]) -> list[str]:
+    """The names of what was compared, told from each other and from what it was compared with."""
+    artifacts = [*(row.candidate for row in comparisons), *(row.baseline for row in comparisons)]
+    return labels(artifacts)[: len(comparisons)]
 
 
 def _alike(artifacts: Iterable[TimedArtifact]) -> set[tuple[object, ...]]:
@@ -668,6 +674,14 @@ def _of_artifact(prefix: str, artifact: Callable[[Comparison], TimedArtifact]) -
     """What tells files of one network apart; shown where the rows, or the two of a row, differ in it."""
     of, spare = ("compared\n", 2) if prefix else ("", 0)
     return (
+        Column(
+            key=f"{prefix}sha256",
+            header=f"{of}sha256",
+            spare=spare,
+            get=lambda row: artifact(row).sha256,
+            show=short_hash,
+            detail=True,
+        ),
         Column(key=f"{prefix}form", header=f"{of}form", spare=spare, get=lambda row: artifact(row).form, detail=True),
         Column(
             key=f"{prefix}opset", header=f"{of}opset", spare=spare, get=lambda row: artifact(row).opset, detail=True
@@ -735,15 +749,6 @@ COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
     ),
     Column(key="margin", header="margin", get=lambda row: row.plan.margin, show=percent, detail=True),
     Column(key="run_id", header="run", get=lambda row: row.run_id, detail=True),
-    Column(key="sha256", header="sha256", get=lambda row: row.candidate.sha256, show=short_hash, detail=True),
-    Column(
-        key="baseline_sha256",
-        header="compared\nsha256",
-        get=lambda row: row.baseline.sha256,
-        show=short_hash,
-        spare=1,
-        detail=True,
-    ),
     Column(key="warnings", header="warnings", spare=6, get=lambda row: ", ".join(row.warnings) or None),
     Column(key="failures", header="failed", spare=4, get=lambda row: "; ".join(dict.fromkeys(row.failures)) or None),
 )

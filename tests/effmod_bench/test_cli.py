@@ -27,7 +27,7 @@ from effmod_bench.devices import DeviceUnavailableError
 from effmod_bench.gpu import NoDriverError, driver_cuda_version
 from effmod_bench.listing import list_table
 from effmod_bench.suites import find_suite
-from exporters import OutputError, read_sidecar
+from exporters import OutputError, read_sidecar, sha256_of
 from results import ComparisonPlan, ComputeUnits, HandEntry, RuntimeOptions, Store, compare, summarise
 from results.comparison import UNCHANGED
 from results.difference import differences
@@ -541,6 +541,55 @@ def test_a_plot_names_what_it_left_out(effmod: Run, tmp_path: Path) -> None:
     assert "Left out" in done.stderr
     assert "mine.onnx" in done.stderr
     assert (tmp_path / "x.svg").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("arguments", [["show", "store"], ["diff", "store", "store"], ["plot", "store"]])
+def test_a_damaged_file_hides_none_of_the_others(arguments: list[str], effmod: Run, tmp_path: Path) -> None:
+    torn = store_with(tmp_path / "store") / "torn.json"
+    torn.write_text("{")
+    done = effmod(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert "warning: left out: store/torn.json is not a record of effmod" in done.stderr
+    for file in torn.parent.iterdir():
+        file.write_text("{")
+    done = effmod(*arguments)
+    assert done.returncode == 5
+    assert "torn.json" in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii"])
+def test_a_screen_that_lacks_our_marks_gets_plain_ones(
+    encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    artifact = timed_artifact("naïve.onnx")
+    pairs = [make_comparison_process(index=index) for index in range(2)]
+    pairs = [msgspec.structs.replace(pair, baseline=artifact) for pair in pairs]
+    store_with(tmp_path / "store", *(make_round([10.0 + i], artifact=artifact, index=i) for i in range(3)), *pairs)
+    done = subprocess.run([EFFMOD, "show", "store"], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    out = done.stdout.decode(encoding)
+    assert ("na?ve.onnx" if encoding == "ascii" else "naïve.onnx") in out
+    assert "\n4 its time over that of" in out
+    done = subprocess.run([EFFMOD, "show", "store", "--output-format", "json"], capture_output=True, check=False)
+    assert json.loads(done.stdout.decode())[0]["name"] == "naïve.onnx"
+
+
+def test_two_files_of_one_name_are_told_apart(effmod: Run, tmp_path: Path) -> None:
+    for folder, operator in (("a", "Relu"), ("b", "Log")):
+        (tmp_path / folder).mkdir()
+        write_onnx(tmp_path / folder / "x.onnx", operator=operator)
+    hashes = [sha256_of(tmp_path / folder / "x.onnx")[:7] for folder in "ab"]
+    done = effmod("bench", "a/x.onnx", "b/x.onnx", "--runs", "2", "--rounds", "1", "--warmup", "0")
+    assert "sha256" in done.stdout
+    assert all(f"x.onnx ({short})" in done.stderr for short in hashes)
+    assert f"warning: x.onnx ({hashes[1]}): failed" in done.stderr
+    assert all(short in done.stdout for short in hashes)
+
+
+def test_a_dry_run_says_which_gpu() -> None:
+    done = CliRunner().invoke(app, ["bench", "efficientmod_xxs", "--dry-run", "--device", "cuda:7"])
+    assert "cuda:7, " in done.stdout
 
 
 def test_version(effmod: Run) -> None:
