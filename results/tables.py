@@ -677,7 +677,6 @@ def _of_artifact(prefix: str, artifact: Callable[[Comparison], TimedArtifact]) -
         Column(
             key=f"{prefix}sha256",
             header=f"{of}sha256",
-            spare=spare,
             get=lambda row: artifact(row).sha256,
             show=short_hash,
             detail=True,
@@ -756,7 +755,7 @@ COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
 
 _SETTINGS = ("threads", "cpu_model", "gpu", "runtime")
 # What makes two rows different ones, apart from what they have in common.
-_COMPARISON_FACTS = ("form", "opset", "image_size", "batch_size", "sha256", "mode", *_SETTINGS)
+_COMPARISON_FACTS = ("form", "opset", "image_size", "batch_size", "mode", *_SETTINGS)
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> Table[Comparison]:

@@ -500,6 +500,18 @@ def test_the_main_facts_are_a_table_on_eighty_columns(
     assert not [label for label in main if label in err]
 
 
+def test_two_files_of_one_name_keep_their_hashes_on_eighty_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(console, "_PIPE_WIDTH", 80)
+    other = msgspec.structs.replace(timed_artifact(), sha256="7" * 64)
+    compared = compare(msgspec.structs.replace(make_comparison_process(index=i), candidate=other) for i in range(2))
+    console.Console().table(comparison_table(compared), OutputFormat.TABLE)
+    out = capsys.readouterr().out
+    assert "5555555" in out
+    assert "7777777" in out
+
+
 def test_a_long_note_is_several_lines_of_whole_words(capsys: pytest.CaptureFixture[str]) -> None:
     table = measurement_table(summarise([make_round()]))
     console.Console().table(table, OutputFormat.TABLE)
