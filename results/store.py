@@ -131,8 +131,8 @@ class Store:
                 first, same = found.setdefault(record.id, (path, record))
                 if same != record:
                     raise DamagedRecordError(
-                        f"{first} and {path} are one record, {record.id}, with different content; move one of them "
-                        "out of the store"
+                        f"{path} has the id of {first} and other content, and one record cannot be two; move the wrong "
+                        "one out of the store"
                     )
             except DamagedRecordError as error:
                 self._tell(error)

@@ -62,7 +62,7 @@ def test_two_contents_of_one_record_are_refused_by_the_names_of_both(store: Stor
     path = store.write(make_round([1.0]))
     copy = path.with_name(f"a {path.stem} (1).json")
     copy.write_bytes(msgspec.json.encode(make_round([2.0])))
-    with pytest.raises(StoreError, match=r"are one record.*different content") as raised:
+    with pytest.raises(StoreError, match=r"has the id of .* and other content") as raised:
         store.read()
     assert str(path) in str(raised.value)
     assert str(copy) in str(raised.value)
