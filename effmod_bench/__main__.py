@@ -1,13 +1,19 @@
 """The `effmod` command."""
 
+import codecs
 import importlib.util
+import io
 import signal
 import sys
 from pathlib import Path
 
+# What tables mark things with, for where the output's encoding lacks it.
+_PLAIN = str.maketrans("¹²³⁴⁵≈─…", "12345~-.")
+
 
 def main() -> None:
     """Run the command line."""
+    never_fail_to_print()
     try:
         stranger = find_stranger()
         if stranger:
@@ -21,6 +27,21 @@ def main() -> None:
         app(prog_name="effmod")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def never_fail_to_print() -> None:
+    """Write something plain where the encoding of the output lacks a character, as those of Windows do."""
+    codecs.register_error("effmod", _in_plain)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="effmod")
+
+
+def _in_plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    plain = error.object[error.start : error.end].translate(_PLAIN)
+    return plain.encode("ascii", "replace").decode(), error.end
 
 
 def _interrupt(*_: object) -> None:

@@ -57,7 +57,7 @@ from results import (
     summarise,
 )
 from results.published import PAPER_RUNS
-from results.tables import OutputFormat, Table, measurement_table, percent
+from results.tables import OutputFormat, Table, candidate_labels, labels, measurement_table, percent
 
 # From torch's start to the last check, by image size 224 on two cores: for the dry run's estimate only.
 _EXPORT_S = 12.0
@@ -208,7 +208,9 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         else:
             time = "how long it takes is unknown until it runs"
         threads = threads_to_use(self.plan)
-        where = str(self.plan.device) if threads is None else f"{self.plan.device}, {_counted(threads, 'thread')}"
+        index = self.plan.options.device_index
+        device = f"{self.plan.device}:{index}" if index else str(self.plan.device)
+        where = device if threads is None else f"{device}, {_counted(threads, 'thread')}"
         note = (
             f"{where}; {self.plan.runs} runs each, "
             f"split over {_counted(min(self.plan.rounds, self.plan.runs), 'process', 'processes')}; "
@@ -563,13 +565,14 @@ def print_measurements(
     """
     shown: Table[Any] = find_suite(table).reproduce(measurements) if table else measurement_table(measurements)
     console.table(shown, output_format)
-    say_warnings(console, [(measurement.name, measurement.warnings) for measurement in measurements])
-    for measurement in measurements:
+    names = labels([measurement.artifact for measurement in measurements])
+    say_warnings(console, [(name, each.warnings) for name, each in zip(names, measurements, strict=True)])
+    for name, measurement in zip(names, measurements, strict=True):
         for processor, kinds in ((measurement.session and measurement.session.nodes) or {}).items():
             counted = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
-            console.detail(f"{measurement.name}: {_counted(sum(kinds.values()), 'operator')} on {processor}: {counted}")
+            console.detail(f"{name}: {_counted(sum(kinds.values()), 'operator')} on {processor}: {counted}")
         for failure in dict.fromkeys(measurement.failures):
-            console.warn(f"{measurement.name}: failed: {failure}")
+            console.warn(f"{name}: failed: {failure}")
 
 
 def say_warnings(console: Console, found: Sequence[tuple[str, Sequence[StabilityWarning]]]) -> None:
@@ -586,8 +589,8 @@ def say_warnings(console: Console, found: Sequence[tuple[str, Sequence[Stability
 
 def say_precision(console: Console, comparisons: Sequence[Comparison]) -> None:
     """Where a width of the interval was asked for: which one was reached, after how many runs, and by how many."""
-    for comparison in comparisons:
-        name, estimate, until = comparison.candidate.name, comparison.estimate, comparison.plan.until
+    for name, comparison in zip(candidate_labels(comparisons), comparisons, strict=True):
+        estimate, until = comparison.estimate, comparison.plan.until
         if until is not None and estimate is not None:
             reached = estimate.half_width <= until
             took = f"{comparison.processes} processes, {comparison.runs} timed runs of each"

@@ -45,7 +45,7 @@ def _log_bug(error: Exception) -> str:
     said = f"a bug in effmod: {type(error).__name__}: {error}"
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text(f"effmod {__version__}\n{''.join(traceback.format_exception(error))}")
+        log.write_text(f"effmod {__version__}\n{''.join(traceback.format_exception(error))}", encoding="utf-8")
     except OSError:
         return said
     return f"{said}; please report it with {log}"
@@ -528,10 +528,12 @@ def show(
         raise TargetError("--table shows measurements; leave --only out")
     if run is not None and only is Shown.BY_HAND:
         raise TargetError("what was entered by hand belongs to no run; leave --run out")
+    console = _console(quiet, verbose)
+    records = Store(store, on_damaged=console.warn)
     if table is not None:
-        show_table(_console(quiet, verbose), Store(store), output_format, table, run_id=run)
+        show_table(console, records, output_format, table, run_id=run)
     else:
-        show_store(_console(quiet, verbose), Store(store), output_format, only=only, run_id=run)
+        show_store(console, records, output_format, only=only, run_id=run)
 
 
 @app.command()
@@ -566,7 +568,8 @@ def plot(
     from results import HandEntry, Store, summarise
     from results.plots import plot_tradeoff
 
-    console, records = _console(quiet, verbose), Store(store)
+    console = _console(quiet, verbose)
+    records = Store(store, on_damaged=console.warn)
     if records.read_kind(HandEntry):
         console.note("Left out: figures entered by hand, of which there are no samples")
     measurements = summarise(records.read())

@@ -15,7 +15,7 @@ from effmod_bench.runner import Subject
 from effmod_bench.targets import TargetError
 from results import Comparison, ComparisonPlan, ComparisonProcess, Store, TimedArtifact, Verdict, compare
 from results.comparison import is_slower
-from results.tables import OutputFormat, comparison_table, difference_in_words, percent
+from results.tables import OutputFormat, candidate_labels, comparison_table, difference_in_words, labels, percent
 
 
 class Comparing(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,8 +125,9 @@ class Comparing(msgspec.Struct, frozen=True, kw_only=True):
             if not comparison.control and is_slower(comparison.estimate, comparison.verdict, limit)
         ]
         for comparison in found:
+            candidate, baseline = labels([comparison.candidate, comparison.baseline])
             console.error(
-                f"{comparison.candidate.name} is {difference_in_words(comparison)} than {comparison.baseline.name}; "
+                f"{candidate} is {difference_in_words(comparison)} than {baseline}; "
                 f"--fail-if-slower allows {percent(limit)}"
             )
         return bool(found)
@@ -135,9 +136,9 @@ class Comparing(msgspec.Struct, frozen=True, kw_only=True):
 def print_comparisons(console: Console, comparisons: Sequence[Comparison], output_format: OutputFormat) -> None:
     """The table of comparisons, with advice on the doubtful ones, and what else should be known of them."""
     console.table(comparison_table(comparisons), output_format)
-    say_warnings(console, [(comparison.candidate.name, comparison.warnings) for comparison in comparisons])
-    for comparison in comparisons:
-        name = comparison.candidate.name
+    names = candidate_labels(comparisons)
+    say_warnings(console, [(name, each.warnings) for name, each in zip(names, comparisons, strict=True)])
+    for name, comparison in zip(names, comparisons, strict=True):
         for failure in dict.fromkeys(comparison.failures):
             console.warn(f"{name}: failed: {failure}")
         if comparison.control and comparison.verdict is not Verdict.NOT_DISTINGUISHABLE:

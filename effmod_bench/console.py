@@ -1,8 +1,9 @@
 """What a person sees. Tables go to standard output; notes, warnings, errors and progress to standard error."""
 
+import io
 import sys
 import textwrap
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -56,12 +57,12 @@ class Console:
 
     def json(self, value: object) -> None:
         """One of our types, for another program."""
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+        _write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
 
     def table(self, table: Table[Row], output_format: OutputFormat) -> None:
         """Print a table, and its notes, in the format asked for."""
         if output_format is not OutputFormat.TABLE:
-            sys.stdout.write(render(table, output_format))
+            _write(render(table, output_format))
             return
         if table.title:
             self._out.print(Text(table.title, style="bold"))
@@ -72,7 +73,7 @@ class Console:
             shown += self._draw(table, filled)
         for note in table.notes:
             # A note whose mark stands in no header that is shown explains nothing.
-            if note[0] in "¹²³⁴" and not any(
+            if note[0] in "¹²³⁴⁵" and not any(
                 note[0] in text for text in (table.title or "", *(c.header for c in shown))
             ):
                 continue
@@ -86,17 +87,35 @@ class Console:
     def _draw(self, table: Table[Row], columns: Iterable[Column[Row]]) -> list[Column[Row]]:
         """Draw what fits; returns the columns that did."""
         shown, spared = list(columns), []
-        drawn = _rich_table(table, shown)
-        boundless = self._out.options.update(width=_PIPE_WIDTH * 10)
-        while self._out.measure(drawn, options=boundless).minimum > self._out.width and any(c.spare for c in shown):
+        while (room := self._room(table, shown)) < 0 and any(column.spare for column in shown):
             spared.append(max(shown, key=lambda column: column.spare))
             shown.remove(spared[-1])
-            drawn = _rich_table(table, shown)
-        self._out.print(drawn)
+        if room < 0:
+            # Not even the main facts fit side by side.
+            shown = list(columns)
+            self._stack(table, shown)
+            return shown
+        self._out.print(_rich_table(table, shown, room))
         if spared:
-            names = ", ".join(column.header.replace("\n", " ") for column in reversed(spared))
+            names = ", ".join(column.label for column in reversed(spared))
             self.note(f"Not shown, for want of width: {names}. All columns: --output-format csv")
         return shown
+
+    def _room(self, table: Table[Row], columns: Sequence[Column[Row]]) -> int:
+        """How much wider than the table must be the screen is; negative where it is narrower."""
+        boundless = self._out.options.update(width=sys.maxsize)
+        return self._out.width - self._out.measure(_rich_table(table, columns, 0), options=boundless).maximum
+
+    def _stack(self, table: Table[Row], columns: Sequence[Column[Row]]) -> None:
+        """A row's columns one below the other."""
+        first, *others = columns
+        indent = 4 + max((cell_len(column.label) for column in others), default=0)
+        for row in table.rows:
+            self.print(f"\n{first.text(row)}")
+            for column in others:
+                for i, line in enumerate(_fold(column.text(row), self._out.width - indent)):
+                    self.print(f"  {'' if i else column.label}".ljust(indent) + line)
+        self.print("")
 
     @contextmanager
     def progress(self, title: str, *, unit: str = "round") -> Iterator["ProgressDisplay"]:
@@ -129,27 +148,47 @@ class Console:
         )
 
 
-def _rich_table(table: Table[Row], columns: Iterable[Column[Row]]) -> "RichTable":
+def _write(text: str) -> None:
+    """For a program, which reads UTF-8 whatever a terminal here would show."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8")
+    sys.stdout.write(text)
+
+
+def _rich_table(table: Table[Row], columns: Sequence[Column[Row]], room: int) -> "RichTable":
+    """A table whose columns are as narrow as they can be, and together wider by this `room` where they need it.
+
+    Names and figures are never folded or cut; other text is folded between its words.
+    """
     from rich import box
     from rich.table import Table as RichTable
 
     drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=True)
-    columns = list(columns)
+    least, widths = [], []
     for i, column in enumerate(columns):
-        right = is_number(column, table.rows)
-        # Names and figures are never folded or cut, and say so to whoever measures the table; other text is folded.
-        cells = [*column.header.splitlines(), *(column.text(row) for row in table.rows)]
-        whole = i == 0 or right
+        lines = [*column.header.splitlines(), *(column.text(row) for row in table.rows)]
+        widths.append(max(map(cell_len, lines), default=0))
+        whole = i == 0 or is_number(column, table.rows)
+        words = [word for line in lines for word in line.split()]
+        least.append(widths[i] if whole else max(map(cell_len, words), default=0))
+    room += sum(least)
+    while sum(widths) > max(room, sum(least)):
+        widest = max((i for i, width in enumerate(widths) if width > least[i]), key=widths.__getitem__)
+        widths[widest] -= 1
+    for column, width in zip(columns, widths, strict=True):
         drawn.add_column(
             column.header,
-            justify="right" if right else "left",
+            justify="right" if is_number(column, table.rows) else "left",
             style="dim" if column.published else None,
-            no_wrap=whole,
-            min_width=max(map(cell_len, cells)) if whole else None,
+            width=max(width, 1),
         )
     for row in table.rows:
         drawn.add_row(*(Text(column.text(row)) for column in columns))
     return drawn
+
+
+def _fold(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False)
 
 
 class ProgressDisplay:

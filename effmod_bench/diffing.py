@@ -31,11 +31,12 @@ def diff_stores(
         StoreError: a store cannot be read, or holds no measurements.
         TargetError: the two have no row in common.
     """
-    old, new = (read_measurements(Store(path)) for path in (before, after))
+    old, new = (read_measurements(Store(path, on_damaged=console.warn)) for path in (before, after))
     rows = differences(old, new, margin=margin)
     if not rows:
         raise TargetError(
-            f"{before} and {after} have no row in common: the same network, form, batch, image size and threads"
+            f"{before} and {after} have no row in common: the same network, form, batch, image size and threads, on "
+            "the same device, by the same runtime with the same settings"
         )
     console.table(difference_table(rows), output_format)
     for store, mine, others in ((before, old, new), (after, new, old)):

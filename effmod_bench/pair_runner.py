@@ -24,6 +24,7 @@ from effmod_bench.timing import monotonic_s
 from effmod_bench.worker import Broken
 from results import ComparisonPlan, ComparisonProcess, Device, Machine, Outcome, Store, compare
 from results.comparison import next_look
+from results.tables import labels
 
 
 def run(
@@ -56,6 +57,7 @@ def run(
     attempts = Counter((record.target, record.index) for record in earlier)
     before = sum(map(len, records.values()))
     turns = random.Random(plan.seed)
+    names = labels([subject.artifact for subject in subjects])
     began = monotonic_s()
     while waiting := [target for target in records if _to_come(plan, records[target])]:
         for target in turns.sample(waiting, len(waiting)):
@@ -69,7 +71,7 @@ def run(
 
             def tick(
                 elapsed_s: float,
-                name: str = pair[1].artifact.name,
+                name: str = names[target],
                 done: int = done,
                 total: int = total,
                 process_s: float | None = process_s,

@@ -31,6 +31,7 @@ from results import (
     Store,
     TimedArtifact,
 )
+from results.tables import labels
 
 PAPER_THREADS = 4
 
@@ -228,11 +229,12 @@ def run(
     """
     turns = missing(plan, [subject.artifact for subject in subjects], earlier)
     timeline = Timeline(plan, [subject.artifact.macs for subject in subjects], turns)
+    names = labels([subject.artifact for subject in subjects])
     for number, turn in enumerate(turns):
         timeline.now = number
         subject = subjects[turn.subject]
 
-        def tick(elapsed_s: float, name: str = subject.artifact.name) -> None:
+        def tick(elapsed_s: float, name: str = names[turn.subject]) -> None:
             progress.show(name, timeline.done(elapsed_s), len(turns), timeline.left_s(elapsed_s))
 
         job = Job(

@@ -316,6 +316,16 @@ class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
         return self.inputs[0].shape[0] if self.inputs and self.inputs[0].shape else 1
 
     @property
+    def takes_images(self) -> bool:
+        """Whether the first input is a batch of images."""
+        first = self.inputs[0] if self.inputs else None
+        return (
+            first is not None
+            and len(first.shape) == 4
+            and ("float" in first.dtype or first.dtype in ("double", "image"))
+        )
+
+    @property
     def image_size(self) -> int | None:
         """Side of the square images that the first input takes; None where it takes something else."""
         shape = self.inputs[0].shape if self.inputs else ()

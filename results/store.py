@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
@@ -21,6 +22,10 @@ class StoreError(OSError):
     """The store cannot be read or written; what it holds stays as it is."""
 
 
+class DamagedRecordError(StoreError):
+    """One file of the store cannot be read, or contradicts another one."""
+
+
 class _Envelope(msgspec.Struct):
     """What shows whether a file is one to decode."""
 
@@ -33,10 +38,15 @@ class Store:
 
     A record is written to a temporary file, synced, and renamed, and so is there whole or not at all,
     whatever happens to the process or the machine. Writers need no lock.
+
+    Args:
+        on_damaged: told once of each file that cannot be read, which is then left out; None to read all or nothing.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, on_damaged: Callable[[str], None] | None = None) -> None:
         self.path = path
+        self._on_damaged = on_damaged
+        self._told: set[str] = set()
 
     def check_writable(self) -> None:
         """Make the folder and write into it, before anything is measured.
@@ -104,21 +114,43 @@ class Store:
         return rounds
 
     def read_kind(self, kind: type[R]) -> list[R]:
-        """Every record of one kind, in the order in which they were begun.
+        """Every record of one kind, each once, in the order in which they were begun.
 
         Raises:
             StoreError: no such folder, or a file that is no record of a version that can be read.
+            DamagedRecordError: a file cannot be read, or has the id of another one, and nobody is to be told.
         """
         try:
-            files = [path for path in self.path.iterdir() if path.suffix == ".json"]
+            files = sorted(path.name for path in self.path.iterdir() if path.suffix == ".json")
         except FileNotFoundError as error:
             raise StoreError(
                 f"there is no store at {self.path}; 'effmod bench --store {self.path}' would make one"
             ) from error
         except OSError as error:
             raise StoreError(f"cannot read the store {self.path}: {error.strerror}") from error
-        records = [record for path in files if (record := _read(path, kind)) is not None]
-        return sorted(records, key=lambda record: (record.started_at, record.id))
+        found: dict[str, tuple[Path, R]] = {}
+        # A file that is named by its id comes before its copies.
+        for path in (self.path / name for name in sorted(files, key=len)):
+            try:
+                record = _read(path, kind)
+                if record is None:
+                    continue
+                first, same = found.setdefault(record.id, (path, record))
+                if same != record:
+                    raise DamagedRecordError(
+                        f"{path} has the id of {first} and other content, and one record cannot be two; move the wrong "
+                        "one out of the store"
+                    )
+            except DamagedRecordError as error:
+                self._tell(error)
+        return sorted((record for _, record in found.values()), key=lambda record: (record.started_at, record.id))
+
+    def _tell(self, damage: DamagedRecordError) -> None:
+        if self._on_damaged is None:
+            raise damage
+        if str(damage) not in self._told:
+            self._told.add(str(damage))
+            self._on_damaged(f"left out: {damage}")
 
 
 def _read(path: Path, kind: type[R]) -> R | None:
@@ -135,11 +167,11 @@ def _read(path: Path, kind: type[R]) -> R | None:
             return None
         return msgspec.json.decode(content, type=kind, dec_hook=_decode_path)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise StoreError(f"{path} is not a record of effmod: {error}; move it out of the store") from error
+        raise DamagedRecordError(f"{path} is not a record of effmod: {error}; move it out of the store") from error
     except OSError as error:
         if isinstance(error, StoreError):
             raise
-        raise StoreError(f"cannot read {path}: {error.strerror}") from error
+        raise DamagedRecordError(f"cannot read {path}: {error.strerror}") from error
 
 
 def _decode_path(kind: type[Path], text: str) -> Path:

@@ -120,8 +120,8 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def images_per_second(self) -> float | None:
-        """By the median of all runs."""
-        return 1e3 * self.batch_size / self.latency.p50_ms if self.latency else None
+        """By the median of all runs; None for what takes no images."""
+        return 1e3 * self.batch_size / self.latency.p50_ms if self.latency and self.artifact.takes_images else None
 
     @property
     def lacks_papers_form(self) -> bool:

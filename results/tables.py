@@ -5,7 +5,9 @@ Drawing on the screen is the command's affair (`effmod_bench.console`).
 
 import csv
 import io
-from collections.abc import Callable, Collection, Sequence
+import math
+from collections import defaultdict
+from collections.abc import Callable, Collection, Container, Iterable, Sequence
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
@@ -51,7 +53,8 @@ class Column(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
         show: the value as people read it.
         detail: left out where there is room for the main figures only.
         published: holds a figure of the paper's, never ours.
-        spare: where a screen is too narrow, the column with the highest goes first; 0 stays. No figure is ever cut.
+        spare: where a screen is too narrow, the column with the highest goes first; 0 stays. No figure is ever cut:
+            where those that stay do not fit, each row's columns stand one below the other.
     """
 
     key: str
@@ -61,6 +64,11 @@ class Column(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
     detail: bool = False
     published: bool = False
     spare: int = 0
+
+    @property
+    def label(self) -> str:
+        """The header in one line."""
+        return self.header.replace("-\n", "").replace("\n", " ").strip()
 
     def text(self, row: Row) -> str:
         value = self.get(row)
@@ -85,8 +93,14 @@ def _main_columns(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> list[C
 
 
 def milliseconds(value: float) -> str:
-    """Two decimals, or four where two would be 0.0something."""
-    return f"{value:.2f}" if value >= 0.1 else f"{value:.4f}"
+    """Two decimals, or as many as three digits take, down to the clock's nanoseconds."""
+    decimals = 2 - math.floor(math.log10(value)) if value > 0 else 0
+    return f"{value:.{min(max(decimals, 2), 6)}f}"
+
+
+def short_hash(sha256: str) -> str:
+    """As much of a hash as tells files apart."""
+    return sha256[:7]
 
 
 def digits(count: int) -> Callable[[float], str]:
@@ -134,7 +148,7 @@ def _tabulate(table: Table[Row], style: str) -> str:
     columns = table.main_columns()
     cells = [[column.text(row) for column in columns] for row in table.rows]
     align = ["right" if is_number(column, table.rows) else "left" for column in columns]
-    headers = [column.header.replace("\n", " ") for column in columns]
+    headers = [column.label for column in columns]
     return tabulate(cells, headers, tablefmt=style, disable_numparse=True, colalign=align if cells else None) + "\n"
 
 
@@ -184,6 +198,16 @@ def _anchored(name: str, header: str) -> Column[Measurement]:
     return Column(key=f"anchor_{name}", header=header, get=get, show=digits(3))
 
 
+def _versions(names: Container[str] | None = None) -> Column[Measurement]:
+    """The versions of the machine's software: those of these names, or all."""
+
+    def get(row: Measurement) -> str | None:
+        versions = row.machine.versions.items()
+        return ", ".join(f"{name} {version}" for name, version in versions if names is None or name in names) or None
+
+    return Column(key="versions", header="versions", get=get, detail=True)
+
+
 RUNTIME_NAMES = {
     Runtime.ONNXRUNTIME: "ONNX Runtime",
     Runtime.TENSORRT: "TensorRT",
@@ -211,6 +235,7 @@ def mode_in_words(options: RuntimeOptions) -> str | None:
 MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="name", header="network", get=lambda row: row.name),
     Column(key="form", header="form", get=lambda row: row.artifact.form, detail=True),
+    Column(key="sha256", header="sha256", get=lambda row: row.artifact.sha256, show=short_hash, detail=True),
     Column(
         key="published_top1",
         header="published\ntop-1 %",
@@ -240,19 +265,25 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="mode", header="mode", get=lambda row: mode_in_words(row.options), detail=True),
     Column(key="threads", header="threads", get=lambda row: row.threads, detail=True),
     Column(key="batch_size", header="batch", get=lambda row: row.batch_size, detail=True),
-    Column(key="runs", header="runs", get=lambda row: row.latency.runs if row.latency else None),
-    Column(key="rounds", header="rounds", get=lambda row: row.latency.rounds if row.latency else None, detail=True),
+    Column(key="runs", header="runs", get=lambda row: row.latency.runs if row.latency else None, detail=True, spare=7),
+    Column(
+        key="rounds",
+        header="rounds",
+        get=lambda row: row.latency.rounds if row.latency else None,
+        detail=True,
+        spare=7,
+    ),
     _ms("mean_ms", "mean\nms", spare=3),
     _ms("std_ms", "std\nms", detail=True),
     _ms("min_ms", "min\nms", detail=True),
-    _ms("p50_ms", "p50\nms"),
+    _ms("p50_ms", "p50\nms", spare=1),
     _ms("p90_ms", "p90\nms", detail=True),
     _ms("p95_ms", "p95\nms", spare=8),
     _ms("p99_ms", "p99\nms", spare=2),
     _ms("max_ms", "max\nms", detail=True),
     Column(key="gpu_p50_ms", header="GPU p50\nms ⁵", get=lambda row: row.gpu_p50_ms, show=milliseconds, spare=7),
     _percent("run_spread", "runs\nspread ²", spare=4),
-    _percent("round_spread", "rounds\nspread ²", spare=1),
+    _percent("round_spread", "rounds\nspread ²", spare=3),
     _ms("process_p50_ms", "p50 by\nround ²"),
     _interval("process_p50_low_ms", "95 %\nfrom", 0),
     _interval("process_p50_high_ms", "\nto", 1),
@@ -262,12 +293,18 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     _anchored("ratio", "time /\nanchor's ⁴"),
     _anchored("low", "95 %\nfrom"),
     _anchored("high", "\nto"),
-    Column(key="anchor", header="anchor", get=lambda row: row.anchored and row.anchored.anchor.name, detail=True),
+    Column(
+        key="anchor",
+        header="anchor",
+        get=lambda row: row.anchored and row.anchored.anchor.name,
+        detail=True,
+        spare=7,
+    ),
     Column(
         key="anchor_sha256",
         header="anchor\nsha256",
         get=lambda row: row.anchored and row.anchored.anchor.sha256,
-        show=lambda v: v[:12],
+        show=short_hash,
         detail=True,
     ),
     Column(
@@ -276,6 +313,7 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
         get=lambda row: row.images_per_second,
         show=lambda v: f"{v:.0f}" if v >= 100 else f"{v:.1f}",
         detail=True,
+        spare=2,
     ),
     Column(key="load_ms", header="load\nms", get=lambda row: row.load_ms, show=digits(1), detail=True),
     Column(
@@ -300,9 +338,11 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
         detail=True,
     ),
     Column(key="weights", header="weights", get=lambda row: row.artifact.weights, detail=True),
-    Column(key="sha256", header="sha256", get=lambda row: row.artifact.sha256, show=lambda v: v[:12], detail=True),
     Column(key="cpu_model", header="CPU", get=lambda row: row.machine.cpu_model, detail=True),
     Column(key="gpu", header="GPU", get=lambda row: row.gpu, detail=True),
+    Column(key="os", header="system", get=lambda row: row.machine.os, detail=True),
+    Column(key="available_cores", header="cores", get=lambda row: row.machine.available_cores, detail=True),
+    _versions(),
     Column(
         key="gpu_memory_bytes",
         header="GPU memory\nMB",
@@ -320,15 +360,50 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     ),
     Column(key="paper_ratio", header="ours /\npaper's ³", spare=2, get=lambda row: row.paper_ratio, show=digits(2)),
     Column(key="warnings", header="warnings", spare=9, get=lambda row: ", ".join(row.warnings) or None),
-    Column(key="failures", header="failed", get=lambda row: "; ".join(dict.fromkeys(row.failures)) or None),
+    Column(key="failures", header="failed", spare=2, get=lambda row: "; ".join(dict.fromkeys(row.failures)) or None),
 )
 
 
 # What the rows usually have in common, and so stands above the table, once.
 _SHARED = (
     *("form", "image_size", "opset", "specification_version", "device", "runtime", "compute_units", "mode", "threads"),
-    *("batch_size", "runs", "rounds", "weights", "cpu_model", "gpu", "anchor"),
+    *("batch_size", "runs", "rounds", "weights", "cpu_model", "gpu", "anchor", "os", "available_cores", "versions"),
 )
+# What makes two rows different ones.
+_FACTS = (*(key for key in _SHARED if key not in ("runs", "rounds", "anchor")), "sha256")
+
+
+def labels(artifacts: Sequence[TimedArtifact]) -> list[str]:
+    """Their names, with a short hash where several files look alike."""
+    alike = _alike(artifacts)
+    return [f"{a.name} ({short_hash(a.sha256)})" if _face(a) in alike else a.name for a in artifacts]
+
+
+def candidate_labels(comparisons: Sequence[Comparison]) -> list[str]:
+    """The names of what was compared, told from each other and from what it was compared with."""
+    artifacts = [*(row.candidate for row in comparisons), *(row.baseline for row in comparisons)]
+    return labels(artifacts)[: len(comparisons)]
+
+
+def _alike(artifacts: Iterable[TimedArtifact]) -> set[tuple[object, ...]]:
+    """What is seen of artifacts that nothing but their hash tells apart."""
+    hashes: dict[tuple[object, ...], set[str]] = defaultdict(set)
+    for artifact in artifacts:
+        hashes[_face(artifact)].add(artifact.sha256)
+    return {face for face, found in hashes.items() if len(found) > 1}
+
+
+def _face(artifact: TimedArtifact) -> tuple[object, ...]:
+    return artifact.name, artifact.form, artifact.opset, artifact.image_size, artifact.batch_size
+
+
+def _fact(column: Column[Row], columns: Sequence[Column[Row]], rows: Iterable[Row], *, shown: bool) -> Column[Row]:
+    """A column of what rows may share: where rows of one name, the first column, differ in it, it stays."""
+    values: dict[Cell, set[Cell]] = defaultdict(set)
+    for row in rows:
+        values[columns[0].get(row)].add(column.get(row))
+    tells_apart = any(len(found) > 1 for found in values.values())
+    return msgspec.structs.replace(column, detail=not shown, spare=0 if tells_apart else column.spare or 7)
 
 
 def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]:
@@ -346,6 +421,8 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
 
 def _settle(measurements: Sequence[Measurement]) -> tuple[tuple[Column[Measurement], ...], str | None]:
     """The columns, and what all rows share in words: that is none of the columns for people."""
+    versions = [m.machine.versions for m in measurements]
+    names = {name for each in versions for name in each if len({other.get(name) for other in versions}) > 1}
     differing = {
         column.key
         for column in MEASUREMENT_COLUMNS
@@ -353,10 +430,17 @@ def _settle(measurements: Sequence[Measurement]) -> tuple[tuple[Column[Measureme
     }
     if any(m.batch_size > 1 for m in measurements):
         differing.add("images_per_second")
+    if _alike(m.artifact for m in measurements):
+        differing.add("sha256")
     columns = tuple(
-        msgspec.structs.replace(column, detail=column.key not in differing)
-        if column.key in (*_SHARED, "images_per_second")
-        else column
+        _fact(
+            _versions(names) if column.key == "versions" else column,
+            MEASUREMENT_COLUMNS,
+            measurements,
+            shown=column.key in differing,
+        )
+        if column.key in _FACTS
+        else msgspec.structs.replace(column, detail=column.detail and column.key not in differing)
         for column in MEASUREMENT_COLUMNS
     )
     shared = {c.key: c.text(measurements[0]) for c in columns if c.key in _SHARED and c.detail} if measurements else {}
@@ -498,13 +582,14 @@ def _paper_column(paper: PaperLatency) -> Column[Reproduced]:
         get=lambda row: row.paper_ms.get(paper.hardware),
         show=digits(1),
         published=True,
+        spare=1,
     )
 
 
 _REPRODUCED: tuple[Column[Reproduced], ...] = (
     Column(key="paper_ratio", header="ours /\npaper's ³", spare=2, get=lambda row: row.ratio, show=digits(2)),
-    Column(key="rank", header="our\nrank", spare=1, get=lambda row: row.rank),
-    Column(key="paper_rank", header="paper's\nrank", spare=1, get=lambda row: row.paper_rank, published=True),
+    Column(key="rank", header="our\nrank", spare=2, get=lambda row: row.rank),
+    Column(key="paper_rank", header="paper's\nrank", spare=2, get=lambda row: row.paper_rank, published=True),
 )
 
 
@@ -550,7 +635,7 @@ HAND_ENTRY_COLUMNS: tuple[Column[HandEntry], ...] = (
         key="sha256",
         header="sha256",
         get=lambda row: row.artifact and row.artifact.sha256,
-        show=lambda v: v[:12],
+        show=short_hash,
         detail=True,
     ),
     Column(
@@ -606,12 +691,33 @@ def _estimated(name: str, header: str) -> Column[Comparison]:
 
 def _of_artifact(prefix: str, artifact: Callable[[Comparison], TimedArtifact]) -> tuple[Column[Comparison], ...]:
     """What tells files of one network apart; shown where the rows, or the two of a row, differ in it."""
-    of = "compared\n" if prefix else ""
+    of, spare = ("compared\n", 2) if prefix else ("", 0)
     return (
-        Column(key=f"{prefix}form", header=f"{of}form", get=lambda row: artifact(row).form, detail=True),
-        Column(key=f"{prefix}opset", header=f"{of}opset", get=lambda row: artifact(row).opset, detail=True),
-        Column(key=f"{prefix}image_size", header=f"{of}px", get=lambda row: artifact(row).image_size, detail=True),
-        Column(key=f"{prefix}batch_size", header=f"{of}batch", get=lambda row: artifact(row).batch_size, detail=True),
+        Column(
+            key=f"{prefix}sha256",
+            header=f"{of}sha256",
+            get=lambda row: artifact(row).sha256,
+            show=short_hash,
+            detail=True,
+        ),
+        Column(key=f"{prefix}form", header=f"{of}form", spare=spare, get=lambda row: artifact(row).form, detail=True),
+        Column(
+            key=f"{prefix}opset", header=f"{of}opset", spare=spare, get=lambda row: artifact(row).opset, detail=True
+        ),
+        Column(
+            key=f"{prefix}image_size",
+            header=f"{of}px",
+            spare=spare,
+            get=lambda row: artifact(row).image_size,
+            detail=True,
+        ),
+        Column(
+            key=f"{prefix}batch_size",
+            header=f"{of}batch",
+            spare=spare,
+            get=lambda row: artifact(row).batch_size,
+            detail=True,
+        ),
     )
 
 
@@ -661,17 +767,14 @@ COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
     ),
     Column(key="margin", header="margin", get=lambda row: row.plan.margin, show=percent, detail=True),
     Column(key="run_id", header="run", get=lambda row: row.run_id, detail=True),
-    Column(key="sha256", header="sha256", get=lambda row: row.candidate.sha256, show=lambda v: v[:12], detail=True),
-    Column(
-        key="baseline_sha256",
-        header="compared\nsha256",
-        get=lambda row: row.baseline.sha256,
-        show=lambda v: v[:12],
-        detail=True,
-    ),
     Column(key="warnings", header="warnings", spare=6, get=lambda row: ", ".join(row.warnings) or None),
-    Column(key="failures", header="failed", get=lambda row: "; ".join(dict.fromkeys(row.failures)) or None),
+    Column(key="failures", header="failed", spare=4, get=lambda row: "; ".join(dict.fromkeys(row.failures)) or None),
 )
+
+
+_SETTINGS = ("threads", "cpu_model", "gpu", "runtime")
+# What makes two rows different ones, apart from what they have in common.
+_COMPARISON_FACTS = ("form", "opset", "image_size", "batch_size", "mode", *_SETTINGS)
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> Table[Comparison]:
@@ -683,14 +786,19 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table[Comparison]:
         provider = None if runtime is Runtime.ONNXRUNTIME else RUNTIME_NAMES[runtime]
         on_threads = f"{threads} thread{'s' if threads != 1 else ''}"
         title = ", ".join(filter(None, (gpu, cpu_model, provider, on_threads, "timed in turn")))
-    telling = {"threads", "cpu_model", "gpu", "runtime"} if title is None else set()
+    telling = set(_SETTINGS) if title is None else set()
     if any(row.plan.until is not None for row in comparisons):
         telling.add("half_width")
+    artifacts = [artifact for row in comparisons for artifact in (row.candidate, row.baseline)]
     for key in ("form", "opset", "image_size", "batch_size"):
-        if len({getattr(artifact, key) for row in comparisons for artifact in (row.candidate, row.baseline)}) > 1:
+        if len({getattr(artifact, key) for artifact in artifacts}) > 1:
             telling |= {key, f"baseline_{key}"}
+    if _alike(artifacts):
+        telling |= {"sha256", "baseline_sha256"}
     columns = tuple(
-        msgspec.structs.replace(column, detail=False) if column.key in telling else column
+        _fact(column, COMPARISON_COLUMNS, comparisons, shown=not column.detail or column.key in telling)
+        if column.key in _COMPARISON_FACTS
+        else msgspec.structs.replace(column, detail=column.detail and column.key not in telling)
         for column in COMPARISON_COLUMNS
     )
     notes = []
@@ -726,15 +834,15 @@ TUNING_COLUMNS: tuple[Column[Trial], ...] = (
     Column(
         key="relative_error",
         header="relative\nerror ²",
-        spare=1,
+        spare=2,
         get=lambda row: row.relative_error,
         show=lambda value: f"{value:.1e}",
     ),
-    Column(key="top1", header="top-1\n%", get=lambda row: row.top1, show=digits(2)),
+    Column(key="top1", header="top-1\n%", spare=1, get=lambda row: row.top1, show=digits(2)),
     Column(key="decision", header="outcome", get=lambda row: str(row.decision)),
     Column(key="reason", header="why", get=lambda row: row.reason),
     Column(key="file", header="file", get=lambda row: row.file, detail=True),
-    Column(key="sha256", header="sha256", get=lambda row: row.sha256, show=lambda v: v[:12], detail=True),
+    Column(key="sha256", header="sha256", get=lambda row: row.sha256, show=short_hash, detail=True),
 )
 
 
@@ -759,12 +867,35 @@ def _change(name: str, header: str) -> Column[Difference]:
     )
 
 
-def _p50(key: str, header: str, get: Callable[[Difference], Measurement]) -> Column[Difference]:
+def _of_side(side: str) -> tuple[Column[Difference], ...]:
+    """What a row's ratio is the quotient of: its time over its anchor's, or its own time."""
+
+    def anchored(row: Difference) -> float | None:
+        found = getattr(row, side).anchored
+        return found.estimate.ratio if row.anchor and found.estimate else None
+
+    def process_p50_ms(row: Difference) -> float | None:
+        latency = getattr(row, side).latency
+        return latency.process_p50_ms if latency and row.anchor is None else None
+
+    return (
+        Column(key=f"anchor_ratio_{side}", header=f"time / anchor's\n{side}", get=anchored, show=digits(3), spare=3),
+        Column(
+            key=f"process_p50_{side}_ms",
+            header=f"p50 by round\n{side}",
+            get=process_p50_ms,
+            show=milliseconds,
+            spare=3,
+        ),
+    )
+
+
+def _p50(side: str) -> Column[Difference]:
     def p50_ms(row: Difference) -> float | None:
-        latency = get(row).latency
+        latency = getattr(row, side).latency
         return latency.p50_ms if latency else None
 
-    return Column(key=key, header=header, get=p50_ms, show=milliseconds, spare=3)
+    return Column(key=f"p50_{side}_ms", header=f"{side}\np50 ms", get=p50_ms, show=milliseconds, detail=True)
 
 
 DIFFERENCE_COLUMNS: tuple[Column[Difference], ...] = (
@@ -773,9 +904,12 @@ DIFFERENCE_COLUMNS: tuple[Column[Difference], ...] = (
     Column(key="batch_size", header="batch", spare=5, get=lambda row: row.after.batch_size),
     Column(key="image_size", header="image\nsize", spare=5, get=lambda row: row.after.artifact.image_size),
     Column(key="threads", header="threads", spare=5, get=lambda row: row.after.threads),
+    Column(key="device", header="device", get=lambda row: str(row.after.device), detail=True),
     Column(key="runtime", header="runtime", get=lambda row: str(row.after.options.runtime), detail=True),
-    _p50("p50_before_ms", "before\np50 ms", lambda row: row.before),
-    _p50("p50_after_ms", "after\np50 ms", lambda row: row.after),
+    Column(key="mode", header="mode", get=lambda row: mode_in_words(row.after.options), detail=True),
+    *(column for pair in zip(_of_side("before"), _of_side("after"), strict=True) for column in pair),
+    _p50("before"),
+    _p50("after"),
     _change("ratio", "time\nratio ¹"),
     _change("low", "95 %\nfrom"),
     _change("high", "95 %\nto"),
@@ -786,6 +920,9 @@ DIFFERENCE_COLUMNS: tuple[Column[Difference], ...] = (
     Column(key="cpu_before", header="CPU\nbefore", get=lambda row: row.before.machine.cpu_model, detail=True),
     Column(key="cpu_after", header="CPU\nafter", get=lambda row: row.after.machine.cpu_model, detail=True),
 )
+
+
+_DIFFERENCE_FACTS = ("form", "batch_size", "image_size", "threads", "device", "runtime", "mode")
 
 
 def difference_table(rows: Sequence[Difference]) -> Table[Difference]:
@@ -803,4 +940,10 @@ def difference_table(rows: Sequence[Difference]) -> Table[Difference]:
     machines = [list(dict.fromkeys(str(m.machine.cpu_model) for m in side)) for side in zip(*pairs, strict=True)]
     if machines[0] != machines[1]:
         notes.append(f"Two machines: {', '.join(machines[0])} before, {', '.join(machines[1])} after.")
-    return Table(rows=tuple(rows), columns=DIFFERENCE_COLUMNS, notes=tuple(notes))
+    columns = tuple(
+        _fact(column, DIFFERENCE_COLUMNS, rows, shown=not column.detail or len({column.get(row) for row in rows}) > 1)
+        if column.key in _DIFFERENCE_FACTS
+        else column
+        for column in DIFFERENCE_COLUMNS
+    )
+    return Table(rows=tuple(rows), columns=columns, notes=tuple(notes))

@@ -351,6 +351,7 @@ def test_stores_without_a_row_in_common_say_so(tmp_path: Path) -> None:
     done = effmod("diff", "then", "now")
     assert done.exit_code == 2
     assert "then and now have no row in common" in done.stderr
+    assert "on the same device, by the same runtime with the same settings" in " ".join(done.stderr.split())
     assert effmod("diff", "then", "missing").exit_code == 5
 
 

@@ -7,9 +7,12 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import onnx
 import onnxruntime
 import psutil
@@ -18,13 +21,27 @@ import torch
 from typer.testing import CliRunner
 
 import models
-from effmod_bench import __version__, doctor
+from effmod_bench import __version__, console, doctor
 from effmod_bench.cli import app
 from effmod_bench.devices import DeviceUnavailableError
 from effmod_bench.gpu import NoDriverError, driver_cuda_version
-from exporters import OutputError, read_sidecar
-from results import Store
-from tests.fakes import make_comparison_process, make_round, write_onnx
+from effmod_bench.listing import list_table
+from effmod_bench.suites import find_suite
+from exporters import OutputError, read_sidecar, sha256_of
+from results import ComparisonPlan, ComputeUnits, HandEntry, RuntimeOptions, Store, compare, summarise
+from results.comparison import UNCHANGED
+from results.difference import differences
+from results.tables import (
+    OutputFormat,
+    Table,
+    comparison_table,
+    difference_table,
+    hand_entry_table,
+    measurement_table,
+    tuning_table,
+)
+from results.tuning import Decision, Trial
+from tests.fakes import make_comparison_process, make_round, timed_artifact, write_onnx
 
 EFFMOD = Path(sys.executable).with_name("effmod")
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -385,28 +402,119 @@ def test_quiet_says_nothing_but_errors(effmod: Run, tmp_path: Path) -> None:
     assert "no store" in effmod("show", "nowhere", "-q").stderr
 
 
-def test_a_narrow_screen_never_cuts_a_figure(monkeypatch: pytest.MonkeyPatch) -> None:
-    from effmod_bench import console
-    from results import summarise
-    from results.tables import OutputFormat, measurement_table
+def tables_of_every_kind() -> dict[str, Table[Any]]:
+    """Rows with all that a table may show: anchors, failures, warnings, files of one name, long words."""
+    targets = ("efficientmod_xxs", "efficientmod_s", "a_file_of_the_users_own-static_shapes-1x3x224x224.onnx")
+    plan = ComparisonPlan(targets=targets, until=0.01)
+    artifacts = [timed_artifact(name, form=form) for name, form in zip(targets, ("plain", "plain", None), strict=True)]
+    artifacts.append(msgspec.structs.replace(timed_artifact(batch_size=16), sha256="7" * 64))
+    rounds = [
+        make_round([1234.56 + i, 10.266], artifact=artifact, index=i, targets=targets, threads=9)
+        for artifact in artifacts
+        for i in range(3)
+    ]
+    rounds.append(make_round(artifact=timed_artifact("deit_tiny"), failure="NotImplemented: [ONNXRuntimeError] : 9"))
+    pairs = [
+        make_comparison_process([6.946 + i / 100] * 4, plan=plan, target=target, index=i)
+        for target in (1, 2)
+        for i in range(3)
+    ]
+    measurements = summarise(rounds, pairs)
+    trials = [
+        Trial(
+            name=name,
+            options=RuntimeOptions(),
+            relative_error=1e-7,
+            top1=81.25,
+            estimate=UNCHANGED,
+            processes=12,
+            decision=decision,
+            reason="slower than channels_first beyond doubt",
+        )
+        for name, decision in (("plain", Decision.DROPPED), ("merge_heads+channels_first", Decision.CHOSEN))
+    ]
+    entry = HandEntry(
+        id="x",
+        started_at="2026-01-01T00:00:00.000+00:00",
+        name="mobileone_s1",
+        artifact=None,
+        device_name="iPhone 13",
+        os="iOS 17.5",
+        compute_units=ComputeUnits.CPU_AND_GPU,
+        tool="ModelBench 1.0",
+        mean_ms=0.876,
+        note="beside a window",
+    )
+    return {
+        "measurements": measurement_table(measurements),
+        "comparisons": comparison_table(
+            compare([*pairs, make_comparison_process(plan=plan, run_id="20260102T000000-0000", failure="killed")])
+        ),
+        "differences": difference_table(differences(measurements, measurements, margin=0.005)),
+        "tuning": tuning_table(trials, "tuned"),
+        "reproduction": find_suite("1").reproduce(measurements),
+        "list": list_table(models.list_models()),
+        "hand entries": hand_entry_table([entry]),
+    }
 
-    monkeypatch.setattr(console, "_PIPE_WIDTH", 60)
-    table = measurement_table(summarise([make_round([1234.56, 1234.56])]))
-    with pytest.MonkeyPatch.context() as patch:
-        out = io.StringIO()
-        patch.setattr(sys, "stdout", out)
+
+@pytest.mark.parametrize("width", [*range(40, 130, 3), 160, 200])
+def test_a_narrow_screen_never_cuts_a_figure_and_names_what_it_leaves_out(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(console, "_PIPE_WIDTH", width)
+    for kind, table in tables_of_every_kind().items():
         console.Console().table(table, OutputFormat.TABLE)
-    assert "1234.56" in out.getvalue()
-    assert "…" not in out.getvalue()
+        out, err = capsys.readouterr()
+        # The one comma in a name is none between two of them.
+        names = " ".join(err.split()).removeprefix("Not shown, for want of width: ").partition(". All columns")[0]
+        left_out = names.replace("paper's ms, iPhone", "paper's ms iPhone").split(", ") if names else []
+        main = {column.key: column.label.replace(",", "") for column in table.main_columns()}
+        assert set(left_out) <= set(main.values()), kind
+        shown = [column for column in table.main_columns() if main[column.key] not in left_out]
+        assert len(shown) == len(main) - len(left_out), kind
+        words = Counter(word for row in table.rows for column in shown for word in column.text(row).split())
+        assert words <= Counter(out.split()), kind
+        assert "…" not in out
+
+
+@pytest.mark.parametrize(
+    ("kind", "main"),
+    [
+        ("measurements", ["p50 by round ²", "time / anchor's ⁴"]),
+        ("comparisons", ["time ratio ¹", "verdict"]),
+        ("differences", ["batch", "time ratio ¹", "verdict"]),
+        ("tuning", ["speed ¹", "outcome", "why"]),
+        ("reproduction", ["p50 ms", "time / anchor's ⁴"]),
+    ],
+)
+def test_the_main_facts_are_a_table_on_eighty_columns(
+    kind: str, main: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(console, "_PIPE_WIDTH", 80)
+    table = tables_of_every_kind()[kind]
+    rows = tuple(row for row in table.rows if len(table.columns[0].text(row)) < 40)
+    console.Console().table(msgspec.structs.replace(table, rows=rows), OutputFormat.TABLE)
+    out, err = capsys.readouterr()
+    assert " ──────" in out
+    assert not [label for label in main if label in err]
+
+
+def test_two_files_of_one_name_keep_their_hashes_on_eighty_columns(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(console, "_PIPE_WIDTH", 80)
+    other = msgspec.structs.replace(timed_artifact(), sha256="7" * 64)
+    compared = compare(msgspec.structs.replace(make_comparison_process(index=i), candidate=other) for i in range(2))
+    console.Console().table(comparison_table(compared), OutputFormat.TABLE)
+    out = capsys.readouterr().out
+    assert "5555555" in out
+    assert "7777777" in out
 
 
 def test_a_long_note_is_several_lines_of_whole_words(capsys: pytest.CaptureFixture[str]) -> None:
-    from effmod_bench.console import Console
-    from results import summarise
-    from results.tables import OutputFormat, measurement_table
-
     table = measurement_table(summarise([make_round()]))
-    Console().table(table, OutputFormat.TABLE)
+    console.Console().table(table, OutputFormat.TABLE)
     lines = capsys.readouterr().out.splitlines()
     first = next(i for i, line in enumerate(lines) if line.startswith("² "))
     assert lines[first + 1].startswith("  ")
@@ -439,14 +547,61 @@ def test_the_cache_says_what_it_holds(effmod: Run, artifact_cache: Path) -> None
 
 
 def test_a_plot_names_what_it_left_out(effmod: Run, tmp_path: Path) -> None:
-    from tests.fakes import timed_artifact
-
     store_with(tmp_path / "store", make_round(), make_round(artifact=timed_artifact("mine.onnx", form=None)))
     done = effmod("plot", "store", "--output", "x.svg")
     assert done.stdout.strip() == "x.svg"
     assert "Left out" in done.stderr
     assert "mine.onnx" in done.stderr
     assert (tmp_path / "x.svg").stat().st_size > 1000
+
+
+@pytest.mark.parametrize("arguments", [["show", "store"], ["diff", "store", "store"], ["plot", "store"]])
+def test_a_damaged_file_hides_none_of_the_others(arguments: list[str], effmod: Run, tmp_path: Path) -> None:
+    torn = store_with(tmp_path / "store") / "torn.json"
+    torn.write_text("{")
+    done = effmod(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert "warning: left out: store/torn.json is not a record of effmod" in done.stderr
+    for file in torn.parent.iterdir():
+        file.write_text("{")
+    done = effmod(*arguments)
+    assert done.returncode == 5
+    assert "torn.json" in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii"])
+def test_a_screen_that_lacks_our_marks_gets_plain_ones(
+    encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    artifact = timed_artifact("naïve.onnx")
+    pairs = [make_comparison_process(index=index) for index in range(2)]
+    pairs = [msgspec.structs.replace(pair, baseline=artifact) for pair in pairs]
+    store_with(tmp_path / "store", *(make_round([10.0 + i], artifact=artifact, index=i) for i in range(3)), *pairs)
+    done = subprocess.run([EFFMOD, "show", "store"], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    out = done.stdout.decode(encoding)
+    assert ("na?ve.onnx" if encoding == "ascii" else "naïve.onnx") in out
+    assert "\n4 its time over that of" in out
+    done = subprocess.run([EFFMOD, "show", "store", "--output-format", "json"], capture_output=True, check=False)
+    assert json.loads(done.stdout.decode())[0]["name"] == "naïve.onnx"
+
+
+def test_two_files_of_one_name_are_told_apart(effmod: Run, tmp_path: Path) -> None:
+    for folder, operator in (("a", "Relu"), ("b", "Log")):
+        (tmp_path / folder).mkdir()
+        write_onnx(tmp_path / folder / "x.onnx", operator=operator)
+    hashes = [sha256_of(tmp_path / folder / "x.onnx")[:7] for folder in "ab"]
+    done = effmod("bench", "a/x.onnx", "b/x.onnx", "--runs", "2", "--rounds", "1", "--warmup", "0")
+    assert "sha256" in done.stdout
+    assert all(f"x.onnx ({short})" in done.stderr for short in hashes)
+    assert f"warning: x.onnx ({hashes[1]}): failed" in done.stderr
+    assert all(short in done.stdout for short in hashes)
+
+
+def test_a_dry_run_says_which_gpu() -> None:
+    done = CliRunner().invoke(app, ["bench", "efficientmod_xxs", "--dry-run", "--device", "cuda:7"])
+    assert "cuda:7, " in done.stdout
 
 
 def test_version(effmod: Run) -> None:

@@ -76,6 +76,20 @@ def test_without_the_same_anchor_medians_of_rounds_are_compared(after: dict[str,
     assert (row.anchor, row.verdict) == (None, Verdict.FASTER)
 
 
+@pytest.mark.parametrize(("ratios", "key"), [((), "process_p50_{}_ms"), ((1.5, 1.6), "anchor_ratio_{}")])
+def test_the_two_figures_beside_a_ratio_are_those_whose_quotient_it_is(ratios: tuple[float, ...], key: str) -> None:
+    # Most runs are of the slow round: their common median is another figure.
+    (row,) = differences(
+        measured([10.0, 30.0], ratios), measured([20.0, 20.0, 21.0], [ratio * 1.1 for ratio in ratios]), margin=0.005
+    )
+    shown = {column.key: column.get(row) for column in difference_table([row]).main_columns()}
+    before, after = (shown[key.format(side)] for side in ("before", "after"))
+    assert isinstance(before, float)
+    assert isinstance(after, float)
+    assert after / before == pytest.approx(shown["ratio"])
+    assert not {"p50_before_ms", "p50_after_ms"} & set(shown)
+
+
 def test_only_rows_of_the_same_setting_are_compared() -> None:
     other = summarise([make_round(artifact=timed_artifact(batch_size=8)), make_round(threads=1)])
     assert differences(summarise([make_round()]), other, margin=0) == []

@@ -50,6 +50,42 @@ def test_two_stores_merge_by_copying(store: Store, tmp_path: Path) -> None:
     assert {record.run_id[-4:] for record in store.read()} == {"aaaa", "bbbb"}
 
 
+def test_a_copy_of_a_record_counts_once(store: Store) -> None:
+    store.check_writable()
+    path = store.write(make_round())
+    path.with_name(f"{path.stem} (1).json").write_bytes(path.read_bytes())
+    assert store.read() == [make_round()]
+
+
+def test_two_contents_of_one_record_are_refused_by_the_names_of_both(store: Store) -> None:
+    store.check_writable()
+    path = store.write(make_round([1.0]))
+    copy = path.with_name(f"a {path.stem} (1).json")
+    copy.write_bytes(msgspec.json.encode(make_round([2.0])))
+    with pytest.raises(StoreError, match=r"has the id of .* and other content") as raised:
+        store.read()
+    assert str(path) in str(raised.value)
+    assert str(copy) in str(raised.value)
+    said: list[str] = []
+    assert Store(store.path, on_damaged=said.append).read() == [make_round([1.0])]
+    assert said == [f"left out: {raised.value}"]
+
+
+def test_a_damaged_file_hides_no_other_where_somebody_is_told_of_it_once(store: Store) -> None:
+    store.check_writable()
+    store.write(make_round())
+    (store.path / "torn.json").write_text('{"schema_version": 2, "id"')
+    said: list[str] = []
+    told = Store(store.path, on_damaged=said.append)
+    assert told.read() == [make_round()]
+    assert told.read_kind(ComparisonProcess) == []
+    (message,) = said
+    assert message.startswith(f"left out: {store.path / 'torn.json'} is not a record of effmod")
+    (store.path / "torn.json").write_text('{"schema_version": 99}')
+    with pytest.raises(StoreError, match=r"torn\.json has schema version 99"):
+        told.read()
+
+
 def test_a_write_that_fails_leaves_no_trace_and_loses_nothing(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     store.check_writable()
     store.write(make_round(index=0))

@@ -14,6 +14,7 @@ from results import (
     ComparisonProcess,
     Device,
     GpuState,
+    InputTensor,
     Measurement,
     Round,
     Runtime,
@@ -331,3 +332,19 @@ def test_published_accuracy_is_that_of_equal_forms_and_published_latency_of_the_
     (measurement,) = summarise([make_round(artifact=timed_artifact(form=form))])
     assert (measurement.published.top1 if measurement.published else None) == top1
     assert (measurement.paper_ratio is not None) == has_ratio
+
+
+@pytest.mark.parametrize(
+    ("shape", "dtype", "images"),
+    [
+        ((4, 3, 8, 8), "float", True),
+        ((4, 3, 8, 8), "float16", True),
+        ((4, 128), "int64", False),
+        ((4, 8), "float", False),
+    ],
+)
+def test_only_what_takes_images_has_a_number_of_them_a_second(shape: tuple[int, ...], dtype: str, images: bool) -> None:
+    tensor = InputTensor(name="x", shape=shape, dtype=dtype)
+    artifact = msgspec.structs.replace(timed_artifact(), inputs=(tensor,))
+    (measurement,) = summarise([make_round([10.0, 10.0], artifact=artifact)])
+    assert measurement.images_per_second == (400.0 if images else None)

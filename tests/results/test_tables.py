@@ -23,12 +23,13 @@ from results.tables import (
     Table,
     comparison_table,
     hand_entry_table,
+    labels,
     measurement_table,
     milliseconds,
     percent,
     render,
 )
-from tests.fakes import make_comparison_process, make_round, timed_artifact
+from tests.fakes import MACHINE, make_comparison_process, make_round, timed_artifact
 
 
 @pytest.fixture
@@ -91,6 +92,38 @@ def test_what_rows_share_is_no_column_and_what_they_do_not_is_one(table: Table[M
     assert "threads" not in (mixed.title or "")
 
 
+def test_a_version_in_which_rows_differ_is_a_column() -> None:
+    def on(**changes: Any) -> Round:
+        return make_round(machine=msgspec.structs.replace(MACHINE, **changes))
+
+    versions = {**MACHINE.versions, "onnxruntime": "1.20"}
+    mixed = measurement_table(summarise([on(versions=versions), on(versions={**versions, "onnxruntime": "1.21"})]))
+    (column,) = (column for column in mixed.main_columns() if column.key == "versions")
+    assert [column.text(row) for row in mixed.rows] == ["onnxruntime 1.20", "onnxruntime 1.21"]
+    cores = measurement_table(summarise([on(available_cores=2), on(available_cores=1)]))
+    assert "available_cores" in [column.key for column in cores.main_columns()]
+    alone = measurement_table(summarise([on(versions=versions)]))
+    assert {"versions", "os", "available_cores"}.isdisjoint(column.key for column in alone.main_columns())
+
+
+def test_files_that_look_alike_are_told_apart_by_their_hashes() -> None:
+    other = msgspec.structs.replace(timed_artifact(), sha256="7" * 64)
+    alike = measurement_table(summarise([make_round(), make_round(artifact=other)]))
+    (column,) = (column for column in alike.main_columns() if column.key == "sha256")
+    assert [column.text(row) for row in alike.rows] == ["5555555", "7777777"]
+    assert labels([timed_artifact(), other, timed_artifact("mine")]) == [
+        "efficientmod_xxs (5555555)",
+        "efficientmod_xxs (7777777)",
+        "mine",
+    ]
+    processes = [msgspec.structs.replace(make_comparison_process(index=i), candidate=other) for i in range(2)]
+    compared = {column.key for column in comparison_table(compare(processes)).main_columns()}
+    assert {"sha256", "baseline_sha256"} <= compared
+    told_by_form = msgspec.structs.replace(other, form="rewritten")
+    apart = measurement_table(summarise([make_round(), make_round(artifact=told_by_form)]))
+    assert "sha256" not in [column.key for column in apart.main_columns()]
+
+
 def test_neighbours_that_cannot_be_told_apart_are_marked_and_the_mark_is_explained() -> None:
     def table_of(xs_ms: float) -> Table[Measurement]:
         xs = timed_artifact("efficientmod_xs")
@@ -138,7 +171,10 @@ def test_an_empty_table_can_be_rendered() -> None:
         assert isinstance(render(measurement_table([]), output_format), str)
 
 
-@pytest.mark.parametrize(("value", "shown"), [(12.345, "12.35"), (0.1, "0.10"), (0.00213, "0.0021")])
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(106.946, "106.95"), (12.345, "12.35"), (0.1026, "0.103"), (0.0525, "0.0525"), (0.00213, "0.00213")],
+)
 def test_short_times_keep_their_digits(value: float, shown: str) -> None:
     assert milliseconds(value) == shown
 
