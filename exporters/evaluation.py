@@ -5,6 +5,7 @@ is evaluated from what was saved (`exporters.mlprogram`), on any system.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -70,7 +71,8 @@ class OnnxEvaluator:
         self.name = path.name
         self.takes_pixels = False
         self.activation_range: ActivationRange | None = None
-        session = _session(path)
+        with _telling(path):
+            session = _session(path)
         self._sessions = {ComputePrecision.FLOAT32: session}
         if len(session.get_inputs()) != 1:
             raise ArtifactError(f"{path} takes {len(session.get_inputs())} inputs, where one image is expected")
@@ -94,12 +96,22 @@ class OnnxEvaluator:
         return _in_batches(images, batch_size, lambda x: _scores(self.name, self._run(session, {name: x})))
 
     def _run(self, session: onnxruntime.InferenceSession, inputs: Mapping[str, Images]) -> dict[str, Any]:
-        outputs = _by_name(session, inputs)
+        with _telling(self.name):
+            outputs = _by_name(session, inputs)
         marked = [name for name in outputs if name.startswith(onnx_float16.LARGEST)]
         largest = {name.removeprefix(onnx_float16.LARGEST): float(outputs.pop(name)) for name in marked}
         if largest:
             self.activation_range = _widest(self.activation_range, _range(largest, self._halves))
         return outputs
+
+
+@contextmanager
+def _telling(file: Path | str) -> Iterator[None]:
+    """Say which file it was that ONNX Runtime cannot run."""
+    try:
+        yield
+    except Exception as error:  # ONNX Runtime raises types of its own, which share no other base
+        raise ArtifactError(f"ONNX Runtime cannot run {file}: {error}") from error
 
 
 def _session(source: Path | bytes) -> onnxruntime.InferenceSession:
@@ -165,11 +177,9 @@ def run_onnx(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> lis
     Raises:
         ArtifactError: ONNX Runtime cannot run it.
     """
-    try:
+    with _telling(path):
         session = _session(path)
         runs = [session.run(None, dict(feed)) for feed in feeds]
-    except Exception as error:  # ONNX Runtime raises types of its own, which share no other base
-        raise ArtifactError(f"ONNX Runtime cannot run {path}: {error}") from error
     return [
         np.concatenate([np.reshape(x, (len(x) if x.ndim > 1 else 1, -1)) for x in output]).astype(np.float32)
         for output in zip(*runs, strict=True)
