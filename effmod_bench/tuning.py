@@ -173,7 +173,7 @@ class _Session:
 
         path, inputs = self._plain.subject.path, self._plain.subject.artifact.inputs
         feeds = make_feeds(onnx.load(path, load_external_data=False), {x.name: x.shape for x in inputs})
-        check_repeatable(path, feeds[0])
+        check_repeatable(path, feeds)
         return feeds
 
     def _proved(self, forms: Sequence[Form], known: Sequence[Candidate]) -> Iterator[Candidate]:
