@@ -60,7 +60,7 @@ def derived_subject(path: Path, source: Subject) -> Subject:
         As `file_subject`.
     """
     shapes: dict[str | None, tuple[int, ...]] = {x.name: x.shape for x in source.artifact.inputs}
-    made = file_subject(path, shapes, batch_size=source.artifact.batch_size)
+    made = file_subject(path, shapes, batch_size=1)  # the batch is in the shapes
     return msgspec.structs.replace(made, preprocessing=source.preprocessing)
 
 

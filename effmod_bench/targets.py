@@ -356,15 +356,22 @@ def resolve_shape(
     any other open one is refused by name.
 
     Raises:
-        TargetError: a dimension is open, or the given shape does not fit.
+        TargetError: a dimension is open or 0, or the given shape does not fit the file, or the batch size.
     """
     text = ",".join(map(str, declared))
+    if 0 in declared:
+        raise TargetError(f"{path}: input {name!r} has shape {text}, which holds nothing: there is nothing to compute")
     if given is not None:
         if len(given) != len(declared) or any(
             isinstance(d, int) and d != g for d, g in zip(declared, given, strict=False)
         ):
             raise TargetError(
                 f"{path}: input {name!r} has shape {text}, and --input-shape gives {','.join(map(str, given))}"
+            )
+        if batch_size != 1 and given and given[0] != batch_size:
+            raise TargetError(
+                f"{path}: for input {name!r} --input-shape gives {','.join(map(str, given))}, a batch of {given[0]}, and "
+                f"--batch-size gives {batch_size}; leave --batch-size out"
             )
         return given
     open_dims = [d for i, d in enumerate(declared) if isinstance(d, str) and i > 0]
@@ -374,7 +381,7 @@ def resolve_shape(
         )
         raise TargetError(
             f"{path}: input {name!r} has shape {text}, whose dimensions {', '.join(map(str, open_dims))} are open; "
-            f"say what to time, as in --input-shape {name}:{example}"
+            f"give its shape, as in --input-shape {name}:{example}"
         )
     if declared and batch_size != 1 and declared[0] != batch_size and not isinstance(declared[0], str):
         raise TargetError(

@@ -59,6 +59,19 @@ def test_a_given_shape_must_fit() -> None:
             resolve_shape("x", ["n", 3, "h", "w"], wrong, path=Path("f"), batch_size=1)
 
 
+def test_a_given_shape_must_agree_with_the_batch_size() -> None:
+    declared = ["n", 3, "h", "w"]
+    assert resolve_shape("x", declared, (4, 3, 9, 9), path=Path("f"), batch_size=4) == (4, 3, 9, 9)
+    with pytest.raises(TargetError, match="gives 4,3,9,9, a batch of 4, and --batch-size gives 2"):
+        resolve_shape("x", declared, (4, 3, 9, 9), path=Path("f"), batch_size=2)
+
+
+def test_an_empty_input_is_refused_by_name() -> None:
+    for given in (None, (0, 3)):
+        with pytest.raises(TargetError, match="f: input 'x' has shape 0,3, which holds nothing"):
+            resolve_shape("x", [0, 3], given, path=Path("f"), batch_size=1)
+
+
 def test_a_checkpoint_goes_with_one_network() -> None:
     xxs, xs = find_model("efficientmod_xxs"), find_model("efficientmod_xs")
     check_checkpoint(Path("x.pth"), [xxs])
