@@ -82,10 +82,16 @@ def compare(
     Raises:
         ExportError: the network's output is no (N, classes).
         ArtifactError: the artifact cannot be evaluated, or gives something else than scores.
+        ParityError: the network itself gives NaN or infinity.
     """
     count = max(_IMAGES, 2 * batch_size) // batch_size * batch_size
     images, given = _images_for(preprocessing, image_size, artifact.takes_pixels, count)
     expected = _network_scores(model, images, batch_size)
+    if not np.isfinite(expected).all():
+        raise ParityError(
+            "the network itself gives NaN or infinity, so that no file can be proved equal to it. Are its weights "
+            "whole?"
+        )
     sizes = {batch_size} if artifact.shape[0] is not None else {1, batch_size, count}
     return {
         precision: max(
