@@ -392,6 +392,8 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             As `run`, and as `check`.
         """
+        from effmod_bench.subjects import say_changed
+
         anchor = self._anchor_item()
         each = [(one, one._items()) for one in self._each_batch_size()]
         check([item.name for _, items in each for item in items])
@@ -403,6 +405,8 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
             self._say_threads(console, threads)
         files = [one._files(items) for one, items in each]
         anchors_file = self._files([anchor] if anchor else [])
+        given = {path: subject for each in (*files, anchors_file) for path, subject in each.items()}
+        say_changed(console, given.values())
         if self.resumed is None:
             store.write(run)
         try:

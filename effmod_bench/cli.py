@@ -87,12 +87,7 @@ def list_networks(
     family: Annotated[
         str | None, typer.Option(help="Only networks of this family, such as 'mobileone'.", show_default=False)
     ] = None,
-    table: Annotated[
-        str | None,
-        typer.Option(
-            help="Only networks of this table of the paper: 1, 2, ..., 12, or L (Appendix L).", show_default=False
-        ),
-    ] = None,
+    table: options.ListedTable = None,
     output_format: options.OutputFormatOption = OutputFormat.TABLE,
     quiet: options.Quiet = False,
     verbose: options.Verbose = 0,
@@ -585,8 +580,8 @@ def record_add(
     target: options.NetworkOrArtifact,
     device_name: options.DeviceName,
     os: options.System,
-    compute_units: options.UsedComputeUnits,
     tool: options.Tool,
+    compute_units: options.UsedComputeUnits = None,
     mean_ms: options.MeanMs = None,
     p50_ms: options.P50Ms = None,
     runs: options.RunsBehind = None,

@@ -16,7 +16,7 @@ def enter(
     *,
     device_name: str,
     os: str,
-    compute_units: ComputeUnits,
+    compute_units: ComputeUnits | None,
     tool: str,
     mean_ms: float | None,
     p50_ms: float | None,

@@ -107,6 +107,8 @@ def export_files(
             f"{file.name}: places changed: {done}; against the file over {parity.inputs} inputs: "
             f"max abs error {parity.max_abs_error:.1e}, relative {parity.relative_error:.1e}"
         )
+        if sidecar.opset != subject.artifact.opset:
+            console.note(f"{file.name}: the rewrites raised its opset from {subject.artifact.opset} to {sidecar.opset}")
         if explain:
             say_rewrites(console, file.name, sidecar.rewrites)
             table = operator_table(file.name, count_operators(file), count_operators(path))

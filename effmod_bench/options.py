@@ -12,6 +12,10 @@ from exporters import OLDEST_OPSET, Compression, ComputePrecision, DeploymentTar
 from results import ComputeUnits, GraphOptimization, Runtime
 from results.tables import OutputFormat, Shown
 
+# How networks are named that are not of the zoo.
+_OWN = "timm:NAME for one of timm's, path/to/file.py:function for your own"
+_TABLES = "1 to 7, 9 to 12, or L"
+
 _EXPORT = "Export"
 _COREML = "Core ML"
 _MEASURE = "Measurement"
@@ -58,6 +62,17 @@ def parse_duration(text: str | float) -> float:
     return float(parts[1]) * {"s": 1, "m": 60, "h": 3600}[parts[2]]
 
 
+def check_folder(path: Path) -> Path:
+    """The folder that the user named for files.
+
+    Raises:
+        typer.BadParameter: it looks like one of the files themselves.
+    """
+    if path.suffix in (".onnx", ".mlpackage") and not path.is_dir():
+        raise typer.BadParameter(f"{path} is to be a folder, and effmod names the files in it; try {path.parent}")
+    return path
+
+
 def default_store() -> Path:
     return Path(os.environ.get("EFFMOD_STORE") or "effmod-results")
 
@@ -66,8 +81,8 @@ Targets = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[TARGET]...",
-        help="A network of 'effmod list', a pattern such as 'efficientmod_*', or the path of an .onnx or .mlpackage. "
-        "Without any: the four EfficientMod networks.",
+        help=f"A network of 'effmod list', a pattern such as 'efficientmod_*', {_OWN}, or the path of an .onnx or "
+        ".mlpackage. Without any: the four EfficientMod networks.",
         show_default=False,
     ),
 ]
@@ -75,11 +90,14 @@ ExportTargets = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[TARGET]...",
-        help="A network of 'effmod list', a pattern such as 'efficientmod_*', or a path to an .onnx file to rewrite.",
+        help=f"A network of 'effmod list', a pattern such as 'efficientmod_*', {_OWN}, or a path to an .onnx file to "
+        "rewrite.",
         show_default=False,
     ),
 ]
-Network = Annotated[str, typer.Argument(metavar="NETWORK", help="A network of 'effmod list'.", show_default=False)]
+Network = Annotated[
+    str, typer.Argument(metavar="NETWORK", help=f"A network of 'effmod list', or {_OWN}.", show_default=False)
+]
 StorePath = Annotated[
     Path,
     typer.Argument(
@@ -105,7 +123,8 @@ Against = Annotated[
     str | None,
     typer.Option(
         metavar="NETWORK|FILE",
-        help="The network that it should be, or the .onnx file that it was rewritten from.",
+        help=f"The network that it should be (of 'effmod list', or {_OWN}), or the .onnx file that it was rewritten "
+        "from.",
         show_default="its sidecar's",
     ),
 ]
@@ -180,6 +199,12 @@ Explain = Annotated[
         rich_help_panel=_EXPORT,
     ),
 ]
+ListedTable = Annotated[
+    str | None,
+    typer.Option(
+        "--table", help=f"Only networks of this table of the paper: {_TABLES} (Appendix L).", show_default=False
+    ),
+]
 NoSimplify = Annotated[
     bool, typer.Option("--no-simplify", help="Do not pass the graph through onnxsim.", rich_help_panel=_EXPORT)
 ]
@@ -196,7 +221,7 @@ TableOfPaper = Annotated[
     str | None,
     typer.Option(
         "--table",
-        help="All networks of this table of the paper: 1, 2, ..., 12, or L (Appendix L).",
+        help=f"All networks of this table of the paper: {_TABLES} (Appendix L).",
         rich_help_panel=_EXPORT,
         show_default=False,
     ),
@@ -388,8 +413,7 @@ MeasuredTable = Annotated[
     str | None,
     typer.Option(
         "--table",
-        help="All networks of this table of the paper (1, 2, ..., 12, or L), in the plain form, shown beside its "
-        "figures.",
+        help=f"All networks of this table of the paper ({_TABLES}), in the plain form, shown beside its figures.",
         rich_help_panel=_MEASURE,
         show_default=False,
     ),
@@ -399,8 +423,8 @@ AnchorOption = Annotated[
     typer.Option(
         "--anchor",
         metavar="TARGET|none",
-        help="Time every target in turn with this one as well, in the same processes, for a ratio that a noisy machine "
-        "does not spoil.",
+        help="Time every target in turn with this one as well (any that 'effmod bench' takes), in the same processes, "
+        "for a ratio that a noisy machine does not spoil.",
         show_default="efficientmod_xxs with --table on the CPU, else none",
         rich_help_panel=_MEASURE,
     ),
@@ -534,7 +558,7 @@ Resume = Annotated[
 TunedTarget = Annotated[
     str,
     typer.Argument(
-        metavar="TARGET", help="A network of 'effmod list', or a path to an .onnx file.", show_default=False
+        metavar="TARGET", help=f"A network of 'effmod list', {_OWN}, or a path to an .onnx file.", show_default=False
     ),
 ]
 Budget = Annotated[
@@ -589,8 +613,8 @@ NetworkOrArtifact = Annotated[
 DeviceName = Annotated[str, typer.Option("--device-name", help="Such as 'iPhone 13'.", show_default=False)]
 System = Annotated[str, typer.Option("--os", help="Its system, such as 'iOS 17.5'.", show_default=False)]
 UsedComputeUnits = Annotated[
-    ComputeUnits,
-    typer.Option("--compute-units", help="Processors that Core ML was allowed to use.", show_default=False),
+    ComputeUnits | None,
+    typer.Option("--compute-units", help="Where Core ML ran it: the processors that it might use.", show_default=False),
 ]
 Tool = Annotated[str, typer.Option("--tool", help="What measured it, such as 'ModelBench 1.0'.", show_default=False)]
 MeanMs = Annotated[
@@ -638,7 +662,10 @@ ShownRun = Annotated[
     ),
 ]
 OutputFolder = Annotated[
-    Path, typer.Option("--output", help="Folder for the file and its sidecar.", rich_help_panel=_OUTPUT)
+    Path,
+    typer.Option(
+        "--output", help="Folder for the file and its sidecar.", callback=check_folder, rich_help_panel=_OUTPUT
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress.", rich_help_panel=_OUTPUT)]
 Verbose = Annotated[

@@ -1,11 +1,12 @@
 """From targets to files that can be timed, each with what its record says of it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from effmod_bench.console import Console
 from effmod_bench.runner import FileStamp, Subject, stamp
 from effmod_bench.targets import TargetError, check_memory, file_format, resolve_shape
 from exporters import Artifact, Format, Made, MadeNetwork, TensorSpec, package_sha256, read_sidecar, sha256_of
@@ -53,6 +54,16 @@ def file_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch
     return _own_subject(path, Format.ONNX, sha256, inputs, stamps, size=size, opset=opset_of(graph))
 
 
+def say_changed(console: Console, subjects: Iterable[Subject]) -> None:
+    """Warn of the user's files that effmod exported, and that are no longer what they were."""
+    for subject in subjects:
+        if subject.artifact.source is ArtifactSource.FILE and read_sidecar(subject.path) is not None:
+            console.warn(
+                f"{subject.path} was changed since it was exported: its hash is not its sidecar's, so it is timed as a "
+                "file of which nothing is known"
+            )
+
+
 def derived_subject(path: Path, source: Subject) -> Subject:
     """A file that was made of another one: it is fed what that is fed, or the two could not be compared.
 
@@ -60,7 +71,7 @@ def derived_subject(path: Path, source: Subject) -> Subject:
         As `file_subject`.
     """
     shapes: dict[str | None, tuple[int, ...]] = {x.name: x.shape for x in source.artifact.inputs}
-    made = file_subject(path, shapes, batch_size=source.artifact.batch_size)
+    made = file_subject(path, shapes, batch_size=1)  # the batch is in the shapes
     return msgspec.structs.replace(made, preprocessing=source.preprocessing)
 
 

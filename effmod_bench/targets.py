@@ -25,6 +25,7 @@ from models import ModelSpec, UnknownModelError, check_image_size, classes_of, f
 from results import InputTensor
 
 _PACKAGE = ".mlpackage"
+_WEIGHTS = (".pth", ".pt", ".safetensors", ".ckpt")
 DEFAULT_TARGETS = ("efficientmod_xxs", "efficientmod_xs", "efficientmod_s", "efficientmod_s_conv")
 
 
@@ -197,8 +198,23 @@ def read_labels(path: Path | None) -> tuple[str, ...] | None:
 
 
 def is_file(target: str) -> bool:
-    """Whether a target is an ONNX file or a Core ML package, not the name of a network."""
-    return Path(target).suffix.lower() in (".onnx", _PACKAGE) or (Path(target).is_file() and ".py:" not in target)
+    """Whether a target is an ONNX file or a Core ML package, not the name of a network.
+
+    Raises:
+        TargetError: it is a file of a network's weights.
+    """
+    path = Path(target)
+    suffix = path.suffix.lower()
+    if suffix in (".onnx", _PACKAGE):
+        return True
+    if not path.is_file() or suffix == ".py" or ".py:" in target:
+        return False
+    if any(each in _WEIGHTS for each in map(str.lower, path.suffixes)):
+        raise TargetError(
+            f"{path} is no .onnx file: weights alone say nothing of their network. Name the network, and give the file "
+            f"with --checkpoint {path}"
+        )
+    return True
 
 
 def file_format(path: Path) -> Format:
@@ -324,11 +340,14 @@ def find_networks(
         if any(character in target for character in "*?["):
             matches = list_models(target, family=family, table=table)
             if not matches:
+                what = "" if target == "*" else f" matches {target!r}"
                 within = [f"{word} {value!r}" for word, value in (("family", family), ("table", table)) if value]
                 where = f" in {' and '.join(within)}" if within else ""
                 families = ", ".join(sorted({spec.family for spec in list_models()}))
                 hint = f"families: {families}" if family else "'effmod list' shows the zoo"
-                raise UnknownModelError(f"no model matches {target!r}{where}; {hint}")
+                if target.startswith("timm:"):
+                    hint = "patterns are for the zoo: name networks of timm one by one, as in timm:resnet50"
+                raise UnknownModelError(f"no network{what}{where}; {hint}")
         else:
             matches = [find_model(target, image_size=image_size)]
         found |= {spec.name: spec for spec in matches}
@@ -369,27 +388,38 @@ def parse_input_shapes(texts: Sequence[str]) -> dict[str | None, tuple[int, ...]
 
 def resolve_shape(
     name: str,
-    declared: Sequence[int | str],
+    declared: Sequence[int | str] | None,
     given: tuple[int, ...] | None,
     *,
     path: Path,
     batch_size: int,
 ) -> tuple[int, ...]:
-    """The shape to feed to one input of a user's own file.
+    """The shape to feed to one input of a user's own file, which declares None where it does not say.
 
     What the user gave must fit what the file declares. Without it, an open first dimension is the batch, and
     any other open one is refused by name.
 
     Raises:
-        TargetError: a dimension is open, or the given shape does not fit.
+        TargetError: a dimension is open or 0, or the given shape does not fit the file, or the batch size.
     """
+    if declared is None:
+        if given is None:
+            raise TargetError(f"{path}: input {name!r} has no shape; give it, as in --input-shape {name}:1,3,224,224")
+        declared = given
     text = ",".join(map(str, declared))
+    if 0 in declared:
+        raise TargetError(f"{path}: input {name!r} has shape {text}, which holds nothing: there is nothing to compute")
     if given is not None:
         if len(given) != len(declared) or any(
             isinstance(d, int) and d != g for d, g in zip(declared, given, strict=False)
         ):
             raise TargetError(
                 f"{path}: input {name!r} has shape {text}, and --input-shape gives {','.join(map(str, given))}"
+            )
+        if batch_size != 1 and given and given[0] != batch_size:
+            raise TargetError(
+                f"{path}: for input {name!r} --input-shape gives {','.join(map(str, given))}, a batch of {given[0]}, "
+                f"and --batch-size gives {batch_size}; leave --batch-size out"
             )
         return given
     open_dims = [d for i, d in enumerate(declared) if isinstance(d, str) and i > 0]
@@ -399,7 +429,7 @@ def resolve_shape(
         )
         raise TargetError(
             f"{path}: input {name!r} has shape {text}, whose dimensions {', '.join(map(str, open_dims))} are open; "
-            f"say what to time, as in --input-shape {name}:{example}"
+            f"give its shape, as in --input-shape {name}:{example}"
         )
     if declared and batch_size != 1 and declared[0] != batch_size and not isinstance(declared[0], str):
         raise TargetError(

@@ -18,7 +18,7 @@ from effmod_bench.errors import ExitCode
 from effmod_bench.lock import measuring_alone
 from effmod_bench.race import EQUAL_WITHIN, Race
 from effmod_bench.runner import Subject, new_run_id, threads_to_use, without_folders
-from effmod_bench.subjects import derived_subject, file_subject
+from effmod_bench.subjects import derived_subject, file_subject, say_changed
 from effmod_bench.targets import ExportChoices, TargetError, check_file, check_image_sizes, find_networks, is_file
 from effmod_bench.timing import monotonic_s, utc_now
 from exporters import ArtifactError, ExportError, ParityError, deliver, writing
@@ -163,6 +163,7 @@ class _Session:
     def _forms(self) -> list[Form]:
         if isinstance(self._item, Path):
             given = file_subject(self._item, self._tuning.input_shapes, batch_size=self._tuning.choices.batch_size)
+            say_changed(self._console, [given])
             return file_forms(self._console, given, self._folder)
         return network_forms(self._console, self._item, self._tuning.choices)
 
@@ -174,7 +175,7 @@ class _Session:
 
         path, inputs = self._plain.subject.path, self._plain.subject.artifact.inputs
         feeds = make_feeds(onnx.load(path, load_external_data=False), {x.name: x.shape for x in inputs})
-        check_repeatable(path, feeds[0])
+        check_repeatable(path, feeds)
         return feeds
 
     def _proved(self, forms: Sequence[Form], known: Sequence[Candidate]) -> Iterator[Candidate]:

@@ -30,10 +30,13 @@ Sidecar = TypeVar("Sidecar", bound=msgspec.Struct)
 
 
 class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """A named input or output. An open dimension is the string that names it ("?" where nobody named it)."""
+    """A named input or output. An open dimension is the string that names it ("?" where nobody named it).
+
+    Its shape is None where the file does not even say how many dimensions there are.
+    """
 
     name: str
-    shape: tuple[int | str, ...]
+    shape: tuple[int | str, ...] | None
     dtype: str
 
 

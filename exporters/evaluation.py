@@ -71,7 +71,7 @@ class OnnxEvaluator:
         self.name = path.name
         self.takes_pixels = False
         self.activation_range: ActivationRange | None = None
-        with _refused(path):
+        with _telling(path):
             session = _session(path)
         self._sessions = {ComputePrecision.FLOAT32: session}
         if len(session.get_inputs()) != 1:
@@ -96,7 +96,7 @@ class OnnxEvaluator:
         return _in_batches(images, batch_size, lambda x: _scores(self.name, self._run(session, {name: x})))
 
     def _run(self, session: onnxruntime.InferenceSession, inputs: Mapping[str, Images]) -> dict[str, Any]:
-        with _refused(self.name):
+        with _telling(self.name):
             outputs = _by_name(session, inputs)
         marked = [name for name in outputs if name.startswith(onnx_float16.LARGEST)]
         largest = {name.removeprefix(onnx_float16.LARGEST): float(outputs.pop(name)) for name in marked}
@@ -106,11 +106,12 @@ class OnnxEvaluator:
 
 
 @contextmanager
-def _refused(path: Path | str) -> Iterator[None]:
+def _telling(file: Path | str) -> Iterator[None]:
+    """Say which file it was that ONNX Runtime cannot run."""
     try:
         yield
     except Exception as error:  # ONNX Runtime raises types of its own, which share no other base
-        raise ArtifactError(f"ONNX Runtime cannot run {path}: {error}") from error
+        raise ArtifactError(f"ONNX Runtime cannot run {file}: {error}") from error
 
 
 def _session(source: Path | bytes) -> onnxruntime.InferenceSession:
@@ -176,7 +177,7 @@ def run_onnx(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> lis
     Raises:
         ArtifactError: ONNX Runtime cannot run it.
     """
-    with _refused(path):
+    with _telling(path):
         session = _session(path)
         runs = [session.run(None, dict(feed)) for feed in feeds]
     return [

@@ -174,7 +174,7 @@ def check_graph(graph: onnx.ModelProto, path: Path) -> None:
         ArtifactError: it is not valid, or takes or gives what is no tensor, or no number.
     """
     try:
-        onnx.checker.check_model(path)
+        onnx.checker.check_model(with_shapes(onnx.load(path)) if unshaped(graph) else path)
     except onnx.checker.ValidationError as error:
         raise ArtifactError(f"{path} is not a valid ONNX file: {first_line(error)}") from error
     except Exception as error:  # fed a stranger's bytes, a parser may raise anything
@@ -186,6 +186,21 @@ def check_graph(graph: onnx.ModelProto, path: Path) -> None:
     for tensor in read_tensors(graph)[0]:
         if tensor.dtype not in _ELEMENT_TYPES.values():
             raise ArtifactError(f"{path}: input {tensor.name!r} has elements that effmod cannot feed: {tensor.dtype}")
+
+
+def unshaped(graph: onnx.ModelProto) -> list[onnx.TypeProto.Tensor]:
+    """The inputs and outputs that carry no shape: ONNX's checker demands one, and ONNX Runtime does not."""
+    tensors = (value.type.tensor_type for value in (*graph.graph.input, *graph.graph.output))
+    return [tensor for tensor in tensors if tensor.elem_type and not tensor.HasField("shape")]
+
+
+def with_shapes(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy in which inputs and outputs without a shape have one, though not the right one, for ONNX's checker."""
+    shaped = onnx.ModelProto()
+    shaped.CopyFrom(graph)
+    for tensor in unshaped(shaped):
+        tensor.shape.SetInParent()
+    return shaped
 
 
 def external_files(graph: onnx.ModelProto, path: Path) -> list[Path]:
@@ -253,13 +268,14 @@ def read_tensors(graph: onnx.ModelProto) -> tuple[tuple[TensorSpec, ...], tuple[
 def _tensor(value: onnx.ValueInfoProto) -> TensorSpec:
     tensor, known = value.type.tensor_type, onnx.TensorProto.DataType
     kind = tensor.elem_type
+    # Runtimes take a negative size for an open one, too.
+    shape = tuple(
+        dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else dim.dim_param or "?"
+        for dim in tensor.shape.dim
+    )
     return TensorSpec(
         name=value.name,
-        # Runtimes take a negative size for an open one, too.
-        shape=tuple(
-            dim.dim_value if dim.HasField("dim_value") and dim.dim_value >= 0 else dim.dim_param or "?"
-            for dim in tensor.shape.dim
-        ),
+        shape=shape if tensor.HasField("shape") else None,
         dtype=_ELEMENT_TYPES.get(kind) or (known.Name(kind).lower() if kind in known.values() else f"type {kind}"),
     )
 

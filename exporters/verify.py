@@ -82,10 +82,16 @@ def compare(
     Raises:
         ExportError: the network's output is no (N, classes).
         ArtifactError: the artifact cannot be evaluated, or gives something else than scores.
+        ParityError: the network itself gives NaN or infinity.
     """
     count = max(_IMAGES, 2 * batch_size) // batch_size * batch_size
     images, given = _images_for(preprocessing, image_size, artifact.takes_pixels, count)
     expected = _network_scores(model, images, batch_size)
+    if not np.isfinite(expected).all():
+        raise ParityError(
+            "the network itself gives NaN or infinity, so that no file can be proved equal to it. Are its weights "
+            "whole?"
+        )
     sizes = {batch_size} if artifact.shape[0] is not None else {1, batch_size, count}
     return {
         precision: max(
@@ -172,7 +178,7 @@ def judge_files(original: Path, rewritten: Path, parity: Parity) -> None:
         ParityError: outputs differ by more than the tolerance, are not finite, or do not depend on the inputs.
     """
     if not np.isfinite(parity.output_change):
-        raise ParityError(f"{original.name} gives NaN or infinity, so that nothing can be compared with it.")
+        raise _nothing_to_compare(original)
     if not np.isfinite(parity.max_abs_error):
         raise ParityError(f"{rewritten.name} gives NaN or infinity where {original.name} does not.")
     if parity.relative_error > TOLERANCE:
@@ -188,19 +194,29 @@ def judge_files(original: Path, rewritten: Path, parity: Parity) -> None:
         )
 
 
-def check_repeatable(path: Path, feed: Mapping[str, npt.NDArray[Any]]) -> None:
+def check_repeatable(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> None:
     """Refuse a file that no other can be proved equal to.
+
+    Args:
+        feeds: for each inference, the inputs by name; the first is tried twice.
 
     Raises:
         ArtifactError: ONNX Runtime cannot run it, or it gives something else for the same input each time.
+        ParityError: it gives NaN or infinity.
     """
-    for output in run_onnx(path, [feed, feed]):
-        first, again = np.split(output, 2)
-        if not np.allclose(first, again, rtol=0, atol=TOLERANCE * float(np.abs(first).max()), equal_nan=True):
+    for output in run_onnx(path, [*feeds, feeds[0]]):
+        if not np.isfinite(output).all():
+            raise _nothing_to_compare(path)
+        first, *_, again = np.split(output, len(feeds) + 1)
+        if not np.allclose(first, again, rtol=0, atol=TOLERANCE * float(np.abs(first).max())):
             raise ArtifactError(
                 f"{path} gives other outputs from run to run for the same input, so no file can be proved equal to it: "
                 "take the random operators out"
             )
+
+
+def _nothing_to_compare(path: Path) -> ParityError:
+    return ParityError(f"{path.name} gives NaN or infinity, so that nothing can be compared with it.")
 
 
 def _kept(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> Parity:

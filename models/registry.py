@@ -164,8 +164,10 @@ def _row(name: str) -> ModelSpec:
 
     close = difflib.get_close_matches(name, names, n=9, cutoff=0.5)
     near = list(dict.fromkeys(names[spelling].name for spelling in close))[:3]
-    hint = f"did you mean {', '.join(map(repr, near))}?" if near else "'effmod list' shows the zoo"
-    raise UnknownModelError(f"no model {name!r}; {hint}")
+    hint = f"did you mean {', '.join(map(repr, near))}?" if near else "'effmod list' shows the zoo."
+    raise UnknownModelError(
+        f"no network {name!r}; {hint} Networks of timm are named as in timm:resnet50, your own path/to/file.py:function"
+    )
 
 
 def family(spec: ModelSpec) -> Family:

@@ -30,6 +30,11 @@ def load(target: str) -> Callable[..., nn.Module]:
     module = _module(path, path.stat().st_mtime_ns)
     functions = [k for k, v in vars(module).items() if inspect.isfunction(v) and v.__module__ == module.__name__]
     function = getattr(module, name, None)
+    if isinstance(function, nn.Module):
+        raise ModelTargetError(
+            f"{target} is a network, not a function that returns one; write 'def build(): return {name}' below it, and "
+            f"name {file}:build"
+        )
     if not callable(function):
         has = f"it has {', '.join(functions)}" if functions else "it defines none"
         raise ModelTargetError(f"{path} has no function {name!r}; {has}")

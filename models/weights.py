@@ -149,14 +149,20 @@ def load_checkpoint(model: nn.Module, path: str | Path, *, use_ema: bool = True)
     strange = [name for name, tensor in tensors.items() if not isinstance(name, str) or not isinstance(tensor, Tensor)]
     if strange:
         raise CheckpointError(f"{path} holds no state_dict: {strange[0]!r} in it is not the name of a tensor")
-    tensors = {name.removeprefix("module."): tensor for name, tensor in tensors.items()}
-    differences = list(_differences(model.state_dict(), tensors))
-    if differences:
-        shown = "\n".join(f"  {line}" for line in differences[:5])
-        more = f"\n  and {len(differences) - 5} more" if len(differences) > 5 else ""
+    expected = model.state_dict()
+    tensors = _unwrapped(tensors, expected)
+    differences, unknown = list(_differences(expected, tensors)), [name for name in tensors if name not in expected]
+    if differences or unknown:
+        others = [f"{name} {tuple(tensors[name].shape)}: not in the network" for name in unknown]
+        shown = [*differences[: max(3, 5 - len(others))], *others][:5]  # some of both kinds
+        left = len(differences) + len(others) - len(shown)
+        listed = "\n".join([*(f"  {line}" for line in shown), *([f"  and {left} more"] if left else [])])
+        other_head = None if unknown else _other_head(model, tensors)
+        if other_head:
+            raise CheckpointError(f"{path} fits {type(model).__name__} but for its classifier: {other_head}\n{listed}")
         raise CheckpointError(
             f"{path} is a checkpoint of another network, or of this one at another image size: it differs from "
-            f"{type(model).__name__} in {len(differences)} places:\n{shown}{more}\n"
+            f"{type(model).__name__} in {len(differences) + len(others)} places:\n{listed}\n"
             "Name the network that it was trained as, and the size with --image-size."
         )
     model.load_state_dict(tensors)
@@ -205,8 +211,56 @@ def _refusal(path: Path) -> str:
     )
 
 
-def _differences(expected: Mapping[str, Tensor], found: Mapping[str, Any]) -> Iterator[str]:
-    """What keeps `found` from being loaded, in the network's order."""
+def _unwrapped(tensors: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """The tensors under the network's names, without what a wrapper has put before all of them.
+
+    DataParallel puts `module.` there, torch.compile `_orig_mod.`, Lightning the attribute's name, and they nest.
+    """
+    forms = [tensors]
+    while len({name.partition(".")[0] for name in tensors}) == 1 and all("." in name for name in tensors):
+        tensors = {name.partition(".")[2]: tensor for name, tensor in tensors.items()}
+        forms.append(tensors)
+    return max(forms, key=lambda form: len(form.keys() & expected.keys()))  # of equal ones the first
+
+
+def _other_head(model: nn.Module, found: Mapping[str, Tensor]) -> str | None:
+    """What to do about a file that lacks the network's classifier alone, or has one of other classes; None if neither.
+
+    Args:
+        found: the file's tensors, each of which the network has, too.
+    """
+    expected = model.state_dict()
+    parts = {
+        name: model.get_submodule(name.rpartition(".")[0])
+        for name, tensor in expected.items()
+        if name not in found or found[name].shape != tensor.shape
+    }
+    if not all(isinstance(part, nn.Linear | nn.Conv2d) for part in parts.values()):
+        return None
+    if not any(name in found for name in parts):
+        # It is what a network ends in; anything else that is missing is another network's difference.
+        if list(parts) != list(expected)[-len(parts) :]:
+            return None
+        classes, said = 0, "it has none"
+    else:
+        if any(name not in found or found[name].shape[1:] != expected[name].shape[1:] for name in parts):
+            return None
+        sizes = {(len(found[name]), len(expected[name])) for name in parts}
+        if len(sizes) != 1:
+            return None
+        ((classes, usual),) = sizes
+        said = f"it has {classes} classes, and the network {usual}"
+    return (
+        f"{said}. To use it, write a file net.py with a function such as\n"
+        "    def build():\n"
+        "        import models\n"
+        f"        return models.create_model(NAME, num_classes={classes})\n"
+        "and give net.py:build in the place of the network's NAME. They differ in:"
+    )
+
+
+def _differences(expected: Mapping[str, Tensor], found: Mapping[str, Tensor]) -> Iterator[str]:
+    """What the network needs and `found` lacks, or has in another shape, in the network's order."""
     for name, tensor in expected.items():
         shape = tuple(tensor.shape)
         if name not in found:
@@ -214,6 +268,3 @@ def _differences(expected: Mapping[str, Tensor], found: Mapping[str, Any]) -> It
                 yield f"{name} {shape}: not in the file"
         elif tuple(found[name].shape) != shape:
             yield f"{name} {shape}: {tuple(found[name].shape)} in the file"
-    for name in found:
-        if name not in expected:
-            yield f"{name} {tuple(found[name].shape)}: not in the network"

@@ -374,6 +374,7 @@ class HandEntry(Record, frozen=True, kw_only=True, tag="hand-entry"):
         name: the network's name in the zoo, or the file's name.
         artifact: the file that was timed; None where only its network was named.
         device_name, os, tool: each with its version, as the person gives them.
+        compute_units: of Core ML; None where the person does not say, and elsewhere.
         mean_ms, p50_ms: of one inference; at least one of the two.
         runs: inferences behind the figure; None where the tool does not tell.
 
@@ -385,7 +386,7 @@ class HandEntry(Record, frozen=True, kw_only=True, tag="hand-entry"):
     artifact: TimedArtifact | None
     device_name: str
     os: str
-    compute_units: ComputeUnits
+    compute_units: ComputeUnits | None = None
     tool: str
     mean_ms: float | None = None
     p50_ms: float | None = None

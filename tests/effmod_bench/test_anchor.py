@@ -244,7 +244,7 @@ def test_a_dry_run_counts_the_pairs(workers: Workers) -> None:  # noqa: ARG001
         (["a.onnx", "--processes", "3"], "--processes is for the ratios to an anchor"),
         (["a.onnx", "--anchor", "b.onnx", "--max-time", "5m"], "--max-time goes with --until"),
         (["a.onnx", "--anchor", "efficientmod_*"], "stands for"),
-        (["a.onnx", "--anchor", "missing"], "no model 'missing'"),
+        (["a.onnx", "--anchor", "missing"], "no network 'missing'"),
         (["a.onnx", "--anchor", "missing.onnx"], "cannot read missing.onnx"),
         (
             ["efficientmod_xs", "--anchor", "a.onnx", "--runtime", "pytorch"],

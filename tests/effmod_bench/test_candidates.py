@@ -25,7 +25,7 @@ def test_the_forms_of_a_file_that_timm_exported_are_equal_to_it(tmp_path: Path) 
     assert first.make().path == path
     made = [form.make() for form in others]
     feeds = make_feeds(onnx.load(path), {"input0": (1, 3, 64, 64)})
-    check_repeatable(path, feeds[0])
+    check_repeatable(path, feeds)
     for each in made:
         assert compare_files(path, each.path, feeds).relative_error < 1e-5
     assert any(node.op_type == "Gelu" for node in onnx.load(made[-1].path).graph.node)

@@ -239,8 +239,17 @@ def test_a_dry_run_takes_no_cpus_speed_for_that_of_something_else(where: tuple[s
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["bench", "efficientmod_xx"], 2, "no model 'efficientmod_xx'; did you mean 'efficientmod_xxs'"),
-        (["export", "nope*"], 2, "no model matches 'nope*'"),
+        (["bench", "efficientmod_xx"], 2, "no network 'efficientmod_xx'; did you mean 'efficientmod_xxs'"),
+        (["bench", "no_such"], 2, "Networks of timm are named as in timm:resnet50, your own path/to/file.py:function"),
+        (["list", "timm:resnet1*"], 2, "patterns are for the zoo: name networks of timm one by one, as in timm:"),
+        (["list", "--family", "mobileon"], 2, "error: no network in family 'mobileon'; families:"),
+        (["bench", "net.py"], 2, "net.py: name the function of it that builds the network, as in net.py:FUNCTION"),
+        (["tune", "net.py"], 2, "net.py: name the function of it that builds the network, as in net.py:FUNCTION"),
+        (["bench", "odd.pth"], 2, "Name the network, and give the file with --checkpoint odd.pth"),
+        (["export", "odd.pth"], 2, "Name the network, and give the file with --checkpoint odd.pth"),
+        (["compare", "good.onnx", "odd.pth"], 2, "Name the network, and give the file with --checkpoint odd.pth"),
+        (["export", "efficientmod_xxs", "--output", "my.onnx"], 2, "my.onnx is to be a folder"),
+        (["export", "nope*"], 2, "no network matches 'nope*'"),
         (["bench", "--runs", "0"], 2, "--runs"),
         (["bench", "--threads", "-1"], 2, "--threads"),
         (["bench", "--device", "abacus"], 2, "no device 'abacus'; there are cpu, cuda, coreml"),
@@ -278,13 +287,14 @@ def test_a_dry_run_takes_no_cpus_speed_for_that_of_something_else(where: tuple[s
         (["show", "nowhere"], 5, "there is no store at nowhere"),
         (["plot", "store", "--output", "x.xyz"], 2, "cannot draw a .xyz"),
         (["plot", "store", "--output", "text.onnx/x.png"], 5, "cannot write text.onnx/x.png"),
-        (["info", "efficientmod_x"], 2, "no model 'efficientmod_x'"),
+        (["info", "efficientmod_x"], 2, "no network 'efficientmod_x'"),
     ],
 )
 def test_wrong_input_names_the_thing_and_ends_with_its_code(
     arguments: list[str], code: int, said: str, effmod: Run, tmp_path: Path
 ) -> None:
     (tmp_path / "text.onnx").write_text("hello")
+    (tmp_path / "net.py").write_text("def build(): ...")
     write_onnx(tmp_path / "open.onnx", shape=(1, 3, "h", "w"))
     write_onnx(tmp_path / "good.onnx")
     store_with(tmp_path / "store")

@@ -70,12 +70,22 @@ def test_a_figure_of_a_file_holds_its_hash(tmp_path: Path) -> None:
     assert (found.artifact.sha256, found.artifact.form) == (sha256_of(path), None)
 
 
-@pytest.mark.parametrize("name", ["device_name", "os", "compute_units", "tool"])
-def test_device_system_units_and_tool_are_required(name: str) -> None:
+@pytest.mark.parametrize("name", ["device_name", "os", "tool"])
+def test_device_system_and_tool_are_required(name: str) -> None:
     done = add("mobileone_s1", "--mean-ms", "1", **{name: None})
     assert done.exit_code == 2
     assert f"--{name.replace('_', '-')}" in done.stderr
     assert not Path("phone").exists()
+
+
+def test_what_is_not_core_mls_has_no_compute_units() -> None:
+    facts = {"device_name": "Pixel 8", "os": "Android 15", "tool": "benchmark_model"}
+    assert add("mobileone_s1", "--mean-ms", "2", compute_units=None, **facts).exit_code == 0
+    (found,) = Store(Path("phone")).read_kind(HandEntry)
+    assert found.compute_units is None
+    (row,) = json.loads(show("--output-format", "json")[0])
+    assert (row["device_name"], row["compute_units"]) == ("Pixel 8", None)
+    assert "None" not in show()[0]
 
 
 @pytest.mark.parametrize(
@@ -86,7 +96,7 @@ def test_device_system_units_and_tool_are_required(name: str) -> None:
         (["mobileone_s1", "--p50-ms", "inf"], 2, "p50_ms is more than 0, not inf"),
         (["mobileone_s1", "--mean-ms", "nan"], 2, "mean_ms is more than 0, not nan"),
         (["mobileone_s1", "--mean-ms", "1", "--tool", " "], 2, "tool is empty"),
-        (["mobileone_s9", "--mean-ms", "1"], 2, "no model 'mobileone_s9'; did you mean"),
+        (["mobileone_s9", "--mean-ms", "1"], 2, "no network 'mobileone_s9'; did you mean"),
         (["none.onnx", "--mean-ms", "1"], 2, "cannot read none.onnx"),
         (["none.mlpackage", "--mean-ms", "1"], 2, "none.mlpackage is not a Core ML package"),
         (["mobileone_s1", "--mean-ms", "1", "--store", "file/x"], 5, "cannot write to the store"),

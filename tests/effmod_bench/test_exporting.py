@@ -31,6 +31,7 @@ from exporters.rewrites import AUTO
 from models import ModelSpec
 from results import ArtifactSource
 from tests.exporters.onnx_rewrites.support import graph
+from tests.fakes import write_onnx
 
 SPEC = models.find_model("efficientmod_xxs")
 COREML = ExportChoices(format=Format.COREML)
@@ -231,6 +232,41 @@ def test_a_users_own_file_is_rewritten_and_explained(foldable: Path, tmp_path: P
     assert ["all", "2", "1", "-1"] in [line.split() for line in table]
     assert path == str(tmp_path / "out" / "mine-rewritten-2x3x8x8.onnx")
     assert Path(path).is_file()
+
+
+GELU = """
+g (float[1, 3, 8, 8] x) => (float[1, 3, 8, 8] y) {
+    one = Constant <value = float {1.0}> ()
+    half = Constant <value = float {0.5}> ()
+    root = Constant <value = float {1.4142135}> ()
+    scaled = Div(x, root)
+    erf = Erf(scaled)
+    factor = Add(erf, one)
+    twice = Mul(x, factor)
+    y = Mul(twice, half)
+}
+"""
+
+
+def test_a_file_whose_opset_a_rewrite_raised_says_so_and_is_named_by_the_new_one(tmp_path: Path) -> None:
+    model = graph(GELU)
+    model.opset_import[0].version = 18
+    onnx.save(model, tmp_path / "net-opset18.onnx")
+    done = CliRunner().invoke(app, ["export", "net-opset18.onnx"])
+    assert done.exit_code == ExitCode.OK, done.output
+    assert "the rewrites raised its opset from 18 to 20" in done.stderr
+    assert done.stdout.strip() == "net-opset20-rewritten.onnx"
+
+
+@pytest.mark.parametrize("inputs", [[], ["--input-shape", "1,3,8,8"]])
+def test_a_file_whose_output_carries_no_shape_is_rewritten(inputs: list[str], tmp_path: Path) -> None:
+    model = onnx.load(write_onnx(tmp_path / "net.onnx"))
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    if inputs:
+        model.graph.input[0].type.tensor_type.ClearField("shape")
+    onnx.save(model, tmp_path / "net.onnx")
+    done = CliRunner().invoke(app, ["export", "net.onnx", *inputs])
+    assert done.exit_code == ExitCode.OK, done.output
 
 
 def test_a_rewritten_file_is_timed_as_a_users_own(foldable: Path, tmp_path: Path) -> None:

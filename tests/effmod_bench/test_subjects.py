@@ -2,15 +2,17 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import onnx
 import pytest
 from typer.testing import CliRunner
 
 from effmod_bench import environment
 from effmod_bench.cli import app
+from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode
-from effmod_bench.subjects import file_subject
+from effmod_bench.subjects import file_subject, say_changed
 from effmod_bench.targets import TargetError
-from exporters import OnnxConfig, obtain, sidecar_path
+from exporters import OnnxConfig, deliver, obtain, sidecar_path
 from exporters.onnx_machine import optimize, read_machine_file
 from models import find_model
 from results import ArtifactSource
@@ -53,6 +55,20 @@ def test_apart_from_its_sidecar_it_is_any_users_file(machine_specific: Path) -> 
 def test_a_sidecar_of_another_file_says_nothing(machine_specific: Path) -> None:
     write_onnx(machine_specific)
     assert file_subject(machine_specific, {}, batch_size=1).artifact.form is None
+
+
+def test_a_file_that_was_changed_since_it_was_exported_is_told_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    exported = deliver(obtain(SPEC, OnnxConfig(image_size=32)).path, tmp_path)
+    say_changed(Console(), [file_subject(exported, {}, batch_size=1)])
+    assert capsys.readouterr().err == ""
+    model = onnx.load(exported)
+    model.doc_string = "mine"
+    onnx.save(model, exported)
+    say_changed(Console(), [file_subject(exported, {}, batch_size=1)])
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"{exported.name} was changed since it was exported: its hash is not its sidecar's" in said
 
 
 @pytest.mark.parametrize("command", [["bench"], ["compare", "mobilenetv2_100"], ["verify", "--against", SPEC.name]])

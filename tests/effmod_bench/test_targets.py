@@ -21,7 +21,7 @@ def test_names_patterns_and_repetitions_become_networks_once() -> None:
 
 
 def test_a_pattern_that_matches_nothing_says_so() -> None:
-    with pytest.raises(UnknownModelError, match=r"no model matches 'nope\*'"):
+    with pytest.raises(UnknownModelError, match=r"no network matches 'nope\*'"):
         find_networks(["nope*"])
 
 
@@ -58,6 +58,25 @@ def test_a_given_shape_must_fit() -> None:
     for wrong in ((2, 4, 9, 9), (2, 3, 9)):
         with pytest.raises(TargetError, match="--input-shape gives"):
             resolve_shape("x", ["n", 3, "h", "w"], wrong, path=Path("f"), batch_size=1)
+
+
+def test_a_given_shape_must_agree_with_the_batch_size() -> None:
+    declared = ("n", 3, "h", "w")
+    assert resolve_shape("x", declared, (4, 3, 9, 9), path=Path("f"), batch_size=4) == (4, 3, 9, 9)
+    with pytest.raises(TargetError, match="gives 4,3,9,9, a batch of 4, and --batch-size gives 2"):
+        resolve_shape("x", declared, (4, 3, 9, 9), path=Path("f"), batch_size=2)
+
+
+def test_an_input_without_a_shape_is_to_be_given_one() -> None:
+    with pytest.raises(TargetError, match="f: input 'x' has no shape; give it, as in --input-shape x:1,3,224,224"):
+        resolve_shape("x", None, None, path=Path("f"), batch_size=1)
+    assert resolve_shape("x", None, (2, 5), path=Path("f"), batch_size=1) == (2, 5)
+
+
+def test_an_empty_input_is_refused_by_name() -> None:
+    for given in (None, (0, 3)):
+        with pytest.raises(TargetError, match="f: input 'x' has shape 0,3, which holds nothing"):
+            resolve_shape("x", [0, 3], given, path=Path("f"), batch_size=1)
 
 
 def test_a_checkpoint_goes_with_one_network() -> None:

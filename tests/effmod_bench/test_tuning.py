@@ -142,6 +142,18 @@ def test_what_is_not_equal_is_never_timed(forms: dict[str, Callable[[], Path]], 
     assert reason == "not equal: 1e-05 is allowed"
 
 
+def test_a_file_that_gives_nan_is_refused_before_the_race(
+    forms: dict[str, Callable[[], Path]], jobs: list[PairJob], folder: Path
+) -> None:
+    forms["two"] = relu(Path("made/0.9.onnx"), 2)
+    write_onnx(folder / "net.onnx", operator="Log")
+    done = tune()
+    assert done.exit_code == 4
+    assert "net.onnx gives NaN or infinity, so that nothing can be compared with it" in done.stderr
+    assert jobs == []
+    assert not Path("out").exists()
+
+
 def test_the_same_file_under_another_name_is_not_timed(
     forms: dict[str, Callable[[], Path]], jobs: list[PairJob]
 ) -> None:

@@ -165,6 +165,26 @@ def test_only_a_rewritten_file_is_compared_with_a_file(tmp_path: Path) -> None:
     assert "was not rewritten from one by effmod; name a network with --against NETWORK" in result.stderr
 
 
+def test_a_file_that_onnx_runtime_does_not_load_is_refused_by_name(tmp_path: Path) -> None:
+    own = onnx.load(write_onnx(tmp_path / "own.onnx"))
+    own.graph.node[0].domain = "mine"
+    own.opset_import.append(onnx.helper.make_opsetid("mine", 1))
+    onnx.save(own, tmp_path / "own.onnx")
+    result = effmod("verify", tmp_path / "own.onnx", "--against", NETWORK)
+    assert result.exit_code == 2, result.output
+    assert "ONNX Runtime cannot run" in result.stderr
+
+
+def test_a_file_that_onnx_runtime_loads_and_cannot_feed_an_image_is_refused_by_name(tmp_path: Path) -> None:
+    own = onnx.load(write_onnx(tmp_path / "own.onnx", shape=(1, 3, 32, 32)))
+    for value in (*own.graph.input, *own.graph.output):
+        value.type.tensor_type.elem_type = onnx.TensorProto.DOUBLE
+    onnx.save(own, tmp_path / "own.onnx")
+    result = effmod("verify", tmp_path / "own.onnx", "--against", NETWORK)
+    assert result.exit_code == 2, result.output
+    assert "ONNX Runtime cannot run own.onnx" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("name", "code", "said"),
     [

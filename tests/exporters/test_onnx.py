@@ -127,6 +127,13 @@ def test_parity_fails_for_another_networks_file(small: nn.Module, tmp_path: Path
         measure_parity(small, path, config, Preprocessing())
 
 
+def test_nan_of_the_network_itself_is_not_blamed_on_its_file(small: nn.Module, tmp_path: Path) -> None:
+    with torch.no_grad():
+        small.get_parameter("conv.weight").fill_(torch.nan)
+    with pytest.raises(ParityError, match="the network itself gives NaN or infinity"):
+        exporters.onnx.export(small, tmp_path / "x.onnx", OnnxConfig(image_size=32), Preprocessing())
+
+
 def test_parity_refuses_a_network_that_ignores_its_input(small: nn.Module, tmp_path: Path) -> None:
     with torch.no_grad():
         small.get_parameter("conv.weight").zero_()

@@ -20,7 +20,7 @@ def spec(name: str = "net", **kwargs: object) -> ModelSpec:
 
 class TestNames:
     def test_an_unknown_name_gets_the_three_nearest(self) -> None:
-        with pytest.raises(UnknownModelError, match="no model 'efficientmod_xx'; did you mean") as error:
+        with pytest.raises(UnknownModelError, match="no network 'efficientmod_xx'; did you mean") as error:
             models.find_model("efficientmod_xx")
         assert str(error.value).count("'efficientmod_") == 4  # the name itself and three others
         assert "'efficientmod_xxs'" in str(error.value)
@@ -129,6 +129,8 @@ NETWORK = """
         raise RuntimeError("no luck")
 
     not_a_function = 1
+
+    ready = nn.ReLU()
 """
 
 
@@ -171,6 +173,7 @@ class TestFileTargets:
             ("missing.py:net", r"there is no file .*missing\.py"),
             ("net.py:large", r"net\.py has no function 'large'; it has flat, small, number, broken"),
             ("net.py:not_a_function", r"net\.py has no function 'not_a_function'; it has flat"),
+            ("net.py:ready", r"is a network, not a function .* 'def build\(\): return ready' .* name .*net\.py:build"),
             ("net.py:number", r"net\.py:number returned a int, not a torch\.nn\.Module"),
             ("net.py:broken", r"net\.py:broken failed at line 14: RuntimeError: no luck"),
         ],

@@ -1,5 +1,6 @@
 import argparse
 import os
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,46 @@ def test_a_bare_state_dict_and_a_wrapped_one_load(
     torch.save({f"module.{name}": value for name, value in trained.state_dict().items()}, tmp_path / "bare.pth")
     assert models.load_checkpoint(fresh, tmp_path / "bare.pth").entry is None
     assert torch.equal(fresh.get_parameter("head.weight"), trained.get_parameter("head.weight"))
+
+
+@pytest.mark.parametrize("prefix", ["_orig_mod.", "model.", "model._orig_mod.module."])
+def test_what_a_wrapper_puts_before_each_name_is_taken_off(
+    prefix: str, trained: torch.nn.Module, fresh: torch.nn.Module, tmp_path: Path
+) -> None:
+    torch.save({f"{prefix}{name}": value for name, value in trained.state_dict().items()}, tmp_path / "wrapped.pth")
+    models.load_checkpoint(fresh, tmp_path / "wrapped.pth")
+    assert torch.equal(fresh.get_parameter("head.weight"), trained.get_parameter("head.weight"))
+
+
+def test_a_prefix_that_the_network_itself_has_stays(tmp_path: Path) -> None:
+    trained, fresh = (torch.nn.ModuleDict({"model": torch.nn.Linear(2, 2)}) for _ in range(2))
+    torch.save(trained.state_dict(), tmp_path / "own.pth")
+    models.load_checkpoint(fresh, tmp_path / "own.pth")
+    assert torch.equal(fresh.get_parameter("model.weight"), trained.get_parameter("model.weight"))
+
+
+@pytest.mark.parametrize("classes", [10, 0])
+def test_a_checkpoint_that_differs_in_its_classes_alone_says_how_to_use_it(
+    classes: int, fresh: torch.nn.Module, tmp_path: Path
+) -> None:
+    own = models.create_model("efficientmod_xxs", num_classes=classes)
+    torch.save(own.state_dict(), tmp_path / "own.pth")
+    with pytest.raises(CheckpointError, match="fits EfficientMod but for its classifier: it has") as caught:
+        models.load_checkpoint(fresh, tmp_path / "own.pth")
+    text = str(caught.value)
+    assert ("it has 10 classes, and the network 1000" if classes else "it has none") in text
+    function = text[text.index("    def build") : text.index("and give net.py:build")]
+    (tmp_path / "net.py").write_text(textwrap.dedent(function).replace("NAME", repr("efficientmod_xxs")))
+    models.load_checkpoint(models.create_model(f"{tmp_path}/net.py:build"), tmp_path / "own.pth")
+
+
+def test_a_checkpoint_of_other_names_shows_some_of_them(fresh: torch.nn.Module, tmp_path: Path) -> None:
+    other = {f"net.{name}": value for name, value in fresh.state_dict().items()} | {"n": torch.zeros(1)}
+    torch.save(other, tmp_path / "x.pth")
+    with pytest.raises(CheckpointError, match="another network") as caught:
+        models.load_checkpoint(fresh, tmp_path / "x.pth")
+    assert "patch_embed.proj.weight (32, 3, 7, 7): not in the file" in str(caught.value)
+    assert "net.patch_embed.proj.weight (32, 3, 7, 7): not in the network" in str(caught.value)
 
 
 def test_safetensors_load(trained: torch.nn.Module, fresh: torch.nn.Module, tmp_path: Path) -> None:
