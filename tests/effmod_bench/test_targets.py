@@ -60,7 +60,7 @@ def test_a_given_shape_must_fit() -> None:
 
 
 def test_a_given_shape_must_agree_with_the_batch_size() -> None:
-    declared = ["n", 3, "h", "w"]
+    declared: list[int | str] = ["n", 3, "h", "w"]
     assert resolve_shape("x", declared, (4, 3, 9, 9), path=Path("f"), batch_size=4) == (4, 3, 9, 9)
     with pytest.raises(TargetError, match="gives 4,3,9,9, a batch of 4, and --batch-size gives 2"):
         resolve_shape("x", declared, (4, 3, 9, 9), path=Path("f"), batch_size=2)

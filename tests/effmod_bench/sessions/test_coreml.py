@@ -151,7 +151,7 @@ def request(path: Path, units: ComputeUnits = ComputeUnits.ALL) -> SessionReques
 
 def inputs_of(path: Path) -> tuple[InputTensor, ...]:
     return tuple(
-        InputTensor(name=x.name, dtype=x.dtype, shape=tuple(int(size) for size in x.shape))
+        InputTensor(name=x.name, dtype=x.dtype, shape=tuple(int(size) for size in x.shape or ()))
         for x in read_tensors(path)[0]
     )
 
