@@ -251,7 +251,10 @@ def _network_scores(model: nn.Module, images: Images, batch_size: int) -> Images
             found = model(torch.from_numpy(x))
             if not isinstance(found, torch.Tensor) or found.ndim != 2:
                 what = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
-                raise ExportError(f"{type(model).__name__} gives {what}, where logits (N, classes) are expected")
+                raise ExportError(
+                    f"{type(model).__name__} gives {what}, where logits (N, classes) are expected: only classifiers "
+                    "are exported so far; a file that was exported elsewhere can be timed with 'effmod bench PATH'"
+                )
             scores.append(found.numpy())
     return np.concatenate(scores)
 

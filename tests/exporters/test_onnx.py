@@ -127,6 +127,11 @@ def test_parity_fails_for_another_networks_file(small: nn.Module, tmp_path: Path
         measure_parity(small, path, config, Preprocessing())
 
 
+def test_a_network_that_is_no_classifier_is_told_what_can_be_done(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="only classifiers are exported so far; a file that was exported elsewhere"):
+        exporters.onnx.export(nn.Conv2d(3, 4, 3), tmp_path / "x.onnx", OnnxConfig(image_size=32), Preprocessing())
+
+
 def test_nan_of_the_network_itself_is_not_blamed_on_its_file(small: nn.Module, tmp_path: Path) -> None:
     with torch.no_grad():
         small.get_parameter("conv.weight").fill_(torch.nan)
