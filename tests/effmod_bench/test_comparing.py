@@ -105,7 +105,7 @@ def carry_out(plan: ComparisonPlan, names: Sequence[str], store: Store) -> list[
 
 
 def test_every_block_has_two_runs_of_each_and_begins_with_either() -> None:
-    job = draw_job(ComparisonPlan(blocks=200), (subject("a"), subject("b")), target=1, seed="0")
+    job = draw_job(ComparisonPlan(blocks=200), (subject("a"), subject("b")), target=1, index=0)
     blocks = Counter(job.order[i : i + 4] for i in range(0, 800, 4))
     assert set(blocks) == {"ABBA", "BAAB"}
     assert min(blocks.values()) > 70  # of 200; less has a probability of 1 in 100,000
@@ -116,10 +116,17 @@ def test_every_block_has_two_runs_of_each_and_begins_with_either() -> None:
 
 def test_the_seed_decides_what_is_drawn() -> None:
     pair = (subject("a"), subject("b"))
-    jobs = [draw_job(ComparisonPlan(), pair, target=1, seed=str(seed)) for seed in range(40)]
-    assert jobs == [draw_job(ComparisonPlan(), pair, target=1, seed=str(seed)) for seed in range(40)]
+    jobs = [draw_job(ComparisonPlan(), pair, target=1, index=index) for index in range(40)]
+    assert jobs == [draw_job(ComparisonPlan(), pair, target=1, index=index) for index in range(40)]
     assert len({job.order for job in jobs}) == 40
-    assert {job.load_order for job in jobs} == {"AB", "BA"}
+    other = [draw_job(ComparisonPlan(seed=1), pair, target=1, index=index) for index in range(40)]
+    assert not {job.order for job in jobs} & {job.order for job in other}
+
+
+def test_of_two_processes_in_a_row_each_loads_another_one_first() -> None:
+    pair = (subject("a"), subject("b"))
+    orders = [draw_job(ComparisonPlan(), pair, target=1, index=index).load_order for index in range(40)]
+    assert set(zip(orders[::2], orders[1::2], strict=True)) == {("AB", "BA"), ("BA", "AB")}
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="only some systems can bind a process to cores")
@@ -127,7 +134,7 @@ def test_as_many_cores_are_drawn_as_there_are_threads(monkeypatch: pytest.Monkey
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {2, 3, 5, 7})
     pair = (subject("a"), subject("b"))
     for threads in (1, 2, 4, 9):
-        drawn = [draw_job(ComparisonPlan(threads=threads), pair, target=1, seed=str(seed)).cores for seed in range(50)]
+        drawn = [draw_job(ComparisonPlan(threads=threads), pair, target=1, index=index).cores for index in range(50)]
         assert {len(cores or ()) for cores in drawn} == {min(threads, 4)}
         assert {core for cores in drawn for core in cores or ()} == {2, 3, 5, 7}
 
@@ -144,7 +151,7 @@ def test_a_second_thread_of_a_core_is_drawn_when_every_core_has_given_one(
     pair = (subject("a"), subject("b"))
     for threads in range(1, 8):
         drawn = [
-            draw_job(ComparisonPlan(threads=threads), pair, target=1, seed=str(seed)).cores or () for seed in range(50)
+            draw_job(ComparisonPlan(threads=threads), pair, target=1, index=index).cores or () for index in range(50)
         ]
         assert {len(cores) for cores in drawn} == {threads}
         assert {len({siblings[core] for core in cores}) for cores in drawn} == {min(threads, 4)}

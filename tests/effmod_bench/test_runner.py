@@ -270,7 +270,7 @@ def test_of_a_file_that_is_a_link_the_weights_that_were_hashed_are_those_that_ar
     target = file_subject(Path("link/m.onnx"), {}, batch_size=1)
     assert target.artifact.sha256 == sha256_of(link, tmp_path / "link" / "w.bin")
     runner.run("run", BenchPlan(runs=1, rounds=1), [target], MACHINE, store, Watcher(), on_record=lambda _: None)
-    members = draw_job(ComparisonPlan(), (target, target), target=1, seed="0").members
+    members = draw_job(ComparisonPlan(), (target, target), target=1, index=0).members
     for session in (*asked, *(member.session for member in members.values())):
         (output,) = run_onnx(Path(session.path), [{"x": np.zeros((1, 3, 8, 8), np.float32)}])
         assert (Path(session.path).is_absolute(), set(map(float, output.flat))) == (True, {1.0})

@@ -395,13 +395,13 @@ def test_each_of_a_pair_is_run_with_its_own_options(folder: Path) -> None:
     )
     calm = RuntimeOptions(graph_optimization=GraphOptimization.EXTENDED, allow_spinning=False)
     plan = ComparisonPlan(threads=2, target_options=(RuntimeOptions(), RuntimeOptions(), calm))
-    job = draw_job(plan, pair, target=2, seed="0")
+    job = draw_job(plan, pair, target=2, index=0)
     a, b = (job.members[letter].session for letter in "AB")
     assert (a.options, b.options) == (RuntimeOptions(), calm)
     # One pool would spin for both; of their own, neither may spin on while the other runs.
     assert not any((a.shared_threads, b.shared_threads))
     assert all((a.stop_spinning, b.stop_spinning))
-    assert draw_job(plan, pair, target=1, seed="0").members["B"].session.shared_threads
+    assert draw_job(plan, pair, target=1, index=0).members["B"].session.shared_threads
 
 
 @pytest.mark.usefixtures("jobs")
