@@ -210,10 +210,10 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         threads = threads_to_use(self.plan)
         index = self.plan.options.device_index
         device = f"{self.plan.device}:{index}" if index else str(self.plan.device)
-        where = device if threads is None else f"{device}, {_counted(threads, 'thread')}"
+        where = device if threads is None else f"{device}, {counted(threads, 'thread')}"
         note = (
             f"{where}; {self.plan.runs} runs each, "
-            f"split over {_counted(min(self.plan.rounds, self.plan.runs), 'process', 'processes')}; "
+            f"split over {counted(min(self.plan.rounds, self.plan.runs), 'process', 'processes')}; "
             + (f"then each in turn with {self.anchor.target}, processes of its own; " if self.anchor else "")
             + f"{time}; records go to {self.store}"
         )
@@ -331,7 +331,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
                 options = [*(["--table", self.table] if self.table else []), *naming_run(store, run.id)]
                 again = shlex.join(["effmod", "show", str(self.store), *options])
                 console.note(
-                    f"{_counted(len(records) + len(pairs), 'record')} in {self.store}; the table again: {again}"
+                    f"{counted(len(records) + len(pairs), 'record')} in {self.store}; the table again: {again}"
                 )
         if code is ExitCode.OK and any(measurement.failures for measurement in measurements):
             code = ExitCode.SOME_FAILED
@@ -370,9 +370,9 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
 
         rounds = len(schedule(run.plan, len(run.artifacts)))
         left = len(missing(run.plan, run.artifacts, records))
-        to_do = [f"{left} of {_counted(rounds, 'round')}"] if left else []
+        to_do = [f"{left} of {counted(rounds, 'round')}"] if left else []
         if run.anchor and (processes := pair_runner.missing(run.anchor.plan, len(run.anchor.plan.targets), pairs)):
-            to_do.append(f"{_counted(processes, 'process', 'processes')} beside {run.anchor.target}")
+            to_do.append(f"{counted(processes, 'process', 'processes')} beside {run.anchor.target}")
         say_missing(console, run, run.plan.targets, to_do)
 
     @contextmanager
@@ -545,12 +545,12 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         cores = available_cores()
         if self.plan.threads is None and cores < PAPER_THREADS:
             console.note(
-                f"{_counted(threads, 'thread')}, one for each core; the paper used {PAPER_THREADS} "
+                f"{counted(threads, 'thread')}, one for each core; the paper used {PAPER_THREADS} "
                 f"(--threads {PAPER_THREADS} obeys, on shared cores)"
             )
         elif threads > cores:
             console.warn(
-                f"{threads} threads on {_counted(cores, 'core')} wait for each other: expect slow and uneven times"
+                f"{threads} threads on {counted(cores, 'core')} wait for each other: expect slow and uneven times"
             )
 
 
@@ -573,8 +573,8 @@ def print_measurements(
     say_warnings(console, [(name, each.warnings) for name, each in zip(names, measurements, strict=True)])
     for name, measurement in zip(names, measurements, strict=True):
         for processor, kinds in ((measurement.session and measurement.session.nodes) or {}).items():
-            counted = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
-            console.detail(f"{name}: {_counted(sum(kinds.values()), 'operator')} on {processor}: {counted}")
+            listed = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
+            console.detail(f"{name}: {counted(sum(kinds.values()), 'operator')} on {processor}: {listed}")
         for failure in dict.fromkeys(measurement.failures):
             console.warn(f"{name}: failed: {failure}")
 
@@ -613,5 +613,6 @@ def say_precision(console: Console, comparisons: Sequence[Comparison]) -> None:
             )
 
 
-def _counted(count: int, noun: str, plural: str | None = None) -> str:
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """Such as "2 rounds"."""
     return f"{count} {noun if count == 1 else plural or noun + 's'}"

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from effmod_bench import pair_runner
-from effmod_bench.benchmark import Benchmark, naming_run, say_precision, say_warnings
+from effmod_bench.benchmark import Benchmark, counted, naming_run, say_precision, say_warnings
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode
 from effmod_bench.resuming import Command, RunPlan, check_same, records_of, say_missing
@@ -70,7 +70,7 @@ class Comparing(msgspec.Struct, frozen=True, kw_only=True):
         if self.benchmark.resumed:
             records = records_of(run, store, ComparisonProcess)
             left = pair_runner.missing(plan, len(subjects), records)
-            say_missing(console, run, plan.targets, [f"{left} process{'es' if left != 1 else ''}"] if left else [])
+            say_missing(console, run, plan.targets, [counted(left, "process", "processes")] if left else [])
         code = ExitCode.OK
         try:
             with console.progress("comparing", unit="process") as progress:

@@ -425,7 +425,7 @@ AnchorOption = Annotated[
         metavar="TARGET|none",
         help="Time every target in turn with this one as well (any that 'effmod bench' takes), in the same processes, "
         "for a ratio that a noisy machine does not spoil.",
-        show_default="efficientmod_xxs with --table on the CPU, else none",
+        show_default="efficientmod_xxs with --table and ONNX Runtime, else none",
         rich_help_panel=_MEASURE,
     ),
 ]

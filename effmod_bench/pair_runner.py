@@ -9,16 +9,7 @@ from itertools import zip_longest
 from effmod_bench.environment import physical_cores
 from effmod_bench.isolation import run_job
 from effmod_bench.pair import PairJob, PairMember, PairTimed
-from effmod_bench.runner import (
-    GUESSED_START_S,
-    REPEATS,
-    Progress,
-    Subject,
-    Watched,
-    guess_run_s,
-    threads_to_use,
-    watch,
-)
+from effmod_bench.runner import GUESSED_START_S, Progress, Subject, Watched, guess_run_s, threads_to_use, watch
 from effmod_bench.sessions import SessionRequest
 from effmod_bench.timing import monotonic_s
 from effmod_bench.worker import Broken
@@ -129,14 +120,10 @@ def time_pair(
     def start() -> PairTimed | Broken:
         return run_job(job, on_warm=lambda _: None, tick=tick, timeout_s=timeout_s)
 
-    for number in range(attempt, attempt + 1 + REPEATS):
-        tick(0.0)
-        watched = watch(start, plan, pair, machine, what="process")
+    for number, watched in enumerate(watch(start, plan, pair, machine, what="process", tick=tick), attempt):
         record = _record(plan, pair, run_id, target, index, number, job, watched)
         store.write(record)
         on_record(record)
-        if not watched.disturbed:
-            break
     return record
 
 

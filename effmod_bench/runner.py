@@ -4,7 +4,7 @@ import os
 import random
 import re
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
@@ -45,7 +45,7 @@ GUESSED_START_S = 1.0
 _BEGINS = r"(?<![\w.~/\\-])"
 
 # How often a process is repeated at once where the machine was suspended, or its clock set, in the midst of it.
-REPEATS = 2
+_REPEATS = 2
 
 
 class FileStamp(msgspec.Struct, frozen=True, kw_only=True):
@@ -257,20 +257,42 @@ def run(
                 job, on_warm=lambda warm: timeline.saw(warm.expected_ns), tick=tick, timeout_s=round_timeout_s
             )
 
-        for attempt in range(turn.attempt, turn.attempt + 1 + REPEATS):
-            tick(0.0)
-            watched = watch(start, plan, [subject], machine, what="round")
+        attempts = watch(start, plan, [subject], machine, what="round", tick=tick)
+        for attempt, watched in enumerate(attempts, turn.attempt):
             outcome = watched.outcome
             if isinstance(outcome, Timed):
                 timeline.saw(sum(outcome.durations_ns) / len(outcome.durations_ns))
             record = _record(plan, subject, run_id, msgspec.structs.replace(turn, attempt=attempt), watched)
             store.write(record)
             on_record(record)
-            if not watched.disturbed:
-                break
 
 
 def watch(
+    start: Callable[[], T | Broken],
+    plan: BenchPlan | ComparisonPlan,
+    subjects: Sequence[Subject],
+    machine: Machine,
+    *,
+    what: str,
+    tick: Callable[[float], None],
+) -> Iterator[Watched[T]]:
+    """Run a process, and again at once where the machine was suspended meanwhile, or its clock set.
+
+    It gives each of these attempts before the next begins.
+
+    Args:
+        start, plan, subjects, machine, what: as of `watch_once`.
+        tick: told 0 seconds when an attempt begins.
+    """
+    for _ in range(1 + _REPEATS):
+        tick(0.0)
+        watched = watch_once(start, plan, subjects, machine, what=what)
+        yield watched
+        if not watched.disturbed:
+            break
+
+
+def watch_once(
     start: Callable[[], T | Broken],
     plan: BenchPlan | ComparisonPlan,
     subjects: Sequence[Subject],

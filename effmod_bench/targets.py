@@ -273,7 +273,12 @@ def check_image_sizes(choices: ExportChoices, networks: Sequence[ModelSpec]) -> 
     for spec in networks:
         size = choices.image_size or spec.image_size
         check_image_size(spec, size)
-        check_memory(spec.name, InputTensor(name="input", shape=(choices.batch_size, 3, size, size), dtype="float"))
+        check_memory(spec.name, network_input(choices.batch_size, size))
+
+
+def network_input(batch_size: int, image_size: int) -> InputTensor:
+    """The images that a network takes."""
+    return InputTensor(name="input", shape=(batch_size, 3, image_size, image_size), dtype="float")
 
 
 def check_memory(target: str, tensor: InputTensor) -> None:

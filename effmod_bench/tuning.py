@@ -372,9 +372,17 @@ class _Session:
             console.warn(f"{best.name} is not equal to the {self._plain.name} file: {off}")
         console.note(f"Run it with ONNX Runtime and {', '.join(self._how_to_run(best.options))}.")
         again = ["effmod", "bench", os.fspath(path), "--threads", str(threads_to_use(self._tuning.plan))]
-        console.note(f"Measure it: {shlex.join(again + arguments(self._tuning.plan.device, best.options))}")
+        again += [*arguments(self._tuning.plan.device, best.options), *self._how_to_feed()]
+        console.note(f"Measure it: {shlex.join(again)}")
         console.note(f"Records in {self._store.path}; what the choice rests on: {target}")
         return path
+
+    def _how_to_feed(self) -> Iterator[str]:
+        """The options that the user gave for what his file leaves open."""
+        for name, shape in self._tuning.input_shapes.items():
+            yield f"--input-shape={f'{name}:' if name else ''}{','.join(map(str, shape))}"
+        if self._tuning.choices.batch_size != 1:
+            yield f"--batch-size={self._tuning.choices.batch_size}"
 
     def _how_to_run(self, options: RuntimeOptions) -> Iterator[str]:
         """The settings, in the runtime's own words; those of its defaults that were never varied are left out."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from effmod_bench.console import Console
-from effmod_bench.targets import TargetError, check_memory, is_file
+from effmod_bench.targets import TargetError, check_memory, is_file, network_input
 from exporters import (
     FLOAT16_MAX,
     PRETRAINED,
@@ -22,7 +22,6 @@ from exporters import (
     reference,
 )
 from models import ModelSpec, Preprocessing, WeightsSource, find_model
-from results import InputTensor
 from results.tables import Column, OutputFormat, Table, digits
 
 if TYPE_CHECKING:
@@ -76,8 +75,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
             console.warn(f"{self.path} was changed since it was exported: its hash is not its sidecar's")
         spec = self._spec(sidecar)
         config = sidecar.config if sidecar is not None else _config(artifact, spec)
-        shape = (config.batch_size, 3, config.image_size, config.image_size)
-        check_memory(str(self.path), InputTensor(name="input", shape=shape, dtype="float"))
+        check_memory(str(self.path), network_input(config.batch_size, config.image_size))
         preprocessing = sidecar.preprocessing if sidecar else spec.preprocessing if spec else Preprocessing()
         checkpoint = self._checkpoint(sidecar) if spec is not None else None
         images = self._images(preprocessing, config)  # a wrong folder is said before the time that comparing takes

@@ -121,7 +121,7 @@ class Store:
             DamagedRecordError: a file cannot be read, or has the id of another one, and nobody is to be told.
         """
         try:
-            files = sorted(path.name for path in self.path.iterdir() if path.suffix == ".json")
+            files = [path for path in self.path.iterdir() if path.suffix == ".json"]
         except FileNotFoundError as error:
             raise StoreError(
                 f"there is no store at {self.path}; 'effmod bench --store {self.path}' would make one"
@@ -130,7 +130,7 @@ class Store:
             raise StoreError(f"cannot read the store {self.path}: {error.strerror}") from error
         found: dict[str, tuple[Path, R]] = {}
         # A file that is named by its id comes before its copies.
-        for path in (self.path / name for name in sorted(files, key=len)):
+        for path in sorted(files, key=lambda path: (len(path.name), path.name)):
             try:
                 record = _read(path, kind)
                 if record is None:

@@ -394,7 +394,7 @@ def _alike(artifacts: Iterable[TimedArtifact]) -> set[tuple[object, ...]]:
 
 
 def _face(artifact: TimedArtifact) -> tuple[object, ...]:
-    return artifact.name, artifact.form, artifact.opset, artifact.image_size, artifact.batch_size
+    return artifact.name, *(getattr(artifact, key) for key in _ARTIFACT_FACTS)
 
 
 def _fact(column: Column[Row], columns: Sequence[Column[Row]], rows: Iterable[Row], *, shown: bool) -> Column[Row]:
@@ -689,8 +689,12 @@ def _estimated(name: str, header: str) -> Column[Comparison]:
     )
 
 
+# What tells files of one network apart, with its header.
+_ARTIFACT_FACTS = {"form": "form", "opset": "opset", "image_size": "px", "batch_size": "batch"}
+
+
 def _of_artifact(prefix: str, artifact: Callable[[Comparison], TimedArtifact]) -> tuple[Column[Comparison], ...]:
-    """What tells files of one network apart; shown where the rows, or the two of a row, differ in it."""
+    """What tells them apart, and their hash; shown where the rows, or the two of a row, differ in it."""
     of, spare = ("compared\n", 2) if prefix else ("", 0)
     return (
         Column(
@@ -700,23 +704,15 @@ def _of_artifact(prefix: str, artifact: Callable[[Comparison], TimedArtifact]) -
             show=short_hash,
             detail=True,
         ),
-        Column(key=f"{prefix}form", header=f"{of}form", spare=spare, get=lambda row: artifact(row).form, detail=True),
-        Column(
-            key=f"{prefix}opset", header=f"{of}opset", spare=spare, get=lambda row: artifact(row).opset, detail=True
-        ),
-        Column(
-            key=f"{prefix}image_size",
-            header=f"{of}px",
-            spare=spare,
-            get=lambda row: artifact(row).image_size,
-            detail=True,
-        ),
-        Column(
-            key=f"{prefix}batch_size",
-            header=f"{of}batch",
-            spare=spare,
-            get=lambda row: artifact(row).batch_size,
-            detail=True,
+        *(
+            Column(
+                key=f"{prefix}{key}",
+                header=of + header,
+                spare=spare,
+                get=lambda row, key=key: getattr(artifact(row), key),  # type: ignore[misc]
+                detail=True,
+            )
+            for key, header in _ARTIFACT_FACTS.items()
         ),
     )
 
@@ -774,7 +770,7 @@ COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
 
 _SETTINGS = ("threads", "cpu_model", "gpu", "runtime")
 # What makes two rows different ones, apart from what they have in common.
-_COMPARISON_FACTS = ("form", "opset", "image_size", "batch_size", "mode", *_SETTINGS)
+_COMPARISON_FACTS = (*_ARTIFACT_FACTS, "mode", *_SETTINGS)
 
 
 def comparison_table(comparisons: Sequence[Comparison]) -> Table[Comparison]:
@@ -790,7 +786,7 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table[Comparison]:
     if any(row.plan.until is not None for row in comparisons):
         telling.add("half_width")
     artifacts = [artifact for row in comparisons for artifact in (row.candidate, row.baseline)]
-    for key in ("form", "opset", "image_size", "batch_size"):
+    for key in _ARTIFACT_FACTS:
         if len({getattr(artifact, key) for artifact in artifacts}) > 1:
             telling |= {key, f"baseline_{key}"}
     if _alike(artifacts):

@@ -18,7 +18,9 @@ from results import (
     BenchPlan,
     ComparisonPlan,
     ComparisonProcess,
+    ComputeUnits,
     Environment,
+    HandEntry,
     InputTensor,
     Machine,
     Outcome,
@@ -294,6 +296,22 @@ def make_round(
         durations_ns=() if failure else tuple(round(value * 1e6) for value in milliseconds),
         peak_memory_bytes=None if failure else 100_000_000,
     )
+
+
+def make_hand_entry(name: str = "mobileone_s1", **changes: object) -> HandEntry:
+    """A figure that a person entered."""
+    facts = {
+        "id": f"20260101T000000-0000-{name}",
+        "started_at": "2026-01-01T00:00:00.000+00:00",
+        "name": name,
+        "artifact": None,
+        "device_name": "iPhone 13",
+        "os": "iOS 17.5",
+        "compute_units": ComputeUnits.ALL,
+        "tool": "ModelBench 1.0",
+        "mean_ms": 0.876,
+    }
+    return HandEntry(**(facts | changes))  # type: ignore[arg-type]
 
 
 def make_comparison_process(

@@ -95,10 +95,14 @@ class OnnxRuntimeSession:
             self._run_on_gpu if on_gpu else partial(self.session.run_with_iobinding, self.binding)
         )
 
-    def _run_on_gpu(self) -> None:
+    def _queue(self, options: onnxruntime.RunOptions | None = None) -> None:
+        """Give the GPU an inference."""
         for value, host in self._copies:
             value.update_inplace(host)
-        self.session.run_with_iobinding(self.binding)
+        self.session.run_with_iobinding(self.binding, options)
+
+    def _run_on_gpu(self) -> None:
+        self._queue()
         # The run waits for its stream unless told otherwise. What the clock encloses must not hang on a default.
         self.binding.synchronize_outputs()
 
@@ -107,13 +111,7 @@ class OnnxRuntimeSession:
             return None
         do_not_wait = onnxruntime.RunOptions()
         do_not_wait.add_run_config_entry(_DO_NOT_WAIT, "1")  # or the second event would come after the host's wait
-
-        def queue() -> None:
-            for value, host in self._copies:
-                value.update_inplace(host)
-            self.session.run_with_iobinding(self.binding, do_not_wait)
-
-        return [self._stream.time(queue) for _ in range(runs)]
+        return [self._stream.time(partial(self._queue, do_not_wait)) for _ in range(runs)]
 
     def prepare_outputs(self) -> None:
         """Bind the outputs of the last inference as the place for all that follow, so that none is allocated."""

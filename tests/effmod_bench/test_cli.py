@@ -28,7 +28,7 @@ from effmod_bench.gpu import NoDriverError, driver_cuda_version
 from effmod_bench.listing import list_table
 from effmod_bench.suites import find_suite
 from exporters import OutputError, read_sidecar, sha256_of
-from results import ComparisonPlan, ComputeUnits, HandEntry, RuntimeOptions, Store, compare, summarise
+from results import ComparisonPlan, ComputeUnits, RuntimeOptions, Store, compare, summarise
 from results.comparison import UNCHANGED
 from results.difference import differences
 from results.tables import (
@@ -41,7 +41,7 @@ from results.tables import (
     tuning_table,
 )
 from results.tuning import Decision, Trial
-from tests.fakes import make_comparison_process, make_round, timed_artifact, write_onnx
+from tests.fakes import make_comparison_process, make_hand_entry, make_round, timed_artifact, write_onnx
 
 EFFMOD = Path(sys.executable).with_name("effmod")
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -443,18 +443,7 @@ def tables_of_every_kind() -> dict[str, Table[Any]]:
         )
         for name, decision in (("plain", Decision.DROPPED), ("merge_heads+channels_first", Decision.CHOSEN))
     ]
-    entry = HandEntry(
-        id="x",
-        started_at="2026-01-01T00:00:00.000+00:00",
-        name="mobileone_s1",
-        artifact=None,
-        device_name="iPhone 13",
-        os="iOS 17.5",
-        compute_units=ComputeUnits.CPU_AND_GPU,
-        tool="ModelBench 1.0",
-        mean_ms=0.876,
-        note="beside a window",
-    )
+    entry = make_hand_entry(compute_units=ComputeUnits.CPU_AND_GPU, note="beside a window")
     return {
         "measurements": measurement_table(measurements),
         "comparisons": comparison_table(

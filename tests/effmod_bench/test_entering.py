@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from effmod_bench.cli import app
 from exporters import sha256_of
-from results import ComputeUnits, HandEntry, Round, Store, summarise
-from tests.fakes import make_round, write_onnx
+from results import HandEntry, Round, Store, summarise
+from tests.fakes import make_hand_entry, make_round, write_onnx
 
 FACTS = {"--device-name": "iPhone 13", "--os": "iOS 17.5", "--compute-units": "all", "--tool": "ModelBench 1.0"}
 
@@ -21,21 +21,6 @@ def add(target: str, *arguments: str, **changes: str | None) -> Result:
     facts = FACTS | {f"--{name.replace('_', '-')}": value for name, value in changes.items()}
     options = [text for name, value in facts.items() if value is not None for text in (name, value)]
     return CliRunner().invoke(app, ["record", "add", target, *options, "--store", "phone", *arguments])
-
-
-def entry(name: str = "mobileone_s1", **changes: object) -> HandEntry:
-    facts = {
-        "id": f"20260101T000000-0000-{name}",
-        "started_at": "2026-01-01T00:00:00.000+00:00",
-        "name": name,
-        "artifact": None,
-        "device_name": "iPhone 13",
-        "os": "iOS 17.5",
-        "compute_units": ComputeUnits.ALL,
-        "tool": "ModelBench 1.0",
-        "mean_ms": 0.876,
-    }
-    return HandEntry(**(facts | changes))  # type: ignore[arg-type]
 
 
 def keep(*records: HandEntry | Round) -> Store:
@@ -57,7 +42,7 @@ def test_a_figure_comes_back_as_it_was_entered() -> None:
     assert done.exit_code == 0, done.output
     assert "mobileone_s1 on iPhone 13, entered by hand" in done.stderr
     (found,) = Store(Path("phone")).read_kind(HandEntry)
-    expected = entry(runs=600, note="cooled down")
+    expected = make_hand_entry(runs=600, note="cooled down")
     assert msgspec.structs.replace(found, id=expected.id, started_at=expected.started_at) == expected
 
 
@@ -111,7 +96,7 @@ def test_what_makes_no_sense_is_not_stored(arguments: list[str], code: int, said
 
 
 def test_they_stand_in_a_table_of_their_own_below_the_measured_ones() -> None:
-    keep(make_round(), entry())
+    keep(make_round(), make_hand_entry())
     measured, by_hand = show()[0].split("Entered by hand: measured elsewhere")
     assert "efficientmod_xxs" in measured
     assert "mobileone_s1" not in measured
@@ -120,14 +105,14 @@ def test_they_stand_in_a_table_of_their_own_below_the_measured_ones() -> None:
 
 
 def test_a_store_with_nothing_else_is_shown() -> None:
-    keep(entry())
+    keep(make_hand_entry())
     assert show()[0].startswith("Entered by hand")
     (row,) = json.loads(show("--output-format", "json")[0])
     assert (row["kind"], row["mean_ms"], row["tool"]) == ("hand-entry", 0.876, "ModelBench 1.0")
 
 
 def test_programs_get_one_table_at_a_time() -> None:
-    keep(make_round(), entry())
+    keep(make_round(), make_hand_entry())
     out, err = show("--output-format", "csv")
     assert [row["name"] for row in csv.DictReader(io.StringIO(out))] == ["efficientmod_xxs"]
     assert "Left out: by-hand; --only prints one of them" in err
@@ -145,7 +130,7 @@ def test_a_store_without_any_says_what_adds_them() -> None:
 
 
 def test_they_are_no_measurement_and_no_point_of_a_plot() -> None:
-    store = keep(make_round(), entry())
+    store = keep(make_round(), make_hand_entry())
     assert [m.name for m in summarise(store.read())] == ["efficientmod_xxs"]
     done = CliRunner().invoke(app, ["plot", "phone", "--output", "x.svg"])
     assert done.exit_code == 0

@@ -473,7 +473,7 @@ def test_a_failure_names_the_files_without_their_folder_and_not_the_user(
 
 def test_a_failure_of_a_comparison_names_no_folder(tmp_path: Path) -> None:
     pair = [subject("a"), subject("b")]
-    watched = runner.watch(
+    watched = runner.watch_once(
         lambda: Broken(reason=f"Load model from {tmp_path}/b.onnx failed", detail=f"{tmp_path}"),
         ComparisonPlan(),
         pair,

@@ -3,6 +3,7 @@
 import itertools
 import json
 import random
+import shlex
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -319,6 +320,24 @@ def test_a_rewritten_file_is_fed_what_the_original_is(folder: Path) -> None:
         made = form.make()
         assert made.preprocessing == given.preprocessing
         assert made.artifact.inputs == given.artifact.inputs
+
+
+@pytest.mark.usefixtures("forms", "jobs")
+@pytest.mark.parametrize(
+    ("shape", "given"),
+    [((1, 3, "height", 8), ("--input-shape", "1,3,8,8")), (("n", 3, 8, 8), ("--batch-size", "2"))],
+)
+def test_the_command_that_measures_it_feeds_it_what_it_was_tuned_with(
+    shape: tuple[int | str, ...], given: tuple[str, str], folder: Path
+) -> None:
+    write_onnx(folder / "net.onnx", shape=shape)
+    done = tune(*given)
+    assert done.exit_code == 0, done.output
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("Measure it: "))
+    command = shlex.split(line.removeprefix("Measure it: "))
+    again = CliRunner().invoke(app, [*command[1:], "--dry-run"])
+    assert again.exit_code == 0, again.output
+    assert {"=".join(given)} <= set(command)
 
 
 @pytest.mark.usefixtures("folder")

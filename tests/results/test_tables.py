@@ -9,7 +9,6 @@ from results import (
     Comparison,
     ComputeUnits,
     Device,
-    HandEntry,
     Measurement,
     Round,
     Runtime,
@@ -29,7 +28,7 @@ from results.tables import (
     percent,
     render,
 )
-from tests.fakes import MACHINE, make_comparison_process, make_round, timed_artifact
+from tests.fakes import MACHINE, make_comparison_process, make_hand_entry, make_round, timed_artifact
 
 
 @pytest.fixture
@@ -179,20 +178,6 @@ def test_short_times_keep_their_digits(value: float, shown: str) -> None:
     assert milliseconds(value) == shown
 
 
-def hand_entry(artifact: TimedArtifact | None) -> HandEntry:
-    return HandEntry(
-        id="x",
-        started_at="2026-01-01T00:00:00.000+00:00",
-        name="mobileone_s1",
-        artifact=artifact,
-        device_name="iPhone 13",
-        os="iOS 17.5",
-        compute_units=ComputeUnits.ALL,
-        tool="ModelBench 1.0",
-        mean_ms=0.876,
-    )
-
-
 @pytest.mark.parametrize(
     ("artifact", "paper_ms"),
     [
@@ -205,7 +190,7 @@ def hand_entry(artifact: TimedArtifact | None) -> HandEntry:
 def test_the_papers_phone_stands_beside_an_entry_of_the_same_network(
     artifact: TimedArtifact | None, paper_ms: float | None
 ) -> None:
-    table = hand_entry_table([hand_entry(artifact)])
+    table = hand_entry_table([make_hand_entry(artifact=artifact)])
     (column,) = (column for column in table.columns if column.key == "published_iphone13_ms")
     assert column.get(table.rows[0]) == paper_ms
     assert column.published
