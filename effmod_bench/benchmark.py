@@ -17,16 +17,7 @@ from effmod_bench.exporting import obtain_artifact, obtain_weights
 from effmod_bench.listing import PlannedRun, plan_table
 from effmod_bench.lock import measuring_alone
 from effmod_bench.pair_runner import guess_s
-from effmod_bench.resuming import (
-    Anchor,
-    Command,
-    RunPlan,
-    check_folder,
-    check_same,
-    find_run,
-    records_of,
-    say_missing,
-)
+from effmod_bench.resuming import Anchor, Command, RunPlan, check_folder, check_same, find_run, records_of, say_missing
 from effmod_bench.runner import PAPER_THREADS, Subject, Timeline, missing, new_run_id, schedule, threads_to_use
 from effmod_bench.suites import find_suite
 from effmod_bench.targets import (
@@ -57,7 +48,10 @@ from results import (
     summarise,
 )
 from results.published import PAPER_RUNS
-from results.tables import OutputFormat, Table, candidate_labels, labels, measurement_table, percent
+from results.tables.measurements import measurement_table
+from results.tables.table import Table
+from results.tables.words import candidate_labels, counted, labels, percent
+from results.tables.write import OutputFormat
 
 # From torch's start to the last check, by image size 224 on two cores: for the dry run's estimate only.
 _EXPORT_S = 12.0
@@ -611,8 +605,3 @@ def say_precision(console: Console, comparisons: Sequence[Comparison]) -> None:
                 f"each in the median; {sum(2 * each < PAPER_RUNS for each in runs)} took fewer than the paper's "
                 f"{PAPER_RUNS}, both files' runs counted"
             )
-
-
-def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """Such as "2 rounds"."""
-    return f"{count} {noun if count == 1 else plural or noun + 's'}"

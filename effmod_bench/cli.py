@@ -11,7 +11,8 @@ from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, exit_code
 from exporters import DEFAULT_OPSET, Format
 from results import BenchPlan, ComparisonPlan, Device, GraphOptimization, RuntimeOptions
-from results.tables import OutputFormat, Shown
+from results.tables.table import Shown
+from results.tables.write import OutputFormat
 
 
 class Commands(typer.core.TyperGroup):
@@ -561,7 +562,7 @@ def plot(
     """Draw latency against published accuracy."""
     from exporters import writing
     from results import HandEntry, Store, summarise
-    from results.plots import plot_tradeoff
+    from results.plots.tradeoff import plot_tradeoff
 
     console = _console(quiet, verbose)
     records = Store(store, on_damaged=console.warn)

@@ -7,15 +7,17 @@ from pathlib import Path
 import msgspec
 
 from effmod_bench import pair_runner
-from effmod_bench.benchmark import Benchmark, counted, naming_run, say_precision, say_warnings
+from effmod_bench.benchmark import Benchmark, naming_run, say_precision, say_warnings
 from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode
 from effmod_bench.resuming import Command, RunPlan, check_same, records_of, say_missing
 from effmod_bench.runner import Subject
 from effmod_bench.targets import TargetError
 from results import Comparison, ComparisonPlan, ComparisonProcess, Store, TimedArtifact, Verdict, compare
-from results.comparison import is_slower
-from results.tables import OutputFormat, candidate_labels, comparison_table, difference_in_words, labels, percent
+from results.statistics.estimate import is_slower
+from results.tables.comparisons import comparison_table
+from results.tables.words import candidate_labels, counted, difference_in_words, labels, percent
+from results.tables.write import OutputFormat
 
 
 class Comparing(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,7 +12,8 @@ from rich.cells import cell_len
 from rich.console import Console as RichConsole
 from rich.text import Text
 
-from results.tables import Column, OutputFormat, Row, Table, is_number, render
+from results.tables.table import Column, Row, Table, is_number
+from results.tables.write import OutputFormat, render
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable

@@ -7,9 +7,11 @@ from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode
 from effmod_bench.targets import TargetError
 from results import Measurement, Store, read_measurements
-from results.comparison import is_slower
-from results.difference import Difference, differences, row_key
-from results.tables import OutputFormat, difference_in_words, difference_table, percent
+from results.statistics.difference import Difference, differences, row_key
+from results.statistics.estimate import is_slower
+from results.tables.differences import difference_table
+from results.tables.words import difference_in_words, percent
+from results.tables.write import OutputFormat
 
 
 def diff_stores(

@@ -17,7 +17,8 @@ from effmod_bench.sessions import SessionRequest
 from effmod_bench.worker import Broken, Job, Timed
 from models import Preprocessing
 from results import Device, InputTensor, Runtime, RuntimeOptions
-from results.tables import Column, OutputFormat, Table
+from results.tables.table import Column, Table
+from results.tables.write import OutputFormat
 
 _SHAPE = (1, 3, 8, 8)
 _DISTRIBUTIONS = ("onnxruntime-gpu", "onnxruntime")

@@ -17,7 +17,7 @@ from exporters import (
 from exporters.rewrites import RewriteError
 from models import ImageSizeError, UnknownModelError
 from results import StoreError
-from results.plots import PlotError
+from results.plots.tradeoff import PlotError
 
 
 class ExitCode(IntEnum):

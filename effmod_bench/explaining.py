@@ -7,7 +7,7 @@ import msgspec
 
 from effmod_bench.console import Console
 from exporters.rewrites import RewriteReport
-from results.tables import Column, Table
+from results.tables.table import Column, Table
 
 
 class OperatorChange(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ from exporters import (
 )
 from exporters.rewrites import DECISIVE
 from models import ModelSpec
-from results.tables import OutputFormat
+from results.tables.write import OutputFormat
 
 # What goes wrong with one network; a full disk or a missing converter goes wrong with all.
 _OF_ONE_NETWORK = (ExitCode.USAGE, ExitCode.CHECK_FAILED)

@@ -6,7 +6,8 @@ import msgspec
 
 from models import Complexity, Family, ModelSpec, StageComplexity, family
 from results import Published, published
-from results.tables import Column, Table, digits
+from results.tables.table import Column, Table
+from results.tables.words import digits
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):

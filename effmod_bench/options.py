@@ -10,7 +10,8 @@ import typer
 from effmod_bench.targets import Purpose, TargetError
 from exporters import OLDEST_OPSET, Compression, ComputePrecision, DeploymentTarget, Format, InputKind
 from results import ComputeUnits, GraphOptimization, Runtime
-from results.tables import OutputFormat, Shown
+from results.tables.table import Shown
+from results.tables.write import OutputFormat
 
 # How networks are named that are not of the zoo.
 _OWN = "timm:NAME for one of timm's, path/to/file.py:function for your own"

@@ -14,8 +14,8 @@ from effmod_bench.sessions import SessionRequest
 from effmod_bench.timing import monotonic_s
 from effmod_bench.worker import Broken
 from results import ComparisonPlan, ComparisonProcess, Device, Machine, Outcome, Store, compare
-from results.comparison import next_look
-from results.tables import labels
+from results.statistics.looks import next_look
+from results.tables.words import labels
 
 
 def run(

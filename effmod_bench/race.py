@@ -11,8 +11,8 @@ from effmod_bench.runner import Progress, new_run_id
 from effmod_bench.targets import TargetError
 from effmod_bench.timing import monotonic_s
 from results import ComparisonPlan, Machine, Outcome, Store
-from results.comparison import median_ratio
-from results.tuning import LOOKS, beaten, pick
+from results.statistics.estimate import median_ratio
+from results.statistics.tuning import LOOKS, beaten, pick
 
 # What outputs may differ by, relative to the largest, where a candidate is said to be equal.
 EQUAL_WITHIN = 1e-5

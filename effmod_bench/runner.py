@@ -31,7 +31,7 @@ from results import (
     Store,
     TimedArtifact,
 )
-from results.tables import labels
+from results.tables.words import labels
 
 PAPER_THREADS = 4
 

@@ -9,7 +9,9 @@ from effmod_bench.console import Console
 from effmod_bench.suites import find_suite
 from effmod_bench.targets import TargetError
 from results import ComparisonProcess, HandEntry, Round, Store, StoreError, compare, summarise
-from results.tables import OutputFormat, Shown, hand_entry_table
+from results.tables.by_hand import hand_entry_table
+from results.tables.table import Shown
+from results.tables.write import OutputFormat
 
 # What a store lacks, and the command that would add some.
 _MISSING = {

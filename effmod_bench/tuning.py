@@ -26,9 +26,10 @@ from exporters.rewrites import RewriteError
 from models import ModelSpec
 from results import Comparison, ComparisonPlan, ComparisonProcess, Device, RuntimeOptions, Store, Verdict
 from results import compare as compare_records
-from results.comparison import UNCHANGED, Estimate, estimate
-from results.tables import OutputFormat, tuning_table
-from results.tuning import Decision, Trial, TuningReport
+from results.statistics.estimate import UNCHANGED, Estimate, estimate
+from results.statistics.tuning import Decision, Trial, TuningReport
+from results.tables.trials import tuning_table
+from results.tables.write import OutputFormat
 
 if TYPE_CHECKING:
     import numpy as np

@@ -22,7 +22,9 @@ from exporters import (
     reference,
 )
 from models import ModelSpec, Preprocessing, WeightsSource, find_model
-from results.tables import Column, OutputFormat, Table, digits
+from results.tables.table import Column, Table
+from results.tables.words import digits
+from results.tables.write import OutputFormat
 
 if TYPE_CHECKING:
     from torchvision.datasets import ImageFolder

@@ -3,33 +3,28 @@
 Importing this package imports neither numpy nor pandas.
 """
 
-from results.comparison import Comparison, Estimate, Verdict, compare
+from results.frame import load
 from results.published import Published, published
-from results.record import (
-    ArtifactSource,
+from results.records.artifact import ArtifactSource, InputTensor, TimedArtifact
+from results.records.base import Record
+from results.records.by_hand import HandEntry
+from results.records.environment import Conditions, Environment, GpuState, Machine, SessionFacts
+from results.records.measured import ComparisonProcess, Outcome, Round
+from results.records.plan import (
     BenchPlan,
     ComparisonPlan,
-    ComparisonProcess,
     ComputeUnits,
-    Conditions,
     Device,
-    Environment,
-    GpuState,
     GraphOptimization,
-    HandEntry,
-    InputTensor,
-    Machine,
-    Outcome,
-    Record,
-    Round,
     Runtime,
     RuntimeOptions,
-    SessionFacts,
-    TimedArtifact,
 )
-from results.stability import StabilityWarning
+from results.statistics.comparison import Comparison, compare
+from results.statistics.estimate import Estimate, Verdict
+from results.statistics.latency import Latency, summarise_durations
+from results.statistics.stability import StabilityWarning
+from results.statistics.summary import Anchored, Measurement, read_measurements, summarise
 from results.store import Store, StoreError
-from results.summary import Anchored, Latency, Measurement, load, read_measurements, summarise, summarise_durations
 
 __all__ = [
     "Anchored",

@@ -10,7 +10,8 @@ from typing import TypeVar
 
 import msgspec
 
-from results.record import SCHEMA_VERSION, Record, Round
+from results.records.base import SCHEMA_VERSION, Record
+from results.records.measured import Round
 
 _PARTIAL = ".partial-"
 _OLDEST_VERSION = 1

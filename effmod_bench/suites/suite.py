@@ -7,8 +7,9 @@ import msgspec
 from models import list_models
 from results import Device, Measurement
 from results.published import PAPER_CPU, PAPER_GPU
-from results.reproduction import PaperLatency, Reproduced
-from results.tables import Table, reproduction_table
+from results.statistics.reproduction import PaperLatency, Reproduced
+from results.tables.reproductions import reproduction_table
+from results.tables.table import Table
 
 ON_CPU = PaperLatency(figure="cpu_e5_2680_4t_ms", hardware=PAPER_CPU)
 ON_GPU = PaperLatency(figure="gpu_p100_ms", hardware=PAPER_GPU)

@@ -2,7 +2,7 @@
 
 from effmod_bench.suites.suite import Suite
 from results import Device
-from results.reproduction import PaperLatency
+from results.statistics.reproduction import PaperLatency
 
 SUITE = Suite(
     tables=("10",),

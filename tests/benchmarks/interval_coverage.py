@@ -40,7 +40,7 @@ from exporters import Format, OnnxConfig, obtain
 from exporters.rewrites import AUTO
 from models import find_model
 from results import Comparison, ComparisonPlan, ComparisonProcess, Store, compare
-from results.comparison import estimate
+from results.statistics.estimate import estimate
 from tests.benchmarks.comparison_power import announced, carry_out, open_csv
 
 _PLAIN, _REWRITTEN = (), AUTO[Format.ONNX]

@@ -4,7 +4,7 @@ import pytest
 from effmod_bench.benchmark import print_measurements
 from effmod_bench.console import Console
 from results import StabilityWarning, summarise
-from results.tables import OutputFormat
+from results.tables.write import OutputFormat
 from tests.fakes import make_round, timed_artifact
 
 

@@ -29,18 +29,16 @@ from effmod_bench.listing import list_table
 from effmod_bench.suites import find_suite
 from exporters import OutputError, read_sidecar, sha256_of
 from results import ComparisonPlan, ComputeUnits, RuntimeOptions, Store, compare, summarise
-from results.comparison import UNCHANGED
-from results.difference import differences
-from results.tables import (
-    OutputFormat,
-    Table,
-    comparison_table,
-    difference_table,
-    hand_entry_table,
-    measurement_table,
-    tuning_table,
-)
-from results.tuning import Decision, Trial
+from results.statistics.difference import differences
+from results.statistics.estimate import UNCHANGED
+from results.statistics.tuning import Decision, Trial
+from results.tables.by_hand import hand_entry_table
+from results.tables.comparisons import comparison_table
+from results.tables.differences import difference_table
+from results.tables.measurements import measurement_table
+from results.tables.table import Table
+from results.tables.trials import tuning_table
+from results.tables.write import OutputFormat
 from tests.fakes import make_comparison_process, make_hand_entry, make_round, timed_artifact, write_onnx
 
 EFFMOD = Path(sys.executable).with_name("effmod")

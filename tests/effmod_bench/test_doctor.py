@@ -16,7 +16,7 @@ from effmod_bench.devices import NETWORK_RUNTIMES, DeviceUnavailableError
 from effmod_bench.lock import measuring_alone
 from effmod_bench.worker import Broken, Job, Timed
 from results import Device, Runtime, RuntimeOptions
-from results.tables import OutputFormat
+from results.tables.write import OutputFormat
 from tests.fakes import FakeNvml, session_facts
 
 Driver = Callable[[FakeNvml], None]

@@ -27,7 +27,7 @@ from effmod_bench.worker import Broken
 from exporters import ExportError, onnx_rewrites
 from models import Preprocessing, find_model
 from results import ComparisonPlan, ComparisonProcess, Device, GraphOptimization, RuntimeOptions, Store
-from results.tuning import LOOKS, Decision, TuningReport
+from results.statistics.tuning import LOOKS, Decision, TuningReport
 from tests.fakes import session_facts, write_onnx
 
 Time = Callable[[PairJob], float | Broken]

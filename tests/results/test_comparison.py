@@ -16,7 +16,8 @@ from results import (
     Verdict,
     compare,
 )
-from results.comparison import Estimate, estimate, judge, median_ratio, next_look
+from results.statistics.estimate import Estimate, estimate, judge, median_ratio
+from results.statistics.looks import next_look
 from tests.fakes import MACHINE, make_comparison_process, make_round
 
 

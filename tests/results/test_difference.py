@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from results import Anchored, ComparisonPlan, Measurement, Verdict, summarise
-from results.comparison import ERROR, estimate, next_look
-from results.difference import differences, ratio_of_means
-from results.tables import OutputFormat, difference_table, render
+from results.statistics.difference import differences, ratio_of_means
+from results.statistics.estimate import ERROR, estimate
+from results.statistics.looks import next_look
+from results.tables.differences import difference_table
+from results.tables.write import OutputFormat, render
 from tests.fakes import MACHINE, make_comparison_process, make_round, timed_artifact
 
 PLAN = ComparisonPlan(targets=("efficientmod_xxs", "efficientmod_xs"))

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from results import published, summarise
-from results.plots import PlotError, pareto_front, plot_tradeoff
+from results.plots.tradeoff import PlotError, pareto_front, plot_tradeoff
 from results.published import read_table
 from tests.fakes import make_round, timed_artifact
 

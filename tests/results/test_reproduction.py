@@ -6,8 +6,10 @@ import pytest
 
 from results import Runtime, RuntimeOptions, summarise
 from results.published import PAPER_CPU
-from results.reproduction import PaperLatency, Reproduced, agreement, agreements, reproduce
-from results.tables import OutputFormat, measurement_table, render, reproduction_table
+from results.statistics.reproduction import PaperLatency, Reproduced, agreement, agreements, reproduce
+from results.tables.measurements import measurement_table
+from results.tables.reproductions import reproduction_table
+from results.tables.write import OutputFormat, render
 from tests.fakes import make_round, timed_artifact
 
 PAPER = PaperLatency(figure="cpu_e5_2680_4t_ms", hardware=PAPER_CPU)

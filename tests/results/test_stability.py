@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 
 from results import Conditions, GpuState, Round, StabilityWarning, summarise
-from results.stability import drifts, fall_in_two, find_warnings, has_two_modes
+from results.statistics.stability import drifts, fall_in_two, find_warnings, has_two_modes
 from tests.fakes import MACHINE, make_round
 
 Times = npt.NDArray[np.float64]

@@ -17,17 +17,12 @@ from results import (
     compare,
     summarise,
 )
-from results.tables import (
-    OutputFormat,
-    Table,
-    comparison_table,
-    hand_entry_table,
-    labels,
-    measurement_table,
-    milliseconds,
-    percent,
-    render,
-)
+from results.tables.by_hand import hand_entry_table
+from results.tables.comparisons import comparison_table
+from results.tables.measurements import measurement_table
+from results.tables.table import Table
+from results.tables.words import labels, milliseconds, percent
+from results.tables.write import OutputFormat, render
 from tests.fakes import MACHINE, make_comparison_process, make_hand_entry, make_round, timed_artifact
 
 

@@ -1,7 +1,7 @@
 import random
 from collections.abc import Callable
 
-from results.tuning import LOOKS, beaten, pick
+from results.statistics.tuning import LOOKS, beaten, pick
 
 
 def drawn(ratio: float, count: int, draws: random.Random, spread: float = 0.004) -> list[float]:

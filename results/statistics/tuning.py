@@ -5,8 +5,9 @@ from enum import StrEnum
 
 import msgspec
 
-from results.comparison import ERROR, UNCHANGED, Estimate, Verdict, estimate
-from results.record import ComparisonPlan, Machine, RuntimeOptions
+from results.records.environment import Machine
+from results.records.plan import ComparisonPlan, RuntimeOptions
+from results.statistics.estimate import ERROR, UNCHANGED, Estimate, Verdict, estimate
 
 LOOKS = (3, 5, 8, 12)
 """After how many processes of each candidate the slow ones are dropped; after the last the race is over."""

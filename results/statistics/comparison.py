@@ -1,55 +1,20 @@
 """From the processes of a comparison to a ratio, its interval and a verdict. Pure: nothing here is stored."""
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
-from statistics import fmean, median, stdev
+from statistics import median
 
 import msgspec
 
-from results.record import ComparisonPlan, ComparisonProcess, Machine, Outcome, RuntimeOptions, TimedArtifact
-from results.stability import StabilityWarning, fall_in_two, find_machine_warnings
+from results.records.artifact import TimedArtifact
+from results.records.environment import Machine
+from results.records.measured import ComparisonProcess, Outcome
+from results.records.plan import ComparisonPlan, RuntimeOptions
+from results.statistics.estimate import Estimate, Verdict, estimate, judge, median_ratio
+from results.statistics.looks import next_look
+from results.statistics.stability import StabilityWarning, fall_in_two, find_machine_warnings
 
-# How often an interval may miss the truth.
-ERROR = 0.05
-# An interval over fewer processes is narrow by luck too often to stop at it.
-FEWEST_UNTIL = 6
-_GROWTH = 1.5
 _NS_PER_MS = 1e6
-
-
-class Verdict(StrEnum):
-    """What a comparison says of the candidate."""
-
-    FASTER = "faster"
-    SLOWER = "slower"
-    NOT_DISTINGUISHABLE = "not distinguishable"
-
-
-class Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """The candidate's time over the baseline's.
-
-    Attributes:
-        low, high: the interval.
-        half_width: the interval is the ratio, times or divided by 1 + this.
-        error: how often the interval may miss: 5 %, or less where it is one of several looks.
-    """
-
-    ratio: float
-    low: float
-    high: float
-    half_width: float
-    error: float = ERROR
-
-    @property
-    def speed(self) -> "Estimate":
-        """How many times as fast as the baseline the candidate is: the same, the other way round."""
-        return msgspec.structs.replace(self, ratio=1 / self.ratio, low=1 / self.high, high=1 / self.low)
-
-
-UNCHANGED = Estimate(ratio=1.0, low=1.0, high=1.0, half_width=0.0)
-"""The baseline beside itself, which needs no measuring."""
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,89 +53,6 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict | None
     warnings: tuple[StabilityWarning, ...]
     failures: tuple[str, ...]
-
-
-def median_ratio(baseline_ns: Sequence[int], candidate_ns: Sequence[int]) -> float:
-    """The median, over pairs of runs that followed each other, of the candidate's time over the baseline's.
-
-    It passes over the pairs that something else on the machine interrupted: where that met a third of the runs, the
-    ratios of whole blocks, four runs each, scattered from process to process a hundred times as much. In A B B A
-    either comes first as often, so that what slows down steadily delays both alike.
-
-    Args:
-        baseline_ns, candidate_ns: the n-th of the one and of the other are a pair.
-
-    Raises:
-        ValueError: there is no pair, or a run without its other.
-    """
-    return median(b / a for a, b in zip(baseline_ns, candidate_ns, strict=True))
-
-
-def estimate(process_ratios: Sequence[float], *, error: float = ERROR) -> Estimate | None:
-    """Mean of the logarithms, and Student's t interval over the processes, which are the independent units.
-
-    A bootstrap of so few would be too narrow. None for fewer than two processes.
-
-    Args:
-        process_ratios: or any other figure of each process that is above 0.
-        error: how often the interval may miss.
-    """
-    if len(process_ratios) < 2:
-        return None
-    from scipy.special import stdtrit  # the quantile of Student's t; scipy.stats would take a second to import
-
-    logs = [math.log(ratio) for ratio in process_ratios]
-    mean = fmean(logs)
-    half = float(stdtrit(len(logs) - 1, 1 - error / 2)) * stdev(logs) / math.sqrt(len(logs))
-    return Estimate(
-        ratio=math.exp(mean),
-        low=math.exp(mean - half),
-        high=math.exp(mean + half),
-        half_width=math.expm1(half),
-        error=error,
-    )
-
-
-def judge(estimate: Estimate | None, margin: float) -> Verdict | None:
-    """Faster or slower where the interval excludes 1 and the difference is at least the margin; None without one."""
-    if estimate is None:
-        return None
-    if abs(estimate.ratio - 1) < margin or estimate.low <= 1 <= estimate.high:
-        return Verdict.NOT_DISTINGUISHABLE
-    return Verdict.FASTER if estimate.ratio < 1 else Verdict.SLOWER
-
-
-def is_slower(estimate: Estimate | None, verdict: Verdict | None, limit: float) -> bool:
-    """Whether it is called slower, and by more than a share of the time that it is compared with."""
-    return verdict is Verdict.SLOWER and estimate is not None and estimate.ratio > 1 + limit
-
-
-class Look(msgspec.Struct, frozen=True, kw_only=True):
-    """A time at which a comparison may be looked at, and stop.
-
-    Attributes:
-        processes: after how many.
-        error: how often the interval that is computed then may miss.
-    """
-
-    processes: int
-    error: float
-
-
-def next_look(plan: ComparisonPlan, processes: int) -> Look:
-    """The first look after at least so many processes.
-
-    Without `until` there is one. With it, who looks often and stops at a narrow interval misses the truth more often
-    than each interval does. So look k spends 0.05 / (k (k + 1)) of the error; these add up to 0.05, and all intervals
-    hold together. Each look comes after half as many processes again: looks cost little then, and the number of
-    processes is at most half more than needed.
-    """
-    if plan.until is None:
-        return Look(processes=plan.processes, error=ERROR)
-    size, number = max(plan.processes, FEWEST_UNTIL), 1
-    while size < processes:
-        size, number = math.ceil(size * _GROWTH), number + 1
-    return Look(processes=size, error=ERROR / (number * (number + 1)))
 
 
 def compare(records: Iterable[ComparisonProcess]) -> list[Comparison]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from results.record import Runtime
-from results.summary import Measurement, circumstances
+from results.records.plan import Runtime
+from results.statistics.summary import Measurement, circumstances
 
 # The runtimes of the paper's latencies.
 _RUNTIMES = (Runtime.ONNXRUNTIME, Runtime.COREML)

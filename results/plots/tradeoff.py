@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from results.record import Device
-from results.summary import Measurement
-from results.tables import RUNTIME_NAMES, mode_in_words
+from results.records.plan import Device
+from results.statistics.summary import Measurement
+from results.tables.words import RUNTIME_NAMES, mode_in_words
 
 # More points than these need a larger picture.
 _FEW = 12

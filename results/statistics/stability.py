@@ -9,11 +9,13 @@ from enum import StrEnum
 from math import log
 from typing import TYPE_CHECKING
 
-from results.record import Conditions, Environment, Machine, Round
+from results.records.environment import Conditions, Environment, Machine
+from results.records.measured import Round
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
 
 SPREAD_LIMIT = 0.1
 

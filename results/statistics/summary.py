@@ -3,63 +3,22 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
-from statistics import geometric_mean, median
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from results.comparison import Comparison, Estimate, compare_by_environment, estimate
 from results.published import Published, published
-from results.record import (
-    ComparisonProcess,
-    Device,
-    Machine,
-    Outcome,
-    Round,
-    RuntimeOptions,
-    SessionFacts,
-    TimedArtifact,
-)
-from results.stability import StabilityWarning, find_warnings
+from results.records.artifact import TimedArtifact
+from results.records.environment import Machine, SessionFacts
+from results.records.measured import ComparisonProcess, Outcome, Round
+from results.records.plan import Device, RuntimeOptions
+from results.statistics.comparison import Comparison, compare_by_environment
+from results.statistics.estimate import Estimate
+from results.statistics.latency import Latency, median_ms, summarise_durations
+from results.statistics.stability import StabilityWarning, find_warnings
 from results.store import Store
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-_NS_PER_MS = 1e6
 EQUAL_FORMS = ("plain", "rewritten")
 """Forms that compute what the authors' network computes, so that its published accuracy is theirs too."""
-
-
-class Latency(msgspec.Struct, frozen=True, kw_only=True):
-    """Time of one inference over `runs` timed runs in `rounds` processes, in milliseconds.
-
-    Attributes:
-        std_ms: sample standard deviation over all runs.
-        run_spread: (p75 - p25) / p50 of a round's runs, the median over rounds. How far the runs of one process lie
-            apart.
-        round_p50_ms: the median of each round by itself, in the order in which they ran.
-        round_spread: (largest - smallest) / median of those. How far fresh processes disagree; None for one round.
-        process_p50_ms: the geometric mean of those: the median of a fresh process, on average. Every round counts
-            alike here, and in `p50_ms` every run.
-        process_p50_interval_ms: its 95 % interval; None for fewer than three rounds.
-    """
-
-    runs: int
-    rounds: int
-    mean_ms: float
-    std_ms: float
-    min_ms: float
-    p50_ms: float
-    p90_ms: float
-    p95_ms: float
-    p99_ms: float
-    max_ms: float
-    run_spread: float
-    round_p50_ms: tuple[float, ...]
-    round_spread: float | None
-    process_p50_ms: float
-    process_p50_interval_ms: tuple[float, float] | None
 
 
 class Anchored(msgspec.Struct, frozen=True, kw_only=True):
@@ -130,40 +89,6 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         return self.artifact.form == "rewritten" and paper_ms is not None
 
 
-def summarise_durations(rounds: Sequence[Sequence[int]]) -> Latency:
-    """Statistics of timed runs, given as nanoseconds by round.
-
-    Raises:
-        ValueError: a round without a run.
-    """
-    import numpy as np  # here, so that listing the zoo does not wait for it
-
-    if not rounds or not all(rounds):
-        raise ValueError("a round holds at least one timed run")
-    by_round = [np.asarray(durations, dtype=np.int64) / _NS_PER_MS for durations in rounds]
-    samples = np.concatenate(by_round)
-    p50, p90, p95, p99 = (float(value) for value in np.percentile(samples, (50, 90, 95, 99)))
-    quartiles = np.array([np.percentile(durations, (25, 50, 75)) for durations in by_round])
-    medians = tuple(float(value) for value in quartiles[:, 1])
-    return Latency(
-        runs=len(samples),
-        rounds=len(rounds),
-        mean_ms=float(samples.mean()),
-        std_ms=float(samples.std(ddof=1)) if len(samples) > 1 else 0.0,
-        min_ms=float(samples.min()),
-        p50_ms=p50,
-        p90_ms=p90,
-        p95_ms=p95,
-        p99_ms=p99,
-        max_ms=float(samples.max()),
-        run_spread=float(np.median((quartiles[:, 2] - quartiles[:, 0]) / quartiles[:, 1])),
-        round_p50_ms=medians,
-        round_spread=(max(medians) - min(medians)) / median(medians) if len(medians) > 1 else None,
-        process_p50_ms=geometric_mean(medians),
-        process_p50_interval_ms=_interval(medians),
-    )
-
-
 def summarise(rounds: Iterable[Round], pairs: Iterable[ComparisonProcess] = ()) -> list[Measurement]:
     """Group rounds into measurements: run by run, and in each in the order in which its targets were given.
 
@@ -196,18 +121,6 @@ def read_measurements(store: Store) -> list[Measurement]:
         StoreError: it cannot be read, or holds no rounds.
     """
     return summarise(store.read(), store.read_kind(ComparisonProcess))
-
-
-def load(store: str) -> "pd.DataFrame":
-    """The measurements of a store, one row each: the columns of `effmod show --output-format csv`."""
-    from pathlib import Path
-
-    import pandas as pd
-
-    from results.tables import MEASUREMENT_COLUMNS
-
-    measurements = read_measurements(Store(Path(store)))
-    return pd.DataFrame([{column.key: column.get(row) for column in MEASUREMENT_COLUMNS} for row in measurements])
 
 
 def _last_attempts(rounds: Iterable[Round]) -> list[Round]:
@@ -257,9 +170,9 @@ def _measurement(rounds: Sequence[Round]) -> Measurement:
         session=session,
         run_ids=tuple(dict.fromkeys(record.run_id for record in rounds)),
         latency=latency,
-        gpu_p50_ms=_median_ms(ns for record in good for ns in record.gpu_durations_ns or ()),
-        load_ms=_median_ms(record.load_ns for record in good),
-        first_inference_ms=_median_ms(record.first_inference_ns for record in good),
+        gpu_p50_ms=median_ms(ns for record in good for ns in record.gpu_durations_ns or ()),
+        load_ms=median_ms(record.load_ns for record in good),
+        first_inference_ms=median_ms(record.first_inference_ns for record in good),
         peak_memory_bytes=max((r.peak_memory_bytes for r in good if r.peak_memory_bytes is not None), default=None),
         published=paper,
         paper_ratio=latency.mean_ms / paper_ms if latency and paper_ms else None,
@@ -273,16 +186,6 @@ def _paper_ms(paper: Published | None, device: Device, options: RuntimeOptions, 
     if device is not Device.CPU or options != RuntimeOptions() or batch_size != 1:
         return None
     return paper.cpu_e5_2680_4t_ms if paper else None
-
-
-def _interval(process_p50_ms: Sequence[float]) -> tuple[float, float] | None:
-    """The 95 % interval of their geometric mean: latencies differ by factors, and rounds are the independent units.
-
-    Order statistics would not do: of five values they reach 94 %, not 95 %. Two give an interval from nearly nothing
-    to far beyond: there is none for fewer than three.
-    """
-    found = estimate(process_p50_ms) if len(process_p50_ms) > 2 else None
-    return (found.low, found.high) if found else None
 
 
 def _beside_anchor(measurement: Measurement, comparisons: Sequence[Comparison]) -> Measurement:
@@ -331,8 +234,3 @@ def _mark_indistinct(measurements: list[Measurement]) -> list[Measurement]:
                 found[faster].append(measurements[slower].name)
                 found[slower].append(measurements[faster].name)
     return [msgspec.structs.replace(m, indistinct_from=tuple(found[i])) for i, m in enumerate(measurements)]
-
-
-def _median_ms(values: Iterable[int | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return median(known) / _NS_PER_MS if known else None

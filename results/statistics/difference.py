@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import msgspec
 
-from results.comparison import ERROR, Estimate, Verdict, judge
-from results.summary import Measurement
+from results.statistics.estimate import ERROR, Estimate, Verdict, judge
+from results.statistics.summary import Measurement
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):

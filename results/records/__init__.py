@@ -1,0 +1,1 @@
+"""What is stored: one file a record, and what each of its fields means."""

@@ -1,0 +1,66 @@
+"""What was timed: a file or a network, and what it is fed."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class ArtifactSource(StrEnum):
+    """Whether effmod exported an artifact, from a network that it knows by name, or it is a file of the user's own."""
+
+    ZOO = "zoo"
+    FILE = "file"
+
+
+class InputTensor(msgspec.Struct, frozen=True, kw_only=True):
+    """One input as it was fed; `dtype` is the runtime's word, such as "float" or "int64"."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
+    """The file that was timed. Names no folder.
+
+    Attributes:
+        name: the network's name in the zoo, or the file's name.
+        form: "plain" for a network as its authors wrote it; None for a user's own file.
+        opset: of an ONNX file.
+        specification_version: of a Core ML package.
+        weights: where the weights came from, in words.
+        params, macs: None for a user's own file.
+    """
+
+    name: str
+    source: ArtifactSource
+    format: str
+    form: str | None
+    sha256: str
+    size_bytes: int
+    opset: int | None
+    specification_version: int | None = None
+    inputs: tuple[InputTensor, ...]
+    weights: str | None
+    params: int | None
+    macs: int | None
+
+    @property
+    def batch_size(self) -> int:
+        return self.inputs[0].shape[0] if self.inputs and self.inputs[0].shape else 1
+
+    @property
+    def takes_images(self) -> bool:
+        """Whether the first input is a batch of images."""
+        first = self.inputs[0] if self.inputs else None
+        return (
+            first is not None
+            and len(first.shape) == 4
+            and ("float" in first.dtype or first.dtype in ("double", "image"))
+        )
+
+    @property
+    def image_size(self) -> int | None:
+        """Side of the square images that the first input takes; None where it takes something else."""
+        shape = self.inputs[0].shape if self.inputs else ()
+        return shape[2] if len(shape) == 4 and shape[2] == shape[3] else None

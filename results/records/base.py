@@ -1,0 +1,26 @@
+"""What is stored: one record a round, with what was asked (`plan`) and what happened (`environment`) apart.
+
+Older versions are read as they are: what they lack has a default here.
+
+Version 1 had rounds alone, without `kind` and `attempt`.
+Version 2 took in fields as they came. All of its records lack `gpu_versions`; many lack `graph_optimization`,
+`allow_spinning` and `prefer_nhwc` among the options, `target_options`, `relative_error` and `gpu_durations_ns`; the
+first also lack `conditions`, what the GPU did, and `steady`.
+"""
+
+import msgspec
+
+SCHEMA_VERSION = 3
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind"):
+    """What every record in a store begins with; each kind of record is a subclass with a tag of its own.
+
+    Attributes:
+        id: unique; names the record's file.
+        started_at: UTC, ISO 8601.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    id: str
+    started_at: str

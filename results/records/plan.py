@@ -1,0 +1,150 @@
+"""What was asked: devices, runtimes and their options, and how much is timed."""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Device(StrEnum):
+    """Where an inference runs."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+    COREML = "coreml"
+
+
+class Runtime(StrEnum):
+    """What runs it."""
+
+    ONNXRUNTIME = "onnxruntime"
+    TENSORRT = "tensorrt"
+    PYTORCH = "pytorch"
+    TORCH_COMPILE = "torch-compile"
+    OPENVINO = "openvino"
+    COREML = "coreml"
+
+
+class ComputeUnits(StrEnum):
+    """Which of an Apple device's processors Core ML may use."""
+
+    ALL = "all"
+    CPU_AND_GPU = "cpu-and-gpu"
+    CPU_AND_NE = "cpu-and-ne"
+    CPU_ONLY = "cpu-only"
+
+
+class GraphOptimization(StrEnum):
+    """How far ONNX Runtime may change a graph when it loads it."""
+
+    BASIC = "basic"
+    """What needs no knowledge of the device: constants folded, what is unused removed."""
+    EXTENDED = "extended"
+    """Fusions, too."""
+    ALL = "all"
+    """And the layout of maps: in blocks of channels, on a CPU."""
+
+
+class RuntimeOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runtime is asked for, and how it is to run an artifact.
+
+    Attributes:
+        device_index: which of several GPUs.
+        compute_units: of Core ML; None elsewhere.
+        include_transfers: on a GPU, copy the input there and the output back within the clock, as the paper did.
+        cuda_graph: capture the inference once, and replay it.
+        use_tf32: let the GPU round the factors of float32 products to 10 bits.
+        allow_fallback: on a GPU, accept a graph of which the provider leaves real work to another one.
+        graph_optimization: ONNX Runtime's default is all.
+        allow_spinning: threads that wait for work keep their cores busy, ONNX Runtime's default.
+        prefer_nhwc: on a GPU, let ONNX Runtime keep maps with the channels last.
+    """
+
+    runtime: Runtime = Runtime.ONNXRUNTIME
+    device_index: int = 0
+    compute_units: ComputeUnits | None = None
+    include_transfers: bool = False
+    cuda_graph: bool = False
+    use_tf32: bool = False
+    allow_fallback: bool = False
+    graph_optimization: GraphOptimization = GraphOptimization.ALL
+    allow_spinning: bool = True
+    prefer_nhwc: bool = False
+
+
+class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked of a run.
+
+    Attributes:
+        targets: names of the artifacts, in the order in which the user gave them; tables keep it.
+        threads: intra-op threads; None where the user left the choice to effmod.
+        runs: timed inferences of each artifact, over all its rounds.
+        rounds: fresh processes that they are split over.
+        warmup_runs: inferences before the timed ones, in each round: at least so many; 0 for none.
+        seed: of the order in which rounds are run.
+
+    Raises:
+        ValueError: a count is out of range.
+    """
+
+    targets: tuple[str, ...] = ()
+    device: Device = Device.CPU
+    options: RuntimeOptions = msgspec.field(default_factory=RuntimeOptions)
+    threads: int | None = None
+    runs: int = 4000
+    rounds: int = 5
+    warmup_runs: int = 50
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("runs", 1), ("rounds", 1), ("warmup_runs", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} is at least {least}, not {getattr(self, name)}")
+        if self.threads is not None and self.threads < 1:
+            raise ValueError(f"threads is at least 1, not {self.threads}")
+
+
+class ComparisonPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked of a comparison.
+
+    Attributes:
+        targets: names of the artifacts; the first is the baseline that each of the others is compared with.
+        options: of the baseline.
+        target_options: of each target, where they are not all the baseline's; empty where they are.
+        threads: intra-op threads; None where the user left the choice to effmod.
+        control: compare the baseline with itself, too.
+        processes: fresh processes of each comparison; with `until`, the fewest.
+        blocks: of four timed runs, A B B A or B A A B, in each process.
+        warmup_runs: inferences of each artifact before the clock starts, in each process.
+        seed: of all that is drawn: whose turn it is, the order of loading and of the runs, the cores.
+        margin: a smaller difference, as a share of the baseline's time, counts as none.
+        until: go on until the interval's half-width, a share of the ratio, is at most this.
+        max_time_s: but begin no process once they have taken so many seconds, those of all targets together.
+
+    Raises:
+        ValueError: a number is out of range.
+    """
+
+    targets: tuple[str, ...] = ()
+    device: Device = Device.CPU
+    options: RuntimeOptions = msgspec.field(default_factory=RuntimeOptions)
+    target_options: tuple[RuntimeOptions, ...] = ()
+    threads: int | None = None
+    control: bool = False
+    processes: int = 6
+    blocks: int = 60
+    warmup_runs: int = 20
+    seed: int = 0
+    margin: float = 0.005
+    until: float | None = None
+    max_time_s: float | None = None
+
+    def __post_init__(self) -> None:
+        least = {"threads": 1, "processes": 2, "blocks": 1, "warmup_runs": 0, "margin": 0, "until": 0, "max_time_s": 0}
+        for name, bound in least.items():
+            value = getattr(self, name)
+            if value is not None and value < bound:
+                raise ValueError(f"{name} is at least {bound}, not {value}")
+
+    def options_of(self, target: int) -> RuntimeOptions:
+        """How a target is run."""
+        return self.target_options[target] if self.target_options else self.options

@@ -1,0 +1,1 @@
+"""What follows from records. Pure: nothing here is stored, and nothing here reads a file."""

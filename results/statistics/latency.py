@@ -1,0 +1,90 @@
+"""The latency of one inference, from the timed runs of several processes."""
+
+from collections.abc import Iterable, Sequence
+from statistics import geometric_mean, median
+
+import msgspec
+
+from results.statistics.estimate import estimate
+
+_NS_PER_MS = 1e6
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """Time of one inference over `runs` timed runs in `rounds` processes, in milliseconds.
+
+    Attributes:
+        std_ms: sample standard deviation over all runs.
+        run_spread: (p75 - p25) / p50 of a round's runs, the median over rounds. How far the runs of one process lie
+            apart.
+        round_p50_ms: the median of each round by itself, in the order in which they ran.
+        round_spread: (largest - smallest) / median of those. How far fresh processes disagree; None for one round.
+        process_p50_ms: the geometric mean of those: the median of a fresh process, on average. Every round counts
+            alike here, and in `p50_ms` every run.
+        process_p50_interval_ms: its 95 % interval; None for fewer than three rounds.
+    """
+
+    runs: int
+    rounds: int
+    mean_ms: float
+    std_ms: float
+    min_ms: float
+    p50_ms: float
+    p90_ms: float
+    p95_ms: float
+    p99_ms: float
+    max_ms: float
+    run_spread: float
+    round_p50_ms: tuple[float, ...]
+    round_spread: float | None
+    process_p50_ms: float
+    process_p50_interval_ms: tuple[float, float] | None
+
+
+def summarise_durations(rounds: Sequence[Sequence[int]]) -> Latency:
+    """Statistics of timed runs, given as nanoseconds by round.
+
+    Raises:
+        ValueError: a round without a run.
+    """
+    import numpy as np  # here, so that listing the zoo does not wait for it
+
+    if not rounds or not all(rounds):
+        raise ValueError("a round holds at least one timed run")
+    by_round = [np.asarray(durations, dtype=np.int64) / _NS_PER_MS for durations in rounds]
+    samples = np.concatenate(by_round)
+    p50, p90, p95, p99 = (float(value) for value in np.percentile(samples, (50, 90, 95, 99)))
+    quartiles = np.array([np.percentile(durations, (25, 50, 75)) for durations in by_round])
+    medians = tuple(float(value) for value in quartiles[:, 1])
+    return Latency(
+        runs=len(samples),
+        rounds=len(rounds),
+        mean_ms=float(samples.mean()),
+        std_ms=float(samples.std(ddof=1)) if len(samples) > 1 else 0.0,
+        min_ms=float(samples.min()),
+        p50_ms=p50,
+        p90_ms=p90,
+        p95_ms=p95,
+        p99_ms=p99,
+        max_ms=float(samples.max()),
+        run_spread=float(np.median((quartiles[:, 2] - quartiles[:, 0]) / quartiles[:, 1])),
+        round_p50_ms=medians,
+        round_spread=(max(medians) - min(medians)) / median(medians) if len(medians) > 1 else None,
+        process_p50_ms=geometric_mean(medians),
+        process_p50_interval_ms=_interval(medians),
+    )
+
+
+def _interval(process_p50_ms: Sequence[float]) -> tuple[float, float] | None:
+    """The 95 % interval of their geometric mean: latencies differ by factors, and rounds are the independent units.
+
+    Order statistics would not do: of five values they reach 94 %, not 95 %. Two give an interval from nearly nothing
+    to far beyond: there is none for fewer than three.
+    """
+    found = estimate(process_p50_ms) if len(process_p50_ms) > 2 else None
+    return (found.low, found.high) if found else None
+
+
+def median_ms(values: Iterable[int | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return median(known) / _NS_PER_MS if known else None

@@ -1,0 +1,319 @@
+"""The table of what was measured."""
+
+from collections.abc import Collection, Container, Sequence
+
+import msgspec
+
+from results.published import PAPER_CPU, PAPER_RUNS
+from results.records.plan import Runtime
+from results.statistics.summary import Measurement
+from results.tables.table import Column, Table, fact, main_columns
+from results.tables.words import RUNTIME_NAMES, digits, look_alike, milliseconds, mode_in_words, short_hash
+
+
+def _ms(name: str, header: str, *, detail: bool = False, spare: int = 0) -> Column[Measurement]:
+    return Column(
+        key=name,
+        header=header,
+        get=lambda row: getattr(row.latency, name) if row.latency else None,
+        show=milliseconds,
+        detail=detail,
+        spare=spare,
+    )
+
+
+def _percent(name: str, header: str, *, spare: int) -> Column[Measurement]:
+    return Column(
+        key=name,
+        header=header,
+        get=lambda row: getattr(row.latency, name) if row.latency else None,
+        show=lambda v: f"{v:.0%}",
+        spare=spare,
+    )
+
+
+def _interval(key: str, header: str, end: int) -> Column[Measurement]:
+    def get(row: Measurement) -> float | None:
+        interval = row.latency and row.latency.process_p50_interval_ms
+        return interval[end] if interval else None
+
+    return Column(key=key, header=header, get=get, show=milliseconds)
+
+
+def _anchored(name: str, header: str) -> Column[Measurement]:
+    """A figure of the ratio to the anchor; the anchor's own ratio is 1, and has no interval."""
+
+    def get(row: Measurement) -> float | None:
+        if row.anchored is None or row.anchored.estimate is None:
+            return 1.0 if name == "ratio" and row.anchored and row.anchored.anchor == row.artifact else None
+        value: float = getattr(row.anchored.estimate, name)
+        return value
+
+    return Column(key=f"anchor_{name}", header=header, get=get, show=digits(3))
+
+
+def _versions(names: Container[str] | None = None) -> Column[Measurement]:
+    """The versions of the machine's software: those of these names, or all."""
+
+    def get(row: Measurement) -> str | None:
+        versions = row.machine.versions.items()
+        return ", ".join(f"{name} {version}" for name, version in versions if names is None or name in names) or None
+
+    return Column(key="versions", header="versions", get=get, detail=True)
+
+
+MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
+    Column(key="name", header="network", get=lambda row: row.name),
+    Column(key="form", header="form", get=lambda row: row.artifact.form, detail=True),
+    Column(key="sha256", header="sha256", get=lambda row: row.artifact.sha256, show=short_hash, detail=True),
+    Column(
+        key="published_top1",
+        header="published\ntop-1 %",
+        spare=3,
+        get=lambda row: row.published.top1 if row.published else None,
+        show=digits(1),
+        published=True,
+    ),
+    Column(
+        key="params", header="params\nM", spare=6, get=lambda row: row.artifact.params, show=lambda v: f"{v / 1e6:.1f}"
+    ),
+    Column(
+        key="macs", header="FLOPs\nG ¹", spare=5, get=lambda row: row.artifact.macs, show=lambda v: f"{v / 1e9:.2f}"
+    ),
+    Column(key="image_size", header="image\nsize", get=lambda row: row.artifact.image_size, detail=True),
+    Column(key="opset", header="opset", get=lambda row: row.artifact.opset, detail=True),
+    Column(key="specification_version", header="spec", get=lambda row: row.artifact.specification_version, detail=True),
+    Column(key="device", header="device", get=lambda row: str(row.device), detail=True),
+    Column(
+        key="runtime",
+        header="runtime",
+        get=lambda row: str(row.options.runtime),
+        show=lambda value: RUNTIME_NAMES[Runtime(value)],
+        detail=True,
+    ),
+    Column(key="compute_units", header="compute\nunits", get=lambda row: row.options.compute_units, detail=True),
+    Column(key="mode", header="mode", get=lambda row: mode_in_words(row.options), detail=True),
+    Column(key="threads", header="threads", get=lambda row: row.threads, detail=True),
+    Column(key="batch_size", header="batch", get=lambda row: row.batch_size, detail=True),
+    Column(key="runs", header="runs", get=lambda row: row.latency.runs if row.latency else None, detail=True, spare=7),
+    Column(
+        key="rounds",
+        header="rounds",
+        get=lambda row: row.latency.rounds if row.latency else None,
+        detail=True,
+        spare=7,
+    ),
+    _ms("mean_ms", "mean\nms", spare=3),
+    _ms("std_ms", "std\nms", detail=True),
+    _ms("min_ms", "min\nms", detail=True),
+    _ms("p50_ms", "p50\nms", spare=1),
+    _ms("p90_ms", "p90\nms", detail=True),
+    _ms("p95_ms", "p95\nms", spare=8),
+    _ms("p99_ms", "p99\nms", spare=2),
+    _ms("max_ms", "max\nms", detail=True),
+    Column(key="gpu_p50_ms", header="GPU p50\nms ⁵", get=lambda row: row.gpu_p50_ms, show=milliseconds, spare=7),
+    _percent("run_spread", "runs\nspread ²", spare=4),
+    _percent("round_spread", "rounds\nspread ²", spare=3),
+    _ms("process_p50_ms", "p50 by\nround ²"),
+    _interval("process_p50_low_ms", "95 %\nfrom", 0),
+    _interval("process_p50_high_ms", "\nto", 1),
+    Column(
+        key="indistinct_from", header="", get=lambda row: ", ".join(row.indistinct_from) or None, show=lambda _: "≈"
+    ),
+    _anchored("ratio", "time /\nanchor's ⁴"),
+    _anchored("low", "95 %\nfrom"),
+    _anchored("high", "\nto"),
+    Column(
+        key="anchor",
+        header="anchor",
+        get=lambda row: row.anchored and row.anchored.anchor.name,
+        detail=True,
+        spare=7,
+    ),
+    Column(
+        key="anchor_sha256",
+        header="anchor\nsha256",
+        get=lambda row: row.anchored and row.anchored.anchor.sha256,
+        show=short_hash,
+        detail=True,
+    ),
+    Column(
+        key="images_per_second",
+        header="images\na second",
+        get=lambda row: row.images_per_second,
+        show=lambda v: f"{v:.0f}" if v >= 100 else f"{v:.1f}",
+        detail=True,
+        spare=2,
+    ),
+    Column(key="load_ms", header="load\nms", get=lambda row: row.load_ms, show=digits(1), detail=True),
+    Column(
+        key="first_inference_ms",
+        header="first\nms",
+        get=lambda row: row.first_inference_ms,
+        show=digits(1),
+        detail=True,
+    ),
+    Column(
+        key="peak_memory_bytes",
+        header="memory\nMB",
+        get=lambda row: row.peak_memory_bytes,
+        show=lambda v: f"{v / 1e6:.0f}",
+        detail=True,
+    ),
+    Column(
+        key="size_bytes",
+        header="file\nMB",
+        get=lambda row: row.artifact.size_bytes,
+        show=lambda v: f"{v / 1e6:.1f}",
+        detail=True,
+    ),
+    Column(key="weights", header="weights", get=lambda row: row.artifact.weights, detail=True),
+    Column(key="cpu_model", header="CPU", get=lambda row: row.machine.cpu_model, detail=True),
+    Column(key="gpu", header="GPU", get=lambda row: row.gpu, detail=True),
+    Column(key="os", header="system", get=lambda row: row.machine.os, detail=True),
+    Column(key="available_cores", header="cores", get=lambda row: row.machine.available_cores, detail=True),
+    _versions(),
+    Column(
+        key="gpu_memory_bytes",
+        header="GPU memory\nMB",
+        get=lambda row: row.session.gpu_memory_bytes if row.session else None,
+        show=lambda v: f"{v / 1e6:.0f}",
+        detail=True,
+    ),
+    Column(
+        key="published_cpu_e5_2680_4t_ms",
+        header="paper's\nms ³",
+        spare=4,
+        get=lambda row: row.published.cpu_e5_2680_4t_ms if row.published and row.paper_ratio else None,
+        show=digits(1),
+        published=True,
+    ),
+    Column(key="paper_ratio", header="ours /\npaper's ³", spare=2, get=lambda row: row.paper_ratio, show=digits(2)),
+    Column(key="warnings", header="warnings", spare=9, get=lambda row: ", ".join(row.warnings) or None),
+    Column(key="failures", header="failed", spare=2, get=lambda row: "; ".join(dict.fromkeys(row.failures)) or None),
+)
+
+
+# What the rows usually have in common, and so stands above the table, once.
+_SHARED = (
+    *("form", "image_size", "opset", "specification_version", "device", "runtime", "compute_units", "mode", "threads"),
+    *("batch_size", "runs", "rounds", "weights", "cpu_model", "gpu", "anchor", "os", "available_cores", "versions"),
+)
+# What makes two rows different ones.
+_FACTS = (*(key for key in _SHARED if key not in ("runs", "rounds", "anchor")), "sha256")
+
+
+def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]:
+    """The table of what was measured, beside what the paper published.
+
+    What all rows share is said above it; where rows differ in it, it is a column.
+    """
+    columns, title = settle(measurements)
+    notes = first_notes(measurements, {column.key for column in main_columns(columns, measurements)})
+    if any(m.paper_ratio for m in measurements):
+        notes.append(f"³ published: mean of {PAPER_RUNS} runs on a {PAPER_CPU}. Not the paper's hardware here.")
+    notes += last_notes(measurements)
+    return Table(rows=tuple(measurements), columns=columns, notes=tuple(notes), title=title)
+
+
+def settle(measurements: Sequence[Measurement]) -> tuple[tuple[Column[Measurement], ...], str | None]:
+    """The columns, and what all rows share in words: that is none of the columns for people."""
+    versions = [m.machine.versions for m in measurements]
+    names = {name for each in versions for name in each if len({other.get(name) for other in versions}) > 1}
+    differing = {
+        column.key
+        for column in MEASUREMENT_COLUMNS
+        if column.key in _SHARED and len({column.get(m) for m in measurements}) > 1
+    }
+    if any(m.batch_size > 1 for m in measurements):
+        differing.add("images_per_second")
+    if look_alike(m.artifact for m in measurements):
+        differing.add("sha256")
+    columns = tuple(
+        fact(
+            _versions(names) if column.key == "versions" else column,
+            MEASUREMENT_COLUMNS,
+            measurements,
+            shown=column.key in differing,
+        )
+        if column.key in _FACTS
+        else msgspec.structs.replace(column, detail=column.detail and column.key not in differing)
+        for column in MEASUREMENT_COLUMNS
+    )
+    shared = {c.key: c.text(measurements[0]) for c in columns if c.key in _SHARED and c.detail} if measurements else {}
+    wording = (
+        ("gpu", "{}"),
+        ("cpu_model", "{}"),
+        ("runtime", "{}"),
+        ("compute_units", "compute units: {}"),
+        ("mode", "{}"),
+        ("threads", "{} thread"),
+        ("batch_size", "batch {}"),
+        ("image_size", "{} px"),
+        ("form", "{} form"),
+        ("runs", "{} timed run"),
+        ("rounds", "{} round"),
+    )
+    title = ", ".join(
+        words.format(shared[key]) + ("s" if key in ("threads", "runs", "rounds") and shared[key] != "1" else "")
+        for key, words in wording
+        if shared.get(key)
+    )
+    return columns, title or None
+
+
+def first_notes(measurements: Sequence[Measurement], shown: Collection[str]) -> list[str]:
+    """What stands first under a table, of whose columns those for people are shown."""
+    notes = []
+    if any(m.artifact.macs for m in measurements):
+        notes.append("¹ multiply-adds, counted as the paper counts its FLOPs.")
+    if by_round := _by_round(shown):
+        notes.append(f"² a round is a fresh process. {by_round}")
+    if any(m.lacks_papers_form for m in measurements):
+        notes.append(
+            "The paper timed the plain form: 'effmod bench --rewrite none' does so too, and shows its latencies beside "
+            "ours."
+        )
+    if any(m.indistinct_from for m in measurements):
+        notes.append(
+            "≈ its interval overlaps with that of the next faster or slower network: the order of the two is not "
+            "known. 'effmod compare A B' tells them apart."
+        )
+    return notes
+
+
+def _by_round(shown: Collection[str]) -> str:
+    """What the columns mean that tell rounds apart."""
+    spreads = {
+        "run_spread": "runs spread: how wide the middle half of its runs is",
+        "round_spread": "rounds spread: how far the medians of rounds lie apart",
+    }
+    found = [words for key, words in spreads.items() if key in shown]
+    sentences = []
+    if found:
+        text = "; ".join(found) + ("; both" if len(found) > 1 else ",") + " relative to the median."
+        sentences.append(text[0].upper() + text[1:])
+    if "process_p50_ms" in shown:
+        medians = "these medians" if "round_spread" in shown else "the medians of rounds"
+        interval = ", with its 95 % interval" if "process_p50_low_ms" in shown else ""
+        sentences.append(f"p50 by round: the mean of {medians}{interval}.")
+    return " ".join(sentences)
+
+
+def last_notes(measurements: Sequence[Measurement]) -> list[str]:
+    anchors = dict.fromkeys(
+        f"{m.anchored.anchor.name} ({m.anchored.anchor.form or 'a file'}, sha256 {m.anchored.anchor.sha256[:12]})"
+        for m in measurements
+        if m.anchored
+    )
+    notes = [
+        f"⁴ its time over that of {anchor}, both in one process, in turn, with its 95 % interval: what slows the "
+        "machine down for a while slows both."
+        for anchor in anchors
+    ]
+    if any(m.gpu_p50_ms for m in measurements):
+        notes.append(
+            "⁵ by CUDA events, of as many inferences more: from the GPU's first work to its last, with the gaps in "
+            "which it waits for the host to send more, without the host's own start and wait."
+        )
+    return notes

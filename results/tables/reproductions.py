@@ -1,0 +1,91 @@
+"""A table of the paper, our latencies beside its own."""
+
+from collections.abc import Sequence
+
+from results.statistics.reproduction import Agreement, PaperLatency, Reproduced, agreements, reproduce
+from results.statistics.summary import Measurement
+from results.tables.measurements import first_notes, last_notes, settle
+from results.tables.table import Column, Table, main_columns
+from results.tables.words import digits
+
+# Columns of measurements that the paper's table has no place for.
+_NOT_REPRODUCED = ("published_cpu_e5_2680_4t_ms", "paper_ratio")
+
+
+def reproduction_table(
+    title: str, measurements: Sequence[Measurement], papers: Sequence[PaperLatency], *, not_measured: Sequence[str]
+) -> Table[Reproduced]:
+    """The paper's table: our latencies beside its own, and under it how far the two orders agree.
+
+    Args:
+        not_measured: the networks of the table that are not among the measurements.
+    """
+    settled, shared = settle(measurements)
+    columns = [_of_measurement(column) for column in settled if column.key not in _NOT_REPRODUCED]
+    after = next(i for i, column in enumerate(columns) if column.key == "p50_ms") + 1
+    columns[after:after] = [*map(_paper_column, papers), *_REPRODUCED]
+    rows = reproduce(measurements, papers)
+    notes = first_notes(measurements, {column.key for column in main_columns(columns, rows)})
+    if papers and any(row.ratio for row in rows):
+        notes.append(f"³ our mean over the paper's on its {papers[0].hardware}. Not the paper's hardware here.")
+    for paper in papers:
+        notes += [_agreement_in_words(found, paper.hardware) for found in agreements(rows, paper.hardware)]
+    notes += last_notes(measurements)
+    if not_measured:
+        notes.append(f"Not measured: {', '.join(not_measured)}.")
+    return Table(
+        rows=tuple(rows), columns=tuple(columns), notes=tuple(notes), title="\n".join(filter(None, (title, shared)))
+    )
+
+
+def _of_measurement(column: Column[Measurement]) -> Column[Reproduced]:
+    return Column(
+        key=column.key,
+        header=column.header,
+        get=lambda row: column.get(row.measurement),
+        show=column.show,
+        detail=column.detail or column.key in _DETAILS_OF_REPRODUCTION,
+        published=column.published,
+        spare=column.spare,
+    )
+
+
+# What stands in the table of measurements and would make the paper's table too wide.
+_DETAILS_OF_REPRODUCTION = (
+    "p95_ms",
+    "p99_ms",
+    "run_spread",
+    "process_p50_ms",
+    "process_p50_low_ms",
+    "process_p50_high_ms",
+)
+
+
+def _paper_column(paper: PaperLatency) -> Column[Reproduced]:
+    return Column(
+        key=f"published_{paper.figure}",
+        header=f"{paper.hardware.partition(',')[0]}\npaper's ms",
+        get=lambda row: row.paper_ms.get(paper.hardware),
+        show=digits(1),
+        published=True,
+        spare=1,
+    )
+
+
+_REPRODUCED: tuple[Column[Reproduced], ...] = (
+    Column(key="paper_ratio", header="ours /\npaper's ³", spare=2, get=lambda row: row.ratio, show=digits(2)),
+    Column(key="rank", header="our\nrank", spare=2, get=lambda row: row.rank),
+    Column(key="paper_rank", header="paper's\nrank", spare=2, get=lambda row: row.paper_rank, published=True),
+)
+
+
+def _agreement_in_words(found: Agreement, hardware: str) -> str:
+    interval = (
+        f"95 % from {found.interval[0]:.2f} to {found.interval[1]:.2f} (Fieller, Hartley and Pearson 1957)"
+        if found.interval
+        else "without an interval: the networks are too few, or in the same order"
+    )
+    return (
+        f"Our order of {found.networks} networks beside the paper's on its {hardware}: Kendall's tau {found.tau:.2f}, "
+        f"{interval}."
+    )
