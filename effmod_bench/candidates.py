@@ -12,7 +12,8 @@ from effmod_bench.exporting import obtain_artifact
 from effmod_bench.runner import Subject
 from effmod_bench.subjects import derived_subject, zoo_subject
 from effmod_bench.targets import ExportChoices
-from exporters import OLDEST_OPSET, Format, onnx_rewrites
+from exporters import OLDEST_OPSET, Format
+from exporters.onnx import rewrites as onnx_rewrites
 from exporters.rewrites import AUTO
 from models import ModelSpec
 from results import Device, GraphOptimization, RuntimeOptions
@@ -101,7 +102,7 @@ def file_forms(console: Console, given: Subject, folder: Path) -> list[Form]:
 
 
 def _rewrite(console: Console, given: Subject, folder: Path, names: tuple[str, ...]) -> Subject:
-    from exporters.onnx_file import rewrite_file
+    from exporters.derived.rewritten import rewrite_file
 
     console.note(f"rewriting {given.path.name} ({', '.join(names)}) and checking it ...")
     path, _ = rewrite_file(given.path, folder, names, {tensor.name: tensor.shape for tensor in given.artifact.inputs})

@@ -15,7 +15,7 @@ from exporters import (
     ParityError,
 )
 from exporters.rewrites import RewriteError
-from models import ImageSizeError, UnknownModelError
+from models import CheckpointError, ImageSizeError, PluginError, UnknownModelError
 from results import StoreError
 from results.plots.tradeoff import PlotError
 
@@ -45,6 +45,8 @@ def exit_code(error: Exception) -> ExitCode:
         case (
             UnknownModelError()
             | ImageSizeError()
+            | CheckpointError()
+            | PluginError()
             | TargetError()
             | RewriteError()
             | ArtifactError()
@@ -57,7 +59,4 @@ def exit_code(error: Exception) -> ExitCode:
             return ExitCode.STORE
         case OSError() if error.errno == errno.ENAMETOOLONG:  # as a target, or wherever a file is named
             return ExitCode.USAGE
-    # Their modules import torch, so they are here only if they were raised.
-    if type(error).__name__ in ("CheckpointError", "PluginError"):
-        return ExitCode.USAGE
     return ExitCode.BUG

@@ -92,7 +92,7 @@ def export_files(
         ArtifactError, ExportError, ParityError, OutputError: as `exporters.onnx_file.rewrite_file`.
     """
     from effmod_bench.subjects import file_subject
-    from exporters.onnx_file import rewrite_file
+    from exporters.derived.rewritten import rewrite_file
 
     names = choices.file_rewrites()
     subjects = [file_subject(file, shapes, batch_size=choices.batch_size) for file in files]

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from models.images import natural_images
+from models.zoo.images import natural_images
 from results import InputTensor
 
 # ONNX Runtime's and Core ML's names of element types, for those that a vision network's input can have.

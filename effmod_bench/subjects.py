@@ -10,12 +10,12 @@ from effmod_bench.console import Console
 from effmod_bench.runner import FileStamp, Subject, stamp
 from effmod_bench.targets import TargetError, check_memory, file_format, resolve_shape
 from exporters import Artifact, Format, Made, MadeNetwork, TensorSpec, package_sha256, read_sidecar, sha256_of
-from exporters.artifact import size_bytes
+from exporters.artifact.hashes import size_bytes
 from models import Preprocessing
 from results import ArtifactSource, InputTensor, TimedArtifact
 
 if TYPE_CHECKING:
-    from exporters.onnx_machine import MachineFile
+    from exporters.derived.machine import MachineFile
 
 
 def zoo_subject(made: Made, *, batch_size: int) -> Subject:
@@ -36,8 +36,8 @@ def file_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch
     """
     if file_format(path) is Format.COREML:
         return _package_subject(path, shapes, batch_size=batch_size)
-    from exporters.onnx import external_files, load_graph, opset_of, read_tensors
-    from exporters.onnx_machine import check_usable
+    from exporters.derived.machine import check_usable
+    from exporters.onnx.graph import external_files, load_graph, opset_of, read_tensors
 
     graph = load_graph(path)
     files = [path, *external_files(graph, path)]
@@ -82,7 +82,7 @@ def _package_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, b
     if sidecar is not None and sidecar.sha256 == sha256:
         return _zoo_subject(path, sidecar, _inputs(path, sidecar.inputs, shapes, batch_size), stamps)
 
-    from exporters.coreml import read_specification, read_tensors
+    from exporters.coreml.package import read_specification, read_tensors
 
     inputs = _inputs(path, read_tensors(path)[0], shapes, batch_size)
     version = read_specification(path).specificationVersion

@@ -18,8 +18,8 @@ from exporters import (
     Format,
     InputKind,
     OnnxConfig,
-    onnx_rewrites,
 )
+from exporters.onnx import rewrites as onnx_rewrites
 from exporters.rewrites import AUTO, EXACT, RETRAIN, default_rewrites
 from models import ModelSpec, UnknownModelError, check_image_size, classes_of, find_model, list_models, list_tables
 from results import InputTensor

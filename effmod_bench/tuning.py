@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     from torchvision.datasets import ImageFolder
 
-    from exporters.onnx_int8 import Int8
+    from exporters.derived.int8 import Int8
 
 # What the forms may take of the budget; the settings have the rest.
 _SHARE_OF_FORMS = 0.6
@@ -171,8 +171,8 @@ class _Session:
     def _make_feeds(self) -> "list[dict[str, npt.NDArray[np.generic]]]":
         import onnx
 
-        from exporters.onnx_file import make_feeds
-        from exporters.verify import check_repeatable
+        from exporters.derived.feeds import make_feeds
+        from exporters.proof.files import check_repeatable
 
         path, inputs = self._plain.subject.path, self._plain.subject.artifact.inputs
         feeds = make_feeds(onnx.load(path, load_external_data=False), {x.name: x.shape for x in inputs})
@@ -181,7 +181,7 @@ class _Session:
 
     def _proved(self, forms: Sequence[Form], known: Sequence[Candidate]) -> Iterator[Candidate]:
         """Make each form, and let through what is another file and, where it should be, equal to the plain one."""
-        from exporters.verify import compare_files
+        from exporters.proof.files import compare_files
 
         files = {each.subject.artifact.sha256: each.name for each in known}
         for form in forms:
@@ -235,7 +235,7 @@ class _Session:
         if self._tuning.allow_machine_specific:
             yield Form(name=f"{best.name}, machine-specific", make=functools.partial(self._optimized, best.subject))
         if self._tuning.allow_inexact:
-            from exporters.onnx_int8 import Int8
+            from exporters.derived.int8 import Int8
 
             for source in {each.name: each for each in (self._plain, best)}.values():
                 for kind in Int8:
@@ -243,14 +243,14 @@ class _Session:
                     yield Form(name=f"{source.name}, {kind}", make=make, equal=False)
 
     def _optimized(self, source: Subject) -> Subject:
-        from exporters.onnx_machine import optimize
+        from exporters.derived.machine import optimize
 
         new = self._folder / f"{source.path.stem}-machine.onnx"
         optimize(source.path, new, self._feeds)
         return derived_subject(new, source)
 
     def _quantized(self, source: Subject, kind: "Int8") -> Subject:
-        from exporters.onnx_int8 import quantize
+        from exporters.derived.int8 import quantize
 
         self._console.note(f"quantizing {source.path.name} ({kind}) ...")
         new = self._folder / f"{source.path.stem}-{kind}.onnx"
@@ -261,7 +261,7 @@ class _Session:
         """The labelled images; a wrong folder is said before the minutes that the race takes."""
         if self._tuning.data is None:
             return None
-        from exporters.accuracy import read_folder
+        from exporters.proof.accuracy import read_folder
 
         size = self._plain.subject.artifact.image_size
         if size is None:
@@ -271,8 +271,8 @@ class _Session:
     def _top1(self, subject: Subject) -> float | None:
         if self._images is None:
             return None
-        from exporters.accuracy import measure_accuracy
-        from exporters.evaluation import open_evaluator
+        from exporters.proof.accuracy import measure_accuracy
+        from exporters.proof.open import open_evaluator
 
         accuracies = measure_accuracy(
             open_evaluator(subject.path),

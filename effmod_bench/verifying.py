@@ -29,8 +29,8 @@ from results.tables.write import OutputFormat
 if TYPE_CHECKING:
     from torchvision.datasets import ImageFolder
 
-    from exporters.evaluation import Evaluator
-    from exporters.onnx_file import RewrittenFile
+    from exporters.derived.rewritten import RewrittenFile
+    from exporters.proof.evaluator import Evaluator
 
 
 class Verified(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,8 +63,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
             MachineMismatchError: the artifact is machine-specific, and was made on another kind of machine.
             ParityError: the artifact is not its network, or that file; raised after the table is printed.
         """
-        from exporters import verify
-        from exporters.onnx_file import read_rewritten
+        from exporters.derived.rewritten import read_rewritten
+        from exporters.proof import parity as verify
 
         rewritten = read_rewritten(self.path)
         original = self._original(rewritten)
@@ -127,8 +127,8 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     def _compare_with_original(
         self, console: Console, output_format: OutputFormat, rewritten: "RewrittenFile", original: Path
     ) -> None:
-        from exporters import verify
-        from exporters.onnx_file import compare_again
+        from exporters.derived.rewritten import compare_again
+        from exporters.proof.files import judge_files
 
         console.note(f"comparing {self.path.name} with {original}, from which it was rewritten ...")
         parity = compare_again(self.path, rewritten, original)
@@ -138,12 +138,12 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         title = f"{self.path.name}: {rewritten.original} (sha256 {rewritten.original_sha256[:12]}), rewritten: {done}"
         row = Verified(precision=ComputePrecision.FLOAT32, parity=parity, accuracy=None)
         console.table(_table(title, [row], None), output_format)
-        verify.judge_files(original, self.path, parity)
+        judge_files(original, self.path, parity)
 
     def _open(self) -> "Evaluator":
-        from exporters.evaluation import open_evaluator
-        from exporters.onnx import load_graph
-        from exporters.onnx_machine import check_usable
+        from exporters.derived.machine import check_usable
+        from exporters.onnx.graph import load_graph
+        from exporters.proof.open import open_evaluator
 
         if not self.path.is_dir():
             graph = load_graph(self.path)  # refuses what cannot be trusted before the runtime sees it
@@ -182,7 +182,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     def _images(self, preprocessing: Preprocessing, config: ExportConfig) -> "ImageFolder | None":
         if self.data is None:
             return None
-        from exporters.accuracy import read_folder
+        from exporters.proof.accuracy import read_folder
 
         return read_folder(self.data, preprocessing, image_size=config.image_size)
 
@@ -195,7 +195,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         preprocessing: Preprocessing,
         config: ExportConfig,
     ) -> dict[ComputePrecision, Accuracy]:
-        from exporters.accuracy import measure_accuracy
+        from exporters.proof.accuracy import measure_accuracy
 
         if sidecar is not None and sidecar.weights.source is WeightsSource.RANDOM:
             console.warn(f"{self.path.name} has random weights: its accuracy says nothing of the network")

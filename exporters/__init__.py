@@ -3,32 +3,19 @@
 Importing this package imports neither torch nor onnx nor coremltools.
 """
 
-from exporters.artifact import (
+from exporters.artifact.cache import CacheInfo, cache_info, clear_cache
+from exporters.artifact.files import deliver, installed_versions, writing
+from exporters.artifact.hashes import artifact_sha256, package_sha256, sha256_of
+from exporters.artifact.names import public_name
+from exporters.artifact.sidecar import (
     FLOAT16_MAX,
     Accuracy,
     ActivationRange,
     Artifact,
     Parity,
     TensorSpec,
-    artifact_sha256,
-    package_sha256,
-    public_name,
     read_sidecar,
-    sha256_of,
     sidecar_path,
-)
-from exporters.cache import (
-    PRETRAINED,
-    CacheInfo,
-    Made,
-    cache_info,
-    clear_cache,
-    deliver,
-    installed_versions,
-    is_cached,
-    obtain,
-    reference,
-    writing,
 )
 from exporters.config import (
     DEFAULT_OPSET,
@@ -52,7 +39,16 @@ from exporters.errors import (
     OutputError,
     ParityError,
 )
-from exporters.network import MadeNetwork, SavedNetwork, is_network_cached, load_network, obtain_network, save_network
+from exporters.making.create import PRETRAINED
+from exporters.making.file import Made, is_cached, obtain, reference
+from exporters.making.network import (
+    MadeNetwork,
+    SavedNetwork,
+    is_network_cached,
+    load_network,
+    obtain_network,
+    save_network,
+)
 from exporters.operators import count_operators
 
 __all__ = [

@@ -27,3 +27,7 @@ class MachineMismatchError(RuntimeError):
 
 class ImageFolderError(ValueError):
     """A folder holds no labelled images that an artifact could be tried on; the message says what is wrong with it."""
+
+
+class RewriteError(ValueError):
+    """The network cannot be rewritten as asked: an unknown rewrite, or a network that torch cannot trace."""

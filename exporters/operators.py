@@ -11,9 +11,9 @@ def count_operators(path: Path) -> Counter[str]:
         ArtifactError: it cannot be read.
     """
     if path.is_dir():
-        from exporters.mlprogram import load_program
+        from exporters.coreml.program.program import load_program
 
         return load_program(path).operators()
-    from exporters.onnx import read_graph
+    from exporters.onnx.graph import read_graph
 
     return Counter(node.op_type for node in read_graph(path).graph.node if node.op_type != "Constant")

@@ -6,26 +6,16 @@ Importing this package imports no torch; what needs it is imported when it is fi
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from models.registry import (
-    ImageSizeError,
-    ModelTargetError,
-    PluginError,
-    UnknownModelError,
-    check_image_size,
-    classes_of,
-    create_model,
-    family,
-    find_model,
-    list_models,
-    list_tables,
-    merged_branches,
-    reparameterize,
-)
-from models.spec import Complexity, Family, Form, ModelSpec, Preprocessing, StageComplexity, Weights, WeightsSource
+from models.zoo.build import create_model, merged_branches, reparameterize
+from models.zoo.errors import CheckpointError, ImageSizeError, ModelTargetError, PluginError, UnknownModelError
+from models.zoo.find import find_model
+from models.zoo.registry import check_image_size, classes_of, family, list_models, list_tables
+from models.zoo.spec import Complexity, Family, Form, ModelSpec, Preprocessing, StageComplexity, Weights, WeightsSource
 
 if TYPE_CHECKING:
-    from models.complexity import count
-    from models.weights import CheckpointError, create_filled, create_pretrained, fill, load_checkpoint
+    from models.zoo.checkpoint import load_checkpoint
+    from models.zoo.complexity import count
+    from models.zoo.weights import create_filled, create_pretrained, fill
 
 __all__ = [
     "CheckpointError",
@@ -58,12 +48,11 @@ __all__ = [
 ]
 
 _NEEDS_TORCH = {
-    "CheckpointError": "models.weights",
-    "count": "models.complexity",
-    "create_filled": "models.weights",
-    "create_pretrained": "models.weights",
-    "fill": "models.weights",
-    "load_checkpoint": "models.weights",
+    "count": "models.zoo.complexity",
+    "create_filled": "models.zoo.weights",
+    "create_pretrained": "models.zoo.weights",
+    "fill": "models.zoo.weights",
+    "load_checkpoint": "models.zoo.checkpoint",
 }
 
 

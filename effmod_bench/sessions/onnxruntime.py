@@ -208,7 +208,7 @@ def _tensorrt(request: SessionRequest) -> dict[str, str]:
     The first round builds the engine, which its `load_ns` shows; the later ones load it.
     """
     from exporters import sha256_of
-    from exporters.cache import cache_root
+    from exporters.artifact.cache import cache_root
 
     gpu = read_gpu(request.options.device_index)
     parts = (

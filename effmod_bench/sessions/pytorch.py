@@ -14,7 +14,7 @@ from torch._inductor.exc import InvalidCxxCompiler
 from effmod_bench.gpu import own_memory_bytes
 from effmod_bench.sessions import SessionError, SessionRequest
 from exporters import load_network
-from exporters.network import OUTPUT
+from exporters.making.network import OUTPUT
 from results import Device, Runtime, SessionFacts
 
 

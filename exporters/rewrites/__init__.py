@@ -6,6 +6,7 @@ Importing this package imports no torch; what needs it is imported when it is fi
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from exporters.errors import RewriteError
 from exporters.rewrites.base import (
     AUTO,
     DECISIVE,
@@ -13,7 +14,6 @@ from exporters.rewrites.base import (
     RETRAIN,
     Equivalence,
     Rewrite,
-    RewriteError,
     RewriteReport,
     default_rewrites,
 )

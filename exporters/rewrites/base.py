@@ -70,7 +70,3 @@ class Rewrite(Protocol):
     EQUIVALENCE: Equivalence
 
     def rewrite(self, network: "Network") -> RewriteReport: ...
-
-
-class RewriteError(ValueError):
-    """The network cannot be rewritten as asked: an unknown rewrite, or a network that torch cannot trace."""

@@ -14,8 +14,8 @@ from torch import Tensor, fx, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.passes.fake_tensor_prop import FakeTensorProp
 
-from exporters.rewrites.base import RewriteError
-from models.words import first_line
+from exporters.errors import RewriteError
+from models.zoo.words import first_line
 
 aten = torch.ops.aten
 

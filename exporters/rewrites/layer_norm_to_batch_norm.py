@@ -33,7 +33,7 @@ from exporters.rewrites.graph import (
     is_weighted,
     scale_outputs,
 )
-from models.images import natural_images
+from models.zoo.images import natural_images
 
 NAME = "layer_norm_to_batch_norm"
 EQUIVALENCE = Equivalence.RETRAIN

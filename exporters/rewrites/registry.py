@@ -4,8 +4,9 @@ from typing import Literal
 
 from torch import nn
 
+from exporters.errors import RewriteError
 from exporters.rewrites import batch_norm, blocked_layout, channels_first, layer_norm_to_batch_norm, merge_heads
-from exporters.rewrites.base import Equivalence, Rewrite, RewriteError, RewriteReport
+from exporters.rewrites.base import Equivalence, Rewrite, RewriteReport
 from exporters.rewrites.graph import trace
 
 # In the order in which they are applied.

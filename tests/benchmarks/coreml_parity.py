@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from exporters import ComputePrecision, CoreMLConfig, ExportError, Format, Made, ParityError, obtain
-from exporters.mlprogram import load_program
+from exporters.coreml.program.program import load_program
 from exporters.rewrites import AUTO
 from models import ModelSpec, list_models
 

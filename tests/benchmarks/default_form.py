@@ -28,9 +28,9 @@ from effmod_bench.runner import Subject, new_run_id
 from effmod_bench.subjects import file_subject, zoo_subject
 from effmod_bench.targets import DEFAULT_TARGETS, ExportChoices, find_networks
 from exporters import obtain
-from exporters.verify import compare_files, judge_files
+from exporters.proof.files import compare_files, judge_files
 from models import ModelSpec, create_filled
-from models.images import natural_images
+from models.zoo.images import natural_images
 from results import ComparisonPlan, ComparisonProcess, Store, compare
 from tests.benchmarks.comparison_power import Silence
 

@@ -10,8 +10,8 @@ from timm.utils.onnx import onnx_export
 from effmod_bench.candidates import file_forms
 from effmod_bench.console import Console
 from effmod_bench.subjects import file_subject
-from exporters.onnx_file import make_feeds
-from exporters.verify import check_repeatable, compare_files
+from exporters.derived.feeds import make_feeds
+from exporters.proof.files import check_repeatable, compare_files
 
 
 def test_the_forms_of_a_file_that_timm_exported_are_equal_to_it(tmp_path: Path) -> None:

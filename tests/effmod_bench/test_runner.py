@@ -13,7 +13,7 @@ from effmod_bench.runner import Subject, Timeline, missing, schedule, stamp, thr
 from effmod_bench.subjects import file_subject, hashed_files
 from effmod_bench.worker import Broken, Job, Timed, Warm
 from exporters import sha256_of
-from exporters.evaluation import run_onnx
+from exporters.proof.onnx import run_onnx
 from models import Preprocessing
 from results import BenchPlan, ComparisonPlan, Device, Outcome, Round, RuntimeOptions, Store, StoreError, summarise
 from tests.fakes import (

@@ -13,7 +13,7 @@ from effmod_bench.errors import ExitCode
 from effmod_bench.subjects import file_subject, say_changed
 from effmod_bench.targets import TargetError
 from exporters import OnnxConfig, deliver, obtain, sidecar_path
-from exporters.onnx_machine import optimize, read_machine_file
+from exporters.derived.machine import optimize, read_machine_file
 from models import find_model
 from results import ArtifactSource
 from tests.fakes import write_onnx

@@ -24,7 +24,8 @@ from effmod_bench.runner import Subject
 from effmod_bench.subjects import file_subject
 from effmod_bench.targets import ExportChoices
 from effmod_bench.worker import Broken
-from exporters import ExportError, onnx_rewrites
+from exporters import ExportError
+from exporters.onnx import rewrites as onnx_rewrites
 from models import Preprocessing, find_model
 from results import ComparisonPlan, ComparisonProcess, Device, GraphOptimization, RuntimeOptions, Store
 from results.statistics.tuning import LOOKS, Decision, TuningReport

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from effmod_bench.cli import app
 from exporters import Compression, CoreMLConfig, OnnxConfig, deliver, obtain, sha256_of
-from exporters.onnx_file import rewrite_file
+from exporters.derived.rewritten import rewrite_file
 from models import find_model
 from tests.exporters.onnx_rewrites.support import graph
 from tests.fakes import write_onnx

@@ -10,8 +10,9 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from exporters import ComputePrecision, ImageFolderError
-from exporters.accuracy import measure_accuracy, read_folder
-from exporters.evaluation import Images, open_evaluator
+from exporters.proof.accuracy import measure_accuracy, read_folder
+from exporters.proof.evaluator import Images
+from exporters.proof.open import open_evaluator
 from models import Preprocessing
 
 COLOURS = {"1red": (200, 20, 20), "2green": (20, 200, 20), "3blue": (20, 20, 200)}

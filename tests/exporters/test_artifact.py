@@ -13,10 +13,10 @@ from exporters import (
     Format,
     InputKind,
     OnnxConfig,
-    artifact,
     read_sidecar,
 )
-from exporters.artifact import file_name, form_of
+from exporters.artifact import sidecar as artifact
+from exporters.artifact.names import file_name, form_of
 from exporters.config import ExportConfig
 from exporters.rewrites import AUTO
 

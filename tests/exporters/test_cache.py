@@ -12,8 +12,11 @@ import pytest
 import torch
 from torch import nn
 
-import exporters.cache
-import exporters.verify
+import exporters.artifact.cache
+import exporters.artifact.files
+import exporters.making.file
+import exporters.making.key
+import exporters.proof.parity
 import models
 from exporters import (
     Compression,
@@ -35,7 +38,8 @@ from exporters import (
     read_sidecar,
     sha256_of,
 )
-from exporters.cache import keep, writing
+from exporters.artifact.cache import keep
+from exporters.artifact.files import writing
 from exporters.rewrites import AUTO
 from models import CheckpointError, ImageSizeError, ModelSpec
 
@@ -142,7 +146,7 @@ def test_whether_a_network_is_rewritten_follows_from_its_graph(
     config: ExportConfig, linear: bool, is_rewritten: bool
 ) -> None:
     model = Folding(linear=linear).eval()
-    exported, reference, reports = exporters.cache._rewrite(model, config)
+    exported, reference, reports = exporters.making.file._rewrite(model, config)
     assert (exported is not model) is is_rewritten
     assert reference is model
     assert any(report.count for report in reports) is is_rewritten
@@ -150,7 +154,7 @@ def test_whether_a_network_is_rewritten_follows_from_its_graph(
 
 def test_a_network_left_plain_says_what_was_left_alone() -> None:
     config = OnnxConfig(image_size=32, rewrites=AUTO[Format.ONNX])
-    reports = exporters.cache._rewrite(Folding(linear=False).eval(), config)[2]
+    reports = exporters.making.file._rewrite(Folding(linear=False).eval(), config)[2]
     assert {report.name: report.skipped for report in reports} == {
         "merge_heads": (),
         "batch_norm": ("all 1: the network is left plain",),
@@ -180,13 +184,13 @@ def test_another_source_of_a_plug_in_gives_another_file(
     keys = []
     for source in ("WIDTH = 1", "WIDTH = 2"):
         module.write_text(source)
-        keys.append(exporters.cache._key(plugin, CONFIG, exporters.cache.weights_identity(None)))
+        keys.append(exporters.making.key.artifact_key(plugin, CONFIG, exporters.making.key.weights_identity(None)))
     assert len(set(keys)) == 2
 
 
 def test_a_new_version_of_torch_makes_the_file_again(spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     obtain(spec, CONFIG)
-    monkeypatch.setattr(exporters.cache, "installed_versions", lambda _: {"torch": "99.0"})
+    monkeypatch.setattr(exporters.artifact.files, "installed_versions", lambda _: {"torch": "99.0"})
     assert not is_cached(spec, CONFIG)
 
 
@@ -341,7 +345,7 @@ def test_a_compressed_package_has_its_error_and_no_tolerance(spec: ModelSpec) ->
 def test_a_package_that_computes_something_else_is_not_kept(
     spec: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(exporters.verify.TOLERANCES, ComputePrecision.FLOAT16, 1e-9)
+    monkeypatch.setitem(exporters.proof.parity.TOLERANCES, ComputePrecision.FLOAT16, 1e-9)
     with pytest.raises(ParityError, match="does not compute what the network computes"):
         obtain(spec, COREML)
     assert not list(cache.rglob("*.mlpackage"))
@@ -429,17 +433,17 @@ def test_packages_are_counted_with_all_their_files(spec: ModelSpec, cache: Path)
 
 def test_the_two_formats_are_two_artifacts(spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     obtain(spec, CONFIG)
-    key = exporters.cache._key
-    weights = exporters.cache.weights_identity(None)
+    key = exporters.making.key.artifact_key
+    weights = exporters.making.key.weights_identity(None)
     onnx, coreml = key(spec, CONFIG, weights), key(spec, COREML, weights)
     assert onnx != coreml
     # A newer coremltools does not make ONNX files again.
-    installed = exporters.cache.installed_versions
+    installed = exporters.artifact.files.installed_versions
 
     def newer(names: Iterable[str]) -> dict[str, str]:
         return {name: "99.0" if name == "coremltools" else version for name, version in installed(names).items()}
 
-    monkeypatch.setattr(exporters.cache, "installed_versions", newer)
+    monkeypatch.setattr(exporters.artifact.files, "installed_versions", newer)
     assert key(spec, CONFIG, weights) == onnx
     assert key(spec, COREML, weights) != coreml
 
@@ -448,7 +452,7 @@ def test_a_missing_converter_is_said_before_a_network_is_built(
     spec: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    monkeypatch.setattr("exporters.cache.create", None)  # not reached
+    monkeypatch.setattr("exporters.making.create.create", None)  # not reached
     with pytest.raises(FormatUnavailableError, match="--format onnx"):
         obtain(spec, COREML)
     assert not [path for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock"]

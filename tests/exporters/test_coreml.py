@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import nn
 
-import exporters.coreml
+import exporters.coreml.export
 import models
 from exporters import (
     ArtifactError,
@@ -29,7 +29,9 @@ from exporters import (
     ParityError,
     package_sha256,
 )
-from exporters.coreml import Deployed, PackageMetadata, read_specification, read_tensors
+from exporters.coreml.deployed import Deployed
+from exporters.coreml.export import PackageMetadata
+from exporters.coreml.package import read_specification, read_tensors
 from models import Preprocessing
 from tests.exporters.test_onnx import Small
 
@@ -55,7 +57,7 @@ def small() -> nn.Module:
 
 def write(model: nn.Module, path: Path, **choices: Any) -> Path:
     config = CoreMLConfig(image_size=32, **choices)
-    exporters.coreml.export(model, path, config, Preprocessing(), METADATA)
+    exporters.coreml.export.export(model, path, config, Preprocessing(), METADATA)
     return path
 
 
@@ -94,7 +96,7 @@ def test_the_networks_own_normalization_is_in_the_package_exactly(small: nn.Modu
     path = tmp_path / "x.mlpackage"
     own = Preprocessing(mean=(0.5, 0.25, 0.125), std=(0.1, 0.2, 0.3))
     config = CoreMLConfig(image_size=32, compute_precision=FLOAT32)
-    exporters.coreml.export(small, path, config, own, METADATA)
+    exporters.coreml.export.export(small, path, config, own, METADATA)
     sub, mul = (operator for operator in operators(path) if operator.type in ("sub", "mul"))
     mean, std = np.array(own.mean), np.array(own.std)
     np.testing.assert_array_equal(constant(path, mul, "y"), (1 / (255 * std)).astype(np.float32))
@@ -332,7 +334,7 @@ def test_a_full_temporary_folder_is_not_taken_for_a_fault_of_the_network(
     def full(*_: Any, **__: Any) -> None:
         raise RuntimeError("[MIL FileWriter]: Unknown error occurred while writing data to the file.")
 
-    monkeypatch.setattr(exporters.coreml, "_convert_graph", full)
+    monkeypatch.setattr(exporters.coreml.export, "_convert_graph", full)
     with pytest.raises(OutputError, match=r"cannot write the weights into .*; free some space there"):
         write(small, tmp_path / "x.mlpackage")
     assert not list(tmp_path.iterdir())
@@ -347,10 +349,10 @@ def test_the_proof_sees_the_saved_package_and_is_handed_back(small: nn.Module, t
 
     config = CoreMLConfig(image_size=32)
     path = tmp_path / "x.mlpackage"
-    found = exporters.coreml.export(small, path, config, Preprocessing(), METADATA, measure_parity=measure)
+    found = exporters.coreml.export.export(small, path, config, Preprocessing(), METADATA, measure_parity=measure)
     assert found == PARITY
     assert seen == [(small, ".mlpackage", "logits", 32, Preprocessing())]
-    assert exporters.coreml.export(small, path, config, Preprocessing(), METADATA) is None
+    assert exporters.coreml.export.export(small, path, config, Preprocessing(), METADATA) is None
 
 
 def test_a_package_that_fails_the_proof_is_not_kept(small: nn.Module, tmp_path: Path) -> None:
@@ -359,7 +361,7 @@ def test_a_package_that_fails_the_proof_is_not_kept(small: nn.Module, tmp_path: 
 
     config = CoreMLConfig(image_size=32)
     with pytest.raises(ParityError):
-        exporters.coreml.export(
+        exporters.coreml.export.export(
             small, tmp_path / "x.mlpackage", config, Preprocessing(), METADATA, measure_parity=measure
         )
     assert not list(tmp_path.iterdir())
@@ -384,7 +386,7 @@ def test_efficientmod_converts(tmp_path: Path) -> None:
     spec = models.find_model("efficientmod_xxs")
     model, _ = models.create_filled(spec, image_size=64)
     path = tmp_path / "x.mlpackage"
-    exporters.coreml.export(model, path, CoreMLConfig(image_size=64), spec.preprocessing, METADATA)
+    exporters.coreml.export.export(model, path, CoreMLConfig(image_size=64), spec.preprocessing, METADATA)
     kinds = [operator.type for operator in operators(path)]
     assert kinds.count("layer_norm") == 23
     assert kinds.count("batch_norm") == 0

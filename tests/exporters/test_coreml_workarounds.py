@@ -9,8 +9,10 @@ import pytest
 import torch
 from torch import nn
 
-from exporters import ComputePrecision, ExportError, InputKind, coreml_workarounds
-from exporters.coreml import import_coremltools, read_specification
+from exporters import ComputePrecision, ExportError, InputKind
+from exporters.coreml import workarounds as coreml_workarounds
+from exporters.coreml.package import read_specification
+from exporters.coreml.tools import import_coremltools
 from tests.exporters.test_coreml import operators, write
 
 pytestmark = pytest.mark.skipif(

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from exporters import ArtifactError, ComputePrecision
-from exporters.evaluation import open_evaluator
+from exporters.proof.open import open_evaluator
 from tests.exporters.test_accuracy import write_colour_meter
 from tests.fakes import write_onnx
 

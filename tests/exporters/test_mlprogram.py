@@ -16,8 +16,9 @@ from torch import Tensor, nn
 
 from exporters import ArtifactError
 from exporters.config import ComputePrecision
-from exporters.coreml import read_tensors
-from exporters.mlprogram import Program, UnknownOperatorError, load_program
+from exporters.coreml.package import read_tensors
+from exporters.coreml.program.program import Program, load_program
+from exporters.coreml.program.reader import UnknownOperatorError
 
 pytest.importorskip("coremltools.proto", reason="coremltools has no wheel for this Python or platform")
 

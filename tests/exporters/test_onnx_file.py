@@ -5,9 +5,10 @@ import numpy as np
 import onnx
 import pytest
 
-from exporters import ArtifactError, ExportError, OutputError, ParityError, onnx_file, read_sidecar, sha256_of
-from exporters.onnx_file import read_rewritten, rewrite_file
-from exporters.onnx_rewrites import NAMES
+from exporters import ArtifactError, ExportError, OutputError, ParityError, read_sidecar, sha256_of
+from exporters.derived import rewritten as onnx_file
+from exporters.derived.rewritten import read_rewritten, rewrite_file
+from exporters.onnx.rewrites import NAMES
 from tests.exporters.onnx_rewrites.support import graph, kinds
 from tests.fakes import write_onnx
 

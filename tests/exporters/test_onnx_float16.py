@@ -8,9 +8,11 @@ import torch
 from onnx import TensorProto
 from torch import nn
 
-import exporters.onnx
+import exporters.onnx.export
+import exporters.onnx.graph
 import models
-from exporters import ComputePrecision, ExportError, OnnxConfig, ParityError, onnx_float16
+from exporters import ComputePrecision, ExportError, OnnxConfig, ParityError
+from exporters.onnx import float16 as onnx_float16
 from models import Preprocessing
 from tests.fakes import write_onnx
 
@@ -41,7 +43,7 @@ def small(*factors: float) -> nn.Module:
 
 def test_the_error_of_a_float16_file_is_measured_and_not_judged(tmp_path: Path) -> None:
     path, model = tmp_path / "small.onnx", small()
-    parity, simplified = exporters.onnx.export(model, path, CONFIG, Preprocessing())
+    parity, simplified = exporters.onnx.export.export(model, path, CONFIG, Preprocessing())
     assert simplified is True
     assert parity.tolerance is None
     assert 1e-5 < parity.relative_error < 5e-3
@@ -54,10 +56,10 @@ def test_the_error_of_a_float16_file_is_measured_and_not_judged(tmp_path: Path) 
 
 def test_weights_are_float16_input_and_output_are_not(tmp_path: Path) -> None:
     path, model = tmp_path / "small.onnx", small()
-    exporters.onnx.export(model, path, CONFIG, Preprocessing())
+    exporters.onnx.export.export(model, path, CONFIG, Preprocessing())
     graph = onnx.load(path)
     assert {tensor.data_type for tensor in graph.graph.initializer} <= {TensorProto.FLOAT16, TensorProto.INT64}
-    (given,), (found,) = exporters.onnx.read_tensors(graph)
+    (given,), (found,) = exporters.onnx.graph.read_tensors(graph)
     assert (given.dtype, found.dtype) == ("float", "float")
     x = torch.randn(1, 3, 32, 32)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
@@ -66,20 +68,20 @@ def test_weights_are_float16_input_and_output_are_not(tmp_path: Path) -> None:
 
 def test_what_overflows_on_a_gpu_alone_is_refused_and_named(tmp_path: Path) -> None:
     path, model = tmp_path / "small.onnx", small(6e4, 6e4, 1e-4, 1e-4)
-    exporters.onnx.export(model, path, OnnxConfig(image_size=32), Preprocessing())  # float32 holds it
+    exporters.onnx.export.export(model, path, OnnxConfig(image_size=32), Preprocessing())  # float32 holds it
     with pytest.raises(ParityError, match=r"overflows float16: Mul '\w+' is the first .*--compute-precision float32"):
-        exporters.onnx.export(model, path, CONFIG, Preprocessing())
+        exporters.onnx.export.export(model, path, CONFIG, Preprocessing())
 
 
 def test_outputs_that_stand_still_are_refused(tmp_path: Path) -> None:
     model = small(1e-4, 1e-4, 1e4, 1e4)  # nothing of the image is left after the second
     with pytest.raises(ParityError, match="does not follow its network"):
-        exporters.onnx.export(model, tmp_path / "small.onnx", CONFIG, Preprocessing())
+        exporters.onnx.export.export(model, tmp_path / "small.onnx", CONFIG, Preprocessing())
 
 
 def test_the_largest_magnitude_of_each_result_is_observed(tmp_path: Path) -> None:
     path = tmp_path / "small.onnx"
-    exporters.onnx.export(small(7.0), path, OnnxConfig(image_size=32), Preprocessing())
+    exporters.onnx.export.export(small(7.0), path, OnnxConfig(image_size=32), Preprocessing())
     single = onnx.load(path)
     onnx_float16.convert(path)
     results = onnx_float16.half_results(onnx.load(path))

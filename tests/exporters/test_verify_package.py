@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 import models
 from exporters import ParityError
-from exporters.evaluation import open_evaluator
-from exporters.verify import compare, judge, summary
+from exporters.proof.open import open_evaluator
+from exporters.proof.parity import compare, judge, summary
 from models import Preprocessing
 from tests.exporters.test_mlprogram import convert, no_warnings, weight_file
 

@@ -1,7 +1,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from models.images import natural_images
+from models.zoo.images import natural_images
 
 
 def plain_images(count: int, size: tuple[int, int], *, seed: int = 0) -> npt.NDArray[np.float32]:

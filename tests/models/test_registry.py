@@ -10,7 +10,8 @@ import timm
 from torch import nn
 
 import models
-from models import ImageSizeError, ModelSpec, ModelTargetError, PluginError, UnknownModelError, registry
+from models import ImageSizeError, ModelSpec, ModelTargetError, PluginError, UnknownModelError
+from models.zoo import registry
 
 
 def spec(name: str = "net", **kwargs: object) -> ModelSpec:
@@ -235,7 +236,7 @@ ROW = (
 
 class TestPlugins:
     def test_without_one_only_the_zoo_is_listed(self) -> None:
-        assert len(models.list_models()) == len(registry._zoo().models)
+        assert len(models.list_models()) == len(registry.read_zoo().models)
 
     @pytest.mark.parametrize("rows", [f"rows = [{ROW}]", f"def rows(): return [{ROW}]"], ids=["list", "function"])
     def test_its_rows_stand_behind_the_zoos(self, install: Install, rows: str) -> None:

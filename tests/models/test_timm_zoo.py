@@ -7,7 +7,8 @@ from timm.models.byobnet import MobileOneBlock
 from timm.models.efficientformer import Attention
 
 import models
-from models import Form, ImageSizeError, timm_zoo
+from models import Form, ImageSizeError
+from models.zoo import timm as timm_zoo
 
 
 def params(name: str, form: Form | str = Form.INFERENCE) -> int:

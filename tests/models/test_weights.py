@@ -9,7 +9,7 @@ import safetensors.torch
 import torch
 
 import models
-from exporters.cache import weights_identity
+from exporters.making.key import weights_identity
 from models import CheckpointError, WeightsSource
 from tests.fakes import damaged
 

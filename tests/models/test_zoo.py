@@ -15,7 +15,7 @@ from torch import Tensor
 import models
 import results
 from models import ImageSizeError, ModelSpec, Preprocessing
-from models.images import natural_images
+from models.zoo.images import natural_images
 from tests.models.recount import recount, rewrite
 
 PUBLISHED = Path(results.__file__).with_name("published")
@@ -261,7 +261,7 @@ class TestFilling:
 
 
 def test_preprocessing_of_a_timm_network_is_that_of_timms_weights() -> None:
-    from models import timm_zoo
+    from models.zoo import timm as timm_zoo
 
     rows = [spec for spec in ZOO if spec.factory.startswith("timm:")]
     assert len(rows) == 23

@@ -25,7 +25,9 @@ from effmod_bench.sessions import Session, SessionRequest, open_session
 from effmod_bench.worker import Broken, Job, Loaded, Message, Timed, Warm
 from effmod_bench.worker import run as run_job
 from exporters import CoreMLConfig, InputKind
-from exporters.coreml import PackageMetadata, export, import_coremltools, read_tensors
+from exporters.coreml.export import PackageMetadata, export
+from exporters.coreml.package import read_tensors
+from exporters.coreml.tools import import_coremltools
 from models import Preprocessing
 from results import ComputeUnits, Device, InputTensor, Runtime, RuntimeOptions, Store
 from tests.exporters.test_onnx import Small

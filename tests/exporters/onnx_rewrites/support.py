@@ -8,7 +8,7 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 
-from exporters.onnx_rewrites.registry import apply
+from exporters.onnx.rewrites.registry import apply
 from exporters.rewrites import RewriteReport
 
 HEAD = '<ir_version: 10, opset_import: ["": 20]>'

@@ -3,7 +3,7 @@ import math
 import onnx
 import pytest
 
-from exporters.onnx_rewrites.registry import apply
+from exporters.onnx.rewrites.registry import apply
 from tests.exporters.onnx_rewrites.support import assert_same, graph, kinds, rewrite
 
 CHAIN = """

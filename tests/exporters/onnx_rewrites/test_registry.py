@@ -1,5 +1,5 @@
-from exporters.onnx_rewrites import NAMES
-from exporters.onnx_rewrites.registry import REWRITES, apply
+from exporters.onnx.rewrites import NAMES
+from exporters.onnx.rewrites.registry import REWRITES, apply
 from tests.exporters.onnx_rewrites.support import assert_same, graph, kinds
 
 WHOLE = """

@@ -1,6 +1,6 @@
 import onnx
 
-from exporters.onnx import read_tensors
+from exporters.onnx.graph import read_tensors
 from tests.exporters.onnx_rewrites.support import assert_same, graph, kinds, rewrite
 
 FLATTEN = """

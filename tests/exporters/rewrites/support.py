@@ -7,7 +7,7 @@ from torch import fx, nn
 
 from exporters.rewrites import RewriteReport, apply
 from models import create_filled, fill, find_model
-from models.images import natural_images
+from models.zoo.images import natural_images
 
 SIZE = 64
 TOLERANCE = 1e-5  # float32

@@ -1,0 +1,125 @@
+"""Files under their final names whole or not at all, and what is said where one cannot be written."""
+
+import errno
+import importlib.metadata
+import importlib.resources
+import importlib.util
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from exporters.artifact.sidecar import sidecar_path
+from exporters.errors import OutputError
+
+
+def deliver(path: Path, folder: Path) -> Path:
+    """Copy an artifact and its sidecar into a folder, which is made if need be; returns the artifact's new path.
+
+    Both are copied before either gets its name: a file under its final name is complete.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    target = folder / path.name
+    with arriving(target) as new:
+        for source, copy in ((sidecar_path(path), sidecar_path(new)), (path, new)):
+            if source.exists():
+                _copy(source, copy)
+    return target
+
+
+@contextmanager
+def arriving(target: Path) -> Iterator[Path]:
+    """A place for an artifact and its sidecar in a folder, which is made if need be; both get their names at the end.
+
+    An artifact that no sidecar was written for takes the place of one that had one, too.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    folder = target.parent
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as partial:
+            new = Path(partial) / target.name
+            yield new
+            for source, final in ((sidecar_path(new), sidecar_path(target)), (new, target)):
+                if source.exists():
+                    move_into_place(source, final)
+                else:
+                    _remove(final)
+
+
+def move_into_place(partial: Path, final: Path) -> None:
+    """Give a whole artifact its final name, in the place of one that has it.
+
+    A folder cannot replace another in one step: the old one steps aside first, and comes back if the new one fails.
+    """
+    if not partial.is_dir():
+        partial.replace(final)
+        return
+    aside = final.with_name(f".{final.name}.{os.getpid()}.old")
+    _remove(aside)
+    replaced = final.exists() or final.is_symlink()
+    if replaced:
+        final.rename(aside)
+    try:
+        partial.rename(final)
+    except BaseException:
+        if replaced:
+            aside.rename(final)
+        raise
+    _remove(aside)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_file():
+        shutil.copyfile(source, target)
+        return
+    target.mkdir()
+    for entry in source.iterdir():
+        _copy(entry, target / entry.name)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(place: Path, *, free: str = "free some space", elsewhere: str | None = None) -> Iterator[None]:
+    """Turn a failure to write into an `OutputError` that names the place, the cause and the next step.
+
+    Args:
+        free: how there can be space again.
+        elsewhere: how to write somewhere else, where the command has no option for it.
+    """
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        match error.errno:
+            case errno.ENOSPC | errno.EDQUOT:
+                advice = f"{free}, or {elsewhere or 'choose another disk'}"
+            case errno.EFBIG:
+                advice = f"raise the limit on the size of a file ('ulimit -f'), or {elsewhere or 'choose another disk'}"
+            case _:
+                advice = elsewhere or "choose a folder that you can write"
+        raise OutputError(f"cannot write {place}: {error.strerror or error}; {advice}") from error
+
+
+def installed_versions(names: Iterable[str]) -> dict[str, str]:
+    """Versions of those distributions that are installed."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found

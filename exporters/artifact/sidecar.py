@@ -1,0 +1,167 @@
+"""An artifact: an exported file or package, and the sidecar JSON that says what it is and what was proved of it."""
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from exporters.artifact.names import form_of
+from exporters.config import ExportConfig, Format
+from exporters.errors import ArtifactError
+from exporters.rewrites import RewriteReport
+from models import Preprocessing, Weights
+
+SIDECAR_VERSION = 3  # 1 had neither the format within `config`, nor `specification_version`; 2 had no cosine
+_SIDECAR_BYTES = 1 << 26  # and no more is read: none of ours is so large
+FLOAT16_MAX = 65504.0
+Sidecar = TypeVar("Sidecar", bound=msgspec.Struct)
+
+
+class TensorSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """A named input or output. An open dimension is the string that names it ("?" where nobody named it).
+
+    Its shape is None where the file does not even say how many dimensions there are.
+    """
+
+    name: str
+    shape: tuple[int | str, ...] | None
+    dtype: str
+
+
+class ActivationRange(msgspec.Struct, frozen=True, kw_only=True):
+    """The largest activation of an artifact in float32, against what float16 can hold (65504).
+
+    Attributes:
+        operator: name of the operator that gives the largest magnitude.
+        kind: of that operator.
+        largest: that magnitude; infinite or NaN where float32 itself did not suffice.
+        overflow: name of the first operator whose result float16 cannot hold, None where there is none. What an
+            operator sums up inside is not seen: a LayerNorm squares its input.
+        overflow_kind: of that operator.
+    """
+
+    operator: str
+    kind: str
+    largest: float
+    overflow: str | None = None
+    overflow_kind: str | None = None
+
+
+class Parity(msgspec.Struct, frozen=True, kw_only=True):
+    """How closely an artifact's outputs are the network's, over `inputs` different images.
+
+    The network computes in float32; the artifact stores its values in its own precision.
+
+    Attributes:
+        max_abs_error: largest difference of any output value.
+        relative_error: that difference over the largest output of the network.
+        cosine: of the angle between the two outputs for an image, for the image where it is smallest.
+        top1_agreement: share of the images for which both name the same class.
+        output_change: largest difference between the network's outputs for two of the images, relative
+            to its largest output. Near 0 the comparison would prove nothing.
+        tolerance: the relative error up to which the artifact passes; None where it is not meant to be equal.
+        float32_relative_error: evaluated in float32: what is left of the error where only the weights are rounded.
+            None for ONNX in float32.
+        activation_range: over the same images; None for ONNX in float32.
+    """
+
+    inputs: int
+    max_abs_error: float
+    relative_error: float
+    cosine: float
+    top1_agreement: float
+    output_change: float
+    tolerance: float | None
+    float32_relative_error: float | None = None
+    activation_range: ActivationRange | None = None
+
+
+class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
+    """How often the right class is the first, or among the first five, in percent of the images."""
+
+    images: int
+    top1: float
+    top5: float
+
+
+class Artifact(msgspec.Struct, frozen=True, kw_only=True):
+    """The sidecar of an exported file or package.
+
+    Attributes:
+        form: which form of the network it holds; "plain" is the network as its authors wrote it (`form_of`). It may be
+            that although `config` has rewrites: they are what was asked.
+        rewrites: what was changed on the way, and what was not; the branches that the zoo has merged included.
+        simplified: whether the file is onnxsim's; None where that was not asked, and for Core ML.
+        macs: multiply-adds of one image at `config.image_size`.
+        opset: of the file itself; None for Core ML.
+        specification_version: of the package itself; None for ONNX.
+        versions: of everything that had a hand in making it.
+        size_bytes: of all its files.
+        sha256: of the file, or of what matters in a package (`package_sha256`).
+    """
+
+    sidecar_version: int = SIDECAR_VERSION
+    model: str
+    format: Format
+    form: str
+    config: ExportConfig
+    weights: Weights
+    rewrites: tuple[RewriteReport, ...]
+    simplified: bool | None
+    params: int
+    macs: int
+    preprocessing: Preprocessing
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    opset: int | None = None
+    specification_version: int | None = None
+    parity: Parity
+    versions: dict[str, str]
+    size_bytes: int
+    sha256: str
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it holds the network as its authors wrote it, whatever was asked."""
+        return self.form == form_of(self.config, rewritten=False)
+
+
+def sidecar_path(path: Path) -> Path:
+    """Where the sidecar of an artifact lies: beside it, `NAME.onnx.json`."""
+    return path.with_name(path.name + ".json")
+
+
+def read_sidecar(path: Path) -> Artifact | None:
+    """The sidecar beside an artifact; None where there is none, or a JSON of somebody else's.
+
+    Raises:
+        ArtifactError: there is one that cannot be read.
+    """
+    return read_sidecar_as(path, Artifact)
+
+
+def read_sidecar_as(path: Path, kind: type[Sidecar]) -> Sidecar | None:
+    """The sidecar beside a file, where it is one of this kind; else None.
+
+    Args:
+        kind: begins with its version, whose name tells it from the others.
+
+    Raises:
+        ArtifactError: there is one that cannot be read.
+    """
+    sidecar = sidecar_path(path)
+    if not sidecar.is_file():
+        return None
+    try:
+        with sidecar.open("rb") as file:
+            content = file.read(_SIDECAR_BYTES)
+        if f'"{kind.__struct_fields__[0]}"'.encode() not in content:
+            return None
+        return msgspec.json.decode(content, type=kind)
+    except Exception as error:  # fed a stranger's bytes, a parser may raise anything
+        raise ArtifactError(f"cannot read {sidecar}: {error}; export {path.name} again") from error
+
+
+def write_sidecar(path: Path, sidecar: msgspec.Struct) -> None:
+    """Write what is known of a file or package beside it, for people to read as well."""
+    sidecar_path(path).write_bytes(msgspec.json.format(msgspec.json.encode(sidecar), indent=2))

@@ -1,0 +1,1 @@
+"""A saved Core ML package, computed with torch, where Core ML does not exist."""

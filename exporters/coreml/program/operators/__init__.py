@@ -1,0 +1,1 @@
+"""MIL's operators in torch, by what they do."""

@@ -1,0 +1,138 @@
+"""A user's own ONNX file, rewritten, and proved to compute what it computed before."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import onnx
+
+from exporters.artifact.files import arriving, installed_versions
+from exporters.artifact.hashes import sha256_of, size_bytes
+from exporters.artifact.sidecar import Parity, TensorSpec, read_sidecar_as, write_sidecar
+from exporters.derived.feeds import make_feeds
+from exporters.errors import ArtifactError, ExportError, ParityError
+from exporters.onnx import rewrites as onnx_rewrites
+from exporters.onnx.graph import external_files, opset_of, read_graph, read_tensors, unshaped, with_shapes
+from exporters.onnx.rewrites.registry import apply
+from exporters.proof.files import compare_files, judge_files
+from exporters.rewrites import RewriteReport
+from models.zoo.words import first_line
+
+_HANDS = ("effmod-bench", "onnx", "onnxscript", "onnxruntime-gpu", "onnxruntime", "numpy")
+
+
+class RewrittenFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The sidecar of a user's own file that was rewritten. effmod does not know the network, only the file.
+
+    Attributes:
+        original: name of the file that it was made of.
+        original_sha256: of that file, and the files beside it that hold its weights.
+        shapes: of the inputs on which the two were compared.
+        parity: against that file.
+        versions: of everything that had a hand in making it.
+    """
+
+    rewritten_version: int = 2  # 1 had no `shapes`
+    original: str
+    original_sha256: str
+    rewrites: tuple[RewriteReport, ...]
+    shapes: dict[str, tuple[int, ...]]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    opset: int
+    parity: Parity
+    versions: dict[str, str]
+    size_bytes: int
+    sha256: str
+
+
+def rewrite_file(
+    path: Path, folder: Path, names: tuple[str, ...], shapes: Mapping[str, tuple[int, ...]]
+) -> tuple[Path, RewrittenFile]:
+    """Rewrite an ONNX file into a folder, weights inside; returns the new file and its sidecar.
+
+    Args:
+        names: of `onnx_rewrites.NAMES`.
+        shapes: of the inputs, by name, without an open dimension: what the two files are compared on.
+
+    Raises:
+        ArtifactError: the file is not ONNX, is not valid, reaches outside its folder, or does not run.
+        ExportError: a rule failed.
+        ParityError: the new file computes something else; it was not kept.
+        OutputError: the folder cannot be written.
+    """
+    light = read_graph(path)
+    beside = external_files(light, path)
+    graph = onnx.load(path)
+    try:
+        rewritten, reports = apply(graph, names, shapes)
+        # In full it compares shapes, too, which the file must then have.
+        onnx.checker.check_model(with_shapes(rewritten), full_check=not unshaped(rewritten))
+    except Exception as error:  # rules and checker raise what they like
+        raise ExportError(
+            f"{path.name} cannot be rewritten: {first_line(error)}; try fewer, as in --rewrite batch_norm"
+        ) from error
+    # A file that is named after its opset, which a rewrite may raise, has the new one's name.
+    stem = re.sub(rf"opset{opset_of(light)}(?!\d)", f"opset{opset_of(rewritten)}", path.stem)
+    final = folder / f"{stem}-{'-'.join(_marks(names, reports, shapes))}.onnx"
+    with arriving(final) as new:
+        onnx.save(rewritten, new)
+        parity = compare_files(path, new, make_feeds(graph, shapes))
+        try:
+            judge_files(path, new, parity)
+        except ParityError as error:
+            raise ParityError(f"{error} The file was not kept.") from error
+        inputs, outputs = read_tensors(rewritten)
+        sidecar = RewrittenFile(
+            original=path.name,
+            original_sha256=sha256_of(path, *beside),
+            rewrites=reports,
+            shapes=dict(shapes),
+            inputs=inputs,
+            outputs=outputs,
+            opset=opset_of(rewritten),
+            parity=parity,
+            versions=installed_versions(_HANDS),
+            size_bytes=size_bytes(new),
+            sha256=sha256_of(new),
+        )
+        write_sidecar(new, sidecar)
+    return final, sidecar
+
+
+def read_rewritten(path: Path) -> RewrittenFile | None:
+    """The sidecar beside a file that was rewritten; None where there is none of that kind.
+
+    Raises:
+        ArtifactError: there is one that cannot be read.
+    """
+    return read_sidecar_as(path, RewrittenFile)
+
+
+def compare_again(path: Path, sidecar: RewrittenFile, original: Path) -> Parity:
+    """Compare a rewritten file with the one that it was made of, on inputs like those of the first time.
+
+    Raises:
+        ArtifactError: one of the files cannot be used, or `original` is not the one that it was made of.
+        ParityError: one has more outputs than the other, or larger ones.
+    """
+    read_graph(path)  # refuses what cannot be trusted before the runtime sees it
+    graph = read_graph(original)
+    sha256 = sha256_of(original, *external_files(graph, original))
+    if sha256 != sidecar.original_sha256:
+        raise ArtifactError(
+            f"{original} is not the {sidecar.original} that {path.name} was rewritten from (sha256 {sha256[:12]}, and "
+            f"{sidecar.original_sha256[:12]} then); name that one with --against PATH, or rewrite the new one"
+        )
+    return compare_files(original, path, make_feeds(graph, sidecar.shapes))
+
+
+def _marks(
+    names: tuple[str, ...], reports: tuple[RewriteReport, ...], shapes: Mapping[str, tuple[int, ...]]
+) -> list[str]:
+    """What tells the new file's name from the old one's: the rewrites, and the shapes where they were fixed."""
+    marks = ["rewritten" if names == onnx_rewrites.NAMES else "+".join(names)]
+    if any(report.name == "static_shapes" and report.count for report in reports):
+        marks += ["x".join(map(str, shape)) for shape in shapes.values()]
+    return marks

@@ -1,0 +1,82 @@
+"""What decides an artifact's content, as one hash: the name of its entry in the cache."""
+
+import errno
+import functools
+import hashlib
+import importlib.metadata
+import importlib.resources
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from exporters.artifact.files import installed_versions
+from exporters.artifact.hashes import sha256_of
+from exporters.config import ExportConfig, Format
+from exporters.making.create import PRETRAINED, SEED
+from models import ModelSpec, Weights, WeightsSource
+
+# What can change the bytes of a file. Versions are read from the packages' metadata: importing torch takes seconds.
+MAKERS = {
+    Format.ONNX: ("torch", "torchvision", "timm", "onnx", "onnxscript", "onnxsim"),
+    Format.COREML: ("torch", "torchvision", "timm", "coremltools", "numpy", "scikit-learn"),
+}
+
+
+def weights_identity(checkpoint: Path | None) -> Weights:
+    if checkpoint is None:
+        return Weights(source=WeightsSource.RANDOM, seed=SEED)
+    if checkpoint == PRETRAINED:
+        return Weights(source=WeightsSource.PRETRAINED)
+    try:
+        if checkpoint.exists() and not checkpoint.is_file():  # a pipe, say, which could be read but once
+            raise OSError(errno.EINVAL, "it is not a file")
+        return Weights(source=WeightsSource.CHECKPOINT, file=checkpoint.name, sha256=sha256_of(checkpoint))
+    except OSError as error:
+        from models import CheckpointError
+
+        raise CheckpointError(f"cannot read checkpoint {checkpoint}: {error.strerror}") from error
+
+
+def artifact_key(spec: ModelSpec, config: ExportConfig, weights: Weights) -> str:
+    return content_key(spec, config, weights, MAKERS[config.format])
+
+
+def content_key(spec: ModelSpec, options: object, weights: Weights, makers: Sequence[str]) -> str:
+    """A hash over everything that decides what is made of a network.
+
+    Args:
+        options: of what is made; anything that msgspec encodes.
+        makers: the distributions that have a hand in it.
+    """
+    made_by = installed_versions(makers)
+    content = msgspec.json.encode(
+        (spec, options, weights, made_by, _factory_digest(spec), _source_digest()), order="sorted"
+    )
+    return hashlib.sha256(content).hexdigest()[:32]
+
+
+def _factory_digest(spec: ModelSpec) -> str | None:
+    """Hash of the file that builds a network of the user's own or of a plug-in; None for ours and timm's."""
+    place = spec.factory.rpartition(":")[0]
+    if place.endswith(".py"):
+        return sha256_of(Path(place))
+    if spec.factory.startswith(("models.", "timm:")):
+        return None
+    try:
+        found = importlib.util.find_spec(place)
+    except Exception:  # whatever a stranger's package raises; building the network says it
+        return None
+    return sha256_of(Path(found.origin)) if found and found.origin else None
+
+
+@functools.cache
+def _source_digest() -> str:
+    """Hash of our own code that decides an artifact's content, so that no edit of it finds a stale file."""
+    digest = hashlib.sha256()
+    for package in ("exporters", "models"):
+        root = importlib.resources.files(package)
+        for file in sorted(Path(str(root)).rglob("*.py")):
+            digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,145 @@
+"""A network as it is: its weights in a safetensors file that names it, for runtimes that run the network itself."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from exporters.artifact import cache
+from exporters.artifact.hashes import sha256_of
+from exporters.artifact.names import name_parts, public_name
+from exporters.artifact.sidecar import TensorSpec, sidecar_path, write_sidecar
+from exporters.making import create, key
+from models import ModelSpec, Preprocessing, Weights, check_image_size
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+INPUT, OUTPUT = "input", "logits"
+# One entry, since safetensors writes several in no order, and the same network would have another hash each time.
+_NAMED = "network"
+_MAKERS = ("torch", "torchvision", "timm", "safetensors")
+
+
+class SavedNetwork(msgspec.Struct, frozen=True, kw_only=True):
+    """The sidecar of a network's weights.
+
+    Attributes:
+        model: as in the sidecar of an artifact.
+        macs: multiply-adds of one image of the size that the network was built for.
+    """
+
+    model: str
+    weights: Weights
+    params: int
+    macs: int
+    preprocessing: Preprocessing
+    input: TensorSpec
+    size_bytes: int
+    sha256: str
+
+
+class _Named(msgspec.Struct, frozen=True, kw_only=True):
+    """What builds the network that a file holds the weights of."""
+
+    name: str
+    image_size: int
+
+
+class MadeNetwork(msgspec.Struct, frozen=True, kw_only=True):
+    """A network in the cache; `note` is what the user should hear of it, if anything."""
+
+    path: Path
+    network: SavedNetwork
+    note: str | None
+
+
+def obtain_network(spec: ModelSpec, *, image_size: int, checkpoint: Path | None = None) -> MadeNetwork:
+    """The weights of a network, from the cache or written now.
+
+    Args:
+        checkpoint: a file, or `PRETRAINED`; None for the seeded filling.
+
+    Raises:
+        ImageSizeError: the network cannot take `image_size`.
+        CheckpointError: `checkpoint` is not one of this network.
+        OutputError: the cache cannot be written.
+    """
+    check_image_size(spec, image_size)
+
+    def make(path: Path) -> SavedNetwork:
+        return _save(spec, image_size, checkpoint, path)
+
+    name = "-".join(name_parts(spec.name, image_size, spec.image_size)) + ".safetensors"
+    path, network, _, note = cache.keep(_key(spec, image_size, checkpoint), name, read=_intact, make=make)
+    return MadeNetwork(path=path, network=network, note=note)
+
+
+def is_network_cached(spec: ModelSpec, *, image_size: int, checkpoint: Path | None = None) -> bool:
+    """Whether `obtain_network` would find the weights already written."""
+    return cache.has_entry(_key(spec, image_size, checkpoint))
+
+
+def save_network(model: "nn.Module", path: Path, *, name: str, image_size: int) -> None:
+    """Write a network's weights.
+
+    Args:
+        name: by which `models.create_model` builds the network.
+    """
+    import safetensors.torch
+
+    # Cloned, since safetensors takes no two tensors that share memory.
+    tensors = {key: tensor.clone().contiguous() for key, tensor in model.state_dict().items()}
+    named = msgspec.json.encode(_Named(name=name, image_size=image_size)).decode()
+    safetensors.torch.save_file(tensors, path, {_NAMED: named})
+
+
+def load_network(path: str | Path) -> "nn.Module":
+    """Build the network that a file names, in its inference form and in eval mode, and give it the file's weights.
+
+    Raises:
+        UnknownModelError: there is no such network any more.
+    """
+    import safetensors
+    import safetensors.torch
+
+    from models import create_model
+
+    with safetensors.safe_open(path, framework="pt") as file:
+        named = msgspec.json.decode(file.metadata()[_NAMED], type=_Named)
+    model = create_model(named.name, image_size=named.image_size)
+    model.load_state_dict(safetensors.torch.load_file(path))
+    return model.eval()
+
+
+def _save(spec: ModelSpec, image_size: int, checkpoint: Path | None, path: Path) -> SavedNetwork:
+    from models import count
+
+    model, weights = create.create(spec, image_size, checkpoint)
+    complexity = count(model, image_size)
+    save_network(model, path, name=spec.name, image_size=image_size)
+    network = SavedNetwork(
+        model=public_name(spec.name),
+        weights=weights,
+        params=complexity.params,
+        macs=complexity.macs,
+        preprocessing=spec.preprocessing,
+        input=TensorSpec(name=INPUT, shape=("batch", 3, image_size, image_size), dtype="float"),
+        size_bytes=path.stat().st_size,
+        sha256=sha256_of(path),
+    )
+    write_sidecar(path, network)
+    return network
+
+
+def _intact(path: Path) -> SavedNetwork | None:
+    try:
+        network = msgspec.json.decode(sidecar_path(path).read_bytes(), type=SavedNetwork)
+        return network if sha256_of(path) == network.sha256 else None
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _key(spec: ModelSpec, image_size: int, checkpoint: Path | None) -> str:
+    return key.content_key(spec, ("network", image_size), key.weights_identity(checkpoint), _MAKERS)

@@ -1,0 +1,129 @@
+"""Network to ONNX: torch's exporter, the checker, onnxsim, and the proof that nothing changed."""
+
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import onnx
+import onnx.external_data_helper
+import onnxsim
+import torch
+from torch import nn
+
+from exporters.artifact.sidecar import Parity
+from exporters.config import DEFAULT_OPSET, ComputePrecision, OnnxConfig
+from exporters.errors import ExportError, ParityError
+from exporters.onnx import float16 as onnx_float16
+from exporters.onnx.graph import INPUT, OUTPUT, opset_of
+from exporters.proof.parity import measure_parity
+from models import Preprocessing
+from models.zoo.words import first_line
+
+
+def export(
+    model: nn.Module,
+    path: Path,
+    config: OnnxConfig,
+    preprocessing: Preprocessing,
+    *,
+    reference: nn.Module | None = None,
+) -> tuple[Parity, bool | None]:
+    """Write a network to one ONNX file, weights inside, and prove it equal to the network.
+
+    A float16 file is made of the float32 one that was proved, and is not equal: its error is measured.
+
+    Args:
+        model: in eval mode; input (N, 3, H, W), output (N, classes).
+        path: the file to write.
+        reference: the network that the file is compared with, where `model` is a rewriting of it.
+
+    Returns:
+        The parity of the file, and whether it is the simplified one (None where that was not asked).
+
+    Raises:
+        ExportError: torch cannot export the network, or wrote another opset than was asked.
+        ParityError: the file computes something else, or in float16 NaN, infinity, or nothing that follows the image.
+    """
+    # With an open batch axis the example has two images: torch takes a size of 1 for a constant.
+    batch = max(2, config.batch_size) if config.dynamic_batch else config.batch_size
+    example = torch.zeros(batch, 3, config.image_size, config.image_size)
+    try:
+        with _quiet():
+            torch.onnx.export(
+                model,
+                (example,),
+                path,
+                dynamo=True,
+                external_data=False,
+                opset_version=config.opset,
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                dynamic_shapes=({0: torch.export.Dim("batch")},) if config.dynamic_batch else None,
+                verbose=False,
+            )
+    except Exception as error:  # torch raises dozens of types here, its own and Python's
+        cause = _cause(error)
+        if isinstance(cause, OSError):
+            raise cause from error
+        name = type(reference or model).__name__
+        raise ExportError(f"torch could not export {name}: {first_line(cause)}") from error
+    written = opset_of(onnx.load(path, load_external_data=False))
+    if written != config.opset:
+        raise ExportError(
+            f"torch's exporter cannot write opset {config.opset} (it fell back to {written}); "
+            f"leave --opset out for {DEFAULT_OPSET}"
+        )
+    onnx.checker.check_model(path, full_check=True)
+    reference = reference or model
+    exact = msgspec.structs.replace(config, compute_precision=ComputePrecision.FLOAT32)
+    parity = measure_parity(reference, path, exact, preprocessing)
+    simplified = None
+    if config.simplify:
+        better = _simplify(reference, path, exact, preprocessing)
+        # The file is right without it; the sidecar says that it is not simplified.
+        parity, simplified = better or parity, better is not None
+    if config.compute_precision is ComputePrecision.FLOAT16:
+        onnx_float16.convert(path)
+        parity = measure_parity(reference, path, config, preprocessing)
+    return parity, simplified
+
+
+def _simplify(reference: nn.Module, path: Path, config: OnnxConfig, preprocessing: Preprocessing) -> Parity | None:
+    """Put onnxsim's file in the place of this one, and measure it; None where its outputs are not the network's."""
+    simplified = path.with_name("simplified.onnx")
+    try:
+        graph, _ = onnxsim.simplify(onnx.load(path))
+        onnx.save(graph, simplified)
+        onnx.checker.check_model(simplified, full_check=True)
+        parity = measure_parity(reference, simplified, config, preprocessing)
+    except (ParityError, RuntimeError, ValueError, onnx.checker.ValidationError):
+        simplified.unlink(missing_ok=True)
+        return None
+    simplified.replace(path)
+    return parity
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Torch's exporter narrates through warnings and loggers; what matters of it is in the exception."""
+    loggers = [logging.getLogger(name) for name in ("torch", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What went wrong first; the exporter wraps it in advice to its own developers."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error

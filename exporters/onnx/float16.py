@@ -1,0 +1,55 @@
+"""ONNX in float16: the conversion, and where float16 does not suffice."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import onnx
+from onnx import NodeProto, TensorProto, helper
+from onnxruntime.transformers.float16 import convert_float_to_float16
+from onnxruntime.transformers.onnx_model import OnnxModel
+
+from exporters.errors import ExportError
+from models.zoo.words import first_line
+
+LARGEST = "largest/"
+"""Before a result's name: the output of an observed graph that holds its largest magnitude."""
+
+
+def convert(path: Path) -> None:
+    """Rewrite a float32 file in float16, input and output excepted. Weights beyond float16's range become its largest.
+
+    Raises:
+        ExportError: the file cannot be converted, or is not valid afterwards.
+    """
+    try:
+        graph = convert_float_to_float16(onnx.load(path), keep_io_types=True)
+        OnnxModel.graph_topological_sort(graph.graph)  # the converter puts what it adds at the end
+        onnx.save(graph, path)
+        onnx.checker.check_model(path, full_check=True)
+    except (ValueError, RuntimeError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ExportError(
+            f"{path.name} cannot be converted to float16: {first_line(error)}; leave it in float32"
+        ) from error
+
+
+def half_results(graph: onnx.ModelProto) -> dict[str, NodeProto]:
+    """The float16 results of a graph's operators by name, each with its operator, in the order of computation."""
+    inferred = onnx.shape_inference.infer_shapes(graph).graph
+    halves = {
+        value.name
+        for value in (*inferred.value_info, *inferred.output)
+        if value.type.tensor_type.elem_type == TensorProto.FLOAT16
+    }
+    return {name: node for node in graph.graph.node for name in node.output if name in halves}
+
+
+def observed(graph: onnx.ModelProto, results: Iterable[str]) -> onnx.ModelProto:
+    """A copy of a float32 graph with an output more for each of these results, `LARGEST` + its name: a number."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(graph)
+    for name in results:
+        magnitude, largest = f"magnitude/{name}", LARGEST + name
+        copy.graph.node.append(helper.make_node("Abs", [name], [magnitude]))
+        copy.graph.node.append(helper.make_node("ReduceMax", [magnitude], [largest], keepdims=0))
+        copy.graph.output.append(helper.make_tensor_value_info(largest, TensorProto.FLOAT, []))
+    return copy

@@ -1,0 +1,214 @@
+"""Does a file compute what its network computes? Measured before a file is kept, and whenever somebody asks."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from torch import nn
+
+from exporters.artifact.sidecar import FLOAT16_MAX, Parity
+from exporters.config import Compression, ComputePrecision, CoreMLConfig, ExportConfig, OnnxConfig
+from exporters.errors import ExportError, ParityError
+from exporters.proof.evaluator import Evaluator, Images
+from exporters.proof.open import open_evaluator
+from models import Preprocessing
+from models.zoo.images import natural_images
+
+# By what an artifact computes in, relative to the largest output. Right float32 graphs are 10 to 100 times closer.
+# In float16 rounding alone reaches 2e-2 in deep networks without normalization (MobileOne); EfficientMod stays
+# under 2e-3.
+TOLERANCES = {ComputePrecision.FLOAT32: 1e-4, ComputePrecision.FLOAT16: 5e-2}
+TOLERANCE = TOLERANCES[ComputePrecision.FLOAT32]
+_IMAGES = 8
+
+
+def tolerance_of(config: ExportConfig) -> float | None:
+    """How far from its network an artifact with these options may be; None where it is not meant to be equal."""
+    match config:
+        case OnnxConfig():
+            return TOLERANCE if config.compute_precision is ComputePrecision.FLOAT32 else None
+        case CoreMLConfig():
+            return TOLERANCES[config.compute_precision] if config.compress is Compression.NONE else None
+
+
+def measure_parity(model: nn.Module, path: Path, config: ExportConfig, preprocessing: Preprocessing) -> Parity:
+    """Prove a new file or package: its outputs are the network's, over several images, in each precision that it has.
+
+    Where the batch axis is open, the images go through one by one and all at once as well.
+
+    Raises:
+        ArtifactError: it cannot be read, or has an operator that cannot be evaluated.
+        ExportError: the network's output is no (N, classes).
+        ParityError: outputs differ by more than the tolerance, are not finite, or do not depend on the input.
+    """
+    artifact = open_evaluator(path)
+    parities = compare(
+        ending_as(model, config),
+        artifact,
+        preprocessing,
+        image_size=config.image_size,
+        batch_size=config.batch_size,
+        tolerance=tolerance_of(config),
+    )
+    return _kept(artifact, parities)
+
+
+def ending_as(model: nn.Module, config: ExportConfig) -> nn.Module:
+    """The network, with the softmax that an artifact with these options ends in."""
+    softmax = isinstance(config, CoreMLConfig) and config.softmax
+    return nn.Sequential(model, nn.Softmax(dim=1)) if softmax else model
+
+
+def compare(
+    model: nn.Module,
+    artifact: Evaluator,
+    preprocessing: Preprocessing,
+    *,
+    image_size: int,
+    batch_size: int = 1,
+    tolerance: float | None,
+) -> dict[ComputePrecision, Parity]:
+    """Compare an artifact's outputs with the network's, over several images, in each precision that it has.
+
+    Args:
+        model: in eval mode; input (N, 3, H, W), output (N, classes).
+        batch_size: images in one inference of the network, and of the artifact unless its batch axis is open: then
+            one, so many, and all of them at once, of which the worst counts.
+        tolerance: of the error relative to the largest output; None for an artifact that is not meant to be equal.
+
+    Raises:
+        ExportError: the network's output is no (N, classes).
+        ArtifactError: the artifact cannot be evaluated, or gives something else than scores.
+        ParityError: the network itself gives NaN or infinity.
+    """
+    count = max(_IMAGES, 2 * batch_size) // batch_size * batch_size
+    images, given = _images_for(preprocessing, image_size, artifact.takes_pixels, count)
+    expected = _network_scores(model, images, batch_size)
+    if not np.isfinite(expected).all():
+        raise ParityError(
+            "the network itself gives NaN or infinity, so that no file can be proved equal to it. Are its weights "
+            "whole?"
+        )
+    sizes = {batch_size} if artifact.shape[0] is not None else {1, batch_size, count}
+    return {
+        precision: max(
+            (compare_outputs(expected, artifact.scores(given, precision, size), tolerance) for size in sizes),
+            key=lambda parity: np.nan_to_num(parity.relative_error, nan=np.inf),
+        )
+        for precision in artifact.precisions
+    }
+
+
+def summary(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> Parity:
+    """What a sidecar holds: the parity in the artifact's own precision, and what is known beside it."""
+    full, own = parities[ComputePrecision.FLOAT32], parities[artifact.precisions[-1]]
+    return msgspec.structs.replace(
+        own,
+        float32_relative_error=full.relative_error if artifact.activation_range is not None else None,
+        activation_range=artifact.activation_range,
+    )
+
+
+def judge(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> None:
+    """Refuse an artifact that is not its network, in any of its precisions.
+
+    Raises:
+        ParityError: outputs differ by more than the tolerance, are not finite, or do not depend on the input.
+    """
+    seen = artifact.activation_range
+    for precision, parity in parities.items():
+        within = "" if len(parities) == 1 else f", evaluated in {precision},"
+        if not np.isfinite(parity.max_abs_error):
+            if precision is ComputePrecision.FLOAT16 and seen is not None and seen.overflow is not None:
+                raise ParityError(
+                    f"{artifact.name} overflows float16: {seen.overflow_kind} {seen.overflow!r} is the first "
+                    f"operator that goes beyond {FLOAT16_MAX:.0f} (the largest activation is {seen.largest:.1e}, of "
+                    f"{seen.kind} {seen.operator!r}). Ask for --compute-precision float32."
+                )
+            raise ParityError(
+                f"{artifact.name}{within} does not compute what the network computes: it gives NaN or infinity."
+            )
+        if parity.tolerance is not None and parity.relative_error > parity.tolerance:
+            raise ParityError(
+                f"{artifact.name}{within} does not compute what the network computes: relative error "
+                f"{parity.relative_error:.1e} over {parity.inputs} images, where {parity.tolerance:.0e} is allowed."
+            )
+        if parity.tolerance is not None and not parity.output_change > 10 * max(TOLERANCE, parity.relative_error):
+            raise ParityError(
+                f"{artifact.name} cannot be checked: the network's output hardly depends on the image (it moves by "
+                f"{parity.output_change:.1e} of its size). Are these trained weights?"
+            )
+        # Outputs that stand still are off by half of what the network's move, at least.
+        if parity.tolerance is None and not parity.output_change > 2 * parity.relative_error:
+            raise ParityError(
+                f"{artifact.name}{within} does not follow its network: it is off by {parity.relative_error:.1e} of the "
+                f"largest output, which moves by {parity.output_change:.1e} from image to image. "
+                "Ask for a higher precision, or less compression."
+            )
+
+
+def _kept(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> Parity:
+    """The parity of a new file, which goes no further where that falls short."""
+    try:
+        judge(artifact, parities)
+    except ParityError as error:
+        raise ParityError(f"{error} The file was not kept.") from error
+    return summary(artifact, parities)
+
+
+def _images_for(preprocessing: Preprocessing, size: int, takes_pixels: bool, count: int) -> tuple[Images, Images]:
+    """What the network is fed, and what an artifact is: the same, or the pixels that it is made of."""
+    if not takes_pixels:
+        images = natural_images(count, (size, size), mean=preprocessing.mean, std=preprocessing.std)
+        return images, images
+    pixels = np.round(255 * natural_images(count, (size, size), mean=(0, 0, 0), std=(1, 1, 1)))
+    return normalized(pixels, preprocessing), pixels
+
+
+def normalized(pixels: Images, preprocessing: Preprocessing) -> Images:
+    """Pixels, 0..255, as the network takes them. (N, 3, H, W)."""
+    shape = (1, 3, 1, 1)
+    mean, std = np.reshape(preprocessing.mean, shape), np.reshape(preprocessing.std, shape)
+    return ((pixels.astype(np.float64) / 255 - mean) / std).astype(np.float32)
+
+
+def _network_scores(model: nn.Module, images: Images, batch_size: int) -> Images:
+    scores = []
+    with torch.inference_mode():
+        for x in np.split(images, len(images) // batch_size):
+            found = model(torch.from_numpy(x))
+            if not isinstance(found, torch.Tensor) or found.ndim != 2:
+                what = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
+                raise ExportError(
+                    f"{type(model).__name__} gives {what}, where logits (N, classes) are expected: only classifiers "
+                    "are exported so far; a file that was exported elsewhere can be timed with 'effmod bench PATH'"
+                )
+            scores.append(found.numpy())
+    return np.concatenate(scores)
+
+
+@np.errstate(invalid="ignore", over="ignore")  # what is not finite is told by who judges, in words
+def compare_outputs(expected: Images, found: Images, tolerance: float | None) -> Parity:
+    if expected.shape != found.shape:
+        raise ParityError(
+            f"the artifact gives {found.shape[1:]} for an image, where the network gives {expected.shape[1:]}; is it "
+            "another network's?"
+        )
+    largest = float(np.abs(expected).max())
+    error = float(np.abs(expected - found).max())
+    return Parity(
+        inputs=len(expected),
+        max_abs_error=error,
+        relative_error=error / largest if largest else 0.0 if error == 0 else np.inf,
+        cosine=float(_cosines(expected, found).min()),
+        top1_agreement=float((expected.argmax(axis=1) == found.argmax(axis=1)).mean()),
+        output_change=float(np.ptp(expected, axis=0).max()) / largest if largest else 0.0,
+        tolerance=tolerance,
+    )
+
+
+def _cosines(a: Images, b: Images) -> Images:
+    cosines = nn.functional.cosine_similarity(torch.from_numpy(a).double(), torch.from_numpy(b).double(), dim=1)
+    return cosines.numpy()

@@ -1,0 +1,1 @@
+"""The zoo: which networks there are, how one is found and built, counted, and given weights."""

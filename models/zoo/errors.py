@@ -1,0 +1,21 @@
+"""What can be wrong with a network's name, image size, plug-in or checkpoint."""
+
+
+class UnknownModelError(LookupError):
+    """No network of the zoo has this name; the message names the nearest ones."""
+
+
+class ModelTargetError(UnknownModelError):
+    """The network of the user's own that is named cannot be had; the message says what is wrong with it."""
+
+
+class ImageSizeError(ValueError):
+    """The network cannot take images of this size; the message names the sizes it takes."""
+
+
+class PluginError(ValueError):
+    """An installed package offers networks that cannot be read; the message names it and what is wrong."""
+
+
+class CheckpointError(ValueError):
+    """The file is no checkpoint of this network, or could run code; the message says which, and what to do."""

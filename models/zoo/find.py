@@ -1,0 +1,62 @@
+"""From a name to its row, also for networks that are not of the zoo."""
+
+from models.zoo.build import create_model, factory_function, image_size_parameter
+from models.zoo.errors import ModelTargetError
+from models.zoo.registry import zoo_row
+from models.zoo.spec import TIMM_PREFIX, Family, ModelSpec, Preprocessing, is_own
+
+
+def find_model(name: str, *, image_size: int | None = None) -> ModelSpec:
+    """The row of one network, by its name or another spelling of it.
+
+    A network of the user's own, `timm:NAME` or `path/to/file.py:function`, is built and counted for its row.
+
+    Args:
+        image_size: the size to count a network of the user's own at, where it is not to be the network's own.
+
+    Raises:
+        UnknownModelError: there is none; or there is, and what it names cannot be built or run.
+    """
+    if is_own(name):
+        return _own_spec(name, image_size)
+    return zoo_row(name)
+
+
+def _own_spec(target: str, image_size: int | None) -> ModelSpec:
+    from models.zoo.complexity import count
+
+    if target.startswith(TIMM_PREFIX):
+        from models.zoo import timm as timm_zoo
+
+        timm_name = target.removeprefix(TIMM_PREFIX)
+        own_size = timm_zoo.image_size_of(timm_name)
+        family, preprocessing = "timm", timm_zoo.preprocessing_of(timm_name)
+        source = Family(
+            title="PyTorch Image Models",
+            repository="https://github.com/huggingface/pytorch-image-models",
+            licence="Apache-2.0",
+        )
+    else:
+        parameter = image_size_parameter(factory_function(target))
+        own_size = parameter.default if parameter and isinstance(parameter.default, int) else 224
+        family, preprocessing = "own", Preprocessing()
+        source = Family(title=target)
+    image_size = own_size if image_size is None else image_size
+    model = create_model(target, image_size=image_size)
+    try:
+        complexity = count(model, image_size)
+    except Exception as error:  # whatever a stranger's network raises
+        message = f"{target} does not run on images of {image_size}x{image_size}: {type(error).__name__}: {error}"
+        raise ModelTargetError(message) from error
+    return ModelSpec(
+        name=target,
+        family=family,
+        factory=target,
+        params=complexity.params,
+        macs=complexity.macs,
+        image_size=image_size,
+        min_size=1,
+        size_multiple=1,
+        preprocessing=preprocessing,
+        source=source,
+    )

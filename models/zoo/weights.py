@@ -1,0 +1,111 @@
+"""Weights: the authors' checkpoints, and the one seeded filling that stands in where there is none."""
+
+import zlib
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from models.zoo.build import create_model, reparameterize
+from models.zoo.errors import CheckpointError
+from models.zoo.images import natural_images
+from models.zoo.registry import family
+from models.zoo.spec import TIMM_PREFIX, Form, ModelSpec, Weights, WeightsSource
+from models.zoo.words import first_line
+
+
+def create_filled(spec: ModelSpec, *, image_size: int | None = None, seed: int = 0) -> tuple[nn.Module, Weights]:
+    """A network of the zoo in its inference form and in eval mode, with the seeded filling.
+
+    MobileOne and RepVGG are filled as they are trained, then merged: BatchNorm, whose statistics the filling
+    needs, is gone after.
+
+    Args:
+        image_size: side of the images that the network is built for, and BatchNorm calibrated on; None for the row's.
+    """
+    size = spec.image_size if image_size is None else image_size
+    model = create_model(spec.name, form=Form.TRAINING, image_size=size)
+    weights = fill(model, image_size=size, seed=seed, linear_scale=spec.linear_scale)
+    return reparameterize(spec, model).eval(), weights
+
+
+def create_pretrained(spec: ModelSpec, *, image_size: int | None = None) -> tuple[nn.Module, Weights]:
+    """A network of timm's, with the weights that timm publishes for it, in its inference form and in eval mode.
+
+    They are fetched from the internet the first time. Their accuracy is timm's, not the EfficientMod paper's.
+
+    Raises:
+        CheckpointError: timm publishes none for this network, or they cannot be fetched.
+    """
+    from models.zoo import timm as timm_zoo
+
+    if not spec.factory.startswith(TIMM_PREFIX):
+        where = family(spec).repository
+        hint = f"; its authors' are at {where}: give the file, --checkpoint PATH" if where else ""
+        raise CheckpointError(f"timm publishes no weights for {spec.name}{hint}")
+    name = spec.factory.removeprefix(TIMM_PREFIX)
+    try:
+        model, published = timm_zoo.create_pretrained(name, image_size=image_size)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise CheckpointError(f"timm's weights for {name} cannot be had: {first_line(error)}") from error
+    return model.eval(), Weights(source=WeightsSource.PRETRAINED, file=published)
+
+
+def fill(model: nn.Module, *, image_size: int, seed: int = 0, linear_scale: float = 1.0) -> Weights:
+    """Give every parameter a value of order 1, so that equality of two forms of the network means something.
+
+    A freshly initialized network hides faults: LayerScale's 1e-4 silences whole branches, unit affines
+    commute with everything, and BatchNorm's initial statistics fit no input. Here matrices are normal with
+    variance 1 / fan-in, norms' weights and LayerScale 1 + 0.1 n, biases 0.1 n, and BatchNorm takes the
+    statistics of noise and natural images of `image_size`. A value depends on the seed and the parameter's
+    name alone, not on torch's version or on the order of construction. The network is left in eval mode.
+
+    Args:
+        linear_scale: what the weights of linear layers and LayerScale are multiplied by, `ModelSpec.linear_scale`:
+            a few networks are chaotic at 1, and there float32 and float64 part ways.
+    """
+    model.eval()  # or dropout and stochastic depth would have a part in BatchNorm's statistics
+    linear = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            scaled = name in linear or _is_layer_scale(name)
+            parameter.copy_(_normal(name, parameter, seed) * (linear_scale if scaled else 1))
+    _calibrate_batch_norm(model, image_size, seed)
+    return Weights(source=WeightsSource.RANDOM, seed=seed)
+
+
+def _normal(name: str, like: Tensor, seed: int) -> Tensor:
+    rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
+    n = torch.from_numpy(rng.standard_normal(tuple(like.shape), dtype=np.float32))
+    if like.ndim > 1:
+        return n / like[0].numel() ** 0.5
+    scales = name.rsplit(".", 1)[-1].startswith("weight") or _is_layer_scale(name)
+    return 1 + 0.1 * n if scales else 0.1 * n
+
+
+def _is_layer_scale(name: str) -> bool:
+    return name.rsplit(".", 1)[-1].startswith("gamma")
+
+
+def _calibrate_batch_norm(model: nn.Module, image_size: int, seed: int) -> None:
+    norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    if not norms:
+        return
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # a plain average over the batches seen
+        norm.train()
+    # Of either kind alone the statistics are far off for the other, and some networks answer that with infinity.
+    noise = np.random.default_rng(seed).standard_normal((4, 3, image_size, image_size), dtype=np.float32)
+    x = np.concatenate((noise, natural_images(4, (image_size, image_size), seed=seed + 1)))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # more would add up in another order, and the same network get another file
+    try:
+        with torch.no_grad():
+            model(torch.from_numpy(x))
+    finally:
+        torch.set_num_threads(threads)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+        norm.eval()
