@@ -10,26 +10,21 @@ from typing import Any
 import msgspec
 
 from effmod_bench.console import Console, in_words
-from effmod_bench.devices import NETWORK_RUNTIMES, ONNXRUNTIMES, check_installed, check_runs
-from effmod_bench.environment import available_cores
-from effmod_bench.errors import ExitCode
+from effmod_bench.errors import ExitCode, TargetError
 from effmod_bench.exporting import obtain_artifact, obtain_weights
+from effmod_bench.instrument.available import check_installed, check_runs
+from effmod_bench.instrument.clock import utc_now
+from effmod_bench.instrument.estimate import Timeline, guess_s
+from effmod_bench.instrument.lock import measuring_alone
+from effmod_bench.instrument.machine.system import available_cores
+from effmod_bench.instrument.schedule import missing, new_run_id, schedule
+from effmod_bench.instrument.sessions.registry import NETWORK_RUNTIMES, ONNXRUNTIMES
+from effmod_bench.instrument.subject import Subject
+from effmod_bench.instrument.threads import PAPER_THREADS, threads_to_use
 from effmod_bench.listing import PlannedRun, plan_table
-from effmod_bench.lock import measuring_alone
-from effmod_bench.pair_runner import guess_s
 from effmod_bench.resuming import Anchor, Command, RunPlan, check_folder, check_same, find_run, records_of, say_missing
-from effmod_bench.runner import PAPER_THREADS, Subject, Timeline, missing, new_run_id, schedule, threads_to_use
 from effmod_bench.suites import find_suite
-from effmod_bench.targets import (
-    ExportChoices,
-    TargetError,
-    check_checkpoint,
-    check_file,
-    check_image_sizes,
-    find_networks,
-    is_file,
-)
-from effmod_bench.timing import utc_now
+from effmod_bench.targets import ExportChoices, check_checkpoint, check_file, check_image_sizes, find_networks, is_file
 from exporters import ExportConfig, is_cached, is_network_cached
 from models import ModelSpec
 from results import (
@@ -276,8 +271,9 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         subjects: Sequence[Subject],
         anchor: Subject | None,
     ) -> ExitCode:
-        from effmod_bench import pair_runner, runner
-        from effmod_bench.environment import read_machine
+        from effmod_bench.instrument import pairs as pair_runner
+        from effmod_bench.instrument import rounds as runner
+        from effmod_bench.instrument.machine.machine import read_machine
 
         run = self._begin(run, store, [subject.artifact for subject in subjects], anchor)
         records = records_of(run, store, Round) if self.resumed else []
@@ -360,7 +356,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
     def _say_missing(
         self, console: Console, run: RunPlan, records: Sequence[Round], pairs: Sequence[ComparisonProcess]
     ) -> None:
-        from effmod_bench import pair_runner
+        from effmod_bench.instrument import pairs as pair_runner
 
         rounds = len(schedule(run.plan, len(run.artifacts)))
         left = len(missing(run.plan, run.artifacts, records))

@@ -9,7 +9,7 @@ import msgspec
 
 from effmod_bench.console import Console
 from effmod_bench.exporting import obtain_artifact
-from effmod_bench.runner import Subject
+from effmod_bench.instrument.subject import Subject
 from effmod_bench.subjects import derived_subject, zoo_subject
 from effmod_bench.targets import ExportChoices
 from exporters import OLDEST_OPSET, Format

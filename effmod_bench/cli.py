@@ -40,7 +40,7 @@ def _log_bug(error: Exception) -> str:
 
     import platformdirs
 
-    from effmod_bench.timing import utc_now
+    from effmod_bench.instrument.clock import utc_now
 
     log = platformdirs.user_log_path("effmod", appauthor=False) / f"bug-{utc_now():%Y%m%dT%H%M%S}-{os.getpid()}.log"
     said = f"a bug in effmod: {type(error).__name__}: {error}"
@@ -152,10 +152,10 @@ def export(
     verbose: options.Verbose = 0,
 ) -> None:
     """Export networks to files that are proved to compute what the networks compute; rewrite .onnx files."""
+    from effmod_bench.errors import TargetError
     from effmod_bench.exporting import export_all, export_files
     from effmod_bench.targets import (
         ExportChoices,
-        TargetError,
         check_checkpoint,
         check_image_sizes,
         find_networks,
@@ -260,8 +260,9 @@ def bench(
     """Measure how long one inference takes, each round in a fresh process, and show it beside the paper's figures."""
     from effmod_bench.benchmark import Benchmark, choose_anchor
     from effmod_bench.devices import artifact_format, parse_device, runtime_options
+    from effmod_bench.errors import TargetError
     from effmod_bench.suites import find_suite
-    from effmod_bench.targets import DEFAULT_TARGETS, ExportChoices, TargetError, parse_batch_sizes, parse_input_shapes
+    from effmod_bench.targets import DEFAULT_TARGETS, ExportChoices, parse_batch_sizes, parse_input_shapes
 
     console = _console(quiet, verbose)
     if resume:
@@ -370,8 +371,10 @@ def compare(
     """Measure how targets' times differ from the first one's, by timing both in turn in one process."""
     from effmod_bench.benchmark import MAX_TIME_S, Benchmark
     from effmod_bench.comparing import Comparing
-    from effmod_bench.devices import ONNXRUNTIMES, parse_device, runtime_options
-    from effmod_bench.targets import ExportChoices, TargetError, parse_input_shapes
+    from effmod_bench.devices import parse_device, runtime_options
+    from effmod_bench.errors import TargetError
+    from effmod_bench.instrument.sessions.registry import ONNXRUNTIMES
+    from effmod_bench.targets import ExportChoices, parse_input_shapes
 
     console = _console(quiet, verbose)
     if resume:
@@ -460,7 +463,8 @@ def tune(
 ) -> None:
     """Find the fastest file of a network, and the settings to run it with, of those that are proved equal."""
     from effmod_bench.devices import parse_device
-    from effmod_bench.targets import ExportChoices, TargetError, parse_input_shapes
+    from effmod_bench.errors import TargetError
+    from effmod_bench.targets import ExportChoices, parse_input_shapes
     from effmod_bench.tuning import Tuning
 
     where, index = parse_device(device)
@@ -516,8 +520,8 @@ def show(
     verbose: options.Verbose = 0,
 ) -> None:
     """Show the tables of a store again, from its records."""
+    from effmod_bench.errors import TargetError
     from effmod_bench.showing import show_store, show_table
-    from effmod_bench.targets import TargetError
     from results import Store
 
     if table is not None and only is not None:

@@ -6,13 +6,12 @@ from pathlib import Path
 
 import msgspec
 
-from effmod_bench import pair_runner
 from effmod_bench.benchmark import Benchmark, naming_run, say_precision, say_warnings
 from effmod_bench.console import Console
-from effmod_bench.errors import ExitCode
+from effmod_bench.errors import ExitCode, TargetError
+from effmod_bench.instrument import pairs as pair_runner
+from effmod_bench.instrument.subject import Subject
 from effmod_bench.resuming import Command, RunPlan, check_same, records_of, say_missing
-from effmod_bench.runner import Subject
-from effmod_bench.targets import TargetError
 from results import Comparison, ComparisonPlan, ComparisonProcess, Store, TimedArtifact, Verdict, compare
 from results.statistics.estimate import is_slower
 from results.tables.comparisons import comparison_table
@@ -65,7 +64,7 @@ class Comparing(msgspec.Struct, frozen=True, kw_only=True):
     def _compare(
         self, console: Console, output_format: OutputFormat, run: RunPlan, store: Store, subjects: Sequence[Subject]
     ) -> ExitCode:
-        from effmod_bench.environment import read_machine
+        from effmod_bench.instrument.machine.machine import read_machine
 
         plan = self._begin(run, store, [subject.artifact for subject in subjects])
         records: list[ComparisonProcess] = []

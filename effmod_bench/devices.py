@@ -1,28 +1,9 @@
 """Devices and runtimes by the names that a user gives them, and whether they can be used here."""
 
-import importlib.util
-import platform
-
-from effmod_bench.targets import TargetError
+from effmod_bench.errors import TargetError
+from effmod_bench.instrument.sessions.registry import ONNXRUNTIMES, RUNTIMES
 from exporters import Format
 from results import ComputeUnits, Device, GraphOptimization, Runtime, RuntimeOptions
-
-# Which runtimes there are for a device; the first is the default.
-RUNTIMES: dict[Device, tuple[Runtime, ...]] = {
-    Device.CPU: (Runtime.ONNXRUNTIME, Runtime.PYTORCH, Runtime.TORCH_COMPILE, Runtime.OPENVINO),
-    Device.CUDA: (Runtime.ONNXRUNTIME, Runtime.TENSORRT, Runtime.PYTORCH, Runtime.TORCH_COMPILE),
-    Device.COREML: (Runtime.COREML,),
-}
-
-# These run the network itself, not a file that it was exported to.
-NETWORK_RUNTIMES = (Runtime.PYTORCH, Runtime.TORCH_COMPILE)
-
-# These are ONNX Runtime, by one of its providers. Two of their sessions can be timed in turn in one process.
-ONNXRUNTIMES = (Runtime.ONNXRUNTIME, Runtime.TENSORRT)
-
-
-class DeviceUnavailableError(RuntimeError):
-    """The device or the runtime cannot be used on this machine; the message says why, and what would help."""
 
 
 def parse_device(text: str) -> tuple[Device, int]:
@@ -129,44 +110,6 @@ def artifact_format(device: Device, asked: Format | None) -> Format:
         other = Device.CPU if device is Device.COREML else Device.COREML
         raise TargetError(f"--format {asked} does not run on --device {device}, but on --device {other}")
     return runs
-
-
-def check_installed(device: Device, options: RuntimeOptions) -> None:
-    """Find out what can be found out without running anything.
-
-    Raises:
-        DeviceUnavailableError: something is missing.
-    """
-    if device is Device.CUDA:
-        from effmod_bench.doctor import check_cuda
-
-        check_cuda(options)
-    match options.runtime:
-        case Runtime.OPENVINO if importlib.util.find_spec("openvino") is None:
-            raise DeviceUnavailableError("OpenVINO is not installed; in effmod's environment: pip install openvino")
-        case Runtime.COREML:
-            if platform.system() != "Darwin":
-                raise DeviceUnavailableError(
-                    f"Core ML runs on macOS only, and this is {platform.system()} {platform.release()}; measure on a "
-                    "Mac, or on an iPhone with ModelBench and 'effmod record add'"
-                )
-            if importlib.util.find_spec("coremltools") is None:
-                raise DeviceUnavailableError(
-                    "coremltools, which runs Core ML packages, is not installed; it is for Python 3.11 to 3.13, and "
-                    f"this is {platform.python_version()}: install effmod there"
-                )
-
-
-def check_runs(device: Device, options: RuntimeOptions) -> None:
-    """Find out on a GPU whether its runtime really runs; hold `measuring_alone`, for it disturbs who measures there.
-
-    Raises:
-        DeviceUnavailableError: it does not.
-    """
-    if device is Device.CUDA:
-        from effmod_bench.doctor import run_convolution
-
-        run_convolution(device, options)
 
 
 def _given(options: dict[str, bool]) -> list[str]:

@@ -3,8 +3,9 @@
 import secrets
 from pathlib import Path
 
-from effmod_bench.targets import TargetError, is_file
-from effmod_bench.timing import utc_now
+from effmod_bench.errors import TargetError
+from effmod_bench.instrument.clock import utc_now
+from effmod_bench.targets import is_file
 from exporters import public_name
 from models import find_model
 from results import ComputeUnits, HandEntry, Store, TimedArtifact

@@ -3,8 +3,6 @@
 import errno
 from enum import IntEnum
 
-from effmod_bench.devices import DeviceUnavailableError
-from effmod_bench.targets import TargetError
 from exporters import (
     ArtifactError,
     ExportError,
@@ -18,6 +16,14 @@ from exporters.rewrites import RewriteError
 from models import CheckpointError, ImageSizeError, PluginError, UnknownModelError
 from results import StoreError
 from results.plots.tradeoff import PlotError
+
+
+class DeviceUnavailableError(RuntimeError):
+    """The device or the runtime cannot be used on this machine; the message says why, and what would help."""
+
+
+class TargetError(ValueError):
+    """A target cannot be used as it was given; the message says how to give it."""
 
 
 class ExitCode(IntEnum):

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from effmod_bench.targets import Purpose, TargetError
+from effmod_bench.errors import TargetError
+from effmod_bench.targets import Purpose
 from exporters import OLDEST_OPSET, Compression, ComputePrecision, DeploymentTarget, Format, InputKind
 from results import ComputeUnits, GraphOptimization, Runtime
 from results.tables.table import Shown

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import msgspec
 
 from effmod_bench.candidates import Candidate
-from effmod_bench.pair_runner import time_pair
-from effmod_bench.runner import Progress, new_run_id
-from effmod_bench.targets import TargetError
-from effmod_bench.timing import monotonic_s
+from effmod_bench.errors import TargetError
+from effmod_bench.instrument.clock import monotonic_s
+from effmod_bench.instrument.estimate import Progress
+from effmod_bench.instrument.pairs import time_pair
+from effmod_bench.instrument.schedule import new_run_id
 from results import ComparisonPlan, Machine, Outcome, Store
 from results.statistics.estimate import median_ratio
 from results.statistics.tuning import LOOKS, beaten, pick

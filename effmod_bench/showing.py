@@ -6,8 +6,8 @@ from typing import Any
 from effmod_bench.benchmark import print_measurements
 from effmod_bench.comparing import print_comparisons
 from effmod_bench.console import Console
+from effmod_bench.errors import TargetError
 from effmod_bench.suites import find_suite
-from effmod_bench.targets import TargetError
 from results import ComparisonProcess, HandEntry, Round, Store, StoreError, compare, summarise
 from results.tables.by_hand import hand_entry_table
 from results.tables.table import Shown

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from effmod_bench.errors import TargetError
 from exporters import (
     DEFAULT_OPSET,
     DEFAULT_PRECISION,
@@ -27,10 +28,6 @@ from results import InputTensor
 _PACKAGE = ".mlpackage"
 _WEIGHTS = (".pth", ".pt", ".safetensors", ".ckpt")
 DEFAULT_TARGETS = ("efficientmod_xxs", "efficientmod_xs", "efficientmod_s", "efficientmod_s_conv")
-
-
-class TargetError(ValueError):
-    """A target cannot be used as it was given; the message says how to give it."""
 
 
 class Purpose(StrEnum):
@@ -290,8 +287,8 @@ def check_memory(target: str, tensor: InputTensor) -> None:
     Raises:
         TargetError: making it takes more memory than there is.
     """
-    from effmod_bench.environment import usable_memory_bytes
-    from effmod_bench.inputs import bytes_to_make
+    from effmod_bench.instrument.machine.memory import usable_memory_bytes
+    from effmod_bench.instrument.process.inputs import bytes_to_make
 
     needed, there_is = bytes_to_make(tensor), usable_memory_bytes()
     if needed > there_is:

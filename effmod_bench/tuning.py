@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from effmod_bench import pair_runner
 from effmod_bench.candidates import Candidate, Form, file_forms, network_forms, settings
 from effmod_bench.console import Console
-from effmod_bench.devices import arguments, check_installed, check_runs
-from effmod_bench.errors import ExitCode
-from effmod_bench.lock import measuring_alone
+from effmod_bench.devices import arguments
+from effmod_bench.errors import ExitCode, TargetError
+from effmod_bench.instrument import pairs as pair_runner
+from effmod_bench.instrument.available import check_installed, check_runs
+from effmod_bench.instrument.clock import monotonic_s, utc_now
+from effmod_bench.instrument.lock import measuring_alone
+from effmod_bench.instrument.schedule import new_run_id
+from effmod_bench.instrument.subject import Subject
+from effmod_bench.instrument.threads import threads_to_use
+from effmod_bench.instrument.watch import without_folders
 from effmod_bench.race import EQUAL_WITHIN, Race
-from effmod_bench.runner import Subject, new_run_id, threads_to_use, without_folders
 from effmod_bench.subjects import derived_subject, file_subject, say_changed
-from effmod_bench.targets import ExportChoices, TargetError, check_file, check_image_sizes, find_networks, is_file
-from effmod_bench.timing import monotonic_s, utc_now
+from effmod_bench.targets import ExportChoices, check_file, check_image_sizes, find_networks, is_file
 from exporters import ArtifactError, ExportError, ParityError, deliver, writing
 from exporters.rewrites import RewriteError
 from models import ModelSpec
@@ -111,7 +115,7 @@ class _Session:
     """One run of `effmod tune`, and what is known so far."""
 
     def __init__(self, tuning: Tuning, item: Path | ModelSpec, console: Console, store: Store, folder: Path) -> None:
-        from effmod_bench.environment import read_machine
+        from effmod_bench.instrument.machine.machine import read_machine
 
         self._tuning, self._item, self._console, self._store, self._folder = tuning, item, console, store, folder
         began_s = monotonic_s()

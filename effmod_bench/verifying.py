@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from effmod_bench.console import Console
-from effmod_bench.targets import TargetError, check_memory, is_file, network_input
+from effmod_bench.errors import TargetError
+from effmod_bench.targets import check_memory, is_file, network_input
 from exporters import (
     FLOAT16_MAX,
     PRETRAINED,

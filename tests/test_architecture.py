@@ -58,7 +58,10 @@ def test_nothing_heavy_is_imported_before_it_is_needed(code: str) -> None:
 
 
 def test_a_worker_imports_the_runtime_and_little_else() -> None:
-    loaded = _loaded_after("import effmod_bench.worker, effmod_bench.inputs, effmod_bench.sessions.onnxruntime")
+    loaded = _loaded_after(
+        "import effmod_bench.instrument.process.worker, effmod_bench.instrument.process.inputs\n"
+        "import effmod_bench.instrument.sessions.onnxruntime"
+    )
     assert "onnxruntime" in loaded
     assert not {"torch", "scipy", "pandas", "onnx", "timm", "matplotlib"} & loaded
 

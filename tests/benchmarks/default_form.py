@@ -22,9 +22,10 @@ from statistics import geometric_mean, median
 import msgspec
 import torch
 
-from effmod_bench.environment import read_machine
-from effmod_bench.pair_runner import run
-from effmod_bench.runner import Subject, new_run_id
+from effmod_bench.instrument.machine.machine import read_machine
+from effmod_bench.instrument.pairs import run
+from effmod_bench.instrument.schedule import new_run_id
+from effmod_bench.instrument.subject import Subject
 from effmod_bench.subjects import file_subject, zoo_subject
 from effmod_bench.targets import DEFAULT_TARGETS, ExportChoices, find_networks
 from exporters import obtain

@@ -32,9 +32,10 @@ import msgspec
 from scipy.stats import binomtest
 
 from effmod_bench.console import in_words
-from effmod_bench.environment import read_machine
-from effmod_bench.pair_runner import guess_s, missing
-from effmod_bench.runner import Subject
+from effmod_bench.instrument.estimate import guess_s
+from effmod_bench.instrument.machine.machine import read_machine
+from effmod_bench.instrument.pairs import missing
+from effmod_bench.instrument.subject import Subject
 from effmod_bench.subjects import zoo_subject
 from exporters import Format, OnnxConfig, obtain
 from exporters.rewrites import AUTO

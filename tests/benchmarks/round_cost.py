@@ -13,8 +13,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from effmod_bench.instrument.clock import time_once
 from effmod_bench.targets import DEFAULT_TARGETS, ExportChoices
-from effmod_bench.timing import time_once
 from exporters import obtain
 from models import find_model
 from results import Store

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from statistics import median
 
-from effmod_bench.timing import time_once
+from effmod_bench.instrument.clock import time_once
 
 _RUNS = 20
 _LIMIT_S = 0.3

@@ -15,11 +15,11 @@ import onnxruntime
 import psutil
 from scipy.stats import bootstrap
 
-from effmod_bench.environment import available_cores
-from effmod_bench.inputs import make_input
-from effmod_bench.sessions import SessionRequest
-from effmod_bench.sessions.onnxruntime import OnnxRuntimeSession
-from effmod_bench.timing import no_garbage_collection, time_runs
+from effmod_bench.instrument.clock import no_garbage_collection, time_runs
+from effmod_bench.instrument.machine.system import available_cores
+from effmod_bench.instrument.process.inputs import make_input
+from effmod_bench.instrument.sessions.onnxruntime import OnnxRuntimeSession
+from effmod_bench.instrument.sessions.session import SessionRequest
 from exporters import OnnxConfig, obtain
 from models import Preprocessing, find_model
 from results import Device, InputTensor, RuntimeOptions

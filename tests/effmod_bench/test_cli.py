@@ -21,10 +21,11 @@ import torch
 from typer.testing import CliRunner
 
 import models
-from effmod_bench import __version__, console, doctor
+from effmod_bench import __version__, console
 from effmod_bench.cli import app
-from effmod_bench.devices import DeviceUnavailableError
-from effmod_bench.gpu import NoDriverError, driver_cuda_version
+from effmod_bench.errors import DeviceUnavailableError
+from effmod_bench.instrument import available
+from effmod_bench.instrument.machine.gpu import NoDriverError, driver_cuda_version
 from effmod_bench.listing import list_table
 from effmod_bench.suites import find_suite
 from exporters import OutputError, read_sidecar, sha256_of
@@ -330,8 +331,8 @@ def test_doctor_ends_well_where_the_device_asked_for_works(monkeypatch: pytest.M
     def no_gpu(_: object) -> None:
         raise DeviceUnavailableError("no driver")
 
-    monkeypatch.setattr(doctor, "check_cuda", no_gpu)
-    monkeypatch.setattr(doctor, "run_convolution", lambda *_: "a runtime 1.0")
+    monkeypatch.setattr(available, "check_cuda", no_gpu)
+    monkeypatch.setattr(available, "run_convolution", lambda *_: "a runtime 1.0")
     result = CliRunner().invoke(app, ["doctor", "--output-format", "json"])
     assert result.exit_code == 0, result.output
     findings = {(row["device"], row["runtime"]): row["usable"] for row in json.loads(result.stdout)}

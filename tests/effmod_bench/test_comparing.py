@@ -9,13 +9,16 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
-from effmod_bench import benchmark, environment, pair_runner, runner
+from effmod_bench import benchmark
 from effmod_bench.cli import app
-from effmod_bench.pair import PairJob, PairTimed
-from effmod_bench.pair_runner import draw_job, run
+from effmod_bench.instrument import pairs as pair_runner
+from effmod_bench.instrument import watch
+from effmod_bench.instrument.machine import system
+from effmod_bench.instrument.pairs import draw_job, run
+from effmod_bench.instrument.process.messages import Broken, PairJob, PairTimed, Warm
+from effmod_bench.instrument.schedule import new_run_id
+from effmod_bench.instrument.subject import Subject, stamp
 from effmod_bench.resuming import RunPlan
-from effmod_bench.runner import Subject, new_run_id, stamp
-from effmod_bench.worker import Broken, Warm
 from exporters import OutputError
 from models import Preprocessing
 from results import (
@@ -147,7 +150,7 @@ def test_a_second_thread_of_a_core_is_drawn_when_every_core_has_given_one(
     siblings = {0: "0,4", 1: "1,5", 2: "2,6", 4: "0,4", 5: "1,5", 6: "2,6", 7: "3,7"}  # 3 is not for this process
     topology = {f"/sys/devices/system/cpu/cpu{core}/topology/{listed}": text for core, text in siblings.items()}
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(siblings))
-    monkeypatch.setattr(environment, "_read", lambda path: topology.get(str(path)))
+    monkeypatch.setattr(system, "read_text", lambda path: topology.get(str(path)))
     pair = (subject("a"), subject("b"))
     for threads in range(1, 8):
         drawn = [
@@ -319,7 +322,7 @@ def test_until_gives_up_where_everything_fails(store: Store, answer_with: Callab
 
 
 def each_takes(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "conditions_since", lambda _: Conditions(elapsed_s=seconds))
+    monkeypatch.setattr(watch, "conditions_since", lambda _: Conditions(elapsed_s=seconds))
 
 
 def test_no_process_begins_when_the_time_is_over_however_often_the_run_is_resumed(
@@ -509,7 +512,7 @@ def test_on_a_gpu_both_run_there_and_the_table_names_it(
     state = dict.fromkeys(GpuState.__struct_fields__) | {"name": "A GPU"}
     for check in ("check_installed", "check_runs"):
         monkeypatch.setattr(benchmark, check, lambda *_: None)
-    monkeypatch.setattr(runner, "read_gpu", lambda _: GpuState(**state))
+    monkeypatch.setattr(watch, "read_gpu", lambda _: GpuState(**state))
     done = effmod("compare", "a.onnx", "b.onnx", *FEW, "--device", "cuda:1", "--runtime", "tensorrt")
     assert done.exit_code == 0, done.output
     assert done.stdout.splitlines()[0].split(", ")[0].strip() == "A GPU"
@@ -526,7 +529,7 @@ def test_a_doubtful_comparison_comes_with_the_advice_of_a_measurement(
 ) -> None:
     answer_with(timed)
     busy = Conditions(elapsed_s=10.0, other_cpu_s=1e4)
-    monkeypatch.setattr(runner, "conditions_since", lambda _: busy)
+    monkeypatch.setattr(watch, "conditions_since", lambda _: busy)
     done = effmod("compare", "a.onnx", "b.onnx", *FEW)
     assert done.exit_code == 0, done.output
     assert "other-load" in done.stdout

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from effmod_bench.cuda_events import CudaError, TimedStream
+from effmod_bench.instrument.machine.cuda_events import CudaError, TimedStream
 from tests.fakes import FakeCuda
 
 

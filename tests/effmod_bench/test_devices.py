@@ -2,8 +2,9 @@ import importlib.util
 
 import pytest
 
-from effmod_bench.devices import DeviceUnavailableError, arguments, check_installed, parse_device, runtime_options
-from effmod_bench.targets import TargetError
+from effmod_bench.devices import arguments, parse_device, runtime_options
+from effmod_bench.errors import DeviceUnavailableError, TargetError
+from effmod_bench.instrument.available import check_installed
 from results import ComputeUnits, Device, GraphOptimization, Runtime, RuntimeOptions
 
 

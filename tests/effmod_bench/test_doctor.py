@@ -12,9 +12,11 @@ from typer.testing import CliRunner
 from effmod_bench import benchmark, doctor, tuning
 from effmod_bench.cli import app
 from effmod_bench.console import Console
-from effmod_bench.devices import NETWORK_RUNTIMES, DeviceUnavailableError
-from effmod_bench.lock import measuring_alone
-from effmod_bench.worker import Broken, Job, Timed
+from effmod_bench.errors import DeviceUnavailableError
+from effmod_bench.instrument import available
+from effmod_bench.instrument.lock import measuring_alone
+from effmod_bench.instrument.process.messages import Broken, Job, Timed
+from effmod_bench.instrument.sessions.registry import NETWORK_RUNTIMES
 from results import Device, Runtime, RuntimeOptions
 from results.tables.write import OutputFormat
 from tests.fakes import FakeNvml, session_facts
@@ -42,7 +44,7 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> Driver:
 
 def refusal(runtime: Runtime = Runtime.ONNXRUNTIME, index: int = 0) -> str:
     with pytest.raises(DeviceUnavailableError) as caught:
-        doctor.check_cuda(RuntimeOptions(runtime=runtime, device_index=index))
+        available.check_cuda(RuntimeOptions(runtime=runtime, device_index=index))
     return str(caught.value)
 
 
@@ -60,7 +62,7 @@ def test_a_gpu_that_is_not_there_is_the_reason(driver: Driver) -> None:
 
 def test_a_driver_that_is_too_old_for_the_wheel_is_the_reason(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     driver(FakeNvml(cuda=12040))
-    monkeypatch.setattr(doctor, "_onnxruntime_build", lambda _: ("onnxruntime-gpu", "13.0", None))
+    monkeypatch.setattr(available, "_onnxruntime_build", lambda _: ("onnxruntime-gpu", "13.0", None))
     assert refusal() == "onnxruntime-gpu is built for CUDA 13.0, and the driver goes up to 12.4; update the driver"
 
 
@@ -87,16 +89,16 @@ def test_a_wheel_for_the_cpu_is_the_reason(
 ) -> None:
     driver(FakeNvml())
     monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: ["CPUExecutionProvider"])
-    monkeypatch.setattr(doctor, "_is_installed", lambda name: name in installed)
+    monkeypatch.setattr(available, "_is_installed", lambda name: name in installed)
     assert refusal().startswith(said)
     assert "pip install onnxruntime-gpu" in refusal()
 
 
 def test_a_library_that_does_not_load_is_answered_with_what_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
     reason = "SessionError: ONNX Runtime does not run on X: libcudnn.so.9: cannot open shared object file"
-    monkeypatch.setattr(doctor, "run_job", lambda *_, **__: Broken(reason=reason, detail=""))
+    monkeypatch.setattr(available, "run_job", lambda *_, **__: Broken(reason=reason, detail=""))
     with pytest.raises(DeviceUnavailableError, match=r"libcudnn.*; pip install 'onnxruntime-gpu\[cuda,cudnn\]'"):
-        doctor.run_convolution(Device.CUDA, RuntimeOptions())
+        available.run_convolution(Device.CUDA, RuntimeOptions())
 
 
 def test_a_runtime_that_ends_the_process_does_not_end_doctor(
@@ -109,8 +111,8 @@ def test_a_runtime_that_ends_the_process_does_not_end_doctor(
             session=session_facts(), load_ns=1, first_inference_ns=1, durations_ns=(1,), peak_memory_bytes=None
         )
 
-    monkeypatch.setattr(doctor, "run_job", run_job)
-    monkeypatch.setattr(doctor, "check_cuda", no_gpu)
+    monkeypatch.setattr(available, "run_job", run_job)
+    monkeypatch.setattr(available, "check_cuda", no_gpu)
     doctor.examine(Console(), None, 0, OutputFormat.CSV, wait=False)
     rows = {(row["device"], row["runtime"]): row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
     assert rows["cpu", "onnxruntime"]["usable"] == "yes"
@@ -122,7 +124,7 @@ def test_a_runtime_that_ends_the_process_does_not_end_doctor(
 def test_only_the_device_that_is_asked_for_is_tried_and_a_common_reason_is_said_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(doctor, "check_cuda", no_gpu)
+    monkeypatch.setattr(available, "check_cuda", no_gpu)
     with pytest.raises(DeviceUnavailableError, match="onnxruntime cannot run on cuda here; the table says why"):
         doctor.examine(Console(), Device.CUDA, 0, OutputFormat.TABLE, wait=False)
     said = capsys.readouterr()
@@ -154,7 +156,7 @@ def test_nothing_is_tried_while_another_effmod_measures(monkeypatch: pytest.Monk
     def never(*_: object) -> None:
         raise AssertionError("it was tried")
 
-    monkeypatch.setattr(doctor, "run_convolution", never)
+    monkeypatch.setattr(available, "run_convolution", never)
     with measuring_alone(wait=False, on_wait=never):
         done = CliRunner().invoke(app, ["doctor", "--device", "cpu", "--no-wait"])
     assert done.exit_code == 3
@@ -163,7 +165,7 @@ def test_nothing_is_tried_while_another_effmod_measures(monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("runtime", [Runtime.ONNXRUNTIME, Runtime.PYTORCH])
 def test_a_convolution_really_runs_on_the_cpu(runtime: Runtime) -> None:
-    version = doctor.run_convolution(Device.CPU, RuntimeOptions(runtime=runtime))
+    version = available.run_convolution(Device.CPU, RuntimeOptions(runtime=runtime))
     assert version.split()[0] in ("onnxruntime", "torch")
 
 
@@ -182,8 +184,8 @@ def test_before_a_gpu_is_measured_a_convolution_runs_on_it_when_nobody_else_meas
         events.append(arguments)
         raise DeviceUnavailableError("the convolution failed")
 
-    monkeypatch.setattr(doctor, "check_cuda", events.append)
-    monkeypatch.setattr(doctor, "run_convolution", fail)
+    monkeypatch.setattr(available, "check_cuda", events.append)
+    monkeypatch.setattr(available, "run_convolution", fail)
     for module in (benchmark, tuning):
         monkeypatch.setattr(module, "measuring_alone", alone)
     targets = ["efficientmod_xxs"] if command == "tune" else ["efficientmod_xxs", "efficientmod_xs"]

@@ -10,7 +10,9 @@ import msgspec
 import psutil
 import pytest
 
-from effmod_bench import environment
+from effmod_bench.instrument.machine import conditions, memory, system
+from effmod_bench.instrument.machine import machine as environment
+from effmod_bench.instrument.machine.conditions import conditions_since, read_moment
 
 
 def test_the_machine_is_this_one_and_nobody_can_be_recognized() -> None:
@@ -45,10 +47,12 @@ def test_a_gpus_libraries_are_those_that_are_installed(monkeypatch: pytest.Monke
 
 def test_the_commit_is_gits(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     commit = environment.read_machine().effmod_commit
-    if (Path(environment.__file__).parent.parent / ".git").exists():
+    if (Path(environment.__file__).parents[3] / ".git").exists():
         assert commit is not None
         assert re.fullmatch(r"[0-9a-f]{12}(-dirty)?", commit)
-    monkeypatch.setattr(environment, "__file__", str(tmp_path / "effmod_bench" / "environment.py"))
+    monkeypatch.setattr(
+        environment, "__file__", str(tmp_path / "effmod_bench" / "instrument" / "machine" / "machine.py")
+    )
     assert environment.read_machine().effmod_commit is None
 
 
@@ -57,7 +61,7 @@ def test_cores_are_those_that_this_process_may_use() -> None:
     allowed = os.sched_getaffinity(0)
     try:
         os.sched_setaffinity(0, {next(iter(allowed))})
-        assert environment.available_cores() == 1
+        assert system.available_cores() == 1
     finally:
         os.sched_setaffinity(0, allowed)
 
@@ -67,7 +71,8 @@ def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What the system's files hold: nothing, until a test puts something there."""
     contents: dict[str, str] = {}
     monkeypatch.setattr("cpuinfo.get_cpu_info", dict)  # which takes a second
-    monkeypatch.setattr(environment, "_read", lambda path: contents.get(str(path)))
+    for module in (conditions, environment, memory, system):
+        monkeypatch.setattr(module, "read_text", lambda path: contents.get(str(path)))
     return contents
 
 
@@ -110,10 +115,10 @@ def test_two_threads_a_core_is_a_fact_or_unknown(content: str | None, smt: bool 
 
 
 def test_threads_of_one_core_are_known_by_their_common_list(files: dict[str, str]) -> None:
-    assert environment.physical_cores([0, 1, 2]) == [[0], [1], [2]]
+    assert system.physical_cores([0, 1, 2]) == [[0], [1], [2]]
     for core, siblings in enumerate(("0-1", "0-1", "2-3", "2-3")):
         files[f"/sys/devices/system/cpu/cpu{core}/topology/core_cpus_list"] = siblings
-    assert environment.physical_cores([0, 1, 3]) == [[0, 1], [3]]
+    assert system.physical_cores([0, 1, 3]) == [[0, 1], [3]]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="affinity of Linux")
@@ -133,7 +138,7 @@ def test_time_that_others_took_is_all_but_ours_and_idle(monkeypatch: pytest.Monk
     everything = [Times(100, 900, 50, 3, 5), Times(123, 990, 60, 5, 7)]
     monkeypatch.setattr(os, "times", iter(own).__next__)
     monkeypatch.setattr(psutil, "cpu_times", iter(everything).__next__)
-    conditions = environment.conditions_since(environment.read_moment())
+    conditions = conditions_since(read_moment())
     assert conditions.other_cpu_s == pytest.approx((123 + 5) - (100 + 3) - (32.0 - 13.5))
 
 
@@ -142,11 +147,11 @@ def test_what_happened_meanwhile_is_what_was_counted_meanwhile(files: dict[str, 
     files["/sys/fs/cgroup/a/cpu.stat"] = "nr_periods 50\nnr_throttled 7"
     files["/proc/pressure/memory"] = "some avg10=0.00 avg60=0.13 avg300=0.16 total=1500000\nfull avg10=0 total=9"
     files["/proc/vmstat"] = "pswpin 100\npswpout 5"
-    before = environment.read_moment()
+    before = read_moment()
     files["/sys/fs/cgroup/a/cpu.stat"] = "nr_periods 60\nnr_throttled 10"
     files["/proc/pressure/memory"] = "some avg10=0.00 avg60=0.13 avg300=0.16 total=1750000\nfull avg10=0 total=9"
     files["/proc/vmstat"] = "pswpin 102\npswpout 5"
-    conditions = environment.conditions_since(before)
+    conditions = conditions_since(before)
     assert conditions.quota_throttles == 3
     assert conditions.memory_stall_s == pytest.approx(0.25)
     assert conditions.swapped_in_bytes == 2 * os.sysconf("SC_PAGE_SIZE")
@@ -157,7 +162,7 @@ def test_what_the_machine_does_not_tell_is_none(files: dict[str, str], monkeypat
     assert not files
     monkeypatch.setattr(psutil, "cpu_freq", lambda: None)
     monkeypatch.setattr(psutil, "sensors_battery", lambda: None, raising=False)
-    conditions = environment.conditions_since(environment.read_moment())
+    conditions = conditions_since(read_moment())
     unknown = {name for name in conditions.__struct_fields__ if getattr(conditions, name) is None}
     assert unknown == {
         "thermal_throttles",
@@ -176,14 +181,14 @@ def test_a_machine_is_on_battery_or_not_or_one_does_not_know(
 ) -> None:
     battery = SimpleNamespace(power_plugged=plugged)
     monkeypatch.setattr(psutil, "sensors_battery", lambda: battery, raising=False)
-    assert environment.conditions_since(environment.read_moment()).on_battery is on_battery
+    assert conditions_since(read_moment()).on_battery is on_battery
 
 
 def test_peak_memory_only_grows() -> None:
-    before = environment.peak_memory_bytes()
+    before = memory.peak_memory_bytes()
     ballast = bytearray(50_000_000)
     ballast[::4096] = bytes(len(ballast[::4096]))
-    after = environment.peak_memory_bytes()
+    after = memory.peak_memory_bytes()
     assert before is not None
     assert after is not None
     assert after >= before > 0

@@ -20,9 +20,9 @@ import msgspec
 import psutil
 import pytest
 
+from effmod_bench.instrument.process.messages import Timed
+from effmod_bench.instrument.subject import Subject
 from effmod_bench.resuming import RunPlan
-from effmod_bench.runner import Subject
-from effmod_bench.worker import Timed
 from models import Preprocessing
 from results import BenchPlan, ComparisonProcess, Outcome, Round, Store
 from tests.fakes import MACHINE, session_facts, timed_artifact, write_endless_onnx, write_onnx
@@ -59,7 +59,11 @@ def wait_until(true: Callable[[], object]) -> None:
 def workers_of(process: "subprocess.Popen[str]") -> list[psutil.Process]:
     """Its worker, where there is one now: it starts other programs as well, to ask them about the machine."""
     try:
-        return [child for child in psutil.Process(process.pid).children() if "effmod_bench.worker" in child.cmdline()]
+        return [
+            child
+            for child in psutil.Process(process.pid).children()
+            if "effmod_bench.instrument.process.worker" in child.cmdline()
+        ]
     except psutil.NoSuchProcess:  # it ended meanwhile
         return []
 

@@ -11,10 +11,10 @@ import effmod_bench.exporting
 import models
 from effmod_bench.cli import app
 from effmod_bench.console import Console
-from effmod_bench.errors import ExitCode, exit_code
+from effmod_bench.errors import ExitCode, TargetError, exit_code
 from effmod_bench.exporting import export_all, obtain_artifact
 from effmod_bench.subjects import file_subject, zoo_subject
-from effmod_bench.targets import ExportChoices, Purpose, TargetError, check_labels, read_labels
+from effmod_bench.targets import ExportChoices, Purpose, check_labels, read_labels
 from exporters import (
     Compression,
     ComputePrecision,

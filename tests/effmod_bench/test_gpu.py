@@ -3,8 +3,14 @@ import sys
 
 import pytest
 
-from effmod_bench import gpu
-from effmod_bench.gpu import NoDriverError, compute_capability, count_gpus, driver_cuda_version, own_memory_bytes
+from effmod_bench.instrument.machine import gpu
+from effmod_bench.instrument.machine.gpu import (
+    NoDriverError,
+    compute_capability,
+    count_gpus,
+    driver_cuda_version,
+    own_memory_bytes,
+)
 from results import GpuState
 from tests.fakes import FakeNvml
 

@@ -2,7 +2,7 @@ import tracemalloc
 
 import pytest
 
-from effmod_bench.inputs import bytes_to_make, make_input
+from effmod_bench.instrument.process.inputs import bytes_to_make, make_input
 from results import InputTensor
 
 

@@ -12,10 +12,10 @@ import psutil
 import pytest
 from onnx import TensorProto, helper
 
-from effmod_bench import isolation
-from effmod_bench.isolation import run_job
-from effmod_bench.sessions import SessionRequest
-from effmod_bench.worker import Broken, Job, Loaded, Message, Timed, Warm
+from effmod_bench.instrument.process import start as isolation
+from effmod_bench.instrument.process.messages import Broken, Job, Loaded, Message, Timed, Warm
+from effmod_bench.instrument.process.start import run_job
+from effmod_bench.instrument.sessions.session import SessionRequest
 from results import Device, InputTensor, RuntimeOptions
 from tests.fakes import write_endless_onnx, write_onnx
 

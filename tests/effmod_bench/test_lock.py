@@ -12,12 +12,12 @@ from typing import Any
 import filelock
 import pytest
 
-from effmod_bench.devices import DeviceUnavailableError
-from effmod_bench.lock import lock_path, measuring_alone
+from effmod_bench.errors import DeviceUnavailableError
+from effmod_bench.instrument.lock import lock_path, measuring_alone
 
 HOLD = """
 import sys
-from effmod_bench.lock import measuring_alone
+from effmod_bench.instrument.lock import measuring_alone
 sys.argv = ["effmod", "bench", "a b.onnx"]
 with measuring_alone(wait=True, on_wait=print):
     print("held", flush=True)

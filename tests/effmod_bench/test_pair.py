@@ -6,10 +6,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from effmod_bench.isolation import run_job
-from effmod_bench.pair import PairJob, PairMember, PairTimed
-from effmod_bench.sessions import SessionRequest
-from effmod_bench.worker import Broken, Warm
+from effmod_bench.instrument.process.messages import Broken, PairJob, PairMember, PairTimed, Warm
+from effmod_bench.instrument.process.start import run_job
+from effmod_bench.instrument.sessions.session import SessionRequest
 from results import Device, GraphOptimization, InputTensor, RuntimeOptions
 from tests.fakes import write_onnx
 

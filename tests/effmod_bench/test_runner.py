@@ -7,11 +7,15 @@ import msgspec
 import numpy as np
 import pytest
 
-from effmod_bench import runner
-from effmod_bench.pair_runner import draw_job
-from effmod_bench.runner import Subject, Timeline, missing, schedule, stamp, threads_to_use
+from effmod_bench.instrument import rounds as runner
+from effmod_bench.instrument import threads, watch
+from effmod_bench.instrument.estimate import Timeline
+from effmod_bench.instrument.pairs import draw_job
+from effmod_bench.instrument.process.messages import Broken, Job, Timed, Warm
+from effmod_bench.instrument.schedule import missing, schedule
+from effmod_bench.instrument.subject import Subject, stamp
+from effmod_bench.instrument.threads import threads_to_use
 from effmod_bench.subjects import file_subject, hashed_files
-from effmod_bench.worker import Broken, Job, Timed, Warm
 from exporters import sha256_of
 from exporters.proof.onnx import run_onnx
 from models import Preprocessing
@@ -52,7 +56,7 @@ def test_rounds_of_all_targets_are_interleaved_in_an_order_that_the_seed_decides
 
 def test_threads_are_the_papers_or_as_many_as_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     for cores, expected in ((1, 1), (2, 2), (4, 4), (64, 4)):
-        monkeypatch.setattr(runner, "available_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(threads, "available_cores", lambda cores=cores: cores)
         assert threads_to_use(BenchPlan()) == expected
         assert threads_to_use(BenchPlan(threads=7)) == 7
 
@@ -473,7 +477,7 @@ def test_a_failure_names_the_files_without_their_folder_and_not_the_user(
 
 def test_a_failure_of_a_comparison_names_no_folder(tmp_path: Path) -> None:
     pair = [subject("a"), subject("b")]
-    watched = runner.watch_once(
+    watched = watch.watch_once(
         lambda: Broken(reason=f"Load model from {tmp_path}/b.onnx failed", detail=f"{tmp_path}"),
         ComparisonPlan(),
         pair,

@@ -6,12 +6,11 @@ import onnx
 import pytest
 from typer.testing import CliRunner
 
-from effmod_bench import environment
 from effmod_bench.cli import app
 from effmod_bench.console import Console
-from effmod_bench.errors import ExitCode
+from effmod_bench.errors import ExitCode, TargetError
+from effmod_bench.instrument.machine import memory
 from effmod_bench.subjects import file_subject, say_changed
-from effmod_bench.targets import TargetError
 from exporters import OnnxConfig, deliver, obtain, sidecar_path
 from exporters.derived.machine import optimize, read_machine_file
 from models import find_model
@@ -100,8 +99,8 @@ def test_what_a_container_may_have_of_the_memory_is_all_there_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_onnx(tmp_path / "x.onnx", shape=(1, 3, 100, 100))
-    monkeypatch.setattr(environment, "_memory_limit", lambda: 44 * 30_000)
+    monkeypatch.setattr(memory, "memory_limit", lambda: 44 * 30_000)
     file_subject(path, {}, batch_size=1)
-    monkeypatch.setattr(environment, "_memory_limit", lambda: 44 * 30_000 - 1)
+    monkeypatch.setattr(memory, "memory_limit", lambda: 44 * 30_000 - 1)
     with pytest.raises(TargetError, match="of memory"):
         file_subject(path, {}, batch_size=1)

@@ -1,7 +1,7 @@
 import pytest
 
+from effmod_bench.errors import TargetError
 from effmod_bench.suites import SUITES, find_suite
-from effmod_bench.targets import TargetError
 from models import list_models
 from results import Device, Published, published
 from results.published import read_table

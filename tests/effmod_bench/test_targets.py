@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
+from effmod_bench.errors import TargetError
 from effmod_bench.targets import (
     ExportChoices,
-    TargetError,
     check_checkpoint,
     check_image_sizes,
     find_networks,

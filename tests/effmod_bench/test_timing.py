@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from effmod_bench import timing
+from effmod_bench.instrument import clock as timing
 from tests.benchmarks.timed_loop import memory_growth
 from tests.fakes import FakeClock, FakeClocks, FakeSession, write_onnx
 

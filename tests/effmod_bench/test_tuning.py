@@ -14,16 +14,17 @@ import pytest
 from onnx import TensorProto, helper
 from typer.testing import CliRunner, Result
 
-from effmod_bench import pair_runner, runner, tuning
+from effmod_bench import tuning
 from effmod_bench.candidates import Form, file_forms, network_forms, settings
 from effmod_bench.cli import app
 from effmod_bench.console import Console
-from effmod_bench.pair import PairJob, PairTimed
-from effmod_bench.pair_runner import draw_job
-from effmod_bench.runner import Subject
+from effmod_bench.instrument import pairs as pair_runner
+from effmod_bench.instrument import watch
+from effmod_bench.instrument.pairs import draw_job
+from effmod_bench.instrument.process.messages import Broken, PairJob, PairTimed
+from effmod_bench.instrument.subject import Subject
 from effmod_bench.subjects import file_subject
 from effmod_bench.targets import ExportChoices
-from effmod_bench.worker import Broken
 from exporters import ExportError
 from exporters.onnx import rewrites as onnx_rewrites
 from models import Preprocessing, find_model
@@ -295,7 +296,7 @@ def test_a_candidate_during_whose_turn_the_machine_sleeps_is_timed_again(
 ) -> None:
     forms["fast"] = relu(Path("made/0.8.onnx"), 2)
     slept = itertools.chain(["the machine was suspended for 9 s"], itertools.repeat(None))
-    monkeypatch.setattr(runner, "disturbance", lambda *_: next(slept))
+    monkeypatch.setattr(watch, "disturbance", lambda *_: next(slept))
     done = tune()
     assert done.exit_code == 0, done.output
     assert decisions("0.8.onnx")["fast"] == (Decision.CHOSEN, "compared again, in new processes")

@@ -18,12 +18,15 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import models
-from effmod_bench import devices, runner
+from effmod_bench import errors
 from effmod_bench.cli import app
-from effmod_bench.inputs import make_input
-from effmod_bench.sessions import Session, SessionRequest, open_session
-from effmod_bench.worker import Broken, Job, Loaded, Message, Timed, Warm
-from effmod_bench.worker import run as run_job
+from effmod_bench.instrument import available
+from effmod_bench.instrument import rounds as runner
+from effmod_bench.instrument.process.inputs import make_input
+from effmod_bench.instrument.process.messages import Broken, Job, Loaded, Message, Timed, Warm
+from effmod_bench.instrument.process.single import run as run_job
+from effmod_bench.instrument.sessions.registry import open_session
+from effmod_bench.instrument.sessions.session import Session, SessionRequest
 from exporters import CoreMLConfig, InputKind
 from exporters.coreml.export import PackageMetadata, export
 from exporters.coreml.package import read_tensors
@@ -130,7 +133,7 @@ def apple(monkeypatch: pytest.MonkeyPatch) -> type[AppleModel]:
     for name in ("CPU", "GPU", "NeuralEngine"):
         monkeypatch.setattr(compute_device, f"_ML{name}ComputeDeviceProxy", AppleDevice)
     monkeypatch.setattr("platform.mac_ver", lambda: ("15.1", ("", "", ""), "arm64"))
-    monkeypatch.setattr(devices, "platform", SimpleNamespace(system=lambda: "Darwin"))
+    monkeypatch.setattr(available, "platform", SimpleNamespace(system=lambda: "Darwin"))
     return Proxy
 
 
@@ -331,7 +334,7 @@ def test_a_package_is_known_by_its_sidecar_as_long_as_it_is_the_same(tmp_path: P
 
 
 def test_elsewhere_nothing_is_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "platform", SimpleNamespace(system=lambda: "Linux", release=lambda: "6.1"))
+    monkeypatch.setattr(available, "platform", SimpleNamespace(system=lambda: "Linux", release=lambda: "6.1"))
     monkeypatch.setenv("EFFMOD_CACHE", str(tmp_path / "cache"))
     done = CliRunner().invoke(app, ["bench", "efficientmod_xxs", "--device", "coreml"])
     assert done.exit_code == 3
@@ -342,10 +345,10 @@ def test_elsewhere_nothing_is_exported(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_a_mac_without_coremltools_says_which_pythons_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
     mac = SimpleNamespace(system=lambda: "Darwin", python_version=lambda: "3.14.0")
-    monkeypatch.setattr(devices, "platform", mac)
+    monkeypatch.setattr(available, "platform", mac)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
-    with pytest.raises(devices.DeviceUnavailableError, match=r"Python 3\.11 to 3\.13, and this is 3\.14\.0"):
-        devices.check_installed(Device.COREML, RuntimeOptions(runtime=Runtime.COREML))
+    with pytest.raises(errors.DeviceUnavailableError, match=r"Python 3\.11 to 3\.13, and this is 3\.14\.0"):
+        available.check_installed(Device.COREML, RuntimeOptions(runtime=Runtime.COREML))
 
 
 @pytest.mark.parametrize(

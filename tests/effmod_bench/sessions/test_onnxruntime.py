@@ -14,9 +14,8 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper
 
-from effmod_bench.sessions import SessionError, SessionRequest
-from effmod_bench.sessions import onnxruntime as sessions
-from effmod_bench.sessions.onnxruntime import (
+from effmod_bench.instrument.sessions import onnxruntime as sessions
+from effmod_bench.instrument.sessions.onnxruntime import (
     _DO_NOT_WAIT,
     _RECORD_NODES,
     _SPINNING,
@@ -28,6 +27,7 @@ from effmod_bench.sessions.onnxruntime import (
     OnnxRuntimeSession,
     shape_computations,
 )
+from effmod_bench.instrument.sessions.session import SessionError, SessionRequest
 from effmod_bench.subjects import file_subject
 from results import Device, Runtime, RuntimeOptions
 from tests.fakes import FakeCuda, FakeOnnxRuntime, write_onnx, write_onnx_with_weights_beside

@@ -8,8 +8,9 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from effmod_bench.sessions import SessionRequest, open_session
-from effmod_bench.sessions.pytorch import PyTorchSession
+from effmod_bench.instrument.sessions.pytorch import PyTorchSession
+from effmod_bench.instrument.sessions.registry import open_session
+from effmod_bench.instrument.sessions.session import SessionRequest
 from exporters import OnnxConfig, obtain, obtain_network
 from models import find_model
 from results import Device, Runtime, RuntimeOptions, SessionFacts

@@ -1,11 +1,10 @@
-"""Runtimes that can be timed, one file each."""
+"""A session: an artifact loaded into a runtime, ready to be timed."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
-from results import Device, Runtime, RuntimeOptions, SessionFacts
+from results import Device, RuntimeOptions, SessionFacts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,34 +72,3 @@ def check_outputs(session: Session) -> None:
     for name, output in session.outputs().items():
         if np.issubdtype(output.dtype, np.floating) and not np.isfinite(output).all():
             raise FloatingPointError(f"output {name!r} holds NaN or infinity")
-
-
-def open_session(request: SessionRequest, inputs: "Mapping[str, npt.NDArray[np.generic]]") -> Session:
-    """Load an artifact into the runtime asked for.
-
-    Args:
-        inputs: by name; they are kept, not copied.
-
-    Raises:
-        SessionError: it would run elsewhere, or otherwise, than was asked.
-        Exception: whatever the runtime raises for a file that it cannot load.
-    """
-    match request.options.runtime:
-        case Runtime.ONNXRUNTIME | Runtime.TENSORRT if request.device in (Device.CPU, Device.CUDA):
-            from effmod_bench.sessions.onnxruntime import OnnxRuntimeSession
-
-            return OnnxRuntimeSession(request, inputs)
-        case Runtime.COREML:
-            from effmod_bench.sessions.coreml import CoreMLSession
-
-            return CoreMLSession(request, inputs)
-        case Runtime.PYTORCH | Runtime.TORCH_COMPILE:
-            from effmod_bench.sessions.pytorch import PyTorchSession
-
-            return PyTorchSession(request, inputs)
-        case Runtime.OPENVINO if request.device is Device.CPU:
-            from effmod_bench.sessions.openvino import OpenVinoSession
-
-            return OpenVinoSession(request, inputs)
-        case _:
-            raise SessionError(f"{request.options.runtime} cannot run on {request.device}")

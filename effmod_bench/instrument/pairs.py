@@ -1,18 +1,17 @@
 """A run of pairs: two artifacts timed in turn in one process, again and again, each process on disk before the next."""
 
-import os
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from itertools import zip_longest
 
-from effmod_bench.environment import physical_cores
-from effmod_bench.isolation import run_job
-from effmod_bench.pair import PairJob, PairMember, PairTimed
-from effmod_bench.runner import GUESSED_START_S, Progress, Subject, Watched, guess_run_s, threads_to_use, watch
-from effmod_bench.sessions import SessionRequest
-from effmod_bench.timing import monotonic_s
-from effmod_bench.worker import Broken
+from effmod_bench.instrument.clock import monotonic_s
+from effmod_bench.instrument.estimate import Progress
+from effmod_bench.instrument.process.messages import Broken, PairJob, PairMember, PairTimed
+from effmod_bench.instrument.process.start import run_job
+from effmod_bench.instrument.sessions.session import SessionRequest
+from effmod_bench.instrument.subject import Subject
+from effmod_bench.instrument.threads import draw_cores, threads_to_use
+from effmod_bench.instrument.watch import Watched, watch
 from results import ComparisonPlan, ComparisonProcess, Device, Machine, Outcome, Store, compare
 from results.statistics.looks import next_look
 from results.tables.words import labels
@@ -133,15 +132,6 @@ def missing(plan: ComparisonPlan, subjects: int, earlier: Sequence[ComparisonPro
     return 0 if _is_time_up(plan, records) else sum(_to_come(plan, others) for others in records.values())
 
 
-def guess_s(plan: ComparisonPlan, macs: tuple[int | None, int | None]) -> float | None:
-    """About how long the processes of one comparison take; None where a file is one of which nothing is known."""
-    baseline_s, candidate_s = (guess_run_s(plan, m) for m in macs)
-    if baseline_s is None or candidate_s is None:
-        return None
-    runs = plan.warmup_runs + 2 * plan.blocks
-    return next_look(plan, 0).processes * (2 * GUESSED_START_S + runs * (baseline_s + candidate_s))
-
-
 def _finished(
     plan: ComparisonPlan, subjects: int, earlier: Sequence[ComparisonProcess]
 ) -> dict[int, list[ComparisonProcess]]:
@@ -222,21 +212,8 @@ def draw_job(plan: ComparisonPlan, pair: tuple[Subject, Subject], *, target: int
         load_order=load_order if index % 2 == 0 else load_order[::-1],
         order="".join(draws.choice(("ABBA", "BAAB")) for _ in range(plan.blocks)),
         warmup_runs=plan.warmup_runs,
-        cores=_draw_cores(draws, threads) if on_cpu else None,
+        cores=draw_cores(draws, threads) if on_cpu else None,
     )
-
-
-def _draw_cores(draws: random.Random, threads: int) -> tuple[int, ...] | None:
-    """As many cores as there are threads, or all that this process may use where they are fewer.
-
-    Two threads of one physical core slow each other down, so it gives a second one only when every other has given one.
-    """
-    if not hasattr(os, "sched_getaffinity"):
-        return None
-    physical = physical_cores(sorted(os.sched_getaffinity(0)))
-    drawn = [draws.sample(siblings, len(siblings)) for siblings in draws.sample(physical, len(physical))]
-    in_turn = [core for layer in zip_longest(*drawn) for core in layer if core is not None]
-    return tuple(sorted(in_turn[:threads]))
 
 
 def _is_time_up(plan: ComparisonPlan, records: Mapping[int, Sequence[ComparisonProcess]]) -> bool:

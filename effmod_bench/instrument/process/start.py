@@ -12,9 +12,8 @@ from typing import overload
 
 import msgspec
 
-from effmod_bench.pair import PairJob, PairTimed
-from effmod_bench.timing import monotonic_s
-from effmod_bench.worker import Broken, Job, Loaded, Message, Timed, Warm
+from effmod_bench.instrument.clock import monotonic_s
+from effmod_bench.instrument.process.messages import Broken, Job, Loaded, Message, PairJob, PairTimed, Timed, Warm
 
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
@@ -93,7 +92,7 @@ def run_job(
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
             # -I: no current folder, PYTHONPATH or user packages, where another `models` could lie.
-            [sys.executable, "-I", "-m", "effmod_bench.worker"],
+            [sys.executable, "-I", "-m", "effmod_bench.instrument.process.worker"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import openvino
 
-from effmod_bench.sessions import SessionRequest
+from effmod_bench.instrument.sessions.session import SessionRequest
 from results import SessionFacts
 
 _DEVICE = "CPU"

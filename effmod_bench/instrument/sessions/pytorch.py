@@ -11,8 +11,8 @@ import torch
 from torch._inductor.cpp_builder import get_cpp_compiler
 from torch._inductor.exc import InvalidCxxCompiler
 
-from effmod_bench.gpu import own_memory_bytes
-from effmod_bench.sessions import SessionError, SessionRequest
+from effmod_bench.instrument.machine.gpu import own_memory_bytes
+from effmod_bench.instrument.sessions.session import SessionError, SessionRequest
 from exporters import load_network
 from exporters.making.network import OUTPUT
 from results import Device, Runtime, SessionFacts

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from coremltools.models import compute_device, compute_plan
 from PIL import Image
 
-from effmod_bench.sessions import SessionRequest
+from effmod_bench.instrument.sessions.session import SessionRequest
 from results import ComputeUnits, SessionFacts
 
 _PROCESSORS = {

@@ -9,60 +9,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import msgspec
-
-from effmod_bench.sessions import SessionRequest, check_outputs, open_session
-from results import InputTensor, SessionFacts
+from effmod_bench.instrument.process.messages import PairJob, PairTimed
+from effmod_bench.instrument.sessions.registry import open_session
+from effmod_bench.instrument.sessions.session import check_outputs
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
-
-
-class PairMember(msgspec.Struct, frozen=True, kw_only=True):
-    """One of the two artifacts, and what it is fed.
-
-    Attributes:
-        mean, std: by channel, of the images that are fed.
-    """
-
-    session: SessionRequest
-    inputs: tuple[InputTensor, ...]
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
-
-
-class PairJob(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Which two artifacts a worker is to time, and in what order.
-
-    Attributes:
-        members: by the letters "A" and "B".
-        load_order, order: of loading, and of the timed runs; a letter each.
-        cores: to bind the process to, before it starts threads; None for none.
-    """
-
-    members: dict[str, PairMember]
-    load_order: str
-    order: str
-    warmup_runs: int
-    cores: tuple[int, ...] | None
-
-
-class PairTimed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """Both were timed. Two fields go by "A" and "B"; durations are in the order in which the runs were made.
-
-    Attributes:
-        relative_error: of what B gave against what A gave; None where the two cannot be set side by side.
-    """
-
-    sessions: dict[str, SessionFacts]
-    durations_ns: dict[str, tuple[int, ...]]
-    relative_error: float | None = None
-
-    @property
-    def session(self) -> SessionFacts:
-        """The baseline's."""
-        return self.sessions["A"]
 
 
 def run_pair(job: PairJob, *, on_warm: Callable[[int], None]) -> PairTimed:
@@ -75,8 +28,8 @@ def run_pair(job: PairJob, *, on_warm: Callable[[int], None]) -> PairTimed:
         FloatingPointError: an artifact gives NaN or infinity.
         Exception: whatever the runtime raises for a file that it cannot load or run.
     """
-    from effmod_bench.inputs import make_input
-    from effmod_bench.timing import no_garbage_collection, time_in_turn, time_once
+    from effmod_bench.instrument.clock import no_garbage_collection, time_in_turn, time_once
+    from effmod_bench.instrument.process.inputs import make_input
 
     if job.cores is not None:
         os.sched_setaffinity(0, job.cores)

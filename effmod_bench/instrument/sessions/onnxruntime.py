@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from effmod_bench.cuda_events import CudaError, TimedStream
-from effmod_bench.gpu import own_memory_bytes, read_gpu
-from effmod_bench.sessions import SessionError, SessionRequest
+from effmod_bench.instrument.machine.cuda_events import CudaError, TimedStream
+from effmod_bench.instrument.machine.gpu import own_memory_bytes, read_gpu
+from effmod_bench.instrument.sessions.session import SessionError, SessionRequest
 from results import Device, GraphOptimization, Runtime, SessionFacts
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"

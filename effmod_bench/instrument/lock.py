@@ -16,8 +16,8 @@ from pathlib import Path
 import filelock
 import msgspec
 
-from effmod_bench.devices import DeviceUnavailableError
-from effmod_bench.timing import utc_now
+from effmod_bench.errors import DeviceUnavailableError
+from effmod_bench.instrument.clock import utc_now
 
 # How often a waiting process looks: each look takes processor time from what the other one measures.
 _LOOK_S = 1.0

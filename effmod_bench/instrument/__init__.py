@@ -1,0 +1,1 @@
+"""The instrument: it times files in processes of their own, knows no command, and prints nothing."""

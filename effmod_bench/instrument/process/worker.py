@@ -1,0 +1,45 @@
+"""One round: a fresh process that loads one artifact and times it, or two in turn.
+
+It reads a `Job` or a `PairJob`, one line, from standard input, and ends when that input does. It writes messages,
+one JSON a line, to standard output. Native code that prints does so to standard error: the first thing done here is
+to move it there.
+"""
+
+import os
+import sys
+import threading
+import traceback
+
+import msgspec
+
+from effmod_bench.instrument.process.messages import Broken, Job, Message, PairJob, Warm
+from effmod_bench.instrument.process.pair import run_pair
+from effmod_bench.instrument.process.single import run
+
+
+def main() -> None:
+    with os.fdopen(os.dup(1), "wb", buffering=0) as channel:
+        os.dup2(2, 1)
+        job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job | PairJob)
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+
+        def send(message: Message) -> None:
+            channel.write(msgspec.json.encode(message) + b"\n")
+
+        try:
+            if isinstance(job, PairJob):
+                send(run_pair(job, on_warm=lambda expected_ns: send(Warm(expected_ns=expected_ns))))
+            else:
+                run(job, send)
+        except Exception as error:  # whatever an artifact makes the runtime raise is the row's reason
+            send(Broken(reason=f"{type(error).__name__}: {error}".strip(), detail=traceback.format_exc()))
+
+
+def _end_with_parent() -> None:
+    """Wait, at no cost, for the end of standard input; a round that nobody waits for would disturb the next one."""
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""A run: every artifact's rounds, interleaved, each on disk before the next begins."""
+
+import re
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from effmod_bench.instrument.estimate import Progress, Timeline
+from effmod_bench.instrument.process.messages import Broken, Job, Timed
+from effmod_bench.instrument.process.start import run_job
+from effmod_bench.instrument.schedule import Turn, missing
+from effmod_bench.instrument.sessions.session import SessionRequest
+from effmod_bench.instrument.subject import Subject
+from effmod_bench.instrument.threads import threads_to_use
+from effmod_bench.instrument.watch import Watched, watch
+from results import BenchPlan, Machine, Outcome, Round, Store
+from results.tables.words import labels
+
+
+def run(
+    run_id: str,
+    plan: BenchPlan,
+    subjects: Sequence[Subject],
+    machine: Machine,
+    store: Store,
+    progress: Progress,
+    *,
+    on_record: Callable[[Round], None],
+    earlier: Sequence[Round] = (),
+    round_timeout_s: float | None = None,
+) -> None:
+    """Carry out a plan. Each record is on disk, and `on_record` has been told, before the next round begins.
+
+    A round in which the machine was suspended, or its clock set, failed, and is repeated at once.
+
+    Args:
+        earlier: the rounds of this run that are stored already; what they have is not measured again.
+        round_timeout_s: what a round may take; None for a generous multiple of what it should take.
+
+    Raises:
+        StoreError: a record could not be written; the run stops there.
+        KeyboardInterrupt: the user interrupts; what is finished is stored.
+    """
+    turns = missing(plan, [subject.artifact for subject in subjects], earlier)
+    timeline = Timeline(plan, [subject.artifact.macs for subject in subjects], turns)
+    names = labels([subject.artifact for subject in subjects])
+    for number, turn in enumerate(turns):
+        timeline.now = number
+        subject = subjects[turn.subject]
+
+        def tick(elapsed_s: float, name: str = names[turn.subject]) -> None:
+            progress.show(name, timeline.done(elapsed_s), len(turns), timeline.left_s(elapsed_s))
+
+        job = Job(
+            session=SessionRequest(
+                path=subject.address,
+                sha256=subject.artifact.sha256,
+                device=plan.device,
+                options=plan.options,
+                intra_op_num_threads=threads_to_use(plan) or 0,
+            ),
+            inputs=subject.artifact.inputs,
+            warmup_runs=plan.warmup_runs,
+            runs=turn.runs,
+            mean=subject.preprocessing.mean,
+            std=subject.preprocessing.std,
+        )
+
+        def start(job: Job = job, tick: Callable[[float], None] = tick) -> Timed | Broken:
+            return run_job(
+                job, on_warm=lambda warm: timeline.saw(warm.expected_ns), tick=tick, timeout_s=round_timeout_s
+            )
+
+        attempts = watch(start, plan, [subject], machine, what="round", tick=tick)
+        for attempt, watched in enumerate(attempts, turn.attempt):
+            outcome = watched.outcome
+            if isinstance(outcome, Timed):
+                timeline.saw(sum(outcome.durations_ns) / len(outcome.durations_ns))
+            record = _record(plan, subject, run_id, msgspec.structs.replace(turn, attempt=attempt), watched)
+            store.write(record)
+            on_record(record)
+
+
+def _record(
+    plan: BenchPlan,
+    subject: Subject,
+    run_id: str,
+    turn: Turn,
+    watched: Watched[Timed],
+) -> Round:
+    artifact, outcome = subject.artifact, watched.outcome
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", artifact.name)[:80]
+    timed = outcome if isinstance(outcome, Timed) else None
+    again = f"-attempt-{turn.attempt}" if turn.attempt else ""
+    return Round(
+        id=f"{run_id}-{turn.subject}-{slug}-{turn.index}{again}",
+        run_id=run_id,
+        index=turn.index,
+        attempt=turn.attempt,
+        started_at=watched.started_at,
+        plan=plan,
+        environment=watched.environment,
+        artifact=artifact,
+        outcome=Outcome.OK if timed else Outcome.FAILED,
+        failure=outcome.reason if isinstance(outcome, Broken) else None,
+        load_ns=timed.load_ns if timed else None,
+        first_inference_ns=timed.first_inference_ns if timed else None,
+        warmup_runs=timed.warmup_runs if timed else None,
+        steady=timed.steady if timed else None,
+        durations_ns=timed.durations_ns if timed else (),
+        gpu_durations_ns=timed.gpu_durations_ns if timed else None,
+        peak_memory_bytes=timed.peak_memory_bytes if timed else None,
+    )

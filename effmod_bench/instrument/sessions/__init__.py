@@ -1,0 +1,1 @@
+"""Runtimes that can be timed, one file each."""

@@ -1,0 +1,52 @@
+"""A file to time, known by its hash for as long as it is not changed."""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from models import Preprocessing
+from results import TimedArtifact
+
+
+class FileStamp(msgspec.Struct, frozen=True, kw_only=True):
+    """What shows that a file is no longer the one that was hashed; None for one that is not there."""
+
+    path: Path
+    size_bytes: int | None
+    modified_ns: int | None
+
+
+def stamp(*files: Path) -> tuple[FileStamp, ...]:
+    """What the files look like now."""
+    found = []
+    for path in files:
+        try:
+            stat = path.stat()
+        except OSError:
+            found.append(FileStamp(path=path, size_bytes=None, modified_ns=None))
+        else:
+            found.append(FileStamp(path=path, size_bytes=stat.st_size, modified_ns=stat.st_mtime_ns))
+    return tuple(found)
+
+
+class Subject(msgspec.Struct, frozen=True, kw_only=True):
+    """A file to time, and what the record says of it.
+
+    Attributes:
+        stamps: of every file that the record's hash is of, taken before they were hashed.
+    """
+
+    path: Path
+    artifact: TimedArtifact
+    preprocessing: Preprocessing
+    stamps: tuple[FileStamp, ...]
+
+    @property
+    def address(self) -> str:
+        """Where a worker finds it. A link stays one: what was checked and hashed are the weights beside the link."""
+        return os.fspath(self.path.absolute())
+
+    def has_changed(self) -> bool:
+        """Whether a file is no longer the one whose hash is recorded."""
+        return stamp(*(before.path for before in self.stamps)) != self.stamps
