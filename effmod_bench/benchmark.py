@@ -4,14 +4,10 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 import msgspec
 
-from effmod_bench.console import Console, in_words
 from effmod_bench.errors import ExitCode, TargetError
-from effmod_bench.exporting import obtain_artifact, obtain_weights
 from effmod_bench.instrument.available import check_installed, check_runs
 from effmod_bench.instrument.clock import utc_now
 from effmod_bench.instrument.estimate import Timeline, guess_s
@@ -22,30 +18,30 @@ from effmod_bench.instrument.sessions.registry import NETWORK_RUNTIMES, ONNXRUNT
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.instrument.threads import PAPER_THREADS, threads_to_use
 from effmod_bench.listing import PlannedRun, plan_table
+from effmod_bench.options.export import ExportChoices
 from effmod_bench.resuming import Anchor, Command, RunPlan, check_folder, check_same, find_run, records_of, say_missing
-from effmod_bench.suites import find_suite
-from effmod_bench.targets import ExportChoices, check_checkpoint, check_file, check_image_sizes, find_networks, is_file
+from effmod_bench.screen.console import Console
+from effmod_bench.screen.measurements import print_measurements, say_precision
+from effmod_bench.screen.progress import in_words
+from effmod_bench.targets.limits import check_checkpoint, check_image_sizes
+from effmod_bench.targets.names import check_file, find_networks, is_file
+from effmod_bench.targets.obtain import obtain_artifact, obtain_weights
 from exporters import ExportConfig, is_cached, is_network_cached
 from models import ModelSpec
 from results import (
     BenchPlan,
-    Comparison,
     ComparisonPlan,
     ComparisonProcess,
     Device,
-    Measurement,
     Round,
-    StabilityWarning,
     Store,
     StoreError,
     TimedArtifact,
     compare,
     summarise,
 )
-from results.published import PAPER_RUNS
-from results.tables.measurements import measurement_table
 from results.tables.table import Table
-from results.tables.words import candidate_labels, counted, labels, percent
+from results.tables.words import counted
 from results.tables.write import OutputFormat
 
 # From torch's start to the last check, by image size 224 on two cores: for the dry run's estimate only.
@@ -55,31 +51,6 @@ DEFAULT_ANCHOR = "efficientmod_xxs"
 
 # How long --until may go on where nobody says, for each target.
 MAX_TIME_S = 600.0
-
-_ADVICE = {
-    StabilityWarning.FEWER_CORES: "more threads than cores, which wait for each other: slow and uneven times; "
-    "leave --threads out, or use a machine with more cores",
-    StabilityWarning.CPU_QUOTA: "more threads than the container's limit pays for, so they are stopped in between; "
-    "raise the limit, or use fewer --threads",
-    StabilityWarning.GOVERNOR: "the system may lower the clock rate as it likes; set the frequency governor to "
-    "'performance' (cpupower frequency-set -g performance)",
-    StabilityWarning.BATTERY: "measured on battery, where machines slow down: plug it in",
-    StabilityWarning.OTHER_LOAD: "other programs, or other guests of the same host, took more than 5 % of the "
-    "processor time meanwhile, or half a core, or held memory of the GPU: close them, or measure when they are done",
-    StabilityWarning.THROTTLED: "the processor was slowed down, for heat or by a container's limit on its time: let it "
-    "cool, or raise the limit",
-    StabilityWarning.MEMORY_PRESSURE: "memory was short, and waiting for it is in the times: close other programs",
-    StabilityWarning.NOT_STEADY: "not settled after the warm-up: close other programs, or raise --warmup",
-    StabilityWarning.DRIFT: "the times rise or fall by more than 3 % while they are measured, so they depend on when "
-    "one looks: let the machine settle, then measure again",
-    StabilityWarning.BIMODAL: "the times fall in two groups, as if the machine had two speeds: no single figure "
-    "describes both; look for other load or a changing clock rate, and compare networks by 'effmod compare'",
-    StabilityWarning.RATIO_BIMODAL: "the ratio falls in two groups, as if the machine had two speeds that do not meet "
-    "both alike: no single ratio describes them, and more processes do not narrow it; on a virtual machine, one thread "
-    "(--threads 1) may tell them apart",
-    StabilityWarning.ROUNDS_DISAGREE: "fresh processes disagree by more than 10 %: close other programs, or raise "
-    "--rounds; networks that lie closer together than that are not told apart",
-}
 
 
 def choose_anchor(
@@ -382,7 +353,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             As `run`, and as `check`.
         """
-        from effmod_bench.subjects import say_changed
+        from effmod_bench.targets.subjects import say_changed
 
         anchor = self._anchor_item()
         each = [(one, one._items()) for one in self._each_batch_size()]
@@ -502,7 +473,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
 
     def _files(self, items: Sequence[Path | ModelSpec]) -> dict[Path, Subject]:
         """The user's own files; a wrong one is said before waiting, and before the minutes that exporting takes."""
-        from effmod_bench.subjects import file_subject
+        from effmod_bench.targets.subjects import file_subject
 
         return {
             item: file_subject(item, self.input_shapes, batch_size=self.choices.batch_size)
@@ -516,7 +487,7 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
         return [files[item] if isinstance(item, Path) else self._network_subject(console, item) for item in items]
 
     def _network_subject(self, console: Console, spec: ModelSpec) -> Subject:
-        from effmod_bench.subjects import network_subject, zoo_subject
+        from effmod_bench.targets.subjects import network_subject, zoo_subject
 
         if self._runs_networks:
             return network_subject(obtain_weights(console, spec, self.choices), batch_size=self.choices.batch_size)
@@ -547,57 +518,3 @@ class Benchmark(msgspec.Struct, frozen=True, kw_only=True):
 def naming_run(store: Store, run_id: str) -> list[str]:
     """The options by which `effmod show` gives the table of one run, and not that of all."""
     return ["--run", run_id] if store.holds_others(run_id) else []
-
-
-def print_measurements(
-    console: Console, measurements: Sequence[Measurement], output_format: OutputFormat, *, table: str | None = None
-) -> None:
-    """The table of measurements, with advice on the doubtful ones; with -v also what ran on which processor.
-
-    Args:
-        table: of the paper, to show them as.
-    """
-    shown: Table[Any] = find_suite(table).reproduce(measurements) if table else measurement_table(measurements)
-    console.table(shown, output_format)
-    names = labels([measurement.artifact for measurement in measurements])
-    say_warnings(console, [(name, each.warnings) for name, each in zip(names, measurements, strict=True)])
-    for name, measurement in zip(names, measurements, strict=True):
-        for processor, kinds in ((measurement.session and measurement.session.nodes) or {}).items():
-            listed = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
-            console.detail(f"{name}: {counted(sum(kinds.values()), 'operator')} on {processor}: {listed}")
-        for failure in dict.fromkeys(measurement.failures):
-            console.warn(f"{name}: failed: {failure}")
-
-
-def say_warnings(console: Console, found: Sequence[tuple[str, Sequence[StabilityWarning]]]) -> None:
-    """What to do about the signs that a number is doubtful, each once, with the names that show it.
-
-    Args:
-        found: names of what was measured or compared, each with its warnings.
-    """
-    for warning, advice in _ADVICE.items():
-        doubtful = dict.fromkeys(name for name, warnings in found if warning in warnings)
-        if doubtful:
-            console.warn(f"{warning}: {advice} ({', '.join(doubtful)})")
-
-
-def say_precision(console: Console, comparisons: Sequence[Comparison]) -> None:
-    """Where a width of the interval was asked for: which one was reached, after how many runs, and by how many."""
-    for name, comparison in zip(candidate_labels(comparisons), comparisons, strict=True):
-        estimate, until = comparison.estimate, comparison.plan.until
-        if until is not None and estimate is not None:
-            reached = estimate.half_width <= until
-            took = f"{comparison.processes} processes, {comparison.runs} timed runs of each"
-            console.note(
-                f"{name}: known to within {percent(estimate.half_width)} after {took}"
-                + ("" if reached else f", not yet to {percent(until)}: a new run with a longer --max-time may do it")
-            )
-    for until in sorted({comparison.plan.until for comparison in comparisons if comparison.plan.until is not None}):
-        asked = [comparison for comparison in comparisons if comparison.plan.until == until]
-        runs = [c.runs for c in asked if c.estimate and c.estimate.half_width <= until]
-        if len(asked) > 1 and runs:
-            console.note(
-                f"{percent(until)} was reached by {len(runs)} of {len(asked)}, after {median(runs):.0f} timed runs of "
-                f"each in the median; {sum(2 * each < PAPER_RUNS for each in runs)} took fewer than the paper's "
-                f"{PAPER_RUNS}, both files' runs counted"
-            )

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from effmod_bench.console import Console
-from effmod_bench.exporting import obtain_artifact
 from effmod_bench.instrument.subject import Subject
-from effmod_bench.subjects import derived_subject, zoo_subject
-from effmod_bench.targets import ExportChoices
+from effmod_bench.options.export import ExportChoices
+from effmod_bench.screen.console import Console
+from effmod_bench.targets.obtain import obtain_artifact
+from effmod_bench.targets.subjects import derived_subject, zoo_subject
 from exporters import OLDEST_OPSET, Format
 from exporters.onnx import rewrites as onnx_rewrites
 from exporters.rewrites import AUTO

@@ -6,12 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from effmod_bench import __version__, options
-from effmod_bench.console import Console
+from effmod_bench import __version__
 from effmod_bench.errors import ExitCode, exit_code
+from effmod_bench.options import export as export_options
+from effmod_bench.options import output, protocol, runtime, targets
+from effmod_bench.options import words as options
+from effmod_bench.options.output import Shown
+from effmod_bench.screen.console import Console
 from exporters import DEFAULT_OPSET, Format
 from results import BenchPlan, ComparisonPlan, Device, GraphOptimization, RuntimeOptions
-from results.tables.table import Shown
 from results.tables.write import OutputFormat
 
 
@@ -88,14 +91,14 @@ def list_networks(
     family: Annotated[
         str | None, typer.Option(help="Only networks of this family, such as 'mobileone'.", show_default=False)
     ] = None,
-    table: options.ListedTable = None,
-    output_format: options.OutputFormatOption = OutputFormat.TABLE,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = 0,
+    table: targets.ListedTable = None,
+    output_format: output.OutputFormatOption = OutputFormat.TABLE,
+    quiet: output.Quiet = False,
+    verbose: output.Verbose = 0,
 ) -> None:
     """List the zoo: parameters, FLOPs, published accuracy."""
     from effmod_bench.listing import list_table
-    from effmod_bench.targets import find_networks
+    from effmod_bench.targets.names import find_networks
 
     specs = find_networks(patterns or ["*"], family=family, table=table)
     _console(quiet, verbose).table(list_table(specs), output_format)
@@ -103,11 +106,11 @@ def list_networks(
 
 @app.command()
 def info(
-    network: options.Network,
-    image_size: options.ImageSize = None,
-    output_format: options.OutputFormatOption = OutputFormat.TABLE,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = 0,
+    network: targets.Network,
+    image_size: export_options.ImageSize = None,
+    output_format: output.OutputFormatOption = OutputFormat.TABLE,
+    quiet: output.Quiet = False,
+    verbose: output.Verbose = 0,
 ) -> None:
     """Show one network stage by stage, and where it comes from."""
     from effmod_bench.listing import describe, network_info, stage_table
@@ -128,41 +131,35 @@ def info(
 
 @app.command()
 def export(
-    networks: options.ExportTargets = None,
-    table: options.TableOfPaper = None,
-    format_: options.FormatOption = Format.ONNX,
-    opset: options.Opset = DEFAULT_OPSET,
-    image_size: options.ImageSize = None,
-    batch_size: options.BatchSize = 1,
-    dynamic_batch: options.DynamicBatch = False,
-    checkpoint: options.Checkpoint = None,
-    no_simplify: options.NoSimplify = False,
-    rewrite: options.Rewrite = None,
-    target: options.Target = None,
-    compute_precision: options.Precision = None,
-    input_: options.InputOption = None,
-    labels: options.Labels = None,
-    softmax: options.Softmax = False,
-    compress: options.CompressOption = None,
-    purpose: options.PurposeOption = None,
-    input_shape: options.InputShape = None,
-    explain: options.Explain = False,
-    output: options.OutputFolder = Path(),
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = 0,
+    networks: targets.ExportTargets = None,
+    table: targets.TableOfPaper = None,
+    format_: export_options.FormatOption = Format.ONNX,
+    opset: export_options.Opset = DEFAULT_OPSET,
+    image_size: export_options.ImageSize = None,
+    batch_size: export_options.BatchSize = 1,
+    dynamic_batch: export_options.DynamicBatch = False,
+    checkpoint: export_options.Checkpoint = None,
+    no_simplify: export_options.NoSimplify = False,
+    rewrite: export_options.Rewrite = None,
+    target: export_options.Target = None,
+    compute_precision: export_options.Precision = None,
+    input_: export_options.InputOption = None,
+    labels: export_options.Labels = None,
+    softmax: export_options.Softmax = False,
+    compress: export_options.CompressOption = None,
+    purpose: export_options.PurposeOption = None,
+    input_shape: export_options.InputShape = None,
+    explain: export_options.Explain = False,
+    output: output.OutputFolder = Path(),
+    quiet: output.Quiet = False,
+    verbose: output.Verbose = 0,
 ) -> None:
     """Export networks to files that are proved to compute what the networks compute; rewrite .onnx files."""
     from effmod_bench.errors import TargetError
     from effmod_bench.exporting import export_all, export_files
-    from effmod_bench.targets import (
-        ExportChoices,
-        check_checkpoint,
-        check_image_sizes,
-        find_networks,
-        parse_input_shapes,
-        read_labels,
-        split_files,
-    )
+    from effmod_bench.options.export import ExportChoices, parse_input_shapes, read_labels
+    from effmod_bench.targets.limits import check_checkpoint, check_image_sizes
+    from effmod_bench.targets.names import find_networks, split_files
 
     if not networks and table is None:
         raise TargetError("say what to export: a network of 'effmod list', or a table of the paper, --table 12")
@@ -195,13 +192,13 @@ def export(
 
 @app.command()
 def verify(
-    artifact: options.ArtifactPath,
+    artifact: targets.ArtifactPath,
     against: options.Against = None,
-    checkpoint: options.Checkpoint = None,
+    checkpoint: export_options.Checkpoint = None,
     data: options.Data = None,
-    output_format: options.OutputFormatOption = OutputFormat.TABLE,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = 0,
+    output_format: output.OutputFormatOption = OutputFormat.TABLE,
+    quiet: output.Quiet = False,
+    verbose: output.Verbose = 0,
 ) -> None:
     """Prove a file or package again: that it computes what its network computes, and how often it is right."""
     from effmod_bench.verifying import Verification
@@ -213,60 +210,61 @@ def verify(
 @app.command()
 def bench(
     context: typer.Context,
-    targets: options.Targets = None,
-    device: options.DeviceOption = "cpu",
-    runtime: options.RuntimeOption = None,
-    compute_units: options.ComputeUnitsOption = None,
-    include_transfers: options.IncludeTransfers = False,
-    cuda_graph: options.CudaGraph = False,
-    tf32: options.Tf32 = False,
-    prefer_nhwc: options.PreferNhwc = False,
-    allow_fallback: options.AllowFallback = False,
-    graph_optimization: options.GraphOptimizationOption = GraphOptimization.ALL,
-    no_spinning: options.NoSpinning = False,
-    threads: options.Threads = None,
-    runs: options.Runs = 4000,
-    rounds: options.Rounds = 5,
-    warmup: options.Warmup = 50,
-    seed: options.Seed = 0,
-    round_timeout: options.RoundTimeout = None,
-    no_wait: options.NoWait = False,
-    table: options.MeasuredTable = None,
-    anchor: options.AnchorOption = None,
-    processes: options.AnchorProcesses = None,
-    until: options.Until = None,
-    max_time: options.MaxTime = None,
-    resume: options.Resume = False,
-    dry_run: options.DryRun = False,
-    format_: options.FormatForDevice = None,
-    opset: options.Opset = DEFAULT_OPSET,
-    image_size: options.ImageSize = None,
-    batch_size: options.BatchSizes = "1",
-    dynamic_batch: options.DynamicBatch = False,
-    checkpoint: options.Checkpoint = None,
-    no_simplify: options.NoSimplify = False,
-    rewrite: options.Rewrite = None,
-    target: options.Target = None,
-    compute_precision: options.Precision = None,
-    input_: options.InputOption = None,
-    softmax: options.Softmax = False,
-    compress: options.CompressOption = None,
-    input_shape: options.InputShape = None,
-    store: options.StoreOption = options.default_store(),  # noqa: B008 - typer reads defaults once
-    output_format: options.OutputFormatOption = OutputFormat.TABLE,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = 0,
+    targets: targets.Targets = None,
+    device: runtime.DeviceOption = "cpu",
+    runtime: runtime.RuntimeOption = None,
+    compute_units: runtime.ComputeUnitsOption = None,
+    include_transfers: runtime.IncludeTransfers = False,
+    cuda_graph: runtime.CudaGraph = False,
+    tf32: runtime.Tf32 = False,
+    prefer_nhwc: runtime.PreferNhwc = False,
+    allow_fallback: runtime.AllowFallback = False,
+    graph_optimization: runtime.GraphOptimizationOption = GraphOptimization.ALL,
+    no_spinning: runtime.NoSpinning = False,
+    threads: runtime.Threads = None,
+    runs: protocol.Runs = 4000,
+    rounds: protocol.Rounds = 5,
+    warmup: protocol.Warmup = 50,
+    seed: protocol.Seed = 0,
+    round_timeout: protocol.RoundTimeout = None,
+    no_wait: protocol.NoWait = False,
+    table: protocol.MeasuredTable = None,
+    anchor: protocol.AnchorOption = None,
+    processes: protocol.AnchorProcesses = None,
+    until: protocol.Until = None,
+    max_time: protocol.MaxTime = None,
+    resume: protocol.Resume = False,
+    dry_run: protocol.DryRun = False,
+    format_: export_options.FormatForDevice = None,
+    opset: export_options.Opset = DEFAULT_OPSET,
+    image_size: export_options.ImageSize = None,
+    batch_size: export_options.BatchSizes = "1",
+    dynamic_batch: export_options.DynamicBatch = False,
+    checkpoint: export_options.Checkpoint = None,
+    no_simplify: export_options.NoSimplify = False,
+    rewrite: export_options.Rewrite = None,
+    target: export_options.Target = None,
+    compute_precision: export_options.Precision = None,
+    input_: export_options.InputOption = None,
+    softmax: export_options.Softmax = False,
+    compress: export_options.CompressOption = None,
+    input_shape: export_options.InputShape = None,
+    store: output.StoreOption = output.default_store(),  # noqa: B008 - typer reads defaults once
+    output_format: output.OutputFormatOption = OutputFormat.TABLE,
+    quiet: output.Quiet = False,
+    verbose: output.Verbose = 0,
 ) -> None:
     """Measure how long one inference takes, each round in a fresh process, and show it beside the paper's figures."""
     from effmod_bench.benchmark import Benchmark, choose_anchor
-    from effmod_bench.devices import artifact_format, parse_device, runtime_options
     from effmod_bench.errors import TargetError
+    from effmod_bench.options.export import ExportChoices, parse_batch_sizes, parse_input_shapes
+    from effmod_bench.options.runtime import artifact_format, parse_device, runtime_options
     from effmod_bench.suites import find_suite
-    from effmod_bench.targets import DEFAULT_TARGETS, ExportChoices, parse_batch_sizes, parse_input_shapes
+    from effmod_bench.targets.names import DEFAULT_TARGETS
 
     console = _console(quiet, verbose)
     if resume:
-        run_id = options.run_to_resume(context, targets)
+        run_id = protocol.run_to_resume(context, targets)
         benchmark = Benchmark.resume(run_id, store, wait=not no_wait, round_timeout_s=round_timeout)
         raise typer.Exit(benchmark.run(console, output_format))
     if table is not None and targets:
@@ -331,54 +329,54 @@ def bench(
 @app.command()
 def compare(
     context: typer.Context,
-    targets: options.ComparedTargets = None,
-    device: options.OnnxRuntimeDevice = "cpu",
-    runtime: options.ComparedRuntime = None,
-    include_transfers: options.IncludeTransfers = False,
-    cuda_graph: options.CudaGraph = False,
-    tf32: options.Tf32 = False,
-    prefer_nhwc: options.PreferNhwc = False,
-    allow_fallback: options.AllowFallback = False,
-    graph_optimization: options.GraphOptimizationOption = GraphOptimization.ALL,
-    no_spinning: options.NoSpinning = False,
-    threads: options.Threads = None,
-    processes: options.Processes = 6,
-    blocks: options.Blocks = 60,
-    warmup: options.PairWarmup = 20,
-    seed: options.PairSeed = 0,
-    control: options.Control = False,
-    round_timeout: options.RoundTimeout = None,
-    no_wait: options.NoWait = False,
-    margin: options.Margin = 0.005,
-    until: options.Until = None,
-    max_time: options.MaxTime = None,
-    fail_if_slower: options.FailIfSlower = None,
-    resume: options.Resume = False,
-    opset: options.Opset = DEFAULT_OPSET,
-    image_size: options.ImageSize = None,
-    batch_size: options.BatchSize = 1,
-    dynamic_batch: options.DynamicBatch = False,
-    checkpoint: options.Checkpoint = None,
-    compute_precision: options.Precision = None,
-    no_simplify: options.NoSimplify = False,
-    rewrite: options.Rewrite = None,
-    input_shape: options.InputShape = None,
-    store: options.StoreOption = options.default_store(),  # noqa: B008 - typer reads defaults once
-    output_format: options.OutputFormatOption = OutputFormat.TABLE,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = 0,
+    targets: targets.ComparedTargets = None,
+    device: runtime.OnnxRuntimeDevice = "cpu",
+    runtime: runtime.ComparedRuntime = None,
+    include_transfers: runtime.IncludeTransfers = False,
+    cuda_graph: runtime.CudaGraph = False,
+    tf32: runtime.Tf32 = False,
+    prefer_nhwc: runtime.PreferNhwc = False,
+    allow_fallback: runtime.AllowFallback = False,
+    graph_optimization: runtime.GraphOptimizationOption = GraphOptimization.ALL,
+    no_spinning: runtime.NoSpinning = False,
+    threads: runtime.Threads = None,
+    processes: protocol.Processes = 6,
+    blocks: protocol.Blocks = 60,
+    warmup: protocol.PairWarmup = 20,
+    seed: protocol.PairSeed = 0,
+    control: protocol.Control = False,
+    round_timeout: protocol.RoundTimeout = None,
+    no_wait: protocol.NoWait = False,
+    margin: protocol.Margin = 0.005,
+    until: protocol.Until = None,
+    max_time: protocol.MaxTime = None,
+    fail_if_slower: protocol.FailIfSlower = None,
+    resume: protocol.Resume = False,
+    opset: export_options.Opset = DEFAULT_OPSET,
+    image_size: export_options.ImageSize = None,
+    batch_size: export_options.BatchSize = 1,
+    dynamic_batch: export_options.DynamicBatch = False,
+    checkpoint: export_options.Checkpoint = None,
+    compute_precision: export_options.Precision = None,
+    no_simplify: export_options.NoSimplify = False,
+    rewrite: export_options.Rewrite = None,
+    input_shape: export_options.InputShape = None,
+    store: output.StoreOption = output.default_store(),  # noqa: B008 - typer reads defaults once
+    output_format: output.OutputFormatOption = OutputFormat.TABLE,
+    quiet: output.Quiet = False,
+    verbose: output.Verbose = 0,
 ) -> None:
     """Measure how targets' times differ from the first one's, by timing both in turn in one process."""
     from effmod_bench.benchmark import MAX_TIME_S, Benchmark
     from effmod_bench.comparing import Comparing
-    from effmod_bench.devices import parse_device, runtime_options
     from effmod_bench.errors import TargetError
     from effmod_bench.instrument.sessions.registry import ONNXRUNTIMES
-    from effmod_bench.targets import ExportChoices, parse_input_shapes
+    from effmod_bench.options.export import ExportChoices, parse_input_shapes
+    from effmod_bench.options.runtime import parse_device, runtime_options
 
     console = _console(quiet, verbose)
     if resume:
-        run_id = options.run_to_resume(context, targets)
+        run_id = protocol.run_to_resume(context, targets)
         comparing = Comparing.resume(run_id, store, wait=not no_wait, round_timeout_s=round_timeout)
         raise typer.Exit(comparing.run(console, output_format))
     if not targets:
@@ -440,31 +438,31 @@ def compare(
 
 @app.command()
 def tune(
-    target: options.TunedTarget,
-    device: options.OnnxRuntimeDevice = "cpu",
-    threads: options.Threads = None,
+    target: targets.TunedTarget,
+    device: runtime.OnnxRuntimeDevice = "cpu",
+    threads: runtime.Threads = None,
     budget: options.Budget = 600.0,
-    margin: options.Margin = 0.005,
-    seed: options.PairSeed = 0,
+    margin: protocol.Margin = 0.005,
+    seed: protocol.PairSeed = 0,
     tf32: options.TryTf32 = False,
     allow_machine_specific: options.AllowMachineSpecific = False,
     allow_inexact: options.AllowInexact = False,
     data: options.DataForInexact = None,
-    image_size: options.ImageSize = None,
-    batch_size: options.BatchSize = 1,
-    checkpoint: options.Checkpoint = None,
-    input_shape: options.InputShape = None,
-    no_wait: options.NoWait = False,
-    output: options.OutputFolder = Path(),
-    store: options.StoreOption = options.default_store(),  # noqa: B008 - typer reads defaults once
-    output_format: options.OutputFormatOption = OutputFormat.TABLE,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = 0,
+    image_size: export_options.ImageSize = None,
+    batch_size: export_options.BatchSize = 1,
+    checkpoint: export_options.Checkpoint = None,
+    input_shape: export_options.InputShape = None,
+    no_wait: protocol.NoWait = False,
+    output: output.OutputFolder = Path(),
+    store: output.StoreOption = output.default_store(),  # noqa: B008 - typer reads defaults once
+    output_format: output.OutputFormatOption = OutputFormat.TABLE,
+    quiet: output.Quiet = False,
+    verbose: output.Verbose = 0,
 ) -> None:
     """Find the fastest file of a network, and the settings to run it with, of those that are proved equal."""
-    from effmod_bench.devices import parse_device
     from effmod_bench.errors import TargetError
-    from effmod_bench.targets import ExportChoices, parse_input_shapes
+    from effmod_bench.options.export import ExportChoices, parse_input_shapes
+    from effmod_bench.options.runtime import parse_device
     from effmod_bench.tuning import Tuning
 
     where, index = parse_device(device)
@@ -495,15 +493,15 @@ def tune(
 
 @app.command()
 def doctor(
-    device: options.ExaminedDevice = None,
-    no_wait: options.NoWait = False,
-    output_format: options.OutputFormatOption = OutputFormat.TABLE,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = 0,
+    device: runtime.ExaminedDevice = None,
+    no_wait: protocol.NoWait = False,
+    output_format: output.OutputFormatOption = OutputFormat.TABLE,
+    quiet: output.Quiet = False,
+    verbose: output.Verbose = 0,
 ) -> None:
     """Say which runtimes work here, by running a convolution on each, and what is missing where one does not."""
-    from effmod_bench.devices import parse_device
     from effmod_bench.doctor import examine
+    from effmod_bench.options.runtime import parse_device
 
     where, index = parse_device(device) if device else (None, 0)
     examine(_console(quiet, verbose), where, index, output_format, wait=not no_wait)
@@ -511,13 +509,13 @@ def doctor(
 
 @app.command()
 def show(
-    store: options.StorePath = options.default_store(),  # noqa: B008 - typer reads defaults once
-    only: options.Only = None,
-    table: options.ShownTable = None,
-    run: options.ShownRun = None,
-    output_format: options.OutputFormatOption = OutputFormat.TABLE,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = 0,
+    store: output.StorePath = output.default_store(),  # noqa: B008 - typer reads defaults once
+    only: output.Only = None,
+    table: output.ShownTable = None,
+    run: output.ShownRun = None,
+    output_format: output.OutputFormatOption = OutputFormat.TABLE,
+    quiet: output.Quiet = False,
+    verbose: output.Verbose = 0,
 ) -> None:
     """Show the tables of a store again, from its records."""
     from effmod_bench.errors import TargetError
@@ -538,13 +536,13 @@ def show(
 
 @app.command()
 def diff(
-    before: options.StoreBefore,
-    after: options.StoreAfter,
-    margin: options.Margin = 0.005,
-    fail_if_slower: options.FailIfSlowerAfter = None,
-    output_format: options.OutputFormatOption = OutputFormat.TABLE,
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = 0,
+    before: output.StoreBefore,
+    after: output.StoreAfter,
+    margin: protocol.Margin = 0.005,
+    fail_if_slower: protocol.FailIfSlowerAfter = None,
+    output_format: output.OutputFormatOption = OutputFormat.TABLE,
+    quiet: output.Quiet = False,
+    verbose: output.Verbose = 0,
 ) -> None:
     """Compare two stores row by row, through their anchors where both have the same one."""
     from effmod_bench.diffing import diff_stores
@@ -556,12 +554,12 @@ def diff(
 
 @app.command()
 def plot(
-    store: options.StorePath = options.default_store(),  # noqa: B008 - typer reads defaults once
+    store: output.StorePath = output.default_store(),  # noqa: B008 - typer reads defaults once
     output: Annotated[
         Path, typer.Option("--output", help="The picture; its ending says which kind: .png, .svg, .pdf.")
     ] = Path("tradeoff.png"),
-    quiet: options.Quiet = False,
-    verbose: options.Verbose = 0,
+    quiet: output.Quiet = False,
+    verbose: output.Verbose = 0,
 ) -> None:
     """Draw latency against published accuracy."""
     from exporters import writing
@@ -582,17 +580,17 @@ def plot(
 
 @record_app.command("add")
 def record_add(
-    target: options.NetworkOrArtifact,
+    target: targets.NetworkOrArtifact,
     device_name: options.DeviceName,
     os: options.System,
     tool: options.Tool,
-    compute_units: options.UsedComputeUnits = None,
+    compute_units: runtime.UsedComputeUnits = None,
     mean_ms: options.MeanMs = None,
     p50_ms: options.P50Ms = None,
     runs: options.RunsBehind = None,
     note: options.Note = "",
-    store: options.StoreOption = options.default_store(),  # noqa: B008 - typer reads defaults once
-    quiet: options.Quiet = False,
+    store: output.StoreOption = output.default_store(),  # noqa: B008 - typer reads defaults once
+    quiet: output.Quiet = False,
 ) -> None:
     """Bring a latency that another tool measured, on a phone say, into a store, marked as entered by hand."""
     from effmod_bench.entering import enter

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import msgspec
 
-from effmod_bench.benchmark import Benchmark, naming_run, say_precision, say_warnings
-from effmod_bench.console import Console
+from effmod_bench.benchmark import Benchmark, naming_run
 from effmod_bench.errors import ExitCode, TargetError
 from effmod_bench.instrument import pairs as pair_runner
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.resuming import Command, RunPlan, check_same, records_of, say_missing
-from results import Comparison, ComparisonPlan, ComparisonProcess, Store, TimedArtifact, Verdict, compare
+from effmod_bench.screen.comparisons import print_comparisons
+from effmod_bench.screen.console import Console
+from results import Comparison, ComparisonPlan, ComparisonProcess, Store, TimedArtifact, compare
 from results.statistics.estimate import is_slower
-from results.tables.comparisons import comparison_table
-from results.tables.words import candidate_labels, counted, difference_in_words, labels, percent
+from results.tables.words import counted, difference_in_words, labels, percent
 from results.tables.write import OutputFormat
 
 
@@ -132,19 +132,3 @@ class Comparing(msgspec.Struct, frozen=True, kw_only=True):
                 f"--fail-if-slower allows {percent(limit)}"
             )
         return bool(found)
-
-
-def print_comparisons(console: Console, comparisons: Sequence[Comparison], output_format: OutputFormat) -> None:
-    """The table of comparisons, with advice on the doubtful ones, and what else should be known of them."""
-    console.table(comparison_table(comparisons), output_format)
-    names = candidate_labels(comparisons)
-    say_warnings(console, [(name, each.warnings) for name, each in zip(names, comparisons, strict=True)])
-    for name, comparison in zip(names, comparisons, strict=True):
-        for failure in dict.fromkeys(comparison.failures):
-            console.warn(f"{name}: failed: {failure}")
-        if comparison.control and comparison.verdict is not Verdict.NOT_DISTINGUISHABLE:
-            console.warn(
-                f"{name} is called {comparison.verdict} than itself: trust no difference of this size; close other "
-                "programs, or raise --processes"
-            )
-    say_precision(console, comparisons)

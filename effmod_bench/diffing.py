@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, TargetError
+from effmod_bench.screen.console import Console
 from results import Measurement, Store, read_measurements
 from results.statistics.difference import Difference, differences, row_key
 from results.statistics.estimate import is_slower

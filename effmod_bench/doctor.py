@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from effmod_bench.console import Console
 from effmod_bench.errors import DeviceUnavailableError
 from effmod_bench.instrument.available import check_installed, run_convolution
 from effmod_bench.instrument.lock import measuring_alone
 from effmod_bench.instrument.sessions.registry import RUNTIMES
+from effmod_bench.screen.console import Console
 from results import Device, Runtime, RuntimeOptions
 from results.tables.table import Column, Table
 from results.tables.write import OutputFormat

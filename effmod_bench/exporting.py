@@ -1,30 +1,17 @@
 """`effmod export` from its networks to their files."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, exit_code
-from effmod_bench.explaining import operator_table, say_rewrites
-from effmod_bench.targets import ExportChoices, check_labels
-from exporters import (
-    DEFAULT_OPSET,
-    Compression,
-    CoreMLConfig,
-    ExportError,
-    Made,
-    MadeNetwork,
-    OnnxConfig,
-    ParityError,
-    count_operators,
-    deliver,
-    is_cached,
-    is_network_cached,
-    obtain,
-    obtain_network,
-)
+from effmod_bench.options.export import ExportChoices
+from effmod_bench.screen.console import Console
+from effmod_bench.screen.rewrites import operator_table, say_rewrites
+from effmod_bench.targets.limits import check_labels
+from effmod_bench.targets.obtain import obtain_artifact
+from exporters import Compression, CoreMLConfig, ExportError, Made, OnnxConfig, ParityError, count_operators, deliver
 from exporters.rewrites import DECISIVE
 from models import ModelSpec
 from results.tables.write import OutputFormat
@@ -91,7 +78,7 @@ def export_files(
         TargetError: an option is for networks alone, or a shape is open or does not fit.
         ArtifactError, ExportError, ParityError, OutputError: as `exporters.onnx_file.rewrite_file`.
     """
-    from effmod_bench.subjects import file_subject
+    from effmod_bench.targets.subjects import file_subject
     from exporters.derived.rewritten import rewrite_file
 
     names = choices.file_rewrites()
@@ -114,43 +101,6 @@ def export_files(
             table = operator_table(file.name, count_operators(file), count_operators(path))
             console.table(table, OutputFormat.TABLE)
         console.print(str(path))
-
-
-def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -> Made:
-    """The artifact of a network, with a word to the user where it takes time or something was wrong."""
-    config = choices.config(spec)
-    if not is_cached(spec, config, checkpoint=choices.checkpoint):
-        console.note(f"exporting {spec.name} ({', '.join(_telling(choices))}) and checking it ...")
-    made = obtain(spec, config, checkpoint=choices.checkpoint)
-    if made.note:
-        console.warn(made.note)
-    if made.artifact.simplified is False:
-        console.warn(f"{spec.name}: onnxsim failed or changed the outputs, so the file is not simplified")
-    console.detail(f"{spec.name}: {made.path}")
-    return made
-
-
-def _telling(choices: ExportChoices) -> Iterator[str]:
-    """What tells an export from others of the same network."""
-    yield choices.format
-    if choices.rewrite is not None:
-        yield f"--rewrite {choices.rewrite}"
-    if choices.opset != DEFAULT_OPSET:
-        yield f"--opset {choices.opset}"
-    if not choices.simplify:
-        yield "--no-simplify"
-
-
-def obtain_weights(console: Console, spec: ModelSpec, choices: ExportChoices) -> MadeNetwork:
-    """The network itself, for PyTorch, with a word to the user where it takes time or something was wrong."""
-    image_size = choices.image_size or spec.image_size
-    if not is_network_cached(spec, image_size=image_size, checkpoint=choices.checkpoint):
-        console.note(f"making the weights of {spec.name} ...")
-    made = obtain_network(spec, image_size=image_size, checkpoint=choices.checkpoint)
-    if made.note:
-        console.warn(made.note)
-    console.detail(f"{spec.name}: {made.path}")
-    return made
 
 
 def _explain(console: Console, spec: ModelSpec, choices: ExportChoices, made: Made) -> None:

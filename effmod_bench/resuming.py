@@ -8,9 +8,10 @@ from typing import TypeVar
 
 import msgspec
 
-from effmod_bench.console import Console
 from effmod_bench.errors import TargetError
-from effmod_bench.targets import ExportChoices, is_file
+from effmod_bench.options.export import ExportChoices
+from effmod_bench.screen.console import Console
+from effmod_bench.targets.names import is_file
 from exporters import PRETRAINED
 from results import BenchPlan, ComparisonPlan, ComparisonProcess, Record, Round, Store, TimedArtifact
 

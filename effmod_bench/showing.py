@@ -3,14 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from effmod_bench.benchmark import print_measurements
-from effmod_bench.comparing import print_comparisons
-from effmod_bench.console import Console
 from effmod_bench.errors import TargetError
+from effmod_bench.options.output import Shown
+from effmod_bench.screen.comparisons import print_comparisons
+from effmod_bench.screen.console import Console
+from effmod_bench.screen.measurements import print_measurements
 from effmod_bench.suites import find_suite
 from results import ComparisonProcess, HandEntry, Round, Store, StoreError, compare, summarise
 from results.tables.by_hand import hand_entry_table
-from results.tables.table import Shown
 from results.tables.write import OutputFormat
 
 # What a store lacks, and the command that would add some.

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from effmod_bench.candidates import Candidate, Form, file_forms, network_forms, settings
-from effmod_bench.console import Console
-from effmod_bench.devices import arguments
 from effmod_bench.errors import ExitCode, TargetError
 from effmod_bench.instrument import pairs as pair_runner
 from effmod_bench.instrument.available import check_installed, check_runs
@@ -22,9 +20,13 @@ from effmod_bench.instrument.schedule import new_run_id
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.instrument.threads import threads_to_use
 from effmod_bench.instrument.watch import without_folders
+from effmod_bench.options.export import ExportChoices
+from effmod_bench.options.runtime import arguments
 from effmod_bench.race import EQUAL_WITHIN, Race
-from effmod_bench.subjects import derived_subject, file_subject, say_changed
-from effmod_bench.targets import ExportChoices, check_file, check_image_sizes, find_networks, is_file
+from effmod_bench.screen.console import Console
+from effmod_bench.targets.limits import check_image_sizes
+from effmod_bench.targets.names import check_file, find_networks, is_file
+from effmod_bench.targets.subjects import derived_subject, file_subject, say_changed
 from exporters import ArtifactError, ExportError, ParityError, deliver, writing
 from exporters.rewrites import RewriteError
 from models import ModelSpec

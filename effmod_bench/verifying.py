@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from effmod_bench.console import Console
 from effmod_bench.errors import TargetError
-from effmod_bench.targets import check_memory, is_file, network_input
+from effmod_bench.screen.console import Console
+from effmod_bench.screen.verified import Verified, verified_table, verified_title
+from effmod_bench.targets.limits import check_memory
+from effmod_bench.targets.names import is_file, network_input
 from exporters import (
-    FLOAT16_MAX,
     PRETRAINED,
     Accuracy,
-    ActivationRange,
     Artifact,
     ComputePrecision,
     ExportConfig,
@@ -23,8 +23,6 @@ from exporters import (
     reference,
 )
 from models import ModelSpec, Preprocessing, WeightsSource, find_model
-from results.tables.table import Column, Table
-from results.tables.words import digits
 from results.tables.write import OutputFormat
 
 if TYPE_CHECKING:
@@ -32,14 +30,6 @@ if TYPE_CHECKING:
 
     from exporters.derived.rewritten import RewrittenFile
     from exporters.proof.evaluator import Evaluator
-
-
-class Verified(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found of an artifact in one precision; None where nothing was compared, or no images were given."""
-
-    precision: ComputePrecision
-    parity: Parity | None
-    accuracy: Accuracy | None
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +88,9 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
             Verified(precision=precision, parity=parities.get(precision), accuracy=accuracies.get(precision))
             for precision in artifact.precisions
         ]
-        console.table(_table(_title(self.path, sidecar, spec), rows, artifact.activation_range), output_format)
+        console.table(
+            verified_table(verified_title(self.path, sidecar, spec), rows, artifact.activation_range), output_format
+        )
         verify.judge(artifact, parities)
 
     def _original(self, rewritten: "RewrittenFile | None") -> Path | None:
@@ -138,7 +130,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         done = ", ".join(f"{report.name} {report.count}" for report in rewritten.rewrites)
         title = f"{self.path.name}: {rewritten.original} (sha256 {rewritten.original_sha256[:12]}), rewritten: {done}"
         row = Verified(precision=ComputePrecision.FLOAT32, parity=parity, accuracy=None)
-        console.table(_table(title, [row], None), output_format)
+        console.table(verified_table(title, [row], None), output_format)
         judge_files(original, self.path, parity)
 
     def _open(self) -> "Evaluator":
@@ -228,67 +220,3 @@ def _in_words(preprocessing: Preprocessing) -> str:
         f"ImageNet's usual: {preprocessing.interpolation}, crop {preprocessing.crop_pct}, mean {preprocessing.mean}, "
         f"std {preprocessing.std}"
     )
-
-
-def _title(path: Path, sidecar: Artifact | None, spec: ModelSpec | None) -> str:
-    if sidecar is None:
-        return f"{path.name}, against {spec.name}" if spec else path.name
-    against = f", against {spec.name}" if spec and spec.name != sidecar.model else ""
-    return f"{path.name}: {sidecar.model}, {sidecar.form} form, {sidecar.weights}{against}"
-
-
-def _table(title: str, rows: list[Verified], activation_range: ActivationRange | None) -> Table[Verified]:
-    notes = ["¹ the largest difference, over the largest output of what it is compared with."]
-    if activation_range is not None:
-        seen = activation_range
-        held = f"float16 holds {FLOAT16_MAX:.0f}"
-        overflow = f", and {seen.overflow_kind} {seen.overflow!r} is the first to overflow" if seen.overflow else ""
-        notes.append(f"largest activation: {seen.largest:.3g}, of {seen.kind} {seen.operator!r}; {held}{overflow}.")
-    return Table(rows=tuple(rows), columns=_COLUMNS, notes=tuple(notes), title=title)
-
-
-def _exponent(value: float) -> str:
-    return f"{value:.1e}"
-
-
-def _verdict(row: Verified) -> str | None:
-    parity = row.parity
-    if parity is None:
-        return None
-    if parity.tolerance is None:
-        return "not meant to be equal"
-    return "equal" if parity.relative_error <= parity.tolerance else "not equal"
-
-
-_COLUMNS: tuple[Column[Verified], ...] = (
-    Column(key="precision", header="evaluated\nin", get=lambda row: str(row.precision)),
-    Column(
-        key="max_abs_error",
-        header="max abs\nerror",
-        get=lambda row: row.parity.max_abs_error if row.parity else None,
-        show=_exponent,
-    ),
-    Column(
-        key="relative_error",
-        header="relative\nerror ¹",
-        get=lambda row: row.parity.relative_error if row.parity else None,
-        show=_exponent,
-    ),
-    Column(
-        key="tolerance",
-        header="allowed",
-        get=lambda row: row.parity.tolerance if row.parity else None,
-        show=lambda value: f"{value:.0e}",
-    ),
-    Column(key="cosine", header="cosine", get=lambda row: row.parity.cosine if row.parity else None, show=digits(7)),
-    Column(
-        key="top1_agreement",
-        header="same\ntop-1",
-        get=lambda row: row.parity.top1_agreement if row.parity else None,
-        show=lambda value: f"{value:.0%}",
-    ),
-    Column(key="verdict", header="verdict", get=_verdict),
-    Column(key="images", header="images", get=lambda row: row.accuracy.images if row.accuracy else None),
-    Column(key="top1", header="top-1\n%", get=lambda row: row.accuracy.top1 if row.accuracy else None, show=digits(2)),
-    Column(key="top5", header="top-5\n%", get=lambda row: row.accuracy.top5 if row.accuracy else None, show=digits(2)),
-)

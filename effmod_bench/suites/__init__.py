@@ -13,7 +13,7 @@ from effmod_bench.suites import (
     table12,
 )
 from effmod_bench.suites.suite import Suite
-from effmod_bench.targets import check_table
+from effmod_bench.targets.names import check_table
 
 _DECLARED = (table1, table2, table3_table9, table4, table5, table6, table7_table11, table10, table12, appendix_l)
 

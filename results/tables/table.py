@@ -5,21 +5,12 @@ Drawing on the screen is the command's affair (`effmod_bench.console`).
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 Row = TypeVar("Row")
 Cell = str | int | float | None
-
-
-class Shown(StrEnum):
-    """The tables that a store can hold."""
-
-    MEASUREMENTS = "measurements"
-    COMPARISONS = "comparisons"
-    BY_HAND = "by-hand"
 
 
 class Column(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):

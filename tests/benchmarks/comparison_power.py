@@ -18,13 +18,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from effmod_bench.console import Console
 from effmod_bench.instrument.clock import monotonic_s
 from effmod_bench.instrument.machine.machine import read_machine
 from effmod_bench.instrument.pairs import run
 from effmod_bench.instrument.schedule import new_run_id
 from effmod_bench.instrument.subject import Subject
-from effmod_bench.subjects import file_subject
+from effmod_bench.screen.console import Console
+from effmod_bench.targets.subjects import file_subject
 from results import Comparison, ComparisonPlan, ComparisonProcess, Machine, Store, Verdict, compare
 
 _CHANNELS, _SIDE = 16, 28  # one block is about 1.8 million multiply-adds: 50 of them take one to two milliseconds

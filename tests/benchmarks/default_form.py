@@ -26,8 +26,9 @@ from effmod_bench.instrument.machine.machine import read_machine
 from effmod_bench.instrument.pairs import run
 from effmod_bench.instrument.schedule import new_run_id
 from effmod_bench.instrument.subject import Subject
-from effmod_bench.subjects import file_subject, zoo_subject
-from effmod_bench.targets import DEFAULT_TARGETS, ExportChoices, find_networks
+from effmod_bench.options.export import ExportChoices
+from effmod_bench.targets.names import DEFAULT_TARGETS, find_networks
+from effmod_bench.targets.subjects import file_subject, zoo_subject
 from exporters import obtain
 from exporters.proof.files import compare_files, judge_files
 from models import ModelSpec, create_filled

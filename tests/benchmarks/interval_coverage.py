@@ -31,12 +31,12 @@ from statistics import median, stdev
 import msgspec
 from scipy.stats import binomtest
 
-from effmod_bench.console import in_words
 from effmod_bench.instrument.estimate import guess_s
 from effmod_bench.instrument.machine.machine import read_machine
 from effmod_bench.instrument.pairs import missing
 from effmod_bench.instrument.subject import Subject
-from effmod_bench.subjects import zoo_subject
+from effmod_bench.screen.progress import in_words
+from effmod_bench.targets.subjects import zoo_subject
 from exporters import Format, OnnxConfig, obtain
 from exporters.rewrites import AUTO
 from models import find_model

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from effmod_bench.instrument.clock import time_once
-from effmod_bench.targets import DEFAULT_TARGETS, ExportChoices
+from effmod_bench.options.export import ExportChoices
+from effmod_bench.targets.names import DEFAULT_TARGETS
 from exporters import obtain
 from models import find_model
 from results import Store

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from effmod_bench.instrument.clock import time_once
-from effmod_bench.targets import ExportChoices
+from effmod_bench.options.export import ExportChoices
 from exporters import ExportError, Made, ParityError, obtain
 from exporters.rewrites import RewriteError
 from models import ModelSpec, list_models

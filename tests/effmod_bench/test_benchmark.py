@@ -1,8 +1,8 @@
 import msgspec
 import pytest
 
-from effmod_bench.benchmark import print_measurements
-from effmod_bench.console import Console
+from effmod_bench.screen.console import Console
+from effmod_bench.screen.measurements import print_measurements
 from results import StabilityWarning, summarise
 from results.tables.write import OutputFormat
 from tests.fakes import make_round, timed_artifact

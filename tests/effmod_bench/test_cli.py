@@ -21,12 +21,13 @@ import torch
 from typer.testing import CliRunner
 
 import models
-from effmod_bench import __version__, console
+from effmod_bench import __version__
 from effmod_bench.cli import app
 from effmod_bench.errors import DeviceUnavailableError
 from effmod_bench.instrument import available
 from effmod_bench.instrument.machine.gpu import NoDriverError, driver_cuda_version
 from effmod_bench.listing import list_table
+from effmod_bench.screen import console
 from effmod_bench.suites import find_suite
 from exporters import OutputError, read_sidecar, sha256_of
 from results import ComparisonPlan, ComputeUnits, RuntimeOptions, Store, compare, summarise
@@ -610,7 +611,7 @@ def test_a_bug_is_one_line_and_a_log(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("effmod_bench.targets.find_networks", fail)
+    monkeypatch.setattr("effmod_bench.targets.names.find_networks", fail)
     monkeypatch.setattr("platformdirs.user_log_path", lambda *_, **__: tmp_path / "log")
     result = CliRunner().invoke(app, ["list"])
     assert result.exit_code == 70
@@ -624,7 +625,7 @@ def test_a_full_cache_is_a_store_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OutputError("cannot write x: No space left on device; free some space, or choose another disk")
 
-    monkeypatch.setattr("effmod_bench.exporting.obtain", full)
+    monkeypatch.setattr("effmod_bench.targets.obtain.obtain", full)
     result = CliRunner().invoke(app, ["export", "efficientmod_xxs"])
     assert result.exit_code == 5
     assert "No space left on device" in result.output

@@ -705,7 +705,7 @@ def test_one_network_alone_is_refused_before_it_is_exported(monkeypatch: pytest.
     def export(*_: object, **__: object) -> None:
         raise OutputError("it went on to the export")
 
-    monkeypatch.setattr("effmod_bench.exporting.obtain", export)
+    monkeypatch.setattr("effmod_bench.targets.obtain.obtain", export)
     done = effmod("compare", "efficientmod_xxs", "efficientMod_xxs", *FEW)
     assert done.exit_code == 2
     assert "efficientmod_xxs alone is nothing to compare" in " ".join(done.stderr.split())

@@ -2,9 +2,9 @@ import importlib.util
 
 import pytest
 
-from effmod_bench.devices import arguments, parse_device, runtime_options
 from effmod_bench.errors import DeviceUnavailableError, TargetError
 from effmod_bench.instrument.available import check_installed
+from effmod_bench.options.runtime import arguments, parse_device, runtime_options
 from results import ComputeUnits, Device, GraphOptimization, Runtime, RuntimeOptions
 
 

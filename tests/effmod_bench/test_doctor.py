@@ -11,12 +11,12 @@ from typer.testing import CliRunner
 
 from effmod_bench import benchmark, doctor, tuning
 from effmod_bench.cli import app
-from effmod_bench.console import Console
 from effmod_bench.errors import DeviceUnavailableError
 from effmod_bench.instrument import available
 from effmod_bench.instrument.lock import measuring_alone
 from effmod_bench.instrument.process.messages import Broken, Job, Timed
 from effmod_bench.instrument.sessions.registry import NETWORK_RUNTIMES
+from effmod_bench.screen.console import Console
 from results import Device, Runtime, RuntimeOptions
 from results.tables.write import OutputFormat
 from tests.fakes import FakeNvml, session_facts

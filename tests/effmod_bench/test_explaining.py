@@ -4,12 +4,13 @@ from pathlib import Path
 import pytest
 
 import effmod_bench.exporting
+import effmod_bench.targets.obtain
 import models
-from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode
-from effmod_bench.explaining import operator_table
 from effmod_bench.exporting import export_all
-from effmod_bench.targets import ExportChoices
+from effmod_bench.options.export import ExportChoices
+from effmod_bench.screen.console import Console
+from effmod_bench.screen.rewrites import operator_table
 from exporters import Made, ParityError
 from models import ModelSpec
 
@@ -63,14 +64,14 @@ def test_a_network_that_was_left_plain_has_no_table_either_and_that_is_said(
 def test_a_plain_form_that_fails_does_not_take_the_rewritten_one_with_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = effmod_bench.exporting.obtain_artifact
+    real = effmod_bench.targets.obtain.obtain_artifact
 
     def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -> Made:
         if choices.rewrite == "none":
             raise ParityError("too far off")
         return real(console, spec, choices)
 
-    monkeypatch.setattr(effmod_bench.exporting, "obtain_artifact", obtain_artifact)
+    monkeypatch.setattr(effmod_bench.targets.obtain, "obtain_artifact", obtain_artifact)
     choices = ExportChoices(image_size=32, simplify=False)
     assert export_all(Console(), [SPEC], choices, tmp_path, explain=True) is ExitCode.OK
     said = capsys.readouterr()

@@ -3,7 +3,7 @@ import typer
 from typer.testing import CliRunner
 
 from effmod_bench.cli import app
-from effmod_bench.options import parse_duration, parse_percent, parse_width
+from effmod_bench.options.parse import parse_duration, parse_percent, parse_width
 from models import list_tables
 
 

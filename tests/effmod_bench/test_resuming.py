@@ -7,8 +7,8 @@ from typer.testing import CliRunner, Result
 from effmod_bench import benchmark
 from effmod_bench.cli import app
 from effmod_bench.errors import TargetError
+from effmod_bench.options.export import ExportChoices
 from effmod_bench.resuming import Anchor, Command, RunPlan, check_folder, check_same, find_run
-from effmod_bench.targets import ExportChoices
 from exporters import PRETRAINED
 from results import BenchPlan, ComparisonPlan, Store, StoreError
 from tests.fakes import timed_artifact, write_onnx

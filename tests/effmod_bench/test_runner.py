@@ -15,7 +15,7 @@ from effmod_bench.instrument.process.messages import Broken, Job, Timed, Warm
 from effmod_bench.instrument.schedule import missing, schedule
 from effmod_bench.instrument.subject import Subject, stamp
 from effmod_bench.instrument.threads import threads_to_use
-from effmod_bench.subjects import file_subject, hashed_files
+from effmod_bench.targets.subjects import file_subject, hashed_files
 from exporters import sha256_of
 from exporters.proof.onnx import run_onnx
 from models import Preprocessing

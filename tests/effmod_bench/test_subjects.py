@@ -7,10 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from effmod_bench.cli import app
-from effmod_bench.console import Console
 from effmod_bench.errors import ExitCode, TargetError
 from effmod_bench.instrument.machine import memory
-from effmod_bench.subjects import file_subject, say_changed
+from effmod_bench.screen.console import Console
+from effmod_bench.targets.subjects import file_subject, say_changed
 from exporters import OnnxConfig, deliver, obtain, sidecar_path
 from exporters.derived.machine import optimize, read_machine_file
 from models import find_model

@@ -3,15 +3,10 @@ from pathlib import Path
 import pytest
 
 from effmod_bench.errors import TargetError
-from effmod_bench.targets import (
-    ExportChoices,
-    check_checkpoint,
-    check_image_sizes,
-    find_networks,
-    is_file,
-    parse_input_shapes,
-    resolve_shape,
-)
+from effmod_bench.options.export import ExportChoices, parse_input_shapes
+from effmod_bench.targets.limits import check_checkpoint, check_image_sizes
+from effmod_bench.targets.names import find_networks, is_file
+from effmod_bench.targets.shapes import resolve_shape
 from models import UnknownModelError, find_model
 
 

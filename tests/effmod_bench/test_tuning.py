@@ -17,14 +17,14 @@ from typer.testing import CliRunner, Result
 from effmod_bench import tuning
 from effmod_bench.candidates import Form, file_forms, network_forms, settings
 from effmod_bench.cli import app
-from effmod_bench.console import Console
 from effmod_bench.instrument import pairs as pair_runner
 from effmod_bench.instrument import watch
 from effmod_bench.instrument.pairs import draw_job
 from effmod_bench.instrument.process.messages import Broken, PairJob, PairTimed
 from effmod_bench.instrument.subject import Subject
-from effmod_bench.subjects import file_subject
-from effmod_bench.targets import ExportChoices
+from effmod_bench.options.export import ExportChoices
+from effmod_bench.screen.console import Console
+from effmod_bench.targets.subjects import file_subject
 from exporters import ExportError
 from exporters.onnx import rewrites as onnx_rewrites
 from models import Preprocessing, find_model

@@ -28,7 +28,7 @@ from effmod_bench.instrument.sessions.onnxruntime import (
     shape_computations,
 )
 from effmod_bench.instrument.sessions.session import SessionError, SessionRequest
-from effmod_bench.subjects import file_subject
+from effmod_bench.targets.subjects import file_subject
 from results import Device, Runtime, RuntimeOptions
 from tests.fakes import FakeCuda, FakeOnnxRuntime, write_onnx, write_onnx_with_weights_beside
 

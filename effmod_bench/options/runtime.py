@@ -1,9 +1,130 @@
 """Devices and runtimes by the names that a user gives them, and whether they can be used here."""
 
+from typing import Annotated
+
+import typer
+
 from effmod_bench.errors import TargetError
 from effmod_bench.instrument.sessions.registry import ONNXRUNTIMES, RUNTIMES
+from effmod_bench.options.words import MEASURE
 from exporters import Format
 from results import ComputeUnits, Device, GraphOptimization, Runtime, RuntimeOptions
+
+DeviceOption = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="cpu|cuda[:N]|coreml",
+        help="Where to run; of several GPUs the first, or number N.",
+        rich_help_panel=MEASURE,
+    ),
+]
+OnnxRuntimeDevice = Annotated[
+    str,
+    typer.Option(
+        "--device",
+        metavar="cpu|cuda[:N]",
+        help="Where to run; of several GPUs the first, or number N.",
+        rich_help_panel=MEASURE,
+    ),
+]
+ExaminedDevice = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="cpu|cuda[:N]|coreml",
+        help="Try this one alone, which is to work.",
+        show_default="all, of which the CPU is to work",
+    ),
+]
+RuntimeOption = Annotated[
+    Runtime | None,
+    typer.Option("--runtime", help="What runs it.", rich_help_panel=MEASURE, show_default="the device's first"),
+]
+ComparedRuntime = Annotated[
+    Runtime | None,
+    typer.Option(
+        "--runtime",
+        metavar="onnxruntime|tensorrt",
+        help="What runs them.",
+        rich_help_panel=MEASURE,
+        show_default="onnxruntime",
+    ),
+]
+ComputeUnitsOption = Annotated[
+    ComputeUnits | None,
+    typer.Option(
+        "--compute-units",
+        help="Processors that Core ML may use.",
+        show_default="all",
+        rich_help_panel=MEASURE,
+    ),
+]
+IncludeTransfers = Annotated[
+    bool,
+    typer.Option(
+        "--include-transfers",
+        help="On a GPU: time the copies of input and output as well, as the paper did with the input.",
+        rich_help_panel=MEASURE,
+    ),
+]
+CudaGraph = Annotated[
+    bool,
+    typer.Option("--cuda-graph", help="On a GPU: capture the inference once, and replay it.", rich_help_panel=MEASURE),
+]
+Tf32 = Annotated[
+    bool,
+    typer.Option(
+        "--tf32",
+        help="On a GPU: let it round the factors of float32 products to 10 bits.",
+        rich_help_panel=MEASURE,
+    ),
+]
+GraphOptimizationOption = Annotated[
+    GraphOptimization,
+    typer.Option(
+        "--graph-optimization",
+        help="How far ONNX Runtime may change the graph when it loads it.",
+        rich_help_panel=MEASURE,
+    ),
+]
+NoSpinning = Annotated[
+    bool,
+    typer.Option(
+        "--no-spinning",
+        help="On a CPU: ONNX Runtime's threads sleep while they wait, and keep no core busy.",
+        rich_help_panel=MEASURE,
+    ),
+]
+PreferNhwc = Annotated[
+    bool,
+    typer.Option(
+        "--prefer-nhwc",
+        help="On a GPU: let ONNX Runtime keep maps with the channels last.",
+        rich_help_panel=MEASURE,
+    ),
+]
+AllowFallback = Annotated[
+    bool,
+    typer.Option(
+        "--allow-fallback",
+        help="On a GPU: accept a file of which the provider leaves work to another one, such as the CPU's.",
+        rich_help_panel=MEASURE,
+    ),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Threads within an operator.",
+        rich_help_panel=MEASURE,
+        show_default="the paper's 4, or the number of cores where there are fewer",
+    ),
+]
+UsedComputeUnits = Annotated[
+    ComputeUnits | None,
+    typer.Option("--compute-units", help="Where Core ML ran it: the processors that it might use.", show_default=False),
+]
 
 
 def parse_device(text: str) -> tuple[Device, int]:

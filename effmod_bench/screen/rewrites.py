@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from effmod_bench.console import Console
+from effmod_bench.screen.console import Console
 from exporters.rewrites import RewriteReport
 from results.tables.table import Column, Table
 

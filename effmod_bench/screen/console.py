@@ -5,18 +5,20 @@ import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from rich.cells import cell_len
 from rich.console import Console as RichConsole
 from rich.text import Text
 
-from results.tables.table import Column, Row, Table, is_number
+from effmod_bench.screen.drawing import fold, rich_table
+from effmod_bench.screen.progress import ProgressDisplay
+from results.tables.table import Column, Row, Table
 from results.tables.write import OutputFormat, render
 
 if TYPE_CHECKING:
-    from rich.table import Table as RichTable
+    from rich.progress import Progress
 
 T = TypeVar("T")
 
@@ -96,7 +98,7 @@ class Console:
             shown = list(columns)
             self._stack(table, shown)
             return shown
-        self._out.print(_rich_table(table, shown, room))
+        self._out.print(rich_table(table, shown, room))
         if spared:
             names = ", ".join(column.label for column in reversed(spared))
             self.note(f"Not shown, for want of width: {names}. All columns: --output-format csv")
@@ -105,7 +107,7 @@ class Console:
     def _room(self, table: Table[Row], columns: Sequence[Column[Row]]) -> int:
         """How much wider than the table must be the screen is; negative where it is narrower."""
         boundless = self._out.options.update(width=sys.maxsize)
-        return self._out.width - self._out.measure(_rich_table(table, columns, 0), options=boundless).maximum
+        return self._out.width - self._out.measure(rich_table(table, columns, 0), options=boundless).maximum
 
     def _stack(self, table: Table[Row], columns: Sequence[Column[Row]]) -> None:
         """A row's columns one below the other."""
@@ -114,14 +116,16 @@ class Console:
         for row in table.rows:
             self.print(f"\n{first.text(row)}")
             for column in others:
-                for i, line in enumerate(_fold(column.text(row), self._out.width - indent)):
+                for i, line in enumerate(fold(column.text(row), self._out.width - indent)):
                     self.print(f"  {'' if i else column.label}".ljust(indent) + line)
         self.print("")
 
     @contextmanager
-    def progress(self, title: str, *, unit: str = "round") -> Iterator["ProgressDisplay"]:
+    def progress(self, title: str, *, unit: str = "round") -> Iterator[ProgressDisplay]:
         """A bar on a terminal; in a log, a line a round, or whatever the `unit` is."""
-        display = ProgressDisplay(self, title, unit, bar=self._err.is_terminal and self.verbosity >= 0)
+        display = ProgressDisplay(
+            self.note, title, unit, self._bar() if self._err.is_terminal and self.verbosity >= 0 else None
+        )
         with display:
             yield display
 
@@ -134,7 +138,7 @@ class Console:
         with Progress(*columns, console=self._err, transient=True, disable=not shown) as progress:
             yield from progress.track(items, total=total, description=what)
 
-    def bar(self) -> Any:
+    def _bar(self) -> "Progress":
         from rich.progress import BarColumn, Progress, TextColumn
 
         # Drawn only when told to: a thread that redraws would take processor time from what is timed.
@@ -154,86 +158,3 @@ def _write(text: str) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
         sys.stdout.reconfigure(encoding="utf-8")
     sys.stdout.write(text)
-
-
-def _rich_table(table: Table[Row], columns: Sequence[Column[Row]], room: int) -> "RichTable":
-    """A table whose columns are as narrow as they can be, and together wider by this `room` where they need it.
-
-    Names and figures are never folded or cut; other text is folded between its words.
-    """
-    from rich import box
-    from rich.table import Table as RichTable
-
-    drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=True)
-    least, widths = [], []
-    for i, column in enumerate(columns):
-        lines = [*column.header.splitlines(), *(column.text(row) for row in table.rows)]
-        widths.append(max(map(cell_len, lines), default=0))
-        whole = i == 0 or is_number(column, table.rows)
-        words = [word for line in lines for word in line.split()]
-        least.append(widths[i] if whole else max(map(cell_len, words), default=0))
-    room += sum(least)
-    while sum(widths) > max(room, sum(least)):
-        widest = max((i for i, width in enumerate(widths) if width > least[i]), key=widths.__getitem__)
-        widths[widest] -= 1
-    for column, width in zip(columns, widths, strict=True):
-        drawn.add_column(
-            column.header,
-            justify="right" if is_number(column, table.rows) else "left",
-            style="dim" if column.published else None,
-            width=max(width, 1),
-        )
-    for row in table.rows:
-        drawn.add_row(*(Text(column.text(row)) for column in columns))
-    return drawn
-
-
-def _fold(text: str, width: int) -> list[str]:
-    return textwrap.wrap(text, max(width, 1), break_long_words=False, break_on_hyphens=False)
-
-
-class ProgressDisplay:
-    """The state of a run, on a terminal or in a log."""
-
-    def __init__(self, console: Console, title: str, unit: str, *, bar: bool) -> None:
-        self._console = console
-        self._unit = unit
-        self._bar = console.bar() if bar else None
-        self._task = self._bar.add_task(title, rounds="", left="", total=None) if self._bar else None
-        self._logged = -1
-
-    def __enter__(self) -> "ProgressDisplay":
-        if self._bar:
-            self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar:
-            self._bar.stop()
-
-    def show(self, name: str, rounds_done: float, rounds: int, left_s: float | None) -> None:
-        number = int(rounds_done)
-        counted = f"{self._unit} {number + 1} of {rounds}"
-        left = "" if left_s is None else f"{in_words(left_s)} left"
-        if self._bar:
-            self._bar.update(
-                self._task,
-                description=name,
-                rounds=counted,
-                left=left,
-                completed=rounds_done,
-                total=rounds,
-                refresh=True,
-            )
-        elif number > self._logged:
-            self._logged = number
-            self._console.note(", ".join(filter(None, (counted, name, left))))
-
-
-def in_words(seconds: float) -> str:
-    """A duration as people say it: "about 40 s", "about 5 min", "about 2.5 h"."""
-    if seconds < 90:
-        return f"about {max(5, round(seconds / 5) * 5):.0f} s"
-    if seconds < 5400:
-        return f"about {seconds / 60:.0f} min"
-    return f"about {seconds / 3600:.1f} h"

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from effmod_bench.console import Console
 from effmod_bench.errors import TargetError
 from effmod_bench.instrument.subject import FileStamp, Subject, stamp
-from effmod_bench.targets import check_memory, file_format, resolve_shape
+from effmod_bench.screen.console import Console
+from effmod_bench.targets.limits import check_memory
+from effmod_bench.targets.names import file_format
+from effmod_bench.targets.shapes import resolve_shape
 from exporters import Artifact, Format, Made, MadeNetwork, TensorSpec, package_sha256, read_sidecar, sha256_of
 from exporters.artifact.hashes import size_bytes
 from models import Preprocessing

@@ -1,0 +1,349 @@
+"""Options of the file that is made of a network."""
+
+from collections.abc import Collection, Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from effmod_bench.errors import TargetError
+from effmod_bench.options.words import COREML, EXPORT
+from exporters import (
+    DEFAULT_OPSET,
+    DEFAULT_PRECISION,
+    OLDEST_OPSET,
+    Compression,
+    ComputePrecision,
+    CoreMLConfig,
+    DeploymentTarget,
+    ExportConfig,
+    Format,
+    InputKind,
+    OnnxConfig,
+)
+from exporters.onnx import rewrites as onnx_rewrites
+from exporters.rewrites import AUTO, EXACT, RETRAIN, default_rewrites
+from models import ModelSpec
+
+
+class Purpose(StrEnum):
+    """What a package is made for, where that decides its form."""
+
+    MODELBENCH = "modelbench"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="The kind of file.", rich_help_panel=EXPORT)]
+FormatForDevice = Annotated[
+    Format | None,
+    typer.Option("--format", help="The kind of file.", show_default="the device's", rich_help_panel=EXPORT),
+]
+Opset = Annotated[
+    int,
+    typer.Option(
+        min=OLDEST_OPSET, help=f"Version of the ONNX operators, {OLDEST_OPSET} or later.", rich_help_panel=EXPORT
+    ),
+]
+ImageSize = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="Side of the square input in pixels.",
+        rich_help_panel=EXPORT,
+        show_default="the network's own",
+    ),
+]
+BatchSize = Annotated[int, typer.Option(min=1, help="Images in one inference.", rich_help_panel=EXPORT)]
+BatchSizes = Annotated[
+    str,
+    typer.Option(
+        "--batch-size",
+        metavar="N,...",
+        help="Images in one inference; several, such as 1,2,4, are timed one by one.",
+        rich_help_panel=EXPORT,
+    ),
+]
+DynamicBatch = Annotated[
+    bool, typer.Option("--dynamic-batch", help="Leave the batch axis of the file open.", rich_help_panel=EXPORT)
+]
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH|pretrained",
+        help="Trained weights: a .pth, .pth.tar or .safetensors file, or 'pretrained' for timm's own, which it fetches "
+        "from the internet.",
+        rich_help_panel=EXPORT,
+        show_default="random weights, seed 0",
+    ),
+]
+Rewrite = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|none|NAME,...",
+        help="Rewrites before the export: all exact ones, none, or some by name. For ONNX, auto leaves a network plain "
+        "where channels_first and blocked_layout find nothing to change. "
+        "Of an .onnx file: static_shapes, gelu, batch_norm, matmul_to_conv, simplify. ",
+        rich_help_panel=EXPORT,
+        show_default="auto; none with --dynamic-batch and for float16 ONNX",
+    ),
+]
+Explain = Annotated[
+    bool,
+    typer.Option(
+        "--explain",
+        help="Say what each rewrite changed, and what it left alone and why; count the operators.",
+        rich_help_panel=EXPORT,
+    ),
+]
+NoSimplify = Annotated[
+    bool, typer.Option("--no-simplify", help="Do not pass the graph through onnxsim.", rich_help_panel=EXPORT)
+]
+InputShape = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="[NAME:]1,3,224,224",
+        help="Shape of an input that an .onnx file leaves open. Once for each such input.",
+        rich_help_panel=EXPORT,
+        show_default=False,
+    ),
+]
+
+Target = Annotated[
+    DeploymentTarget | None,
+    typer.Option("--target", help="The oldest system to run on.", show_default="iOS16", rich_help_panel=COREML),
+]
+Precision = Annotated[
+    ComputePrecision | None,
+    typer.Option(
+        "--compute-precision",
+        help="Arithmetic of the file; float16 in ONNX is for GPUs.",
+        rich_help_panel=EXPORT,
+        show_default="float16 for Core ML, float32 for ONNX",
+    ),
+]
+InputOption = Annotated[
+    InputKind | None,
+    typer.Option(
+        "--input",
+        help="An RGB image, or the tensor that is normalized already.",
+        show_default="image",
+        rich_help_panel=COREML,
+    ),
+]
+Labels = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Names of the classes, one a line, in their order: the package becomes a classifier.",
+        rich_help_panel=COREML,
+        show_default=False,
+    ),
+]
+Softmax = Annotated[
+    bool,
+    typer.Option("--softmax", help="End in a softmax: probabilities instead of logits.", rich_help_panel=COREML),
+]
+CompressOption = Annotated[
+    Compression | None,
+    typer.Option(
+        "--compress",
+        help="Store the weights in 8 or 6 bits; outputs are then not equal to the network's.",
+        show_default="none",
+        rich_help_panel=COREML,
+    ),
+]
+PurposeOption = Annotated[
+    Purpose | None,
+    typer.Option("--for", help="Make what Apple's ModelBench app takes: iOS 15, an image.", rich_help_panel=COREML),
+]
+
+
+# Where an option is not called as its field is.
+_OPTIONS = {"simplify": "--no-simplify", "purpose": "--for"}
+
+
+class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
+    """The export's options as the user gave them; None where a network's own value, or the format's default, holds."""
+
+    format: Format = Format.ONNX
+    image_size: int | None = None
+    batch_size: int = 1
+    checkpoint: Path | None = None
+    dynamic_batch: bool = False
+    opset: int = DEFAULT_OPSET
+    simplify: bool = True
+    target: DeploymentTarget | None = None
+    compute_precision: ComputePrecision | None = None
+    input: InputKind | None = None
+    labels: tuple[str, ...] | None = None
+    softmax: bool = False
+    compress: Compression | None = None
+    purpose: Purpose | None = None
+    rewrite: str | None = None
+
+    def given(self, *, apart_from: Collection[str]) -> list[str]:
+        """The options that the user gave, as they are written, other than those of these fields."""
+        default = ExportChoices()
+        return [
+            _OPTIONS.get(name, f"--{name.replace('_', '-')}")
+            for name in self.__struct_fields__
+            if name not in apart_from and getattr(self, name) != getattr(default, name)
+        ]
+
+    def rewrites(self) -> tuple[str, ...]:
+        """Names of the rewrites, in the order in which they are applied.
+
+        Raises:
+            TargetError: one of them does not exist.
+        """
+        match self.rewrite:
+            case None:
+                precision = self.compute_precision or DEFAULT_PRECISION[self.format]
+                return default_rewrites(self.format, precision, dynamic_batch=self.dynamic_batch)
+            case "auto":
+                return AUTO[self.format]
+            case "none":
+                return ()
+            case given:
+                return _chosen(given, (*EXACT, *RETRAIN))
+
+    def file_rewrites(self) -> tuple[str, ...]:
+        """Names of the rewrites of an .onnx file of the user's own, in the order in which they are applied.
+
+        Raises:
+            TargetError: one of them does not exist, none is asked for, or an option is for networks alone.
+        """
+        foreign = self.given(apart_from=("batch_size", "rewrite"))
+        if foreign:
+            raise TargetError(f"{foreign[0]} is for networks of 'effmod list'; an .onnx file is only rewritten")
+        given = self.rewrite or "auto"
+        if given == "none":
+            raise TargetError("--rewrite none leaves nothing to do with an .onnx file")
+        return onnx_rewrites.NAMES if given == "auto" else _chosen(given, onnx_rewrites.NAMES)
+
+    def config(self, spec: ModelSpec) -> ExportConfig:
+        """What the choices come to for one network.
+
+        Raises:
+            TargetError: they contradict each other, or are of another format.
+        """
+        self._check_format()
+        image_size = self.image_size or spec.image_size
+        compute_precision = self.compute_precision or DEFAULT_PRECISION[self.format]
+        modelbench = self.purpose is Purpose.MODELBENCH
+        try:
+            if self.format is Format.ONNX:
+                return OnnxConfig(
+                    image_size=image_size,
+                    batch_size=self.batch_size,
+                    dynamic_batch=self.dynamic_batch,
+                    opset=self.opset,
+                    simplify=self.simplify,
+                    compute_precision=compute_precision,
+                    rewrites=self.rewrites(),
+                )
+            return CoreMLConfig(
+                image_size=image_size,
+                batch_size=self.batch_size,
+                target=self.target or (DeploymentTarget.IOS15 if modelbench else DeploymentTarget.IOS16),
+                compute_precision=compute_precision,
+                input=self.input or InputKind.IMAGE,
+                labels=self.labels,
+                softmax=self.softmax,
+                compress=self.compress or Compression.NONE,
+                modelbench=modelbench,
+                rewrites=self.rewrites(),
+            )
+        except ValueError as error:
+            raise TargetError(str(error)) from error
+
+    def _check_format(self) -> None:
+        onnx = {
+            "--dynamic-batch": self.dynamic_batch,
+            "--opset": self.opset != DEFAULT_OPSET,
+            "--no-simplify": not self.simplify,
+        }
+        coreml = {
+            "--target": self.target,
+            "--input": self.input,
+            "--labels": self.labels,
+            "--softmax": self.softmax,
+            "--compress": self.compress,
+            "--for": self.purpose,
+        }
+        foreign, owner = (coreml, Format.COREML) if self.format is Format.ONNX else (onnx, Format.ONNX)
+        given = [name for name, value in foreign.items() if value]
+        if given:
+            raise TargetError(f"{given[0]} goes with --format {owner}, not with --format {self.format}")
+
+
+def _chosen(given: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """The rewrites that the user named, in their own order."""
+    names = given.split(",")
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise TargetError(f"no rewrite {unknown[0]!r}; there are auto, none, {', '.join(known)}")
+    return tuple(name for name in known if name in names)
+
+
+def read_labels(path: Path | None) -> tuple[str, ...] | None:
+    """The class names in a file, one a line; an empty line at the end counts for nothing.
+
+    Raises:
+        TargetError: the file cannot be read, or a name is empty or stands there twice: a classifier's result has one
+            entry a name.
+    """
+    if path is None:
+        return None
+    try:
+        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+    except OSError as error:
+        raise TargetError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise TargetError(f"{path} is not text in UTF-8; write one label a line") from error
+    first: dict[str, int] = {}
+    for number, label in enumerate(map(str.strip, lines), start=1):
+        if not label:
+            raise TargetError(f"{path}: line {number} is empty; write one label a line")
+        if label in first:
+            raise TargetError(
+                f"{path}: lines {first[label]} and {number} are both {label!r}, and a classifier's result has one "
+                "entry a label; tell them apart"
+            )
+        first[label] = number
+    if not first:
+        raise TargetError(f"{path} is empty; write one label a line")
+    return tuple(first)
+
+
+def parse_batch_sizes(text: str) -> tuple[int, ...]:
+    """`8` or `1,2,4`, each once.
+
+    Raises:
+        TargetError: one of them is no positive number.
+    """
+    sizes = dict.fromkeys(part.strip() for part in text.split(","))
+    wrong = [size for size in sizes if not size.isdecimal() or int(size) < 1]
+    if wrong:
+        raise TargetError(f"--batch-size {text!r}: {wrong[0]!r} is no number of images; write 8, or 1,2,4")
+    return tuple(map(int, sizes))
+
+
+def parse_input_shapes(texts: Sequence[str]) -> dict[str | None, tuple[int, ...]]:
+    """`NAME:1,3,224,224`, or `1,3,224,224` for the only input (under None), as shapes.
+
+    Raises:
+        TargetError: a shape is no list of positive numbers.
+    """
+    shapes: dict[str | None, tuple[int, ...]] = {}
+    for text in texts:
+        name, colon, numbers = text.rpartition(":")
+        try:
+            shape = tuple(int(number) for number in numbers.split(","))
+        except ValueError:
+            shape = ()
+        if not shape or min(shape) < 1:
+            raise TargetError(f"--input-shape {text!r} is no shape; write it as 1,3,224,224 or NAME:1,3,224,224")
+        shapes[name if colon else None] = shape
+    return shapes

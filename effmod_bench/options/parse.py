@@ -1,0 +1,57 @@
+"""Texts that a user gives, as values: shares, durations, folders."""
+
+import re
+from pathlib import Path
+
+import typer
+
+
+def parse_percent(text: str | float) -> float:
+    """A share: "5%" is 0.05. A default is a share already.
+
+    Raises:
+        typer.BadParameter: the text is no percentage; a bare 5 or 0.05 could be either.
+    """
+    if isinstance(text, float):
+        return text
+    number = re.fullmatch(r"(\d+\.?\d*|\.\d+) ?%", text.strip())
+    if number is None:
+        raise typer.BadParameter(f"{text!r} is no percentage; write it as 5% or 0.5%")
+    return float(number[1]) / 100
+
+
+def parse_width(text: str | float) -> float:
+    """The width of an interval, as a share.
+
+    Raises:
+        typer.BadParameter: the text is no percentage, or nothing, which no measurement reaches.
+    """
+    share = parse_percent(text)
+    if share == 0:
+        raise typer.BadParameter("no ratio is known to 0%, however long it is measured; write it as 1% or 0.5%")
+    return share
+
+
+def parse_duration(text: str | float) -> float:
+    """Seconds: "90s", "10m" and "1.5h" are 90, 600 and 5400. A default is in seconds already.
+
+    Raises:
+        typer.BadParameter: the text is no duration, or none at all.
+    """
+    if isinstance(text, float):
+        return text
+    parts = re.fullmatch(r"(\d+\.?\d*|\.\d+) ?([smh])", text.strip())
+    if parts is None or float(parts[1]) == 0:
+        raise typer.BadParameter(f"{text!r} is no duration; write it as 90s, 10m or 1h")
+    return float(parts[1]) * {"s": 1, "m": 60, "h": 3600}[parts[2]]
+
+
+def check_folder(path: Path) -> Path:
+    """The folder that the user named for files.
+
+    Raises:
+        typer.BadParameter: it looks like one of the files themselves.
+    """
+    if path.suffix in (".onnx", ".mlpackage") and not path.is_dir():
+        raise typer.BadParameter(f"{path} is to be a folder, and effmod names the files in it; try {path.parent}")
+    return path

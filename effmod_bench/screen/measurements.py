@@ -1,0 +1,57 @@
+"""The table of measurements, with all that is said about it."""
+
+from collections.abc import Sequence
+from statistics import median
+from typing import Any
+
+from effmod_bench.screen.advice import say_warnings
+from effmod_bench.screen.console import Console
+from effmod_bench.suites import find_suite
+from results import Comparison, Measurement
+from results.published import PAPER_RUNS
+from results.tables.measurements import measurement_table
+from results.tables.table import Table
+from results.tables.words import candidate_labels, counted, labels, percent
+from results.tables.write import OutputFormat
+
+
+def print_measurements(
+    console: Console, measurements: Sequence[Measurement], output_format: OutputFormat, *, table: str | None = None
+) -> None:
+    """The table of measurements, with advice on the doubtful ones; with -v also what ran on which processor.
+
+    Args:
+        table: of the paper, to show them as.
+    """
+    shown: Table[Any] = find_suite(table).reproduce(measurements) if table else measurement_table(measurements)
+    console.table(shown, output_format)
+    names = labels([measurement.artifact for measurement in measurements])
+    say_warnings(console, [(name, each.warnings) for name, each in zip(names, measurements, strict=True)])
+    for name, measurement in zip(names, measurements, strict=True):
+        for processor, kinds in ((measurement.session and measurement.session.nodes) or {}).items():
+            listed = ", ".join(f"{kind} {count}" for kind, count in sorted(kinds.items(), key=lambda item: -item[1]))
+            console.detail(f"{name}: {counted(sum(kinds.values()), 'operator')} on {processor}: {listed}")
+        for failure in dict.fromkeys(measurement.failures):
+            console.warn(f"{name}: failed: {failure}")
+
+
+def say_precision(console: Console, comparisons: Sequence[Comparison]) -> None:
+    """Where a width of the interval was asked for: which one was reached, after how many runs, and by how many."""
+    for name, comparison in zip(candidate_labels(comparisons), comparisons, strict=True):
+        estimate, until = comparison.estimate, comparison.plan.until
+        if until is not None and estimate is not None:
+            reached = estimate.half_width <= until
+            took = f"{comparison.processes} processes, {comparison.runs} timed runs of each"
+            console.note(
+                f"{name}: known to within {percent(estimate.half_width)} after {took}"
+                + ("" if reached else f", not yet to {percent(until)}: a new run with a longer --max-time may do it")
+            )
+    for until in sorted({comparison.plan.until for comparison in comparisons if comparison.plan.until is not None}):
+        asked = [comparison for comparison in comparisons if comparison.plan.until == until]
+        runs = [c.runs for c in asked if c.estimate and c.estimate.half_width <= until]
+        if len(asked) > 1 and runs:
+            console.note(
+                f"{percent(until)} was reached by {len(runs)} of {len(asked)}, after {median(runs):.0f} timed runs of "
+                f"each in the median; {sum(2 * each < PAPER_RUNS for each in runs)} took fewer than the paper's "
+                f"{PAPER_RUNS}, both files' runs counted"
+            )

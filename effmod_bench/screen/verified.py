@@ -1,0 +1,82 @@
+"""The table of what was proved of a file."""
+
+from pathlib import Path
+
+import msgspec
+
+from exporters import FLOAT16_MAX, Accuracy, ActivationRange, Artifact, ComputePrecision, Parity
+from models import ModelSpec
+from results.tables.table import Column, Table
+from results.tables.words import digits
+
+
+class Verified(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found of an artifact in one precision; None where nothing was compared, or no images were given."""
+
+    precision: ComputePrecision
+    parity: Parity | None
+    accuracy: Accuracy | None
+
+
+def verified_title(path: Path, sidecar: Artifact | None, spec: ModelSpec | None) -> str:
+    if sidecar is None:
+        return f"{path.name}, against {spec.name}" if spec else path.name
+    against = f", against {spec.name}" if spec and spec.name != sidecar.model else ""
+    return f"{path.name}: {sidecar.model}, {sidecar.form} form, {sidecar.weights}{against}"
+
+
+def verified_table(title: str, rows: list[Verified], activation_range: ActivationRange | None) -> Table[Verified]:
+    notes = ["¹ the largest difference, over the largest output of what it is compared with."]
+    if activation_range is not None:
+        seen = activation_range
+        held = f"float16 holds {FLOAT16_MAX:.0f}"
+        overflow = f", and {seen.overflow_kind} {seen.overflow!r} is the first to overflow" if seen.overflow else ""
+        notes.append(f"largest activation: {seen.largest:.3g}, of {seen.kind} {seen.operator!r}; {held}{overflow}.")
+    return Table(rows=tuple(rows), columns=_COLUMNS, notes=tuple(notes), title=title)
+
+
+def _exponent(value: float) -> str:
+    return f"{value:.1e}"
+
+
+def _verdict(row: Verified) -> str | None:
+    parity = row.parity
+    if parity is None:
+        return None
+    if parity.tolerance is None:
+        return "not meant to be equal"
+    return "equal" if parity.relative_error <= parity.tolerance else "not equal"
+
+
+_COLUMNS: tuple[Column[Verified], ...] = (
+    Column(key="precision", header="evaluated\nin", get=lambda row: str(row.precision)),
+    Column(
+        key="max_abs_error",
+        header="max abs\nerror",
+        get=lambda row: row.parity.max_abs_error if row.parity else None,
+        show=_exponent,
+    ),
+    Column(
+        key="relative_error",
+        header="relative\nerror ¹",
+        get=lambda row: row.parity.relative_error if row.parity else None,
+        show=_exponent,
+    ),
+    Column(
+        key="tolerance",
+        header="allowed",
+        get=lambda row: row.parity.tolerance if row.parity else None,
+        show=lambda value: f"{value:.0e}",
+    ),
+    Column(key="cosine", header="cosine", get=lambda row: row.parity.cosine if row.parity else None, show=digits(7)),
+    Column(
+        key="top1_agreement",
+        header="same\ntop-1",
+        get=lambda row: row.parity.top1_agreement if row.parity else None,
+        show=lambda value: f"{value:.0%}",
+    ),
+    Column(key="verdict", header="verdict", get=_verdict),
+    Column(key="images", header="images", get=lambda row: row.accuracy.images if row.accuracy else None),
+    Column(key="top1", header="top-1\n%", get=lambda row: row.accuracy.top1 if row.accuracy else None, show=digits(2)),
+    Column(key="top5", header="top-5\n%", get=lambda row: row.accuracy.top5 if row.accuracy else None, show=digits(2)),
+)

@@ -1,0 +1,114 @@
+"""Targets of a command: names and patterns of the zoo, networks, ONNX files and Core ML packages of the user's own."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from effmod_bench.errors import TargetError
+from exporters import Format
+from models import ModelSpec, UnknownModelError, find_model, list_models, list_tables
+from results import InputTensor
+
+_PACKAGE = ".mlpackage"
+_WEIGHTS = (".pth", ".pt", ".safetensors", ".ckpt")
+DEFAULT_TARGETS = ("efficientmod_xxs", "efficientmod_xs", "efficientmod_s", "efficientmod_s_conv")
+
+
+def is_file(target: str) -> bool:
+    """Whether a target is an ONNX file or a Core ML package, not the name of a network.
+
+    Raises:
+        TargetError: it is a file of a network's weights.
+    """
+    path = Path(target)
+    suffix = path.suffix.lower()
+    if suffix in (".onnx", _PACKAGE):
+        return True
+    if not path.is_file() or suffix == ".py" or ".py:" in target:
+        return False
+    if any(each in _WEIGHTS for each in map(str.lower, path.suffixes)):
+        raise TargetError(
+            f"{path} is no .onnx file: weights alone say nothing of their network. Name the network, and give the file "
+            f"with --checkpoint {path}"
+        )
+    return True
+
+
+def file_format(path: Path) -> Format:
+    """Which of the two kinds a file says that it is."""
+    return Format.COREML if path.suffix.lower() == _PACKAGE else Format.ONNX
+
+
+def check_file(path: Path, format_: Format) -> None:
+    """Refuse a file of the kind that the device does not run.
+
+    Raises:
+        TargetError: it is of that kind.
+    """
+    if file_format(path) is not format_:
+        advice = "give --device coreml" if format_ is Format.ONNX else "leave --device coreml out"
+        raise TargetError(f"{path} is no {format_} file; {advice}, or name the network instead")
+
+
+def split_files(targets: Sequence[str], table: str | None, input_shapes: Sequence[str]) -> list[Path]:
+    """The .onnx files, where the targets of an export are files; none where they are networks.
+
+    Raises:
+        TargetError: they are of both kinds, one is a Core ML package, or a shape is given without a file.
+    """
+    files = [Path(target) for target in targets if is_file(target)]
+    packages = [file for file in files if file_format(file) is Format.COREML]
+    if packages:
+        raise TargetError(f"{packages[0]} is a Core ML package; only networks and .onnx files are rewritten")
+    if files and (table is not None or len(files) < len(targets)):
+        raise TargetError(f"{files[0]} is a file, to be rewritten; export networks in a command of their own")
+    if input_shapes and not files:
+        raise TargetError("--input-shape is for .onnx files, and no target is one; --image-size is for networks")
+    return files
+
+
+def network_input(batch_size: int, image_size: int) -> InputTensor:
+    """The images that a network takes."""
+    return InputTensor(name="input", shape=(batch_size, 3, image_size, image_size), dtype="float")
+
+
+def check_table(table: str) -> None:
+    """Refuse a table of the paper in which no network stands.
+
+    Raises:
+        TargetError: it is none.
+    """
+    if table not in list_tables():
+        raise TargetError(f"the paper has no table {table!r} of networks; there are {', '.join(list_tables())}")
+
+
+def find_networks(
+    targets: Sequence[str], *, image_size: int | None = None, family: str | None = None, table: str | None = None
+) -> list[ModelSpec]:
+    """The networks that names and patterns stand for, each once, in the order given.
+
+    Args:
+        family, table: of what a pattern stands for, only the networks of this family, of this table of the paper.
+
+    Raises:
+        TargetError: there is no such table.
+        UnknownModelError: a name or pattern stands for none.
+    """
+    if table is not None:
+        check_table(table)
+    found: dict[str, ModelSpec] = {}
+    for target in targets:
+        if any(character in target for character in "*?["):
+            matches = list_models(target, family=family, table=table)
+            if not matches:
+                what = "" if target == "*" else f" matches {target!r}"
+                within = [f"{word} {value!r}" for word, value in (("family", family), ("table", table)) if value]
+                where = f" in {' and '.join(within)}" if within else ""
+                families = ", ".join(sorted({spec.family for spec in list_models()}))
+                hint = f"families: {families}" if family else "'effmod list' shows the zoo"
+                if target.startswith("timm:"):
+                    hint = "patterns are for the zoo: name networks of timm one by one, as in timm:resnet50"
+                raise UnknownModelError(f"no network{what}{where}; {hint}")
+        else:
+            matches = [find_model(target, image_size=image_size)]
+        found |= {spec.name: spec for spec in matches}
+    return list(found.values())
