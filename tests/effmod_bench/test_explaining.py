@@ -71,7 +71,7 @@ def test_a_plain_form_that_fails_does_not_take_the_rewritten_one_with_it(
             raise ParityError("too far off")
         return real(console, spec, choices)
 
-    monkeypatch.setattr(effmod_bench.targets.obtain, "obtain_artifact", obtain_artifact)
+    monkeypatch.setattr(effmod_bench.exporting, "obtain_artifact", obtain_artifact)
     choices = ExportChoices(image_size=32, simplify=False)
     assert export_all(Console(), [SPEC], choices, tmp_path, explain=True) is ExitCode.OK
     said = capsys.readouterr()

@@ -92,7 +92,7 @@ def test_that_an_open_batch_is_not_rewritten_is_said(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(effmod_bench.targets.obtain, "obtain_artifact", failing({}))
+    monkeypatch.setattr(effmod_bench.exporting, "obtain_artifact", failing({}))
     assert export_all(Console(), [SPEC], choices, tmp_path) is ExitCode.OK
     assert ("With --dynamic-batch nothing is rewritten" in capsys.readouterr().err) is said
 
@@ -146,7 +146,7 @@ def test_labels_that_are_not_as_many_as_the_classes_are_a_wrong_use_before_anyth
     def never(*_: object, **__: object) -> None:
         raise AssertionError("it was built")
 
-    monkeypatch.setattr(effmod_bench.exporting, "obtain", never)
+    monkeypatch.setattr(effmod_bench.targets.obtain, "obtain", never)
     (tmp_path / "labels.txt").write_text("\n".join(map(str, range(count))))
     done = CliRunner().invoke(app, ["export", SPEC.name, "--format", "coreml", "--labels", "labels.txt"])
     assert done.exit_code == ExitCode.USAGE
@@ -181,7 +181,7 @@ def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_table_goes_on_past_a_failure_and_names_it_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     table = models.list_models("*", table="12")
     broken = {table[1].name: ExportError("an operator is lacking")}
-    monkeypatch.setattr(effmod_bench.targets.obtain, "obtain_artifact", failing(broken))
+    monkeypatch.setattr(effmod_bench.exporting, "obtain_artifact", failing(broken))
     done = CliRunner().invoke(app, ["export", "--format", "coreml", "--table", "12"])
     assert done.exit_code == ExitCode.SOME_FAILED
     assert done.stdout.count("out") == len(table) - 1
@@ -193,14 +193,14 @@ def test_a_table_goes_on_past_a_failure_and_names_it_at_the_end(monkeypatch: pyt
 @pytest.mark.parametrize("error", [OutputError("full"), FormatUnavailableError("no wheel"), ZeroDivisionError("a bug")])
 def test_what_fails_for_all_stops_at_once(error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     specs = models.list_models("efficientmod_xx*")
-    monkeypatch.setattr(effmod_bench.targets.obtain, "obtain_artifact", failing({specs[0].name: error}))
+    monkeypatch.setattr(effmod_bench.exporting, "obtain_artifact", failing({specs[0].name: error}))
     with pytest.raises(type(error)):
         export_all(Console(-1), specs, COREML, tmp_path)
 
 
 @pytest.mark.usefixtures("no_files")
 def test_the_only_network_fails_with_its_own_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(effmod_bench.targets.obtain, "obtain_artifact", failing({SPEC.name: ExportError("no")}))
+    monkeypatch.setattr(effmod_bench.exporting, "obtain_artifact", failing({SPEC.name: ExportError("no")}))
     with pytest.raises(ExportError):
         export_all(Console(-1), [SPEC], COREML, tmp_path)
 
