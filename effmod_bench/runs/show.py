@@ -8,8 +8,8 @@ from effmod_bench.options.output import Shown
 from effmod_bench.screen.comparisons import print_comparisons
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.measurements import print_measurements
-from effmod_bench.suites import find_suite
-from results import ComparisonProcess, HandEntry, Round, Store, StoreError, compare, summarise
+from effmod_bench.suites import find_suite, table_of
+from results import ComparisonProcess, HandEntry, Measurement, Round, Store, StoreError, compare, summarise
 from results.tables.by_hand import hand_entry_table
 from results.tables.write import OutputFormat
 
@@ -41,7 +41,7 @@ def show_store(
     tables: dict[Shown, tuple[Sequence[Any], Callable[[Any], None]]] = {
         Shown.MEASUREMENTS: (
             rounds,
-            lambda records: print_measurements(console, summarise(records, processes), output_format),
+            lambda records: _print(console, summarise(records, processes), output_format),
         ),
         Shown.COMPARISONS: (
             compared,
@@ -86,7 +86,13 @@ def show_table(
             f"the store {store.path} holds no network of Table {table}; "
             f"'effmod bench --table {table} --store {store.path}' adds them"
         )
-    print_measurements(console, measurements, output_format, table=table)
+    _print(console, measurements, output_format, table)
+
+
+def _print(
+    console: Console, measurements: Sequence[Measurement], output_format: OutputFormat, table: str | None = None
+) -> None:
+    print_measurements(console, measurements, table_of(measurements, table), output_format)
 
 
 def _read_runs(store: Store, run_id: str | None) -> tuple[list[Round], list[ComparisonProcess]]:

@@ -1,4 +1,4 @@
-"""What `effmod list`, `effmod info` and `effmod bench --dry-run` print."""
+"""What a person sees of the zoo: its networks, and one of them stage by stage."""
 
 from collections.abc import Iterable
 
@@ -36,21 +36,6 @@ class NetworkInfo(msgspec.Struct, frozen=True, kw_only=True):
     source: Family
     published: Published | None
     complexity: Complexity
-
-
-class PlannedRun(msgspec.Struct, frozen=True, kw_only=True):
-    """What `effmod bench` would do with one target.
-
-    Attributes:
-        about_s: None for a file of which nothing is known, and where only a run would tell.
-    """
-
-    name: str
-    action: str
-    image_size: int | None
-    batch_size: int
-    runs: int
-    about_s: float | None
 
 
 def millions(value: int) -> str:
@@ -96,15 +81,6 @@ _STAGES: tuple[Column[StageComplexity], ...] = (
     Column(key="output_shape", header="output", get=lambda row: " x ".join(map(str, row.output_shape))),
     Column(key="params", header="params", get=lambda row: row.params, show=lambda v: f"{v:,}"),
     Column(key="macs", header="FLOPs, M ¹", get=lambda row: row.macs, show=lambda v: f"{v / 1e6:.2f}"),
-)
-
-_PLANNED: tuple[Column[PlannedRun], ...] = (
-    Column(key="name", header="target", get=lambda row: row.name),
-    Column(key="action", header="file", get=lambda row: row.action),
-    Column(key="image_size", header="image\nsize", spare=2, get=lambda row: row.image_size),
-    Column(key="batch_size", header="batch", get=lambda row: row.batch_size),
-    Column(key="runs", header="runs", get=lambda row: row.runs),
-    Column(key="about_s", header="about\ns", get=lambda row: row.about_s, show=digits(0)),
 )
 
 
@@ -158,7 +134,3 @@ def describe(spec: ModelSpec) -> list[str]:
     if spec.note:
         lines.append(f"  note: {spec.note}")
     return lines
-
-
-def plan_table(rows: Iterable[PlannedRun], notes: Iterable[str]) -> Table[PlannedRun]:
-    return Table(rows=tuple(rows), columns=_PLANNED, notes=tuple(notes))
