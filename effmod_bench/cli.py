@@ -201,7 +201,7 @@ def verify(
     verbose: output.Verbose = 0,
 ) -> None:
     """Prove a file or package again: that it computes what its network computes, and how often it is right."""
-    from effmod_bench.verifying import Verification
+    from effmod_bench.runs.verification import Verification
 
     verification = Verification(path=artifact, against=against, checkpoint=checkpoint, data=data)
     verification.run(_console(quiet, verbose), output_format)
@@ -463,7 +463,7 @@ def tune(
     from effmod_bench.errors import TargetError
     from effmod_bench.options.export import ExportChoices, parse_input_shapes
     from effmod_bench.options.runtime import parse_device
-    from effmod_bench.tuning import Tuning
+    from effmod_bench.tuning.tune import Tuning
 
     where, index = parse_device(device)
     if where is Device.COREML:
