@@ -185,7 +185,7 @@ def _entry(leaf: _Leaf) -> Entry:
     names = sorted(named or [f"--{leaf.name.replace('_', '-')}"], key=len)
     if len(names) == 1:
         names[0] = f"    {names[0]}"  # below the long names of options that have a short one, too
-    choices = "|".join(list[str](kind)) if issubclass(kind, StrEnum) else ""
+    choices = "|".join(kind.__members__.values()) if issubclass(kind, StrEnum) else ""
     value = "" if kind is bool or info.count else f" {info.metavar or choices}"
     return Entry(", ".join(names) + value, info.help or "", default)
 

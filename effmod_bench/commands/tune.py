@@ -76,7 +76,7 @@ class Tune(msgspec.Struct, frozen=True, kw_only=True):
     printing: Printing = Printing()
 
     def run(self, console: Console) -> ExitCode:
-        from effmod_bench.tuning import Tuning
+        from effmod_bench.tuning.tune import Tuning
 
         device, index = parse_device(self.device)
         if device is Device.COREML:

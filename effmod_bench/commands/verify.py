@@ -29,7 +29,7 @@ class Verify(msgspec.Struct, frozen=True, kw_only=True):
     printing: Printing = Printing()
 
     def run(self, console: Console) -> None:
-        from effmod_bench.verifying import Verification
+        from effmod_bench.runs.verification import Verification
 
         verification = Verification(
             path=self.artifact, against=self.against, checkpoint=self.checkpoint, data=self.data

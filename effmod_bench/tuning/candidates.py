@@ -1,13 +1,14 @@
 """What `effmod tune` tries: files that compute the same, and ways to tell the runtime to run them."""
 
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from effmod_bench.instrument.subject import Subject
+from effmod_bench.instrument.threads import threads_to_use
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
 from effmod_bench.targets.obtain import obtain_artifact
@@ -16,7 +17,18 @@ from exporters import OLDEST_OPSET, Format
 from exporters.onnx import rewrites as onnx_rewrites
 from exporters.rewrites import AUTO
 from models import ModelSpec
-from results import Device, GraphOptimization, RuntimeOptions
+from results import ComparisonPlan, Device, GraphOptimization, RuntimeOptions
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    from exporters.derived.int8 import Int8
+
+# What outputs may differ by, relative to the largest, where a candidate is said to be equal.
+EQUAL_WITHIN = 1e-5
+
+Feeds = Sequence[Mapping[str, "npt.NDArray[Any]"]]
+"""What files are compared on: for each inference, the inputs by name."""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,8 +117,73 @@ def _rewrite(console: Console, given: Subject, folder: Path, names: tuple[str, .
     from exporters.derived.rewritten import rewrite_file
 
     console.note(f"rewriting {given.path.name} ({', '.join(names)}) and checking it ...")
-    path, _ = rewrite_file(given.path, folder, names, {tensor.name: tensor.shape for tensor in given.artifact.inputs})
+    path, _ = rewrite_file(given.path, folder, names, given.shapes)
     return derived_subject(path, given)
+
+
+def machine_form(source: Candidate, feeds: Feeds, folder: Path) -> Form:
+    """The graph that the runtime makes of a file for this machine.
+
+    Args:
+        feeds: what the two are compared on.
+        folder: where it is written.
+    """
+    return Form(
+        name=f"{source.name}, machine-specific", make=functools.partial(_optimize, source.subject, feeds, folder)
+    )
+
+
+def _optimize(source: Subject, feeds: Feeds, folder: Path) -> Subject:
+    from exporters.derived.machine import optimize
+
+    new = folder / f"{source.path.stem}-machine.onnx"
+    optimize(source.path, new, feeds)
+    return derived_subject(new, source)
+
+
+def int8_forms(console: Console, source: Candidate, feeds: Feeds, folder: Path) -> list[Form]:
+    """A file with its products in int8, which are not equal.
+
+    Args:
+        feeds: what the ranges of the values are found with.
+        folder: where they are written.
+    """
+    from exporters.derived.int8 import Int8
+
+    return [
+        Form(
+            name=f"{source.name}, {kind}",
+            make=functools.partial(_quantize, console, source.subject, kind, feeds, folder),
+            equal=False,
+        )
+        for kind in Int8
+    ]
+
+
+def _quantize(console: Console, source: Subject, kind: "Int8", feeds: Feeds, folder: Path) -> Subject:
+    from exporters.derived.int8 import quantize
+
+    console.note(f"quantizing {source.path.name} ({kind}) ...")
+    new = folder / f"{source.path.stem}-{kind}.onnx"
+    quantize(source.path, new, kind, feeds)
+    return derived_subject(new, source)
+
+
+def with_settings(source: Candidate, plan: ComparisonPlan, *, tf32: bool) -> list[Candidate]:
+    """The same file, run in every other way that there is on the plan's device.
+
+    Args:
+        tf32: as for `settings`.
+    """
+    return [
+        msgspec.structs.replace(
+            source,
+            name=f"{source.name}, {setting.name}",
+            options=setting.apply(source.options),
+            equal=source.equal and setting.equal,
+        )
+        for setting in settings(plan.device, threads_to_use(plan) or 1, tf32=tf32)
+    ]
 
 
 def settings(device: Device, threads: int, *, tf32: bool) -> Iterator[Setting]:

@@ -5,18 +5,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from effmod_bench.candidates import Candidate
 from effmod_bench.errors import TargetError
+from effmod_bench.instrument import pairs as pair_runner
 from effmod_bench.instrument.clock import monotonic_s
 from effmod_bench.instrument.estimate import Progress
-from effmod_bench.instrument.pairs import time_pair
 from effmod_bench.instrument.schedule import new_run_id
-from results import ComparisonPlan, Machine, Outcome, Store
+from effmod_bench.tuning.candidates import EQUAL_WITHIN, Candidate
+from results import Comparison, ComparisonPlan, ComparisonProcess, Machine, Outcome, Store, compare
 from results.statistics.estimate import median_ratio
 from results.statistics.tuning import LOOKS, beaten, pick
-
-# What outputs may differ by, relative to the largest, where a candidate is said to be equal.
-EQUAL_WITHIN = 1e-5
 
 
 class Race:
@@ -44,8 +41,7 @@ class Race:
         """By name, of each process that did not fail, the candidate's time over the baseline's."""
         self.dropped: dict[str, str] = {}
         """Reasons, by name."""
-        self.machine = machine
-        self._plan, self._baseline, self._store = plan, baseline, store
+        self.plan, self.baseline, self.machine, self.store = plan, baseline, machine, store
         self._began_s, self._budget_s = began_s, budget_s
         self._turns = random.Random(plan.seed)
         self._process_s = 0.0
@@ -57,8 +53,8 @@ class Race:
 
     def best(self) -> Candidate:
         """The simplest of the fastest, as far as is known; the baseline where nothing is faster."""
-        name = pick(self.left, self._plan.margin)
-        return self._baseline if name is None else self.candidates[name]
+        name = pick(self.left, self.plan.margin)
+        return self.baseline if name is None else self.candidates[name]
 
     def run(self, candidates: Sequence[Candidate], progress: Progress, *, share: float = 1.0) -> bool:
         """Let more candidates run against those that are left; False where the budget ended it.
@@ -84,7 +80,7 @@ class Race:
                     self._time(name, progress)
             found = beaten(self.left, candidates=len(self.candidates))
             for name, by in found.items():
-                self.dropped[name] = f"slower than {self._baseline.name if by is None else by}"
+                self.dropped[name] = f"slower than {self.baseline.name if by is None else by}"
             if len(self.left) <= 1:
                 break
         return True
@@ -93,10 +89,10 @@ class Race:
         """Whether there is time for one more process, and the last comparison after it."""
         now_s = monotonic_s()
         end_s = self._began_s + self._budget_s
-        if now_s + self._process_s <= min(until_s, end_s - self._plan.processes * self._process_s):
+        if now_s + self._process_s <= min(until_s, end_s - self.plan.processes * self._process_s):
             return True
         if not any(len(ratios) > 1 for ratios in self.left.values()):
-            enough_s = now_s - self._began_s + (2 * len(self.left) + self._plan.processes) * self._process_s
+            enough_s = now_s - self._began_s + (2 * len(self.left) + self.plan.processes) * self._process_s
             raise TargetError(
                 f"the --budget of {self._budget_s:.0f} s is too small for one comparison here; "
                 f"give at least {enough_s:.0f}s"
@@ -115,12 +111,12 @@ class Race:
             part = min(elapsed_s / self._process_s, 0.99) if self._process_s else 0.0
             progress.show(name, done + part, done + to_come, left_s if self._process_s else None)
 
-        record = time_pair(
+        record = pair_runner.time_pair(
             self.run_id,
             self._plan_now(),
-            (self._baseline.subject, candidate.subject),
+            (self.baseline.subject, candidate.subject),
             self.machine,
-            self._store,
+            self.store,
             tick,
             target=target,
             index=len(ratios),
@@ -136,9 +132,36 @@ class Race:
             self.dropped[name] = f"its outputs are not equal: {off}"
 
     def _plan_now(self) -> ComparisonPlan:
-        everyone = (self._baseline, *self.candidates.values())
+        everyone = (self.baseline, *self.candidates.values())
         return msgspec.structs.replace(
-            self._plan,
+            self.plan,
             targets=tuple(each.subject.artifact.name for each in everyone),
             target_options=tuple(each.options for each in everyone),
         )
+
+
+def compare_again(race: Race, best: Candidate, progress: Progress) -> Comparison:
+    """The best beside the baseline, in new processes: a winner's own race flatters it.
+
+    Raises:
+        StoreError: a record could not be written.
+        KeyboardInterrupt: the user interrupts; what is finished is stored.
+    """
+    plan = msgspec.structs.replace(
+        race.plan,
+        targets=(race.baseline.subject.artifact.name, best.subject.artifact.name),
+        target_options=(race.baseline.options, best.options),
+        seed=race.plan.seed + 1,
+    )
+    records: list[ComparisonProcess] = []
+    pair_runner.run(
+        new_run_id(),
+        plan,
+        [race.baseline.subject, best.subject],
+        race.machine,
+        race.store,
+        progress,
+        on_record=records.append,
+    )
+    (comparison,) = compare(records)
+    return comparison
