@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import exporters.artifact.cache
-import exporters.artifact.files
+import exporters.artifact.versions
 import exporters.making.file
 import exporters.making.key
 import exporters.proof.parity
@@ -219,7 +219,7 @@ def test_another_source_of_a_plug_in_gives_another_file(
 
 def test_a_new_version_of_torch_makes_the_file_again(spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     obtain(spec, CONFIG)
-    monkeypatch.setattr(exporters.artifact.files, "installed_versions", lambda _: {"torch": "99.0"})
+    monkeypatch.setattr(exporters.making.key, "installed_versions", lambda _: {"torch": "99.0"})
     assert not is_cached(spec, CONFIG)
 
 
@@ -473,12 +473,12 @@ def test_the_two_formats_are_two_artifacts(spec: ModelSpec, monkeypatch: pytest.
     onnx, coreml = key(spec, CONFIG, weights), key(spec, COREML, weights)
     assert onnx != coreml
     # A newer coremltools does not make ONNX files again.
-    installed = exporters.artifact.files.installed_versions
+    installed = exporters.artifact.versions.installed_versions
 
     def newer(names: Iterable[str]) -> dict[str, str]:
         return {name: "99.0" if name == "coremltools" else version for name, version in installed(names).items()}
 
-    monkeypatch.setattr(exporters.artifact.files, "installed_versions", newer)
+    monkeypatch.setattr(exporters.making.key, "installed_versions", newer)
     assert key(spec, CONFIG, weights) == onnx
     assert key(spec, COREML, weights) != coreml
 
@@ -487,7 +487,7 @@ def test_a_missing_converter_is_said_before_a_network_is_built(
     spec: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    monkeypatch.setattr("exporters.making.create.create", None)  # not reached
+    monkeypatch.setattr("exporters.making.file.create", None)  # not reached
     with pytest.raises(FormatUnavailableError, match="--format onnx"):
         obtain(spec, COREML)
     assert not [path for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock"]

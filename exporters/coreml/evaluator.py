@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy.typing as npt
 
+from exporters.artifact.evaluator import Images, image_shape, in_batches, scores_of, widest
 from exporters.artifact.sidecar import ActivationRange
 from exporters.config import ComputePrecision
 from exporters.coreml.program.program import load_program
 from exporters.errors import ArtifactError
-from exporters.proof.evaluator import Images, image_shape, in_batches, scores_of, widest
 
 
 class PackageEvaluator:

@@ -1,7 +1,7 @@
 """An artifact as a function: images in, scores out.
 
-An ONNX file runs in ONNX Runtime on the CPU, one in float16 with the rounding that a GPU would do. A Core ML package
-is evaluated from what was saved (`exporters.mlprogram`), on any system.
+Each format's folder says how its files are evaluated (`onnx/evaluator.py`, `coreml/evaluator.py`); here is what they
+have in common.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,9 +11,8 @@ from typing import Any, Protocol
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import onnx
 
-from exporters.artifact.sidecar import FLOAT16_MAX, ActivationRange
+from exporters.artifact.sidecar import ActivationRange
 from exporters.config import ComputePrecision
 from exporters.errors import ArtifactError
 
@@ -48,20 +47,6 @@ class Evaluator(Protocol):
             ArtifactError: it cannot be evaluated, or gives something else than scores.
         """
         ...
-
-
-def range_of(largest: Mapping[str, float], operators: Mapping[str, onnx.NodeProto]) -> ActivationRange:
-    """The range of the activations of which these are the largest magnitudes, in the order of computation."""
-    widest = max(largest, key=lambda name: np.nan_to_num(largest[name], nan=np.inf))
-    # Written so that NaN is one.
-    overflow = next((name for name, value in largest.items() if not value <= FLOAT16_MAX), None)
-    return ActivationRange(
-        operator=operators[widest].name or widest,
-        kind=operators[widest].op_type,
-        largest=largest[widest],
-        overflow=overflow and (operators[overflow].name or overflow),
-        overflow_kind=overflow and operators[overflow].op_type,
-    )
 
 
 def widest(before: ActivationRange | None, seen: ActivationRange) -> ActivationRange:

@@ -10,11 +10,11 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 
-from exporters.artifact.sidecar import ActivationRange
+from exporters.artifact.evaluator import Images, image_shape, in_batches, scores_of, widest
+from exporters.artifact.sidecar import FLOAT16_MAX, ActivationRange
 from exporters.config import ComputePrecision
 from exporters.errors import ArtifactError
 from exporters.onnx import float16 as onnx_float16
-from exporters.proof.evaluator import Images, image_shape, in_batches, range_of, scores_of, widest
 
 _HALF, _SINGLE = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
 
@@ -56,8 +56,22 @@ class OnnxEvaluator:
         marked = [name for name in outputs if name.startswith(onnx_float16.LARGEST)]
         largest = {name.removeprefix(onnx_float16.LARGEST): float(outputs.pop(name)) for name in marked}
         if largest:
-            self.activation_range = widest(self.activation_range, range_of(largest, self._halves))
+            self.activation_range = widest(self.activation_range, _range_of(largest, self._halves))
         return outputs
+
+
+def _range_of(largest: Mapping[str, float], operators: Mapping[str, onnx.NodeProto]) -> ActivationRange:
+    """The range of the activations of which these are the largest magnitudes, in the order of computation."""
+    widest = max(largest, key=lambda name: np.nan_to_num(largest[name], nan=np.inf))
+    # Written so that NaN is one.
+    overflow = next((name for name, value in largest.items() if not value <= FLOAT16_MAX), None)
+    return ActivationRange(
+        operator=operators[widest].name or widest,
+        kind=operators[widest].op_type,
+        largest=largest[widest],
+        overflow=overflow and (operators[overflow].name or overflow),
+        overflow_kind=overflow and operators[overflow].op_type,
+    )
 
 
 @contextmanager
