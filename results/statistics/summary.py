@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import msgspec
 
-from results.published import Published, published
+from results.published import Published, figures_of
 from results.records.artifact import TimedArtifact
 from results.records.environment import Machine, SessionFacts
 from results.records.measured import ComparisonProcess, Outcome, Round
@@ -16,9 +16,6 @@ from results.statistics.comparison import Comparison, compare_by_environment
 from results.statistics.estimate import Estimate
 from results.statistics.latency import Latency, median_ms, summarise_durations
 from results.statistics.stability import StabilityWarning, find_warnings
-
-EQUAL_FORMS = ("plain", "rewritten")
-"""Forms that compute what the authors' network computes, so that its published accuracy is theirs too."""
 
 
 class Anchored(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,9 +143,7 @@ def _measurement(rounds: Sequence[Round]) -> Measurement:
     good = [record for record in rounds if record.outcome is Outcome.OK]
     latency = summarise_durations([record.durations_ns for record in good]) if good else None
     session = good[0].environment.session if good else None
-    paper = published().get(first.artifact.name) if first.artifact.form in EQUAL_FORMS else None
-    if paper and paper.image_size != first.artifact.image_size:
-        paper = None  # its accuracy and latency are those of another input
+    paper = figures_of(first.artifact.name, first.artifact)
     paper_ms = None
     if first.artifact.form == "plain":  # what the paper timed
         paper_ms = _paper_ms(paper, first.plan.device, first.plan.options, first.artifact.batch_size)

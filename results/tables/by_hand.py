@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from results.published import published
+from results.published import figures_of
 from results.records.by_hand import HandEntry
-from results.statistics.summary import EQUAL_FORMS
 from results.tables.columns import hash_column
 from results.tables.table import Column, Table
 from results.tables.words import digits
@@ -58,8 +57,5 @@ def hand_entry_table(entries: Sequence[HandEntry]) -> Table[HandEntry]:
 
 def _published(entry: HandEntry, figure: str) -> float | None:
     """The paper's figure for the network, where it is of the same form and input."""
-    paper, artifact = published().get(entry.name), entry.artifact
-    if paper and artifact and (artifact.image_size != paper.image_size or artifact.form not in EQUAL_FORMS):
-        return None
-    value: float | None = getattr(paper, figure, None)
+    value: float | None = getattr(figures_of(entry.name, entry.artifact), figure, None)
     return value
