@@ -43,6 +43,9 @@ class TestNames:
         assert [row.name for row in models.list_models(family="repvgg")] == ["repvgg_a1"]
         assert models.list_models("efficientmod_xxs", family="repvgg") == []
 
+    def test_the_papers_tables_stand_in_a_sentence(self) -> None:
+        assert models.tables_in_words() == "1 to 7, 9 to 12, or L"
+
     def test_a_row_with_an_alias_is_listed_once(self) -> None:
         names = [row.name for row in models.list_models()]
         assert len(names) == len(set(names))
