@@ -13,6 +13,8 @@ from markdown_it import MarkdownIt
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 BIN = Path(sys.executable).parent
+# One process for all of them, since a command finds what those before it have made.
+pytestmark = pytest.mark.xdist_group("readme")
 
 
 def _blocks() -> list[tuple[str, list[str]]]:
