@@ -181,11 +181,11 @@ def _entry(leaf: _Leaf) -> Entry:
     if not isinstance(info, OptionInfo):
         return Entry(info.metavar or leaf.name.upper(), info.help or "", default)
     # Typer takes the first name of an annotated option for its default, until it makes the option.
-    named = [name for name in (info.default, *info.param_decls) if isinstance(name, str)]
+    named = [name for name in (info.default, *(info.param_decls or ())) if isinstance(name, str)]
     names = sorted(named or [f"--{leaf.name.replace('_', '-')}"], key=len)
     if len(names) == 1:
         names[0] = f"    {names[0]}"  # below the long names of options that have a short one, too
-    choices = "|".join(kind.__members__.values()) if issubclass(kind, StrEnum) else ""
+    choices = "|".join(each.value for each in kind) if issubclass(kind, StrEnum) else ""
     value = "" if kind is bool or info.count else f" {info.metavar or choices}"
     return Entry(", ".join(names) + value, info.help or "", default)
 

@@ -1,11 +1,11 @@
 """What several options say: how networks and tables are named, and how a shell completes them."""
 
-from models import list_models, list_tables
+from models import list_models, list_tables, tables_in_words
 
 OWN = "timm:NAME for one of timm's, path/to/file.py:function for your own"
 """How networks are named that are not of the zoo."""
 
-TABLES = "1 to 7, 9 to 12, or L"
+TABLES = tables_in_words()
 
 
 def complete_network(incomplete: str) -> list[str]:

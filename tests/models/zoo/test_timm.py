@@ -58,11 +58,6 @@ def test_merging_keeps_the_outputs(name: str) -> None:
     assert (found - expected).abs().max() < 1e-10 * expected.abs().max()
 
 
-def test_an_unknown_form_is_refused() -> None:
-    with pytest.raises(ValueError, match="'deploy' is not a valid Form"):
-        models.create_model("mobileone_s1", form="deploy")
-
-
 @pytest.mark.parametrize("name", ["efficientformer_l1", "efficientformerv2_s0", "deit_tiny"])
 def test_two_heads_stay_two(name: str) -> None:
     model = models.create_model(name)

@@ -7,9 +7,6 @@ import pytest
 from results import Runtime, RuntimeOptions, summarise
 from results.published import PAPER_CPU
 from results.statistics.reproduction import PaperLatency, Reproduced, agreement, agreements, reproduce
-from results.tables.measurements import measurement_table
-from results.tables.reproductions import reproduction_table
-from results.tables.write import OutputFormat, render
 from tests.fakes import make_round, timed_artifact
 
 PAPER = PaperLatency(figure="cpu_e5_2680_4t_ms", hardware=PAPER_CPU)
@@ -106,33 +103,3 @@ def test_the_interval_covers_the_true_tau_as_often_as_it_says() -> None:
         assert found.interval
         hits += found.interval[0] <= truth <= found.interval[1]
     assert 0.92 <= hits / trials <= 0.98
-
-
-def test_the_note_on_rounds_speaks_of_the_columns_that_are_there() -> None:
-    measurements = summarise([make_round([10.0 + i], index=i) for i in range(3)])
-    (paper,) = (note for note in reproduction_table("", measurements, [], not_measured=[]).notes if note[0] == "²")
-    assert paper == (
-        "² a round is a fresh process. Rounds spread: how far the medians of rounds lie apart, relative to the median."
-    )
-    (ours,) = (note for note in measurement_table(measurements).notes if note[0] == "²")
-    assert "Runs spread: " in ours
-    assert "rounds spread: " in ours
-    assert "p50 by round: the mean of these medians, with its 95 % interval." in ours
-    (single,) = (note for note in measurement_table(summarise([make_round()])).notes if note[0] == "²")
-    assert "rounds spread" not in single.lower()
-    assert "interval" not in single
-    alone = reproduction_table("", summarise([make_round()]), [], not_measured=[])
-    assert not [note for note in alone.notes if note[0] == "²"]
-
-
-def test_the_table_says_how_far_the_orders_agree_and_what_it_lacks() -> None:
-    measurements = summarise(
-        [make_round([ms], artifact=timed_artifact(n)) for n, ms in zip(NAMES, (1.0, 2.0, 4.0, 3.0), strict=True)]
-    )
-    table = reproduction_table("Table 1", measurements, [PAPER], not_measured=["deit_tiny"])
-    text = render(table, OutputFormat.MARKDOWN)
-    assert "Table 1\nA CPU, " in text
-    assert "Kendall's tau 0.67, without an interval" in text
-    assert "Not the paper's hardware" in text
-    assert "Not measured: deit_tiny." in text
-    assert "paper's ms" in text

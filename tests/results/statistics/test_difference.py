@@ -1,6 +1,5 @@
 import math
 import statistics
-from collections.abc import Sequence
 
 import msgspec
 import numpy as np
@@ -10,27 +9,8 @@ from results import Anchored, ComparisonPlan, Measurement, Verdict, summarise
 from results.statistics.difference import differences, ratio_of_means
 from results.statistics.estimate import ERROR, estimate
 from results.statistics.looks import next_look
-from results.tables.differences import difference_table
-from results.tables.write import OutputFormat, render
-from tests.fakes import MACHINE, make_comparison_process, make_round, timed_artifact
-
-PLAN = ComparisonPlan(targets=("efficientmod_xxs", "efficientmod_xs"))
-
-
-def measured(
-    medians_ms: Sequence[float], ratios: Sequence[float] = (), *, name: str = "efficientmod_xs", anchor: str = "5"
-) -> list[Measurement]:
-    """A row with a round of each median, and a process beside the anchor of each ratio."""
-    artifact = timed_artifact(name)
-    pairs = [
-        msgspec.structs.replace(
-            make_comparison_process([ratio] * 4, plan=PLAN, index=i),
-            candidate=artifact,
-            baseline=msgspec.structs.replace(timed_artifact(), sha256=anchor * 64),
-        )
-        for i, ratio in enumerate(ratios)
-    ]
-    return summarise([make_round([ms], artifact=artifact, index=i) for i, ms in enumerate(medians_ms)], pairs)
+from tests.fakes import make_round, timed_artifact
+from tests.results.support import measured
 
 
 def test_the_variances_of_the_two_stores_add() -> None:
@@ -78,35 +58,9 @@ def test_without_the_same_anchor_medians_of_rounds_are_compared(after: dict[str,
     assert (row.anchor, row.verdict) == (None, Verdict.FASTER)
 
 
-@pytest.mark.parametrize(("ratios", "key"), [((), "process_p50_{}_ms"), ((1.5, 1.6), "anchor_ratio_{}")])
-def test_the_two_figures_beside_a_ratio_are_those_whose_quotient_it_is(ratios: tuple[float, ...], key: str) -> None:
-    # Most runs are of the slow round: their common median is another figure.
-    (row,) = differences(
-        measured([10.0, 30.0], ratios), measured([20.0, 20.0, 21.0], [ratio * 1.1 for ratio in ratios]), margin=0.005
-    )
-    shown = {column.key: column.get(row) for column in difference_table([row]).main_columns()}
-    before, after = (shown[key.format(side)] for side in ("before", "after"))
-    assert isinstance(before, float)
-    assert isinstance(after, float)
-    assert after / before == pytest.approx(shown["ratio"])
-    assert not {"p50_before_ms", "p50_after_ms"} & set(shown)
-
-
 def test_only_rows_of_the_same_setting_are_compared() -> None:
     other = summarise([make_round(artifact=timed_artifact(batch_size=8)), make_round(threads=1)])
     assert differences(summarise([make_round()]), other, margin=0) == []
-
-
-def test_the_table_names_two_machines_and_a_changed_file() -> None:
-    machine = msgspec.structs.replace(MACHINE, cpu_model="Another CPU")
-    changed = msgspec.structs.replace(timed_artifact(), sha256="7" * 64)
-    before = [make_round([ms], index=i) for i, ms in enumerate((10.0, 10.1))]
-    after = [make_round([ms], index=i, machine=machine, artifact=changed) for i, ms in enumerate((11.0, 11.1))]
-    table = difference_table(differences(summarise(before), summarise(after), margin=0.005))
-    text = render(table, OutputFormat.MARKDOWN)
-    assert "Two machines: A CPU before, Another CPU after." in text
-    assert "changed" in text
-    assert "% slower" in text
 
 
 def looked_at_until_narrow(rng: np.random.Generator, row: Measurement) -> Measurement:
