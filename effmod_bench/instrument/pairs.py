@@ -48,35 +48,20 @@ def run(
     before = sum(map(len, records.values()))
     turns = random.Random(plan.seed)
     names = labels([subject.artifact for subject in subjects])
-    began = monotonic_s()
+    began_s = monotonic_s()
     while waiting := [target for target in records if _to_come(plan, records[target])]:
         for target in turns.sample(waiting, len(waiting)):
             if _is_time_up(plan, records):
                 return
             pair = (subjects[0], subjects[target])
             index = min(set(range(len(records[target]) + 1)) - {record.index for record in records[target]})
-            done = sum(map(len, records.values()))
-            total = done + sum(_to_come(plan, others) for others in records.values())
-            process_s = (monotonic_s() - began) / (done - before) if done > before else None
-
-            def tick(
-                elapsed_s: float,
-                name: str = names[target],
-                done: int = done,
-                total: int = total,
-                process_s: float | None = process_s,
-            ) -> None:
-                part = 0.0 if process_s is None else min(elapsed_s / process_s, 0.99)
-                left_s = None if process_s is None else (total - done - part) * process_s
-                progress.show(name, done + part, total, left_s)
-
             record = time_pair(
                 run_id,
                 plan,
                 pair,
                 machine,
                 store,
-                tick,
+                _ticker(plan, records, progress, names[target], before, began_s),
                 target=target,
                 index=index,
                 attempt=attempts[target, index],
@@ -84,6 +69,32 @@ def run(
                 on_record=on_record,
             )
             records[target].append(record)
+
+
+def _ticker(
+    plan: ComparisonPlan,
+    records: Mapping[int, Sequence[ComparisonProcess]],
+    progress: Progress,
+    name: str,
+    before: int,
+    began_s: float,
+) -> Callable[[float], None]:
+    """Tells how far a run is.
+
+    Args:
+        records: that there are, by target.
+        before: how many there were when this invocation began.
+    """
+    done = sum(map(len, records.values()))
+    total = done + sum(_to_come(plan, others) for others in records.values())
+    process_s = (monotonic_s() - began_s) / (done - before) if done > before else None
+
+    def tick(elapsed_s: float) -> None:
+        part = 0.0 if process_s is None else min(elapsed_s / process_s, 0.99)
+        left_s = None if process_s is None else (total - done - part) * process_s
+        progress.show(name, done + part, total, left_s)
+
+    return tick
 
 
 def time_pair(

@@ -2,6 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from statistics import fmean
 
 import msgspec
 
@@ -14,7 +16,7 @@ from effmod_bench.instrument.sessions.session import SessionRequest
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.instrument.threads import threads_to_use
 from effmod_bench.instrument.watch import Watched, not_begun, watch
-from results import BenchPlan, Machine, Outcome, Round, Store, TimedArtifact
+from results import BenchPlan, Machine, Outcome, Round, Store
 from results.tables.words import labels
 
 
@@ -59,31 +61,30 @@ def run(
 
     for number, turn in enumerate(turns):
         if max_time_s is not None and monotonic_s() - began_s >= max_time_s:
-            tried = {record.artifact for record in earlier} | {
-                subjects[each.subject].artifact for each in turns[:number]
-            }
-            for left in _first_of_each(turns[number:], subjects, tried):
+            for left in _first_of_each(turns, number, subjects, earlier):
                 keep(_record(plan, subjects[left.subject], run_id, left, not_begun(plan, machine)))
             return len(turns) - number
         timeline.now = number
-        subject, name = subjects[turn.subject], names[turn.subject]
-        job = _job(plan, subject, turn)
-
-        def tick(elapsed_s: float, name: str = name) -> None:
-            progress.show(name, timeline.done(elapsed_s), len(turns), timeline.left_s(elapsed_s))
-
-        def start(job: Job = job, tick: Callable[[float], None] = tick) -> Timed | Broken:
-            return run_job(
-                job, on_warm=lambda warm: timeline.saw(warm.expected_ns), tick=tick, timeout_s=round_timeout_s
-            )
-
+        subject, tick = subjects[turn.subject], _ticker(progress, names[turn.subject], timeline)
+        start = partial(_time, _job(plan, subject, turn), timeline, tick, round_timeout_s)
         attempts = watch(start, plan, [subject], machine, what="round", tick=tick)
         for attempt, watched in enumerate(attempts, turn.attempt):
             if isinstance(watched.outcome, Timed):
-                durations_ns = watched.outcome.durations_ns
-                timeline.saw(sum(durations_ns) / len(durations_ns))
+                timeline.saw(fmean(watched.outcome.durations_ns))
             keep(_record(plan, subject, run_id, msgspec.structs.replace(turn, attempt=attempt), watched))
     return 0
+
+
+def _ticker(progress: Progress, name: str, timeline: Timeline) -> Callable[[float], None]:
+    def tick(elapsed_s: float) -> None:
+        progress.show(name, timeline.done(elapsed_s), len(timeline.turns), timeline.left_s(elapsed_s))
+
+    return tick
+
+
+def _time(job: Job, timeline: Timeline, tick: Callable[[float], None], round_timeout_s: float | None) -> Timed | Broken:
+    """A round in a process of its own; the timeline hears how long a run takes once it is warm."""
+    return run_job(job, on_warm=lambda warm: timeline.saw(warm.expected_ns), tick=tick, timeout_s=round_timeout_s)
 
 
 def _job(plan: BenchPlan, subject: Subject, turn: Turn) -> Job:
@@ -103,10 +104,16 @@ def _job(plan: BenchPlan, subject: Subject, turn: Turn) -> Job:
     )
 
 
-def _first_of_each(turns: Sequence[Turn], subjects: Sequence[Subject], tried: set[TimedArtifact]) -> Iterator[Turn]:
-    """Of each artifact that was never tried, the round that would have come first."""
-    seen = set(tried)
-    for turn in turns:
+def _first_of_each(
+    turns: Sequence[Turn], number: int, subjects: Sequence[Subject], earlier: Sequence[Round]
+) -> Iterator[Turn]:
+    """Of each artifact that was never tried, the round that would have come first.
+
+    Args:
+        number: of the turns, that have begun.
+    """
+    seen = {each.artifact for each in earlier} | {subjects[each.subject].artifact for each in turns[:number]}
+    for turn in turns[number:]:
         artifact = subjects[turn.subject].artifact
         if artifact not in seen:
             seen.add(artifact)

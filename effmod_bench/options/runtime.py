@@ -113,6 +113,10 @@ class OnnxRuntimeSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = False
 
+    def units(self) -> ComputeUnits | None:
+        """Processors that Core ML may use; None for other runtimes."""
+        return None
+
     def resolve(self) -> tuple[Device, RuntimeOptions]:
         """The device, and what the settings come to on it.
 
@@ -120,11 +124,15 @@ class OnnxRuntimeSettings(msgspec.Struct, frozen=True, kw_only=True):
             TargetError: there is no such device, it has no such runtime, or a setting is of another one.
         """
         device, index = parse_device(self.device)
-        return device, runtime_options(
-            device,
-            index,
-            self.runtime,
-            compute_units=getattr(self, "compute_units", None),
+        known, units = RUNTIMES[device], self.units()
+        if self.runtime is not None and self.runtime not in known:
+            raise TargetError(f"{self.runtime} does not run on {device}; there {_are(known)}")
+        if units is not None and device is not Device.COREML:
+            raise TargetError("--compute-units goes with --device coreml")
+        options = RuntimeOptions(
+            runtime=self.runtime or known[0],
+            device_index=index,
+            compute_units=units or ComputeUnits.ALL if device is Device.COREML else None,
             include_transfers=self.include_transfers,
             cuda_graph=self.cuda_graph,
             use_tf32=self.tf32,
@@ -133,6 +141,8 @@ class OnnxRuntimeSettings(msgspec.Struct, frozen=True, kw_only=True):
             graph_optimization=self.graph_optimization,
             allow_spinning=not self.no_spinning,
         )
+        _check_owners(device, options)
+        return device, options
 
 
 class RuntimeSettings(OnnxRuntimeSettings, frozen=True, kw_only=True):
@@ -141,6 +151,9 @@ class RuntimeSettings(OnnxRuntimeSettings, frozen=True, kw_only=True):
     device: DeviceName = "cpu"
     runtime: RuntimeName = None
     compute_units: UsedComputeUnits = None
+
+    def units(self) -> ComputeUnits | None:
+        return self.compute_units
 
 
 def parse_device(text: str) -> tuple[Device, int]:
@@ -156,45 +169,21 @@ def parse_device(text: str) -> tuple[Device, int]:
     return Device(name), int(index or 0)
 
 
-def runtime_options(
-    device: Device,
-    device_index: int,
-    runtime: Runtime | None,
-    *,
-    compute_units: ComputeUnits | None = None,
-    include_transfers: bool = False,
-    cuda_graph: bool = False,
-    use_tf32: bool = False,
-    prefer_nhwc: bool = False,
-    allow_fallback: bool = False,
-    graph_optimization: GraphOptimization = GraphOptimization.ALL,
-    allow_spinning: bool = True,
-) -> RuntimeOptions:
-    """What the user's options come to.
-
-    Raises:
-        TargetError: the device has no such runtime, or an option is of another device or runtime.
-    """
-    known = RUNTIMES[device]
-    if runtime is not None and runtime not in known:
-        raise TargetError(f"{runtime} does not run on {device}; there {_are(known)}")
-    runtime = runtime or known[0]
-    if compute_units is not None and device is not Device.COREML:
-        raise TargetError("--compute-units goes with --device coreml")
-    if device is Device.COREML:
-        compute_units = compute_units or ComputeUnits.ALL
+def _check_owners(device: Device, options: RuntimeOptions) -> None:
+    """Refuse a setting of another device, or of another runtime."""
+    runtime = options.runtime
     of_cuda = {
-        "--include-transfers": include_transfers,
-        "--cuda-graph": cuda_graph,
-        "--tf32": use_tf32,
-        "--prefer-nhwc": prefer_nhwc,
-        "--allow-fallback": allow_fallback,
+        "--include-transfers": options.include_transfers,
+        "--cuda-graph": options.cuda_graph,
+        "--tf32": options.use_tf32,
+        "--prefer-nhwc": options.prefer_nhwc,
+        "--allow-fallback": options.allow_fallback,
     }
     of_onnxruntime = {
-        "--cuda-graph": cuda_graph,
-        "--allow-fallback": allow_fallback,
-        "--graph-optimization": graph_optimization is not GraphOptimization.ALL,
-        "--no-spinning": not allow_spinning,
+        "--cuda-graph": options.cuda_graph,
+        "--allow-fallback": options.allow_fallback,
+        "--graph-optimization": options.graph_optimization is not GraphOptimization.ALL,
+        "--no-spinning": not options.allow_spinning,
     }
     for name in _given(of_cuda):
         if device is not Device.CUDA:
@@ -202,24 +191,12 @@ def runtime_options(
     for name in _given(of_onnxruntime):
         if runtime not in ONNXRUNTIMES:
             raise TargetError(f"{name} is ONNX Runtime's, and goes with no --runtime {runtime}")
-    if prefer_nhwc and runtime is not Runtime.ONNXRUNTIME:
+    if options.prefer_nhwc and runtime is not Runtime.ONNXRUNTIME:
         raise TargetError(f"--prefer-nhwc is of ONNX Runtime's CUDA provider, and goes with no --runtime {runtime}")
-    if not allow_spinning and device is not Device.CPU:
+    if not options.allow_spinning and device is not Device.CPU:
         raise TargetError(f"--no-spinning goes with --device cpu, not with --device {device}")
-    if cuda_graph and include_transfers:
+    if options.cuda_graph and options.include_transfers:
         raise TargetError("a CUDA graph replays no copies from and to the host; leave --include-transfers out")
-    return RuntimeOptions(
-        runtime=runtime,
-        device_index=device_index,
-        compute_units=compute_units,
-        include_transfers=include_transfers,
-        cuda_graph=cuda_graph,
-        use_tf32=use_tf32,
-        prefer_nhwc=prefer_nhwc,
-        allow_fallback=allow_fallback,
-        graph_optimization=graph_optimization,
-        allow_spinning=allow_spinning,
-    )
 
 
 def arguments(device: Device, options: RuntimeOptions) -> list[str]:

@@ -1,6 +1,6 @@
 """`effmod diff`: two stores, row by row."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from effmod_bench.errors import ExitCode, TargetError
@@ -41,39 +41,51 @@ def diff_stores(
         )
     console.table(difference_table(rows), output_format)
     for store, mine, others in ((before, old, new), (after, new, old)):
-        keys = [row_key(measurement) for measurement in mine]
-        if alone := _alone(mine, others):
-            console.note(f"Only in {store}: {', '.join(alone)}")
-        repeated = dict.fromkeys(m.name for m, key in zip(mine, keys, strict=True) if keys.count(key) > 1)
-        if repeated:
-            console.note(f"{store} has several of {', '.join(repeated)}, of other machines or files: the last counts")
-        for measurement in mine:
-            for failure in dict.fromkeys(measurement.failures):
-                console.warn(f"{measurement.name}: failed in {store}: {failure}")
+        _say_besides(console, store, mine, others)
     if fail_if_slower is None:
         return ExitCode.OK
-    objections = [
-        *(
-            f"{row.after.name} is {difference_in_words(row)} in {after} than in {before}; --fail-if-slower allows "
-            f"{percent(fail_if_slower)}"
-            for row in rows
-            if is_slower(row.estimate, row.verdict, fail_if_slower)
-        ),
-        *(
-            f"{row.after.name} cannot be judged: {_lack(row, before, after)}, and --fail-if-slower needs two or more "
-            "in each store"
-            for row in rows
-            if row.estimate is None
-        ),
-        *(
-            f"{name} cannot be judged: {after} has no row of it in the same format, form, batch, image size, threads "
-            "and mode"
-            for name in _alone(old, new)
-        ),
-    ]
+    stores = before, after
+    objections = [*_objections(rows, stores, fail_if_slower), *(_missing(name, after) for name in _alone(old, new))]
     for objection in objections:
         console.error(objection)
     return ExitCode.CHECK_FAILED if objections else ExitCode.OK
+
+
+def _say_besides(console: Console, store: Path, mine: Sequence[Measurement], others: Sequence[Measurement]) -> None:
+    """What of a store is not in the table."""
+    keys = [row_key(measurement) for measurement in mine]
+    if alone := _alone(mine, others):
+        console.note(f"Only in {store}: {', '.join(alone)}")
+    repeated = dict.fromkeys(m.name for m, key in zip(mine, keys, strict=True) if keys.count(key) > 1)
+    if repeated:
+        console.note(f"{store} has several of {', '.join(repeated)}, of other machines or files: the last counts")
+    for measurement in mine:
+        for failure in dict.fromkeys(measurement.failures):
+            console.warn(f"{measurement.name}: failed in {store}: {failure}")
+
+
+def _objections(rows: Sequence[Difference], stores: tuple[Path, Path], limit: float) -> Iterator[str]:
+    """What is slower than allowed, then what nobody can say that of."""
+    before, after = stores
+    for row in rows:
+        if is_slower(row.estimate, row.verdict, limit):
+            yield (
+                f"{row.after.name} is {difference_in_words(row)} in {after} than in {before}; --fail-if-slower allows "
+                f"{percent(limit)}"
+            )
+    for row in rows:
+        if row.estimate is None:
+            yield (
+                f"{row.after.name} cannot be judged: {_lack(row, before, after)}, and --fail-if-slower needs two or "
+                "more in each store"
+            )
+
+
+def _missing(name: str, after: Path) -> str:
+    return (
+        f"{name} cannot be judged: {after} has no row of it in the same format, form, batch, image size, threads "
+        "and mode"
+    )
 
 
 def _alone(mine: Sequence[Measurement], others: Sequence[Measurement]) -> list[str]:

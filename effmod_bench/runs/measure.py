@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from effmod_bench.errors import ExitCode
 from effmod_bench.instrument import pairs, rounds
@@ -37,57 +37,8 @@ def measure(
     Raises:
         StoreError: a record could not be written; what is finished is stored and printed.
     """
-    run, store = begin(invocation, subjects, anchor), invocation.store
-    singles: list[Round] = records_of(run, store, Round) if invocation.resumed else []
-    beside: list[ComparisonProcess] = records_of(run, store, ComparisonProcess) if invocation.resumed else []
-    if invocation.resumed:
-        _say_missing(console, run, singles, beside)
-
-    def work() -> None:
-        machine = read_machine()
-        with console.progress("measuring") as progress:
-            left = rounds.run(
-                run.id,
-                run.plan,
-                subjects,
-                machine,
-                store,
-                progress,
-                on_record=singles.append,
-                earlier=tuple(singles),
-                round_timeout_s=invocation.round_timeout_s,
-                max_time_s=run.max_time_s,
-            )
-        if left:
-            console.warn(f"time was up: {counted(left, 'round')} did not begin; --max-time gives more")
-        if run.anchor and anchor:
-            others = [subject for subject in subjects if subject.artifact != anchor.artifact]
-            _time_in_turn(
-                console,
-                "timing in turn with the anchor",
-                invocation,
-                run,
-                run.anchor.plan,
-                [anchor, *others],
-                beside,
-            )
-
-    def show() -> bool:
-        measurements = summarise(singles, beside)
-        if singles:
-            print_measurements(console, measurements, table_of(measurements), output_format)
-            say_precision(console, compare(beside))
-            options = [*(["--table", run.table] if run.table else []), *naming_run(store, run.id)]
-            again = shlex.join(["effmod", "show", str(store.path), *options])
-            count = counted(len(singles) + len(beside), "record")
-            console.note(f"{count} in {store.path}; the table again: {again}")
-        return any(measurement.failures for measurement in measurements)
-
-    def read_again() -> bool:
-        singles[:], beside[:] = records_of(run, store, Round), records_of(run, store, ComparisonProcess)
-        return bool(singles)
-
-    return _carry_out(console, run, store, work, read_again, show)
+    run = begin(invocation, subjects, anchor)
+    return _carry_out(console, _Benched(console, invocation, run, subjects, anchor, output_format, table_of))
 
 
 def measure_pairs(
@@ -98,81 +49,193 @@ def measure_pairs(
     Raises:
         StoreError: a record could not be written; what is finished is stored and printed.
     """
-    run, store = begin(invocation, subjects, None), invocation.store
-    plan = run.compared
-    assert plan is not None
-    records: list[ComparisonProcess] = []
-    if invocation.resumed:
-        records = records_of(run, store, ComparisonProcess)
-        left = pairs.missing(plan, len(subjects), records)
-        say_missing(console, run, plan.targets, [counted(left, "process", "processes")] if left else [])
-    comparisons: list[Comparison] = []
-
-    def show() -> bool:
-        comparisons[:] = compare(records)
-        if records:
-            print_comparisons(console, comparisons, output_format)
-            again = shlex.join(["effmod", "show", str(store.path), "--only", "comparisons", *naming_run(store, run.id)])
-            console.note(f"Records in {store.path}; the table again: {again}")
-        return any(comparison.failures for comparison in comparisons)
-
-    def read_again() -> bool:
-        records[:] = records_of(run, store, ComparisonProcess)
-        return bool(records)
-
-    code = _carry_out(
-        console,
-        run,
-        store,
-        lambda: _time_in_turn(console, "comparing", invocation, run, plan, subjects, records),
-        read_again,
-        show,
-        before_the_end=lambda: _say_too_slow(console, comparisons, run.fail_if_slower),
-    )
+    run = begin(invocation, subjects, None)
+    compared = _Compared(console, invocation, run, subjects, output_format)
+    code = _carry_out(console, compared)
     # That a target is too slow is certain, whatever failed besides.
-    too_slow = _too_slow(comparisons, run.fail_if_slower)
-    return ExitCode.CHECK_FAILED if too_slow and code is not ExitCode.INTERRUPTED else code
+    return ExitCode.CHECK_FAILED if compared.too_slow() and code is not ExitCode.INTERRUPTED else code
 
 
-def _carry_out(
-    console: Console,
-    run: RunPlan,
-    store: Store,
-    work: Callable[[], None],
-    read_again: Callable[[], bool],
-    show: Callable[[], bool],
-    *,
-    before_the_end: Callable[[], None] = lambda: None,
-) -> ExitCode:
-    """Do a run's work and show what is finished, whatever happens.
+class _Work(Protocol):
+    """What a run measures, and what is finished of it."""
 
-    Args:
-        read_again: takes the records from the store, and says whether there are any.
-        show: says whether anything of what it shows failed.
-        before_the_end: what is said between the table and how to go on.
-    """
+    invocation: Invocation
+    run: RunPlan
+
+    def do(self) -> None:
+        """Measure what is missing."""
+        ...
+
+    def read_again(self) -> bool:
+        """Take the records from the store; whether there are any."""
+        ...
+
+    def show(self) -> bool:
+        """Print what is finished; whether anything of it failed."""
+        ...
+
+    def judge(self) -> None:
+        """Say what follows from it."""
+        ...
+
+
+def _carry_out(console: Console, work: _Work) -> ExitCode:
+    """Do a run's work and show what is finished, whatever happens."""
     code, failed = ExitCode.OK, False
     try:
-        work()
+        work.do()
     except KeyboardInterrupt:
         code = ExitCode.INTERRUPTED
         # It may have come between a record's storing and its telling.
-        console.warn("interrupted" + (": the table holds what was finished" if read_again() else ""))
+        console.warn("interrupted" + (": the table holds what was finished" if work.read_again() else ""))
     finally:
-        failed = show()
-    before_the_end()
+        failed = work.show()
+    work.judge()
     if code is ExitCode.OK and failed:
         code = ExitCode.SOME_FAILED
     if code is not ExitCode.OK:
-        console.note(f"what is missing or failed, again: {run.resume_command(store.path)}")
+        console.note(f"what is missing or failed, again: {work.run.resume_command(work.invocation.store.path)}")
     return code
+
+
+class _Benched:
+    """The rounds of each artifact by itself, then the pairs beside the anchor."""
+
+    def __init__(
+        self,
+        console: Console,
+        invocation: Invocation,
+        run: RunPlan,
+        subjects: Sequence[Subject],
+        anchor: Subject | None,
+        output_format: OutputFormat,
+        table_of: Callable[[Sequence[Measurement]], Table[Any]],
+    ) -> None:
+        self.invocation, self.run = invocation, run
+        self._console, self._output_format, self._table_of = console, output_format, table_of
+        self._subjects, self._anchor = subjects, anchor
+        self._rounds: list[Round] = []
+        self._beside: list[ComparisonProcess] = []
+        if invocation.resumed:
+            self.read_again()
+            self._say_missing()
+
+    def do(self) -> None:
+        run, console, store = self.run, self._console, self.invocation.store
+        with console.progress("measuring") as progress:
+            left = rounds.run(
+                run.id,
+                run.plan,
+                self._subjects,
+                read_machine(),
+                store,
+                progress,
+                on_record=self._rounds.append,
+                earlier=tuple(self._rounds),
+                round_timeout_s=self.invocation.round_timeout_s,
+                max_time_s=run.max_time_s,
+            )
+        if left:
+            console.warn(f"time was up: {counted(left, 'round')} did not begin; a longer --max-time has them begin")
+            console.note(f"what did not begin: {run.resume_command(store.path)}")
+        if run.anchor and self._anchor:
+            others = [subject for subject in self._subjects if subject.artifact != self._anchor.artifact]
+            title = "timing in turn with the anchor"
+            _time_in_turn(console, title, self.invocation, run.anchor.plan, [self._anchor, *others], self._beside)
+
+    def read_again(self) -> bool:
+        self._rounds = records_of(self.run, self.invocation.store, Round)
+        self._beside = records_of(self.run, self.invocation.store, ComparisonProcess)
+        return bool(self._rounds)
+
+    def show(self) -> bool:
+        measurements, store = summarise(self._rounds, self._beside), self.invocation.store
+        if self._rounds:
+            print_measurements(self._console, measurements, self._table_of(measurements), self._output_format)
+            say_precision(self._console, compare(self._beside))
+            options = [*(["--table", self.run.table] if self.run.table else []), *_naming_run(store, self.run.id)]
+            again = shlex.join(["effmod", "show", str(store.path), *options])
+            count = counted(len(self._rounds) + len(self._beside), "record")
+            self._console.note(f"{count} in {store.path}; the table again: {again}")
+        return any(measurement.failures for measurement in measurements)
+
+    def judge(self) -> None:
+        """Nothing was to be judged."""
+
+    def _say_missing(self) -> None:
+        run = self.run
+        every = len(schedule(run.plan, len(run.artifacts)))
+        left = len(missing(run.plan, run.artifacts, self._rounds))
+        to_do = [f"{left} of {counted(every, 'round')}"] if left else []
+        if run.anchor:
+            processes = pairs.missing(run.anchor.plan, len(run.anchor.plan.targets), self._beside)
+            if processes:
+                to_do.append(f"{counted(processes, 'process', 'processes')} beside {run.anchor.target}")
+        say_missing(self._console, run, run.plan.targets, to_do)
+
+
+class _Compared:
+    """The pairs of each artifact with the first."""
+
+    def __init__(
+        self,
+        console: Console,
+        invocation: Invocation,
+        run: RunPlan,
+        subjects: Sequence[Subject],
+        output_format: OutputFormat,
+    ) -> None:
+        assert run.compared is not None
+        self.invocation, self.run = invocation, run
+        self._console, self._output_format = console, output_format
+        self._plan, self._subjects = run.compared, subjects
+        self._records: list[ComparisonProcess] = []
+        self._comparisons: list[Comparison] = []
+        if invocation.resumed:
+            self.read_again()
+            left = pairs.missing(self._plan, len(subjects), self._records)
+            to_do = [counted(left, "process", "processes")] if left else []
+            say_missing(console, run, self._plan.targets, to_do)
+
+    def do(self) -> None:
+        _time_in_turn(self._console, "comparing", self.invocation, self._plan, self._subjects, self._records)
+
+    def read_again(self) -> bool:
+        self._records = records_of(self.run, self.invocation.store, ComparisonProcess)
+        return bool(self._records)
+
+    def show(self) -> bool:
+        store = self.invocation.store
+        self._comparisons = compare(self._records)
+        if self._records:
+            print_comparisons(self._console, self._comparisons, self._output_format)
+            options = ["--only", "comparisons", *_naming_run(store, self.run.id)]
+            again = shlex.join(["effmod", "show", str(store.path), *options])
+            self._console.note(f"Records in {store.path}; the table again: {again}")
+        return any(comparison.failures for comparison in self._comparisons)
+
+    def too_slow(self) -> list[Comparison]:
+        """What was found slower than the first, by more than is allowed."""
+        limit = self.run.fail_if_slower
+        return [
+            each
+            for each in self._comparisons
+            if limit is not None and not each.control and is_slower(each.estimate, each.verdict, limit)
+        ]
+
+    def judge(self) -> None:
+        for comparison in self.too_slow():
+            candidate, baseline = labels([comparison.candidate, comparison.baseline])
+            self._console.error(
+                f"{candidate} is {difference_in_words(comparison)} than {baseline}; "
+                f"--fail-if-slower allows {percent(self.run.fail_if_slower or 0.0)}"
+            )
 
 
 def _time_in_turn(
     console: Console,
     title: str,
     invocation: Invocation,
-    run: RunPlan,
     plan: ComparisonPlan,
     subjects: Sequence[Subject],
     records: list[ComparisonProcess],
@@ -180,7 +243,7 @@ def _time_in_turn(
     """Time artifacts in turn with the first one; the records of that are added to those that there are."""
     with console.progress(title, unit="process") as progress:
         pairs.run(
-            run.id,
+            invocation.run.id,
             plan,
             subjects,
             read_machine(),
@@ -192,35 +255,6 @@ def _time_in_turn(
         )
 
 
-def naming_run(store: Store, run_id: str) -> list[str]:
+def _naming_run(store: Store, run_id: str) -> list[str]:
     """The options by which `effmod show` gives the table of one run, and not that of all."""
     return ["--run", run_id] if store.holds_others(run_id) else []
-
-
-def _say_missing(console: Console, run: RunPlan, singles: Sequence[Round], beside: Sequence[ComparisonProcess]) -> None:
-    every = len(schedule(run.plan, len(run.artifacts)))
-    left = len(missing(run.plan, run.artifacts, singles))
-    to_do = [f"{left} of {counted(every, 'round')}"] if left else []
-    if run.anchor and (processes := pairs.missing(run.anchor.plan, len(run.anchor.plan.targets), beside)):
-        to_do.append(f"{counted(processes, 'process', 'processes')} beside {run.anchor.target}")
-    say_missing(console, run, run.plan.targets, to_do)
-
-
-def _too_slow(comparisons: Sequence[Comparison], limit: float | None) -> list[Comparison]:
-    """What was found slower than the first, by more than is allowed."""
-    if limit is None:
-        return []
-    return [
-        comparison
-        for comparison in comparisons
-        if not comparison.control and is_slower(comparison.estimate, comparison.verdict, limit)
-    ]
-
-
-def _say_too_slow(console: Console, comparisons: Sequence[Comparison], limit: float | None) -> None:
-    for comparison in _too_slow(comparisons, limit):
-        candidate, baseline = labels([comparison.candidate, comparison.baseline])
-        console.error(
-            f"{candidate} is {difference_in_words(comparison)} than {baseline}; "
-            f"--fail-if-slower allows {percent(limit or 0.0)}"
-        )

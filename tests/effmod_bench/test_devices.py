@@ -4,7 +4,7 @@ import pytest
 
 from effmod_bench.errors import DeviceUnavailableError, TargetError
 from effmod_bench.instrument.available import check_installed
-from effmod_bench.options.runtime import arguments, parse_device, runtime_options
+from effmod_bench.options.runtime import RuntimeSettings, arguments, parse_device
 from results import ComputeUnits, Device, GraphOptimization, Runtime, RuntimeOptions
 
 
@@ -22,9 +22,10 @@ def test_a_device_that_nobody_built_is_answered_with_those_that_exist(text: str)
 
 
 def test_the_first_runtime_of_a_device_is_its_default() -> None:
-    assert runtime_options(Device.CPU, 0, None) == RuntimeOptions()
-    assert runtime_options(Device.CUDA, 1, None, use_tf32=True) == RuntimeOptions(device_index=1, use_tf32=True)
-    assert runtime_options(Device.CUDA, 0, Runtime.TENSORRT).runtime is Runtime.TENSORRT
+    assert RuntimeSettings().resolve() == (Device.CPU, RuntimeOptions())
+    second = RuntimeSettings(device="cuda:1", tf32=True).resolve()
+    assert second == (Device.CUDA, RuntimeOptions(device_index=1, use_tf32=True))
+    assert RuntimeSettings(device="cuda", runtime=Runtime.TENSORRT).resolve()[1].runtime is Runtime.TENSORRT
 
 
 @pytest.mark.parametrize(
@@ -33,7 +34,7 @@ def test_the_first_runtime_of_a_device_is_its_default() -> None:
         (Device.CPU, Runtime.TENSORRT, {}, "tensorrt does not run on cpu; there are onnxruntime, pytorch"),
         (Device.CUDA, Runtime.OPENVINO, {}, "openvino does not run on cuda"),
         (Device.CPU, None, {"cuda_graph": True}, "--cuda-graph goes with --device cuda, not with --device cpu"),
-        (Device.CPU, None, {"use_tf32": True}, "--tf32 goes with --device cuda"),
+        (Device.CPU, None, {"tf32": True}, "--tf32 goes with --device cuda"),
         (Device.CPU, None, {"include_transfers": True}, "--include-transfers goes with --device cuda"),
         (Device.CPU, None, {"allow_fallback": True}, "--allow-fallback goes with --device cuda"),
         (Device.CUDA, None, {"compute_units": ComputeUnits.ALL}, "--compute-units goes with --device coreml"),
@@ -41,8 +42,8 @@ def test_the_first_runtime_of_a_device_is_its_default() -> None:
         (Device.CUDA, None, {"cuda_graph": True, "include_transfers": True}, "leave --include-transfers out"),
         (Device.CPU, None, {"prefer_nhwc": True}, "--prefer-nhwc goes with --device cuda"),
         (Device.CUDA, Runtime.TENSORRT, {"prefer_nhwc": True}, "--prefer-nhwc is of ONNX Runtime's CUDA provider"),
-        (Device.CUDA, None, {"allow_spinning": False}, "--no-spinning goes with --device cpu, not with --device cuda"),
-        (Device.CPU, Runtime.OPENVINO, {"allow_spinning": False}, "--no-spinning is ONNX Runtime's"),
+        (Device.CUDA, None, {"no_spinning": True}, "--no-spinning goes with --device cpu, not with --device cuda"),
+        (Device.CPU, Runtime.OPENVINO, {"no_spinning": True}, "--no-spinning is ONNX Runtime's"),
         (Device.CPU, Runtime.PYTORCH, {"graph_optimization": GraphOptimization.BASIC}, "--graph-optimization is ONNX"),
     ],
 )
@@ -50,7 +51,7 @@ def test_options_of_another_device_are_refused(
     device: Device, runtime: Runtime | None, options: dict[str, object], said: str
 ) -> None:
     with pytest.raises(TargetError, match=said):
-        runtime_options(device, 0, runtime, **options)  # type: ignore[arg-type]
+        RuntimeSettings(device=device, runtime=runtime, **options).resolve()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
