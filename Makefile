@@ -5,6 +5,7 @@ PYTHON ?= python3
 RUNS ?= 4000
 TRIALS ?= 5
 THREADS ?= 1 2
+WORKERS ?= 2
 VENV := .venv
 READY := $(VENV)/.ready
 
@@ -13,8 +14,9 @@ READY := $(VENV)/.ready
 bench: $(READY)
 	$(VENV)/bin/effmod bench --rewrite none --runs $(RUNS)
 
+# Whatever it has started ends with it, however it ends, and with this make: tests/reaper.py.
 test: lint
-	$(VENV)/bin/python -m pytest
+	EFFMOD_TEST_ENDS_WITH=$$PPID $(VENV)/bin/python -m pytest --numprocesses $(WORKERS) --dist loadgroup
 
 lint: $(READY)
 	$(VENV)/bin/ruff check

@@ -4,8 +4,8 @@ Importing this package imports neither torch nor onnx nor coremltools.
 """
 
 from exporters.artifact.cache import CacheInfo, cache_info, clear_cache
-from exporters.artifact.files import deliver, installed_versions, writing
-from exporters.artifact.hashes import artifact_sha256, package_sha256, sha256_of
+from exporters.artifact.files import deliver, writing
+from exporters.artifact.hashes import package_sha256, sha256_of
 from exporters.artifact.names import public_name
 from exporters.artifact.sidecar import (
     FLOAT16_MAX,
@@ -17,6 +17,7 @@ from exporters.artifact.sidecar import (
     read_sidecar,
     sidecar_path,
 )
+from exporters.artifact.versions import installed_versions
 from exporters.config import (
     DEFAULT_OPSET,
     DEFAULT_PRECISION,
@@ -39,6 +40,7 @@ from exporters.errors import (
     OutputError,
     ParityError,
 )
+from exporters.formats import artifact_sha256
 from exporters.making.create import PRETRAINED
 from exporters.making.file import Made, is_cached, obtain, reference
 from exporters.making.network import (

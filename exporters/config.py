@@ -51,6 +51,12 @@ class OnnxConfig(msgspec.Struct, frozen=True, kw_only=True, tag_field="format", 
     simplify: bool = True
     compute_precision: ComputePrecision = DEFAULT_PRECISION[Format.ONNX]
     rewrites: tuple[str, ...] = ()
+    softmax: ClassVar[bool] = False  # a file ends as its network does
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether the file is meant to compute what its network computes. In float16 its error is measured only."""
+        return self.compute_precision is ComputePrecision.FLOAT32
 
     def __post_init__(self) -> None:
         if self.rewrites and self.dynamic_batch:
@@ -126,6 +132,11 @@ class CoreMLConfig(msgspec.Struct, frozen=True, kw_only=True, tag_field="format"
             raise ValueError("ModelBench takes the target iOS15 and the input 'image'; leave both out")
         if self.modelbench and self.labels is not None:
             raise ValueError("ModelBench takes no classifier; leave the labels out")
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether the package is meant to compute what its network computes, as far as its precision goes."""
+        return self.compress is Compression.NONE
 
     @property
     def output(self) -> str:

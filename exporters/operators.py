@@ -3,6 +3,8 @@
 from collections import Counter
 from pathlib import Path
 
+from exporters.formats import format_of
+
 
 def count_operators(path: Path) -> Counter[str]:
     """How many operators of each kind an ONNX file or a Core ML package has. Constants are not counted.
@@ -10,10 +12,4 @@ def count_operators(path: Path) -> Counter[str]:
     Raises:
         ArtifactError: it cannot be read.
     """
-    if path.is_dir():
-        from exporters.coreml.program.program import load_program
-
-        return load_program(path).operators()
-    from exporters.onnx.graph import read_graph
-
-    return Counter(node.op_type for node in read_graph(path).graph.node if node.op_type != "Constant")
+    return format_of(path).count_operators(path)

@@ -3,13 +3,13 @@
 Importing this package imports no torch; what needs it is imported when it is first used.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from models.zoo.build import create_model, merged_branches, reparameterize
 from models.zoo.errors import CheckpointError, ImageSizeError, ModelTargetError, PluginError, UnknownModelError
 from models.zoo.find import find_model
-from models.zoo.registry import check_image_size, classes_of, family, list_models, list_tables
+from models.zoo.late import imported_late
+from models.zoo.registry import check_image_size, classes_of, family, list_models, list_tables, tables_in_words
 from models.zoo.spec import Complexity, Family, Form, ModelSpec, Preprocessing, StageComplexity, Weights, WeightsSource
 
 if TYPE_CHECKING:
@@ -45,18 +45,16 @@ __all__ = [
     "load_checkpoint",
     "merged_branches",
     "reparameterize",
+    "tables_in_words",
 ]
 
-_NEEDS_TORCH = {
-    "count": "models.zoo.complexity",
-    "create_filled": "models.zoo.weights",
-    "create_pretrained": "models.zoo.weights",
-    "fill": "models.zoo.weights",
-    "load_checkpoint": "models.zoo.checkpoint",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _NEEDS_TORCH:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_NEEDS_TORCH[name]), name)
+__getattr__ = imported_late(
+    __name__,
+    {
+        "count": "models.zoo.complexity",
+        "create_filled": "models.zoo.weights",
+        "create_pretrained": "models.zoo.weights",
+        "fill": "models.zoo.weights",
+        "load_checkpoint": "models.zoo.checkpoint",
+    },
+)

@@ -1,7 +1,19 @@
+"""What holds for every test: places of its own, and nothing that outlives the run."""
+
+import os
 import signal
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests import reaper
+
+
+def pytest_configure() -> None:
+    os.environ.pop("EFFMOD_STORE", None)  # options read it once, when they are imported
+    reaper.watch_this_process()
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -11,16 +23,44 @@ def _ctrl_c_is_heard() -> None:
 
 
 @pytest.fixture(scope="session")
-def artifact_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of this run, which pytest-xdist's workers share and no other run does."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def artifact_cache(run_folder: Path) -> Path:
     """One cache for the whole run, apart from the user's: an export takes seconds."""
-    return tmp_path_factory.mktemp("cache")
+    return run_folder / "cache"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _places_of_this_run(run_folder: Path) -> Iterator[None]:
+    """What other programs keep for a user, or for all, is the run's own, too: two at once have nothing in common."""
+    home, temporary = run_folder / "home", run_folder / "tmp"
+    settings = Path("~/.gitconfig").expanduser()
+    with pytest.MonkeyPatch.context() as patch:
+        if settings.exists():  # they say whether git may read this repository
+            patch.setenv("GIT_CONFIG_GLOBAL", str(settings))
+        for folder in (home, temporary):
+            folder.mkdir(exist_ok=True)
+        patch.setenv("HOME", str(home))
+        for name in ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "MPLCONFIGDIR", "TORCHINDUCTOR_CACHE_DIR"):
+            patch.setenv(name, str(home / name.lower()))
+        patch.setenv("TMPDIR", str(temporary))
+        patch.setattr(tempfile, "tempdir", str(temporary))
+        yield
 
 
 @pytest.fixture(autouse=True)
-def _own_places(artifact_cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_places(
+    artifact_cache: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No test reads or writes the user's cache, store or current folder, or waits for a measurement of his."""
     monkeypatch.setenv("EFFMOD_CACHE", str(artifact_cache))
     monkeypatch.delenv("EFFMOD_STORE", raising=False)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.setenv("EFFMOD_LOCK", str(artifact_cache / "measuring.lock"))
+    # A worker of pytest-xdist has its own: each would wait for the other, and no test asserts how long a run takes.
+    monkeypatch.setenv("EFFMOD_LOCK", str(tmp_path_factory.getbasetemp() / "measuring.lock"))
     monkeypatch.chdir(tmp_path)

@@ -30,8 +30,8 @@ from results.tables.write import OutputFormat
 if TYPE_CHECKING:
     from torchvision.datasets import ImageFolder
 
+    from exporters.artifact.evaluator import Evaluator
     from exporters.derived.rewritten import RewrittenFile
-    from exporters.proof.evaluator import Evaluator
 
 
 class Verification(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,13 +1,10 @@
 """Files under their final names whole or not at all, and what is said where one cannot be written."""
 
 import errno
-import importlib.metadata
-import importlib.resources
-import importlib.util
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -112,14 +109,3 @@ def writing(place: Path, *, free: str = "free some space", elsewhere: str | None
             case _:
                 advice = elsewhere or "choose a folder that you can write"
         raise OutputError(f"cannot write {place}: {error.strerror or error}; {advice}") from error
-
-
-def installed_versions(names: Iterable[str]) -> dict[str, str]:
-    """Versions of those distributions that are installed."""
-    found = {}
-    for name in names:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found

@@ -36,11 +36,6 @@ def package_sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def artifact_sha256(path: Path) -> str:
-    """The hash that the sidecar of a file or a package holds."""
-    return package_sha256(path) if path.is_dir() else sha256_of(path)
-
-
 def size_bytes(path: Path) -> int:
     """The size of a file, or of all files of a package."""
     return sum(file.stat().st_size for file in _files(path))

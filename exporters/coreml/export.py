@@ -9,7 +9,7 @@ import re
 import shutil
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
+from exporters.artifact.exported import MeasureParity
 from exporters.artifact.files import move_into_place, writing
 from exporters.artifact.sidecar import Parity
 from exporters.config import Compression, CoreMLConfig, InputKind
@@ -35,9 +36,6 @@ COMPUTE_UNITS = "all"
 
 # What coremltools says of an operator that came with a later system.
 _LACKS = re.compile(r"No available version for (\w+) in the .* at least (?:coremltools\.target\.)?(iOS\d+)", re.DOTALL)
-
-MeasureParity = Callable[[nn.Module, Path, CoreMLConfig, Preprocessing], Parity]
-"""Compares a saved package with its network; raises `ParityError` where they differ."""
 
 
 class PackageMetadata(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,7 +56,7 @@ def export(
     metadata: PackageMetadata,
     *,
     reference: nn.Module | None = None,
-    measure_parity: MeasureParity | None = None,
+    measure_parity: MeasureParity[CoreMLConfig] | None = None,
 ) -> Parity | None:
     """Write a network to a Core ML package, and prove it equal to the network where that can be done.
 

@@ -1,8 +1,9 @@
 """A package on disk, read without its weights."""
 
-import json
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from exporters.artifact.sidecar import TensorSpec
 from exporters.config import DeploymentTarget
@@ -61,6 +62,17 @@ def _tensor(feature: Any) -> TensorSpec:
             return TensorSpec(name=feature.name, shape=(), dtype=(kind or "nothing").removesuffix("Type"))
 
 
+class _Item(msgspec.Struct):
+    path: str
+
+
+class _Manifest(msgspec.Struct, rename="camel"):
+    """Manifest.json of a package: which of its files is the specification."""
+
+    item_info_entries: dict[str, _Item]
+    root_model_identifier: str
+
+
 def model_file(path: Path) -> Path:
     """The model within a package, which the manifest names.
 
@@ -68,12 +80,36 @@ def model_file(path: Path) -> Path:
         ArtifactError: the manifest cannot be read, or names a file outside the package.
     """
     try:
-        manifest = json.loads((path / "Manifest.json").read_bytes())
-        entry = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"]
-        data = (path / "Data").resolve()
-        file = (data / entry).resolve()
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        location = model_location(path)
+        return inside(path, path / "Data", location, what="its model")
+    except ArtifactError:
+        raise
+    except (OSError, ValueError, KeyError, RuntimeError, msgspec.DecodeError) as error:  # or a path of no file
         raise ArtifactError(f"{path} is not a Core ML package: its Manifest.json cannot be read") from error
-    if not file.is_relative_to(data):
-        raise ArtifactError(f"{path} keeps its model outside itself, in {entry!r}; effmod does not follow such a path")
+
+
+def model_location(path: Path) -> str:
+    """Where in `Data/` the manifest says that the model lies.
+
+    Raises:
+        OSError, msgspec.DecodeError, KeyError: the manifest cannot be read, is damaged, or names no model.
+    """
+    manifest = msgspec.json.decode((path / "Manifest.json").read_bytes(), type=_Manifest)
+    return manifest.item_info_entries[manifest.root_model_identifier].path
+
+
+def inside(package: Path, folder: Path, location: str, *, what: str) -> Path:
+    """The file that a package names within one of its folders.
+
+    Args:
+        what: it is, for the message.
+
+    Raises:
+        ArtifactError: it lies outside the package's `Data/`, which is what the package's hash is of.
+    """
+    file = (folder / location).resolve()
+    if not file.is_relative_to((package / "Data").resolve()):
+        raise ArtifactError(
+            f"{package} keeps {what} outside itself, in {location!r}; effmod does not follow such a path"
+        )
     return file

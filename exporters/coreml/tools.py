@@ -3,17 +3,16 @@
 import contextlib
 import importlib.util
 import io
-import logging
 import os
 import platform
 import sys
-import warnings
 from collections.abc import Iterator
 from typing import Any
 
 from exporters.config import Compression
 from exporters.coreml import workarounds as coreml_workarounds
 from exporters.errors import FormatUnavailableError
+from exporters.quiet import quiet as quiet_loggers
 from exporters.rewrites import register_with_coremltools
 from models.zoo.words import first_line
 
@@ -66,22 +65,12 @@ def quiet() -> Iterator[None]:
 
     What matters of it is in the exception.
     """
-    logger = logging.getLogger("coremltools")
-    torch_logger = logging.getLogger("torch")
-    levels = logger.level, torch_logger.level
     with contextlib.ExitStack() as stack:
-        stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
+        stack.enter_context(quiet_loggers("coremltools", "torch"))
         stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
         stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
         stack.enter_context(_silent_stderr())
-        logger.setLevel(logging.CRITICAL)
-        torch_logger.setLevel(logging.CRITICAL)
-        try:
-            yield
-        finally:
-            logger.setLevel(levels[0])
-            torch_logger.setLevel(levels[1])
+        yield
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from models.zoo.images import natural_images
+from models.zoo.images import holds_images, natural_images
 
 _INPUTS = 8
 
@@ -31,7 +31,7 @@ def _feed(graph: onnx.ModelProto, shapes: Mapping[str, tuple[int, ...]], seed: i
         shape, dtype = shapes[value.name], onnx.helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
         if not np.issubdtype(dtype, np.floating):
             feed[value.name] = rng.integers(0, 2, shape).astype(dtype)
-        elif len(shape) == 4 and shape[1] == 3:
+        elif holds_images(shape):
             feed[value.name] = natural_images(shape[0], (shape[2], shape[3]), seed=seed).astype(dtype)
         else:
             feed[value.name] = rng.standard_normal(shape).astype(dtype)

@@ -16,16 +16,13 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 
-from exporters.artifact.files import installed_versions
-from exporters.artifact.hashes import sha256_of, size_bytes
 from exporters.artifact.sidecar import Parity, TensorSpec, read_sidecar, read_sidecar_as, write_sidecar
+from exporters.derived.sidecar import facts
 from exporters.errors import ExportError, MachineMismatchError
-from exporters.onnx.graph import check_graph, external_files, load_graph, opset_of, read_graph, read_tensors
+from exporters.onnx.graph import check_graph, external_files, load_graph, read_graph
 from exporters.proof.files import compare_files, judge_files
 from models import Preprocessing
 from models.zoo.words import first_line
-
-_HANDS = ("effmod-bench", "onnx", "onnxruntime-gpu", "onnxruntime", "numpy")
 
 # What the names of vector instructions begin with, on x86 ("pni" is SSE3) and Arm. Other flags come and go with the
 # operating system.
@@ -87,27 +84,18 @@ def optimize(path: Path, new: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any
     parity = compare_files(path, new, feeds)
     judge_files(path, new, parity)
     graph = load_graph(new)  # not checked: an operator that it fused may be newer than the file's opset
-    inputs, outputs = read_tensors(graph)
-    original_sha256 = sha256_of(path, *beside)
+    shared = facts(path, beside, new, graph, parity, makers=("onnx",))
     known = read_sidecar(path)
-    if known is not None and known.sha256 != original_sha256:
+    if known is not None and known.sha256 != shared["original_sha256"]:
         known = None
     cpu_model, cpu_features = read_cpu()
     machine = MachineFile(
-        original=path.name,
-        original_sha256=original_sha256,
+        **shared,
         runtime=_runtime(),
         cpu_model=cpu_model,
         cpu_features=cpu_features,
         network=known.model if known else None,
         preprocessing=known.preprocessing if known else Preprocessing(),
-        inputs=inputs,
-        outputs=outputs,
-        opset=opset_of(graph),
-        parity=parity,
-        versions=installed_versions(_HANDS),
-        size_bytes=size_bytes(new),
-        sha256=sha256_of(new),
     )
     write_sidecar(new, machine)
     return machine

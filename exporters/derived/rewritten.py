@@ -7,19 +7,18 @@ from pathlib import Path
 import msgspec
 import onnx
 
-from exporters.artifact.files import arriving, installed_versions
-from exporters.artifact.hashes import sha256_of, size_bytes
+from exporters.artifact.files import arriving
+from exporters.artifact.hashes import sha256_of
 from exporters.artifact.sidecar import Parity, TensorSpec, read_sidecar_as, write_sidecar
 from exporters.derived.feeds import make_feeds
+from exporters.derived.sidecar import facts
 from exporters.errors import ArtifactError, ExportError, ParityError
 from exporters.onnx import rewrites as onnx_rewrites
-from exporters.onnx.graph import external_files, opset_of, read_graph, read_tensors, unshaped, with_shapes
+from exporters.onnx.graph import external_files, opset_of, read_graph, unshaped, with_shapes
 from exporters.onnx.rewrites.registry import apply
 from exporters.proof.files import compare_files, judge_files
 from exporters.rewrites import RewriteReport
 from models.zoo.words import first_line
-
-_HANDS = ("effmod-bench", "onnx", "onnxscript", "onnxruntime-gpu", "onnxruntime", "numpy")
 
 
 class RewrittenFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,20 +82,8 @@ def rewrite_file(
             judge_files(path, new, parity)
         except ParityError as error:
             raise ParityError(f"{error} The file was not kept.") from error
-        inputs, outputs = read_tensors(rewritten)
-        sidecar = RewrittenFile(
-            original=path.name,
-            original_sha256=sha256_of(path, *beside),
-            rewrites=reports,
-            shapes=dict(shapes),
-            inputs=inputs,
-            outputs=outputs,
-            opset=opset_of(rewritten),
-            parity=parity,
-            versions=installed_versions(_HANDS),
-            size_bytes=size_bytes(new),
-            sha256=sha256_of(new),
-        )
+        shared = facts(path, beside, new, rewritten, parity, makers=("onnx", "onnxscript"))
+        sidecar = RewrittenFile(**shared, rewrites=reports, shapes=dict(shapes))
         write_sidecar(new, sidecar)
     return final, sidecar
 

@@ -3,28 +3,27 @@
 import functools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from exporters import rewrites
 from exporters.artifact.cache import has_entry, keep
-from exporters.artifact.files import installed_versions
-from exporters.artifact.hashes import artifact_sha256, size_bytes
-from exporters.artifact.names import file_name, form_of, public_name
+from exporters.artifact.exported import ExportJob
+from exporters.artifact.hashes import size_bytes
+from exporters.artifact.names import form_of, public_name
 from exporters.artifact.sidecar import Artifact, read_sidecar, write_sidecar
-from exporters.config import CoreMLConfig, ExportConfig, Format, OnnxConfig
+from exporters.artifact.versions import versions_of_makers
+from exporters.config import ExportConfig, Format
 from exporters.errors import ArtifactError
+from exporters.formats import FORMATS, artifact_sha256, file_name
 from exporters.making.create import create
-from exporters.making.key import MAKERS, artifact_key, weights_identity
+from exporters.making.key import artifact_key, weights_identity
 from exporters.rewrites import Equivalence, RewriteReport
-from models import ModelSpec, Weights, check_image_size, family
+from models import ModelSpec, check_image_size
 
 if TYPE_CHECKING:
     from torch import nn
-
-
-_CHECKERS = ("onnxruntime-gpu", "onnxruntime", "numpy")
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,104 +86,50 @@ def is_cached(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None 
     return has_entry(artifact_key(spec, config, weights_identity(checkpoint)))
 
 
-def _versions_for(config: ExportConfig) -> dict[str, str]:
-    return installed_versions(("effmod-bench", *MAKERS[config.format], *_CHECKERS))
-
-
 def _make(spec: ModelSpec, config: ExportConfig, checkpoint: Path | None, path: Path) -> Artifact:
-    match config:
-        case OnnxConfig():
-            artifact = _make_onnx(spec, config, checkpoint, path)
-        case CoreMLConfig():
-            artifact = _make_coreml(spec, config, checkpoint, path)
-    write_sidecar(path, artifact)
-    return artifact
-
-
-def _make_onnx(spec: ModelSpec, config: OnnxConfig, checkpoint: Path | None, path: Path) -> Artifact:
-    # Imported here, since a cached artifact needs none of it.
-    from exporters.onnx.export import export
-    from exporters.onnx.graph import read_graph, read_tensors
-
-    model, weights = create(spec, config.image_size, checkpoint)
-    rewritten, reference, reports = _rewrite(model, config)
-    parity, simplified = export(rewritten, path, config, spec.preprocessing, reference=reference)
-    inputs, outputs = read_tensors(read_graph(path))
-    return Artifact(
-        **_described(spec, config, model, rewritten, weights, reports, path),
-        inputs=inputs,
-        outputs=outputs,
-        opset=config.opset,
-        simplified=simplified,
-        parity=parity,
-    )
-
-
-def _make_coreml(spec: ModelSpec, config: CoreMLConfig, checkpoint: Path | None, path: Path) -> Artifact:
-    from exporters.coreml import export as coreml
-    from exporters.coreml import package, tools
+    # Imported here, since a cached artifact needs neither torch nor the format's library.
     from exporters.proof.parity import measure_parity
-
-    tools.check_available()
-    tools.check_compression(config.compress)
-    model, weights = create(spec, config.image_size, checkpoint)
-    rewritten, reference, reports = _rewrite(model, config)
-    about = family(spec)
-    metadata = coreml.PackageMetadata(
-        model=public_name(spec.name),
-        paper=f"{about.title} (arXiv {about.arxiv})" if about.arxiv else "",
-        weights=str(weights),
-        rewrites=tuple(report.name for report in reports if report.count),
-        versions=_versions_for(config),
-    )
-    parity = coreml.export(
-        rewritten,
-        path,
-        config,
-        spec.preprocessing,
-        metadata,
-        reference=reference,
-        measure_parity=measure_parity,
-    )
-    assert parity is not None  # it was asked for
-    inputs, outputs = package.read_tensors(path)
-    return Artifact(
-        **_described(spec, config, model, rewritten, weights, reports, path),
-        inputs=inputs,
-        outputs=outputs,
-        specification_version=package.SPECIFICATION_VERSIONS[config.target],
-        simplified=None,
-        parity=parity,
-    )
-
-
-def _described(
-    spec: ModelSpec,
-    config: ExportConfig,
-    model: "nn.Module",
-    exported: "nn.Module",
-    weights: Weights,
-    reports: tuple[RewriteReport, ...],
-    path: Path,
-) -> dict[str, Any]:
-    """What a sidecar says of an artifact of either format."""
     from models import count
 
+    format_ = FORMATS[config.format]
+    format_.check_available(config)
+    model, weights = create(spec, config.image_size, checkpoint)
+    rewritten, reference, reports = _rewrite(model, config)
+    versions = versions_of_makers(*format_.MAKERS)
+    job = ExportJob(
+        spec=spec,
+        config=config,
+        network=rewritten,
+        reference=reference,
+        weights=weights,
+        rewrites=reports,
+        versions=versions,
+    )
+    exported = format_.export(job, path, measure_parity)
+    inputs, outputs = format_.read_tensors(path)
     complexity = count(model, config.image_size)
-    return {
-        "model": public_name(spec.name),
-        "format": config.format,
-        "form": form_of(config, rewritten=exported is not model),
-        "config": config,
-        "weights": weights,
-        "rewrites": (*_reparameterization(spec), *reports),
-        "params": complexity.params,
-        "macs": complexity.macs,
-        "preprocessing": spec.preprocessing,
-        "versions": _versions_for(config),
-        "size_bytes": size_bytes(path),
-        "sha256": artifact_sha256(path),
-    }
+    artifact = Artifact(
+        model=public_name(spec.name),
+        format=config.format,
+        form=form_of(config, rewritten=rewritten is not model),
+        config=config,
+        weights=weights,
+        rewrites=(*_reparameterization(spec), *reports),
+        simplified=exported.simplified,
+        params=complexity.params,
+        macs=complexity.macs,
+        preprocessing=spec.preprocessing,
+        inputs=inputs,
+        outputs=outputs,
+        opset=exported.opset,
+        specification_version=exported.specification_version,
+        parity=exported.parity,
+        versions=versions,
+        size_bytes=size_bytes(path),
+        sha256=format_.sha256(path),
+    )
+    write_sidecar(path, artifact)
+    return artifact
 
 
 def _reparameterization(spec: ModelSpec) -> Iterator[RewriteReport]:

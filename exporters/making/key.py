@@ -3,7 +3,6 @@
 import errno
 import functools
 import hashlib
-import importlib.metadata
 import importlib.resources
 import importlib.util
 from collections.abc import Sequence
@@ -11,17 +10,12 @@ from pathlib import Path
 
 import msgspec
 
-from exporters.artifact.files import installed_versions
 from exporters.artifact.hashes import sha256_of
-from exporters.config import ExportConfig, Format
+from exporters.artifact.versions import installed_versions
+from exporters.config import ExportConfig
+from exporters.formats import FORMATS
 from exporters.making.create import PRETRAINED, SEED
 from models import ModelSpec, Weights, WeightsSource
-
-# What can change the bytes of a file. Versions are read from the packages' metadata: importing torch takes seconds.
-MAKERS = {
-    Format.ONNX: ("torch", "torchvision", "timm", "onnx", "onnxscript", "onnxsim"),
-    Format.COREML: ("torch", "torchvision", "timm", "coremltools", "numpy", "scikit-learn"),
-}
 
 
 def weights_identity(checkpoint: Path | None) -> Weights:
@@ -40,7 +34,7 @@ def weights_identity(checkpoint: Path | None) -> Weights:
 
 
 def artifact_key(spec: ModelSpec, config: ExportConfig, weights: Weights) -> str:
-    return content_key(spec, config, weights, MAKERS[config.format])
+    return content_key(spec, config, weights, FORMATS[config.format].MAKERS)
 
 
 def content_key(spec: ModelSpec, options: object, weights: Weights, makers: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from exporters.artifact import cache
 from exporters.artifact.hashes import sha256_of
 from exporters.artifact.names import name_parts, public_name
 from exporters.artifact.sidecar import TensorSpec, sidecar_path, write_sidecar
+from exporters.artifact.versions import NETWORK
 from exporters.making import create, key
 from models import ModelSpec, Preprocessing, Weights, check_image_size
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 INPUT, OUTPUT = "input", "logits"
 # One entry, since safetensors writes several in no order, and the same network would have another hash each time.
 _NAMED = "network"
-_MAKERS = ("torch", "torchvision", "timm", "safetensors")
+_MAKERS = (*NETWORK, "safetensors")
 
 
 class SavedNetwork(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,24 +1,21 @@
 """Network to ONNX: torch's exporter, the checker, onnxsim, and the proof that nothing changed."""
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import onnx
-import onnx.external_data_helper
 import onnxsim
 import torch
 from torch import nn
 
+from exporters.artifact.exported import MeasureParity
 from exporters.artifact.sidecar import Parity
 from exporters.config import DEFAULT_OPSET, ComputePrecision, OnnxConfig
 from exporters.errors import ExportError, ParityError
 from exporters.onnx import float16 as onnx_float16
 from exporters.onnx.graph import INPUT, OUTPUT, opset_of
-from exporters.proof.parity import measure_parity
+from exporters.quiet import quiet
 from models import Preprocessing
 from models.zoo.words import first_line
 
@@ -30,6 +27,7 @@ def export(
     preprocessing: Preprocessing,
     *,
     reference: nn.Module | None = None,
+    measure_parity: MeasureParity[OnnxConfig],
 ) -> tuple[Parity, bool | None]:
     """Write a network to one ONNX file, weights inside, and prove it equal to the network.
 
@@ -39,6 +37,7 @@ def export(
         model: in eval mode; input (N, 3, H, W), output (N, classes).
         path: the file to write.
         reference: the network that the file is compared with, where `model` is a rewriting of it.
+        measure_parity: the proof.
 
     Returns:
         The parity of the file, and whether it is the simplified one (None where that was not asked).
@@ -47,11 +46,28 @@ def export(
         ExportError: torch cannot export the network, or wrote another opset than was asked.
         ParityError: the file computes something else, or in float16 NaN, infinity, or nothing that follows the image.
     """
+    reference = reference or model
+    _write(model, path, config, type(reference).__name__)
+    exact = msgspec.structs.replace(config, compute_precision=ComputePrecision.FLOAT32)
+    parity = measure_parity(reference, path, exact, preprocessing)
+    simplified = None
+    if config.simplify:
+        better = _simplify(path, lambda simpler: measure_parity(reference, simpler, exact, preprocessing))
+        # The file is right without it; the sidecar says that it is not simplified.
+        parity, simplified = better or parity, better is not None
+    if config.compute_precision is ComputePrecision.FLOAT16:
+        onnx_float16.convert(path)
+        parity = measure_parity(reference, path, config, preprocessing)
+    return parity, simplified
+
+
+def _write(model: nn.Module, path: Path, config: OnnxConfig, name: str) -> None:
+    """Write a network as torch's exporter does, in float32, and check that it is the opset asked for, and valid."""
     # With an open batch axis the example has two images: torch takes a size of 1 for a constant.
     batch = max(2, config.batch_size) if config.dynamic_batch else config.batch_size
     example = torch.zeros(batch, 3, config.image_size, config.image_size)
     try:
-        with _quiet():
+        with quiet("torch", "onnxscript", "onnx_ir"):
             torch.onnx.export(
                 model,
                 (example,),
@@ -68,7 +84,6 @@ def export(
         cause = _cause(error)
         if isinstance(cause, OSError):
             raise cause from error
-        name = type(reference or model).__name__
         raise ExportError(f"torch could not export {name}: {first_line(cause)}") from error
     written = opset_of(onnx.load(path, load_external_data=False))
     if written != config.opset:
@@ -77,49 +92,21 @@ def export(
             f"leave --opset out for {DEFAULT_OPSET}"
         )
     onnx.checker.check_model(path, full_check=True)
-    reference = reference or model
-    exact = msgspec.structs.replace(config, compute_precision=ComputePrecision.FLOAT32)
-    parity = measure_parity(reference, path, exact, preprocessing)
-    simplified = None
-    if config.simplify:
-        better = _simplify(reference, path, exact, preprocessing)
-        # The file is right without it; the sidecar says that it is not simplified.
-        parity, simplified = better or parity, better is not None
-    if config.compute_precision is ComputePrecision.FLOAT16:
-        onnx_float16.convert(path)
-        parity = measure_parity(reference, path, config, preprocessing)
-    return parity, simplified
 
 
-def _simplify(reference: nn.Module, path: Path, config: OnnxConfig, preprocessing: Preprocessing) -> Parity | None:
+def _simplify(path: Path, measure: Callable[[Path], Parity]) -> Parity | None:
     """Put onnxsim's file in the place of this one, and measure it; None where its outputs are not the network's."""
     simplified = path.with_name("simplified.onnx")
     try:
         graph, _ = onnxsim.simplify(onnx.load(path))
         onnx.save(graph, simplified)
         onnx.checker.check_model(simplified, full_check=True)
-        parity = measure_parity(reference, simplified, config, preprocessing)
+        parity = measure(simplified)
     except (ParityError, RuntimeError, ValueError, onnx.checker.ValidationError):
         simplified.unlink(missing_ok=True)
         return None
     simplified.replace(path)
     return parity
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Torch's exporter narrates through warnings and loggers; what matters of it is in the exception."""
-    loggers = [logging.getLogger(name) for name in ("torch", "onnxscript", "onnx_ir")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        try:
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
 
 
 def _cause(error: BaseException) -> BaseException:

@@ -1,4 +1,4 @@
-"""Network to ONNX: torch's exporter, the checker, onnxsim, and the proof that nothing changed."""
+"""A user's own ONNX file, read without its weights: what it takes and gives, and whether it can be trusted."""
 
 import math
 import warnings

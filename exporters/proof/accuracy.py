@@ -9,10 +9,10 @@ import numpy.typing as npt
 from timm.data import ImageNetInfo, create_transform
 from torchvision.datasets import ImageFolder
 
+from exporters.artifact.evaluator import Evaluator, Images
 from exporters.artifact.sidecar import Accuracy
 from exporters.config import ComputePrecision
 from exporters.errors import ImageFolderError
-from exporters.proof.evaluator import Evaluator, Images
 from exporters.proof.parity import normalized
 from models import Preprocessing
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from exporters.artifact.sidecar import Parity
 from exporters.errors import ArtifactError, ParityError
-from exporters.proof.onnx import run_onnx
+from exporters.onnx.evaluator import run_onnx
 from exporters.proof.parity import TOLERANCE, compare_outputs
 
 

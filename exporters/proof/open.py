@@ -2,9 +2,8 @@
 
 from pathlib import Path
 
-from exporters.proof.evaluator import Evaluator
-from exporters.proof.onnx import OnnxEvaluator
-from exporters.proof.package import PackageEvaluator
+from exporters.artifact.evaluator import Evaluator
+from exporters.formats import format_of
 
 
 def open_evaluator(path: Path) -> Evaluator:
@@ -13,4 +12,4 @@ def open_evaluator(path: Path) -> Evaluator:
     Raises:
         ArtifactError: it cannot be read, has operators that cannot be evaluated, or does not take one image.
     """
-    return PackageEvaluator(path) if path.is_dir() else OnnxEvaluator(path)
+    return format_of(path).open_evaluator(path)

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from exporters.artifact.evaluator import Evaluator, Images
 from exporters.artifact.sidecar import FLOAT16_MAX, Parity
-from exporters.config import Compression, ComputePrecision, CoreMLConfig, ExportConfig, OnnxConfig
+from exporters.config import ComputePrecision, ExportConfig
 from exporters.errors import ExportError, ParityError
-from exporters.proof.evaluator import Evaluator, Images
 from exporters.proof.open import open_evaluator
 from models import Preprocessing
-from models.zoo.images import natural_images
+from models.zoo.images import natural_images, natural_pixels
 
 # By what an artifact computes in, relative to the largest output. Right float32 graphs are 10 to 100 times closer.
 # In float16 rounding alone reaches 2e-2 in deep networks without normalization (MobileOne); EfficientMod stays
@@ -26,11 +26,7 @@ _IMAGES = 8
 
 def tolerance_of(config: ExportConfig) -> float | None:
     """How far from its network an artifact with these options may be; None where it is not meant to be equal."""
-    match config:
-        case OnnxConfig():
-            return TOLERANCE if config.compute_precision is ComputePrecision.FLOAT32 else None
-        case CoreMLConfig():
-            return TOLERANCES[config.compute_precision] if config.compress is Compression.NONE else None
+    return TOLERANCES[config.compute_precision] if config.is_equal else None
 
 
 def measure_parity(model: nn.Module, path: Path, config: ExportConfig, preprocessing: Preprocessing) -> Parity:
@@ -57,8 +53,7 @@ def measure_parity(model: nn.Module, path: Path, config: ExportConfig, preproces
 
 def ending_as(model: nn.Module, config: ExportConfig) -> nn.Module:
     """The network, with the softmax that an artifact with these options ends in."""
-    softmax = isinstance(config, CoreMLConfig) and config.softmax
-    return nn.Sequential(model, nn.Softmax(dim=1)) if softmax else model
+    return nn.Sequential(model, nn.Softmax(dim=1)) if config.softmax else model
 
 
 def compare(
@@ -163,7 +158,7 @@ def _images_for(preprocessing: Preprocessing, size: int, takes_pixels: bool, cou
     if not takes_pixels:
         images = natural_images(count, (size, size), mean=preprocessing.mean, std=preprocessing.std)
         return images, images
-    pixels = np.round(255 * natural_images(count, (size, size), mean=(0, 0, 0), std=(1, 1, 1)))
+    pixels = natural_pixels(count, (size, size))
     return normalized(pixels, preprocessing), pixels
 
 

@@ -3,20 +3,21 @@
 Importing this package imports no torch; what needs it is imported when it is first used.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from exporters.errors import RewriteError
 from exporters.rewrites.base import (
     AUTO,
     DECISIVE,
     EXACT,
+    NAMES,
     RETRAIN,
     Equivalence,
     Rewrite,
     RewriteReport,
     default_rewrites,
 )
+from models.zoo.late import imported_late
 
 if TYPE_CHECKING:
     from exporters.rewrites.channel_norm import register_with_coremltools
@@ -27,6 +28,7 @@ __all__ = [
     "AUTO",
     "DECISIVE",
     "EXACT",
+    "NAMES",
     "RETRAIN",
     "REWRITES",
     "Equivalence",
@@ -39,15 +41,12 @@ __all__ = [
     "register_with_coremltools",
 ]
 
-_NEEDS_TORCH = {
-    "REWRITES": "exporters.rewrites.registry",
-    "apply": "exporters.rewrites.registry",
-    "fold_image_scale": "exporters.rewrites.image_scale",
-    "register_with_coremltools": "exporters.rewrites.channel_norm",
-}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _NEEDS_TORCH:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_NEEDS_TORCH[name]), name)
+__getattr__ = imported_late(
+    __name__,
+    {
+        "REWRITES": "exporters.rewrites.registry",
+        "apply": "exporters.rewrites.registry",
+        "fold_image_scale": "exporters.rewrites.image_scale",
+        "register_with_coremltools": "exporters.rewrites.channel_norm",
+    },
+)

@@ -19,12 +19,17 @@ class Equivalence(StrEnum):
     """Another function with the same shapes: weights of the old network mean nothing to the new one."""
 
 
-EXACT = ("merge_heads", "batch_norm", "channels_first", "blocked_layout")
+NAMES = ("merge_heads", "layer_norm_to_batch_norm", "batch_norm", "channels_first", "blocked_layout")
+"""All rewrites, in the order in which they are applied. Each is the module of this package that is named so."""
+
 RETRAIN = ("layer_norm_to_batch_norm",)
+EXACT = tuple(name for name in NAMES if name not in RETRAIN)
 """Names of the rewrites by what they do to the outputs, for whoever must not import torch; a test holds them to it."""
 
-AUTO = {Format.ONNX: EXACT, Format.COREML: ("merge_heads", "batch_norm", "channels_first")}
-"""What `--rewrite auto` is for each format; Core ML has no blocked layout to stay in."""
+_ONLY_FOR = {"blocked_layout": Format.ONNX}  # Core ML has no blocked layout to stay in
+
+AUTO = {format_: tuple(name for name in EXACT if _ONLY_FOR.get(name, format_) is format_) for format_ in Format}
+"""What `--rewrite auto` is for each format: the exact rewrites but those that are for another one."""
 
 DECISIVE = ("channels_first", "blocked_layout")
 """Where none of these finds a place to change, `auto` leaves an ONNX file plain.

@@ -18,9 +18,7 @@ from exporters.rewrites.graph import (
     POINTWISE,
     Network,
     aten,
-    calls,
-    finish,
-    infer_shapes,
+    change_each,
     is_weighted,
     place,
     readers,
@@ -35,21 +33,19 @@ EQUIVALENCE = Equivalence.EXACT
 
 
 def rewrite(network: Network) -> RewriteReport:
-    count = 0
-    skipped = []
-    for node in calls(network, aten.batch_norm.default):
-        reason = _fold(network, node)
-        if reason:
-            skipped.append(f"{place(node)}: {reason}")
-            continue
-        source = node.args[0]
-        assert isinstance(source, fx.Node)
-        node.replace_all_uses_with(source)
-        network.graph.erase_node(node)
-        count += 1
-    finish(network)
-    infer_shapes(network)
-    return RewriteReport(name=NAME, equivalence=EQUIVALENCE, count=count, skipped=tuple(skipped))
+    count, skipped = change_each(network, [aten.batch_norm.default], _take_out)
+    return RewriteReport(name=NAME, equivalence=EQUIVALENCE, count=count, skipped=skipped)
+
+
+def _take_out(network: Network, node: fx.Node) -> bool | str:
+    reason = _fold(network, node)
+    if reason:
+        return f"{place(node)}: {reason}"
+    source = node.args[0]
+    assert isinstance(source, fx.Node)
+    node.replace_all_uses_with(source)
+    network.graph.erase_node(node)
+    return True
 
 
 def _fold(network: Network, node: fx.Node) -> str | None:

@@ -17,26 +17,25 @@ from torch import fx
 
 from exporters.rewrites.base import Equivalence, RewriteReport
 from exporters.rewrites.channel_norm import channel_layer_norm
-from exporters.rewrites.graph import Network, aten, calls, constant, finish, infer_shapes, place, shape, value_of
+from exporters.rewrites.graph import Network, aten, change_each, constant, place, shape, value_of
 
 NAME = "blocked_layout"
 EQUIVALENCE = Equivalence.EXACT
 
 
 def rewrite(network: Network) -> RewriteReport:
-    count = 0
-    for node in calls(network, channel_layer_norm):
-        if any(user.target is aten.add.Tensor for user in node.users):
-            count += _move_affine(network, node)
-    for node in calls(network, aten.repeat.default):
-        count += _concatenate(network, node)
-    finish(network)
-    infer_shapes(network)
+    count, _ = change_each(network, [channel_layer_norm, aten.repeat.default], _change)
     return RewriteReport(name=NAME, equivalence=EQUIVALENCE, count=count)
 
 
+def _change(network: Network, node: fx.Node) -> bool:
+    return _move_affine(network, node) if node.target is channel_layer_norm else _concatenate(network, node)
+
+
 def _move_affine(network: Network, node: fx.Node) -> bool:
-    """Put the affine of a LayerNorm into a depthwise convolution behind it; False where it has none."""
+    """Put the affine of a LayerNorm that a sum reads into a depthwise convolution behind it; False where none is."""
+    if not any(user.target is aten.add.Tensor for user in node.users):
+        return False
     x, weight, bias, eps = node.args
     gamma, beta = value_of(network, weight), value_of(network, bias)
     if gamma is None:

@@ -6,7 +6,7 @@ effect, computations on constants alone, and the three outputs of a BatchNorm of
 
 import operator
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
 import torch
@@ -214,6 +214,31 @@ def calls(network: Network, *targets: Any) -> Iterator[fx.Node]:
     for node in list(network.graph.nodes):
         if node.op == "call_function" and node.target in targets:
             yield node
+
+
+def change_each(
+    network: Network, targets: Sequence[Any], change: Callable[[Network, fx.Node], bool | str]
+) -> tuple[int, tuple[str, ...]]:
+    """Change a network wherever it calls one of `targets`, from input to output.
+
+    Args:
+        change: gives True where it changed the place, False where there is nothing of its kind, and a place with the
+            reason where it left that alone.
+
+    Returns:
+        How many places were changed, and those that were left alone.
+    """
+    count = 0
+    skipped = []
+    for node in calls(network, *targets):
+        changed = change(network, node)
+        if isinstance(changed, str):
+            skipped.append(changed)
+        else:
+            count += changed
+    finish(network)
+    infer_shapes(network)
+    return count, tuple(skipped)
 
 
 # The linear operators, and how a rewrite changes their weights.

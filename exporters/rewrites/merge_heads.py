@@ -15,10 +15,8 @@ from exporters.rewrites.graph import (
     POINTWISE,
     Network,
     aten,
-    calls,
+    change_each,
     constant,
-    finish,
-    infer_shapes,
     is_weighted,
     place,
     shape,
@@ -30,27 +28,25 @@ EQUIVALENCE = Equivalence.EXACT
 
 
 def rewrite(network: Network) -> RewriteReport:
-    count = 0
-    skipped = []
-    for node in calls(network, aten.div.Tensor, aten.mul.Tensor):
-        total, number = node.args
-        halves = number == 2 if node.target is aten.div.Tensor else number == 0.5
-        if not (halves and isinstance(total, fx.Node) and total.target is aten.add.Tensor and not total.kwargs):
-            continue
-        heads = [head for head in total.args if is_weighted(network, head)]
-        if len(heads) != 2 or not all(isinstance(head, fx.Node) and head.target in POINTWISE for head in heads):
-            continue
-        first, second = heads
-        assert isinstance(first, fx.Node)
-        assert isinstance(second, fx.Node)
-        if any(len(one.users) > 1 for one in (total, first, second)):
-            skipped.append(f"{place(first)}: its logits are used on their own too")
-            continue
-        _merge(network, first, second, node)
-        count += 1
-    finish(network)
-    infer_shapes(network)
-    return RewriteReport(name=NAME, equivalence=EQUIVALENCE, count=count, skipped=tuple(skipped))
+    count, skipped = change_each(network, [aten.div.Tensor, aten.mul.Tensor], _merge_at)
+    return RewriteReport(name=NAME, equivalence=EQUIVALENCE, count=count, skipped=skipped)
+
+
+def _merge_at(network: Network, node: fx.Node) -> bool | str:
+    total, number = node.args
+    halves = number == 2 if node.target is aten.div.Tensor else number == 0.5
+    if not (halves and isinstance(total, fx.Node) and total.target is aten.add.Tensor and not total.kwargs):
+        return False
+    heads = [head for head in total.args if is_weighted(network, head)]
+    if len(heads) != 2 or not all(isinstance(head, fx.Node) and head.target in POINTWISE for head in heads):
+        return False
+    first, second = heads
+    assert isinstance(first, fx.Node)
+    assert isinstance(second, fx.Node)
+    if any(len(one.users) > 1 for one in (total, first, second)):
+        return f"{place(first)}: its logits are used on their own too"
+    _merge(network, first, second, node)
+    return True
 
 
 def _merge(network: Network, first: fx.Node, second: fx.Node, average: fx.Node) -> None:

@@ -1,19 +1,16 @@
 """The rewrites there are, and how they are applied to a network."""
 
-from typing import Literal
+import importlib
+from typing import Literal, cast
 
 from torch import nn
 
 from exporters.errors import RewriteError
-from exporters.rewrites import batch_norm, blocked_layout, channels_first, layer_norm_to_batch_norm, merge_heads
-from exporters.rewrites.base import Equivalence, Rewrite, RewriteReport
+from exporters.rewrites.base import NAMES, Equivalence, Rewrite, RewriteReport
 from exporters.rewrites.graph import trace
 
-# In the order in which they are applied.
-REWRITES: dict[str, Rewrite] = {
-    module.NAME: module
-    for module in (merge_heads, layer_norm_to_batch_norm, batch_norm, channels_first, blocked_layout)
-}
+REWRITES = {name: cast(Rewrite, importlib.import_module(f"exporters.rewrites.{name}")) for name in NAMES}
+"""By name, in the order in which they are applied."""
 
 
 def apply(

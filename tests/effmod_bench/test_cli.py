@@ -1,4 +1,4 @@
-"""The command as a user meets it: real processes, real files, real exit codes."""
+"""The command as a user meets it: real files, real exit codes, and real processes where anything is timed."""
 
 import csv
 import io
@@ -26,8 +26,8 @@ from effmod_bench.cli import app
 from effmod_bench.errors import DeviceUnavailableError
 from effmod_bench.instrument import available
 from effmod_bench.instrument.machine.gpu import NoDriverError, driver_cuda_version
-from effmod_bench.listing import list_table
 from effmod_bench.screen import console
+from effmod_bench.screen.zoo import list_table
 from effmod_bench.suites import find_suite
 from exporters import OutputError, read_sidecar, sha256_of
 from results import ComparisonPlan, ComputeUnits, RuntimeOptions, Store, compare, summarise
@@ -52,6 +52,18 @@ def effmod(tmp_path: Path) -> Run:
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
         environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1"}
         return subprocess.run([EFFMOD, *arguments], capture_output=True, text=True, cwd=tmp_path, env=environment)
+
+    return run
+
+
+@pytest.fixture
+def quickly() -> Run:
+    """The command in this process, where none is to be timed: starting one takes a second, importing torch three."""
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        done = CliRunner().invoke(app, arguments, prog_name="effmod", env={"COLUMNS": "200", "NO_COLOR": "1"})
+        assert isinstance(done.exception, SystemExit | None), repr(done.exception)
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
 
     return run
 
@@ -208,8 +220,8 @@ def test_more_threads_than_cores_are_obeyed_with_a_warning(effmod: Run, tmp_path
     assert f"{threads} threads on" in done.stderr
 
 
-def test_a_dry_run_exports_and_measures_nothing(effmod: Run, tmp_path: Path) -> None:
-    done = effmod("bench", "efficientmod_*x*s", "--dry-run", "--runs", "4000", "--output-format", "json")
+def test_a_dry_run_exports_and_measures_nothing(quickly: Run, tmp_path: Path) -> None:
+    done = quickly("bench", "efficientmod_*x*s", "--dry-run", "--runs", "4000", "--output-format", "json")
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
     assert {row["name"] for row in rows} >= {"efficientmod_xxs", "efficientmod_xs"}
@@ -236,63 +248,73 @@ def test_a_dry_run_takes_no_cpus_speed_for_that_of_something_else(where: tuple[s
     assert [row["about_s"] for row in json.loads(rows.stdout)] == [None]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "code", "said"),
-    [
-        (["bench", "efficientmod_xx"], 2, "no network 'efficientmod_xx'; did you mean 'efficientmod_xxs'"),
-        (["bench", "no_such"], 2, "Networks of timm are named as in timm:resnet50, your own path/to/file.py:function"),
-        (["list", "timm:resnet1*"], 2, "patterns are for the zoo: name networks of timm one by one, as in timm:"),
-        (["list", "--family", "mobileon"], 2, "error: no network in family 'mobileon'; families:"),
-        (["bench", "net.py"], 2, "net.py: name the function of it that builds the network, as in net.py:FUNCTION"),
-        (["tune", "net.py"], 2, "net.py: name the function of it that builds the network, as in net.py:FUNCTION"),
-        (["bench", "odd.pth"], 2, "Name the network, and give the file with --checkpoint odd.pth"),
-        (["export", "odd.pth"], 2, "Name the network, and give the file with --checkpoint odd.pth"),
-        (["compare", "good.onnx", "odd.pth"], 2, "Name the network, and give the file with --checkpoint odd.pth"),
-        (["export", "efficientmod_xxs", "--output", "my.onnx"], 2, "my.onnx is to be a folder"),
-        (["export", "nope*"], 2, "no network matches 'nope*'"),
-        (["bench", "--runs", "0"], 2, "--runs"),
-        (["bench", "--threads", "-1"], 2, "--threads"),
-        (["bench", "--device", "abacus"], 2, "no device 'abacus'; there are cpu, cuda, coreml"),
-        (["bench", "--device", "mps"], 2, "no device 'mps'; there are cpu, cuda, coreml"),
-        (["bench", "--tf32"], 2, "--tf32 goes with --device cuda, not with --device cpu"),
-        (["bench", "--runtime", "tensorrt"], 2, "tensorrt does not run on cpu"),
-        (["bench", "good.onnx", "--runtime", "pytorch"], 2, "pytorch runs networks, not good.onnx; name a network"),
-        (["bench", "efficientmod_xxs", "--runtime", "pytorch", "--opset", "18"], 2, "--opset is for exported files"),
-        (["bench", "missing.onnx"], 2, "cannot read missing.onnx: No such file"),
-        (["bench", "text.onnx"], 2, "text.onnx is not an ONNX file"),
-        (["bench", "open.onnx"], 2, "dimensions h, w are open"),
-        (["bench", "good.onnx", "--input-shape", "y:1"], 2, "has no input 'y'"),
-        (["bench", "good.onnx", "--store", "text.onnx/store"], 5, "cannot write to the store"),
-        (["bench", "efficientmod_xxs", "efficientmod_xs", "--checkpoint", "text.onnx"], 2, "one network's weights"),
-        (["export", "efficientmod_xxs", "--checkpoint", "text.onnx"], 2, "text.onnx is not a PyTorch checkpoint"),
-        (["export", "efficientmod_xxs", "--checkpoint", "none.pth"], 2, "cannot read checkpoint none.pth"),
-        (["export", "efficientmod_xxs", "--image-size", "1"], 2, "efficientmod_xxs takes square images"),
-        (["export", "efficientmod_xxs", "--opset", "12"], 2, "--opset"),
-        (["bench", "good.onnx", "--image-size", "64"], 2, "--image-size is for networks that effmod exports"),
-        (["bench", "good.onnx", "--batch-size", "4"], 2, "a fixed batch, and --batch-size gives 4"),
-        (["bench", "efficientmod_xxs", "--input-shape", "1,3,8,8"], 2, "--input-shape is for .onnx files"),
-        (["bench", "efficientmod_xxs", "deit_tiny", "--image-size", "100"], 2, "deit_tiny takes square images"),
-        (["export", "efficientmod_xxs", "--checkpoint", "odd.pth"], 2, "holds no state_dict"),
-        (["plot", "nowhere"], 5, "error: there is no store at nowhere"),
-        (["plot"], 5, "error: there is no store at effmod-results; 'effmod bench --store effmod-results' would make"),
-        (["plot", "compared"], 5, "the store compared holds no measurements; 'effmod bench --store compared' adds"),
-        (["export"], 2, "say what to export"),
-        (["export", "--table", "99"], 2, "the paper has no table '99' of networks; there are 1, 2, 3"),
-        (["list", "--table", "13"], 2, "the paper has no table '13' of networks; there are 1, 2, 3"),
-        (["export", "efficientmod_xxs", "--softmax"], 2, "--softmax goes with --format coreml"),
-        (["export", "efficientmod_xxs", "--format", "coreml", "--labels", "none.txt"], 2, "cannot read none.txt"),
-        (["export", "efficientmod_xxs", "--format", "coreml", "--target", "iOS14"], 2, "--target"),
-        (["export", "efficientmod_xxs", "--format", "coreml", "--image-size", "1"], 2, "takes square images"),
-        (["export", "efficientmod_xxs", "--format", "coreml", "--checkpoint", "text.onnx"], 2, "not a PyTorch"),
-        (["show", "nowhere"], 5, "there is no store at nowhere"),
-        (["plot", "store", "--output", "x.xyz"], 2, "cannot draw a .xyz"),
-        (["plot", "store", "--output", "text.onnx/x.png"], 5, "cannot write text.onnx/x.png"),
-        (["info", "efficientmod_x"], 2, "no network 'efficientmod_x'"),
-    ],
-)
+# Arguments, the exit code, and what is said.
+WRONG_INPUT = [
+    (["bench", "efficientmod_xx"], 2, "no network 'efficientmod_xx'; did you mean 'efficientmod_xxs'"),
+    (["bench", "no_such"], 2, "Networks of timm are named as in timm:resnet50, your own path/to/file.py:function"),
+    (["list", "timm:resnet1*"], 2, "patterns are for the zoo: name networks of timm one by one, as in timm:"),
+    (["list", "--family", "mobileon"], 2, "error: no network in family 'mobileon'; families:"),
+    (["bench", "net.py"], 2, "net.py: name the function of it that builds the network, as in net.py:FUNCTION"),
+    (["tune", "net.py"], 2, "net.py: name the function of it that builds the network, as in net.py:FUNCTION"),
+    (["bench", "odd.pth"], 2, "Name the network, and give the file with --checkpoint odd.pth"),
+    (["export", "odd.pth"], 2, "Name the network, and give the file with --checkpoint odd.pth"),
+    (["compare", "good.onnx", "odd.pth"], 2, "Name the network, and give the file with --checkpoint odd.pth"),
+    (["export", "efficientmod_xxs", "--output", "my.onnx"], 2, "my.onnx is to be a folder"),
+    (["export", "nope*"], 2, "no network matches 'nope*'"),
+    (["bench", "--runs", "0"], 2, "--runs"),
+    (["bench", "--threads", "-1"], 2, "--threads"),
+    (["bench", "--device", "abacus"], 2, "no device 'abacus'; there are cpu, cuda, coreml"),
+    (["bench", "--device", "mps"], 2, "no device 'mps'; there are cpu, cuda, coreml"),
+    (["bench", "--tf32"], 2, "--tf32 goes with --device cuda, not with --device cpu"),
+    (["bench", "--runtime", "tensorrt"], 2, "tensorrt does not run on cpu"),
+    (["bench", "good.onnx", "--runtime", "pytorch"], 2, "pytorch runs networks, not good.onnx; name a network"),
+    (["bench", "efficientmod_xxs", "--runtime", "pytorch", "--opset", "18"], 2, "--opset is for exported files"),
+    (["bench", "missing.onnx"], 2, "cannot read missing.onnx: No such file"),
+    (["bench", "text.onnx"], 2, "text.onnx is not an ONNX file"),
+    (["bench", "open.onnx"], 2, "dimensions h, w are open"),
+    (["bench", "good.onnx", "--input-shape", "y:1"], 2, "has no input 'y'"),
+    (["bench", "good.onnx", "--store", "text.onnx/store"], 5, "cannot write to the store"),
+    (["bench", "efficientmod_xxs", "efficientmod_xs", "--checkpoint", "text.onnx"], 2, "one network's weights"),
+    (["export", "efficientmod_xxs", "--checkpoint", "text.onnx"], 2, "text.onnx is not a PyTorch checkpoint"),
+    (["export", "efficientmod_xxs", "--checkpoint", "none.pth"], 2, "cannot read checkpoint none.pth"),
+    (["export", "efficientmod_xxs", "--image-size", "1"], 2, "efficientmod_xxs takes square images"),
+    (["export", "efficientmod_xxs", "--opset", "12"], 2, "--opset"),
+    (["bench", "good.onnx", "--image-size", "64"], 2, "--image-size is for networks that effmod exports"),
+    (["bench", "good.onnx", "--batch-size", "4"], 2, "a fixed batch, and --batch-size gives 4"),
+    (["bench", "efficientmod_xxs", "--input-shape", "1,3,8,8"], 2, "--input-shape is for .onnx files"),
+    (["bench", "efficientmod_xxs", "deit_tiny", "--image-size", "100"], 2, "deit_tiny takes square images"),
+    (["export", "efficientmod_xxs", "--checkpoint", "odd.pth"], 2, "holds no state_dict"),
+    (["plot", "nowhere"], 5, "error: there is no store at nowhere"),
+    (["plot"], 5, "error: there is no store at effmod-results; 'effmod bench --store effmod-results' would make"),
+    (["plot", "compared"], 5, "the store compared holds no measurements; 'effmod bench --store compared' adds"),
+    (["export"], 2, "say what to export"),
+    (["export", "--table", "99"], 2, "the paper has no table '99' of networks; there are 1, 2, 3"),
+    (["list", "--table", "13"], 2, "the paper has no table '13' of networks; there are 1, 2, 3"),
+    (["export", "efficientmod_xxs", "--softmax"], 2, "--softmax goes with --format coreml"),
+    (["export", "efficientmod_xxs", "--format", "coreml", "--labels", "none.txt"], 2, "cannot read none.txt"),
+    (["export", "efficientmod_xxs", "--format", "coreml", "--target", "iOS14"], 2, "--target"),
+    (["export", "efficientmod_xxs", "--format", "coreml", "--image-size", "1"], 2, "takes square images"),
+    (["export", "efficientmod_xxs", "--format", "coreml", "--checkpoint", "text.onnx"], 2, "not a PyTorch"),
+    (["show", "nowhere"], 5, "there is no store at nowhere"),
+    (["plot", "store", "--output", "x.xyz"], 2, "cannot draw a .xyz"),
+    (["plot", "store", "--output", "text.onnx/x.png"], 5, "cannot write text.onnx/x.png"),
+    (["info", "efficientmod_x"], 2, "no network 'efficientmod_x'"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "said"), WRONG_INPUT)
 def test_wrong_input_names_the_thing_and_ends_with_its_code(
-    arguments: list[str], code: int, said: str, effmod: Run, tmp_path: Path
+    arguments: list[str], code: int, said: str, quickly: Run, tmp_path: Path
 ) -> None:
+    assert_refused(quickly, arguments, code, said, tmp_path)
+
+
+@pytest.mark.parametrize(("arguments", "code", "said"), WRONG_INPUT[::10])
+def test_a_process_refuses_it_alike(arguments: list[str], code: int, said: str, effmod: Run, tmp_path: Path) -> None:
+    assert_refused(effmod, arguments, code, said, tmp_path)
+
+
+def assert_refused(run: Run, arguments: list[str], code: int, said: str, tmp_path: Path) -> None:
     (tmp_path / "text.onnx").write_text("hello")
     (tmp_path / "net.py").write_text("def build(): ...")
     write_onnx(tmp_path / "open.onnx", shape=(1, 3, "h", "w"))
@@ -300,7 +322,7 @@ def test_wrong_input_names_the_thing_and_ends_with_its_code(
     store_with(tmp_path / "store")
     store_with(tmp_path / "compared", make_comparison_process())
     torch.save({"state_dict": {"foo": 3}}, tmp_path / "odd.pth")
-    done = effmod(*arguments)
+    done = run(*arguments)
     assert done.returncode == code, done.stderr
     assert said in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
@@ -318,10 +340,10 @@ def has_driver() -> bool:
 @pytest.mark.skipif(has_driver(), reason="there is an NVIDIA driver")
 @pytest.mark.parametrize("runtime", [[], ["--runtime", "tensorrt"], ["--runtime", "pytorch"]])
 def test_without_a_driver_cuda_is_refused_before_anything_is_exported(
-    runtime: list[str], effmod: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    runtime: list[str], quickly: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EFFMOD_CACHE", str(tmp_path / "cache"))
-    done = effmod("bench", "efficientmod_xxs", "--device", "cuda", *runtime)
+    done = quickly("bench", "efficientmod_xxs", "--device", "cuda", *runtime)
     assert done.returncode == 3
     assert "no NVIDIA driver answers" in done.stderr
     assert not (tmp_path / "cache").exists()
@@ -372,33 +394,33 @@ def test_without_a_compiler_that_is_the_rows_reason(
     assert "torch.compile found no C++ compiler that works; install g++" in done.stderr
 
 
-def test_the_list_carries_what_the_paper_published(effmod: Run) -> None:
-    done = effmod("list", "efficientmod_*", "--output-format", "json")
+def test_the_list_carries_what_the_paper_published(quickly: Run) -> None:
+    done = quickly("list", "efficientmod_*", "--output-format", "json")
     rows = {row["name"]: row for row in json.loads(done.stdout)}
     row = rows["efficientmod_xxs"]
     assert (row["params"], row["macs"], row["top1"], row["image_size"]) == (4_736_264, 583_000_064, 76.0, 224)
     assert done.stderr == ""
 
 
-def test_info_shows_stages_that_add_up(effmod: Run) -> None:
-    done = effmod("info", "efficientmod_xxs", "--output-format", "csv")
+def test_info_shows_stages_that_add_up(quickly: Run) -> None:
+    done = quickly("info", "efficientmod_xxs", "--output-format", "csv")
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert [row["name"] for row in rows][:2] == ["patch_embed", "layers.0"]
     assert sum(int(row["params"]) for row in rows) == 4_736_264
     assert sum(int(row["macs"]) for row in rows) == 583_000_064
-    shown = effmod("info", "efficientmod_xxs")
+    shown = quickly("info", "efficientmod_xxs")
     assert "arXiv 2403.19963" in shown.stdout
     assert "published top-1: 76.0 %" in shown.stdout
-    whole = json.loads(effmod("info", "efficientmod_xxs", "--output-format", "json").stdout)
+    whole = json.loads(quickly("info", "efficientmod_xxs", "--output-format", "json").stdout)
     assert whole["source"]["licence"] == "Apache-2.0"
     assert whole["published"]["top1_strong"] == 77.1
     assert whole["complexity"]["macs"] == 583_000_064
 
 
 @pytest.mark.parametrize("output_format", ["json", "csv", "markdown", "latex"])
-def test_only_the_table_is_on_stdout(output_format: str, effmod: Run, tmp_path: Path) -> None:
+def test_only_the_table_is_on_stdout(output_format: str, quickly: Run, tmp_path: Path) -> None:
     store_with(tmp_path / "store", make_round(threads=9))
-    done = effmod("show", "store", "--output-format", output_format, "-v")
+    done = quickly("show", "store", "--output-format", output_format, "-v")
     assert done.returncode == 0
     assert "warning" in done.stderr
     assert "warning:" not in done.stdout
@@ -539,15 +561,15 @@ def test_a_store_is_shown_and_drawn_from_where_a_bench_puts_it(effmod: Run, tmp_
     assert effmod("plot", "--output", "x.svg").returncode == 0
 
 
-def test_the_cache_says_what_it_holds(effmod: Run, artifact_cache: Path) -> None:
-    done = effmod("cache", "info")
+def test_the_cache_says_what_it_holds(quickly: Run, artifact_cache: Path) -> None:
+    done = quickly("cache", "info")
     assert done.stdout.startswith(f"{artifact_cache}: ")
     assert done.returncode == 0
 
 
-def test_a_plot_names_what_it_left_out(effmod: Run, tmp_path: Path) -> None:
+def test_a_plot_names_what_it_left_out(quickly: Run, tmp_path: Path) -> None:
     store_with(tmp_path / "store", make_round(), make_round(artifact=timed_artifact("mine.onnx", form=None)))
-    done = effmod("plot", "store", "--output", "x.svg")
+    done = quickly("plot", "store", "--output", "x.svg")
     assert done.stdout.strip() == "x.svg"
     assert "Left out" in done.stderr
     assert "mine.onnx" in done.stderr
@@ -555,15 +577,15 @@ def test_a_plot_names_what_it_left_out(effmod: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["show", "store"], ["diff", "store", "store"], ["plot", "store"]])
-def test_a_damaged_file_hides_none_of_the_others(arguments: list[str], effmod: Run, tmp_path: Path) -> None:
+def test_a_damaged_file_hides_none_of_the_others(arguments: list[str], quickly: Run, tmp_path: Path) -> None:
     torn = store_with(tmp_path / "store") / "torn.json"
     torn.write_text("{")
-    done = effmod(*arguments)
+    done = quickly(*arguments)
     assert done.returncode == 0, done.stderr
     assert "warning: left out: store/torn.json is not a record of effmod" in done.stderr
     for file in torn.parent.iterdir():
         file.write_text("{")
-    done = effmod(*arguments)
+    done = quickly(*arguments)
     assert done.returncode == 5
     assert "torn.json" in done.stderr
 

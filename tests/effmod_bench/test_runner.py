@@ -17,7 +17,7 @@ from effmod_bench.instrument.subject import Subject, stamp
 from effmod_bench.instrument.threads import threads_to_use
 from effmod_bench.targets.subjects import file_subject, hashed_files
 from exporters import sha256_of
-from exporters.proof.onnx import run_onnx
+from exporters.onnx.evaluator import run_onnx
 from models import Preprocessing
 from results import BenchPlan, ComparisonPlan, Device, Outcome, Round, RuntimeOptions, Store, StoreError, summarise
 from tests.fakes import (

@@ -10,8 +10,8 @@ from onnx import TensorProto, helper
 from PIL import Image
 
 from exporters import ComputePrecision, ImageFolderError
+from exporters.artifact.evaluator import Images
 from exporters.proof.accuracy import measure_accuracy, read_folder
-from exporters.proof.evaluator import Images
 from exporters.proof.open import open_evaluator
 from models import Preprocessing
 

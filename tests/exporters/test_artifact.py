@@ -16,8 +16,9 @@ from exporters import (
     read_sidecar,
 )
 from exporters.artifact import sidecar as artifact
-from exporters.artifact.names import file_name, form_of
+from exporters.artifact.names import form_of
 from exporters.config import ExportConfig
+from exporters.formats import file_name
 from exporters.rewrites import AUTO
 
 ONNX_REWRITES, COREML_REWRITES = AUTO[Format.ONNX], AUTO[Format.COREML]

@@ -3,7 +3,7 @@ import importlib.util
 import os
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from torch import nn
 
 import exporters.artifact.cache
-import exporters.artifact.files
+import exporters.artifact.versions
 import exporters.making.file
 import exporters.making.key
 import exporters.proof.parity
@@ -61,6 +61,35 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of the test's own, for tests that break it."""
     monkeypatch.setenv("EFFMOD_CACHE", str(tmp_path / "own"))
     return tmp_path / "own"
+
+
+@pytest.fixture
+def keep_copy(cache: Path, artifact_cache: Path) -> Callable[[ModelSpec, ExportConfig], None]:
+    """Lay a copy of the run's own artifact into the test's cache, where nothing is to be made."""
+
+    def copy(spec: ModelSpec, config: ExportConfig) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("EFFMOD_CACHE", str(artifact_cache))
+            entry = obtain(spec, config).path.parent
+        shutil.copytree(entry, cache / "artifacts" / entry.name)
+
+    return copy
+
+
+SMALL = """
+from torch import nn
+
+def small():
+    return nn.Sequential(nn.Conv2d(3, 8, 3, 2), nn.BatchNorm2d(8), nn.GELU(),
+                         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 10))
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> ModelSpec:
+    """A network that is exported in a second, for tests that do so again."""
+    (tmp_path / "net.py").write_text(SMALL)
+    return models.find_model("net.py:small", image_size=32)
 
 
 def test_an_artifact_is_made_once(spec: ModelSpec) -> None:
@@ -190,13 +219,13 @@ def test_another_source_of_a_plug_in_gives_another_file(
 
 def test_a_new_version_of_torch_makes_the_file_again(spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
     obtain(spec, CONFIG)
-    monkeypatch.setattr(exporters.artifact.files, "installed_versions", lambda _: {"torch": "99.0"})
+    monkeypatch.setattr(exporters.making.key, "installed_versions", lambda _: {"torch": "99.0"})
     assert not is_cached(spec, CONFIG)
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "sidecar", "missing"])
-def test_a_damaged_artifact_is_made_again_and_that_is_said(damage: str, spec: ModelSpec, cache: Path) -> None:
-    path = obtain(spec, CONFIG).path
+def test_a_damaged_artifact_is_made_again_and_that_is_said(damage: str, small: ModelSpec, cache: Path) -> None:
+    path = obtain(small, CONFIG).path
     sidecar = path.with_name(path.name + ".json")
     content = path.read_bytes()
     match damage:
@@ -208,7 +237,7 @@ def test_a_damaged_artifact_is_made_again_and_that_is_said(damage: str, spec: Mo
             sidecar.write_text("{")
         case "missing":
             sidecar.unlink()
-    made = obtain(spec, CONFIG)
+    made = obtain(small, CONFIG)
     assert not made.reused
     assert made.note is not None
     assert "made again" in made.note
@@ -283,8 +312,11 @@ def test_a_file_in_the_folders_place_says_so(spec: ModelSpec, tmp_path: Path) ->
         deliver(obtain(spec, CONFIG).path, tmp_path / "out")
 
 
-def test_the_cache_counts_and_clears(spec: ModelSpec, cache: Path) -> None:
+def test_the_cache_counts_and_clears(
+    spec: ModelSpec, cache: Path, keep_copy: Callable[[ModelSpec, ExportConfig], None]
+) -> None:
     assert clear_cache().artifacts == 0
+    keep_copy(spec, CONFIG)
     obtain(spec, CONFIG)
     info = exporters.cache_info()
     assert (info.path, info.artifacts) == (str(cache), 1)
@@ -343,18 +375,18 @@ def test_a_compressed_package_has_its_error_and_no_tolerance(spec: ModelSpec) ->
 
 @needs_coremltools
 def test_a_package_that_computes_something_else_is_not_kept(
-    spec: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch
+    small: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(exporters.proof.parity.TOLERANCES, ComputePrecision.FLOAT16, 1e-9)
     with pytest.raises(ParityError, match="does not compute what the network computes"):
-        obtain(spec, COREML)
+        obtain(small, COREML)
     assert not list(cache.rglob("*.mlpackage"))
 
 
 @needs_coremltools
 @pytest.mark.parametrize("damage", ["flip", "manifest", "missing"])
-def test_a_damaged_package_is_made_again(damage: str, spec: ModelSpec, cache: Path) -> None:
-    path = obtain(spec, COREML).path
+def test_a_damaged_package_is_made_again(damage: str, small: ModelSpec, cache: Path) -> None:
+    path = obtain(small, COREML).path
     weights = next(path.rglob("weight.bin"))
     match damage:
         case "flip":
@@ -364,7 +396,7 @@ def test_a_damaged_package_is_made_again(damage: str, spec: ModelSpec, cache: Pa
             (path / "Manifest.json").write_text("{}")
         case "missing":
             shutil.rmtree(path)
-    made = obtain(spec, COREML)
+    made = obtain(small, COREML)
     assert made.note is not None
     assert package_sha256(made.path) == made.artifact.sha256
     assert made.path.is_relative_to(cache)
@@ -423,7 +455,10 @@ def test_an_older_package_comes_back_where_the_new_one_cannot_take_its_name(
 
 
 @needs_coremltools
-def test_packages_are_counted_with_all_their_files(spec: ModelSpec, cache: Path) -> None:
+def test_packages_are_counted_with_all_their_files(
+    spec: ModelSpec, cache: Path, keep_copy: Callable[[ModelSpec, ExportConfig], None]
+) -> None:
+    keep_copy(spec, COREML)
     made = obtain(spec, COREML)
     info = exporters.cache_info()
     sidecar = made.path.with_name(made.path.name + ".json")
@@ -438,12 +473,12 @@ def test_the_two_formats_are_two_artifacts(spec: ModelSpec, monkeypatch: pytest.
     onnx, coreml = key(spec, CONFIG, weights), key(spec, COREML, weights)
     assert onnx != coreml
     # A newer coremltools does not make ONNX files again.
-    installed = exporters.artifact.files.installed_versions
+    installed = exporters.artifact.versions.installed_versions
 
     def newer(names: Iterable[str]) -> dict[str, str]:
         return {name: "99.0" if name == "coremltools" else version for name, version in installed(names).items()}
 
-    monkeypatch.setattr(exporters.artifact.files, "installed_versions", newer)
+    monkeypatch.setattr(exporters.making.key, "installed_versions", newer)
     assert key(spec, CONFIG, weights) == onnx
     assert key(spec, COREML, weights) != coreml
 
@@ -452,7 +487,7 @@ def test_a_missing_converter_is_said_before_a_network_is_built(
     spec: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    monkeypatch.setattr("exporters.making.create.create", None)  # not reached
+    monkeypatch.setattr("exporters.making.file.create", None)  # not reached
     with pytest.raises(FormatUnavailableError, match="--format onnx"):
         obtain(spec, COREML)
     assert not [path for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock"]

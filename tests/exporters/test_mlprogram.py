@@ -760,6 +760,6 @@ def test_inputs_must_be_the_programs_own(net_package: Path) -> None:
 
 
 def test_loading_says_nothing(net_package: Path) -> None:
-    code = f"import pathlib, exporters.mlprogram as m; m.load_program(pathlib.Path({str(net_package)!r}))"
+    code = f"import pathlib, exporters.coreml.program.program as m; m.load_program(pathlib.Path({str(net_package)!r}))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout + done.stderr == ""

@@ -1,4 +1,5 @@
 import errno
+import functools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,13 +14,15 @@ import torch
 from onnx import TensorProto, helper
 from torch import nn
 
-import exporters.onnx.export
 import exporters.onnx.graph
 import models
 from exporters import ArtifactError, ExportError, OnnxConfig, ParityError
+from exporters.onnx.export import export as export_onnx
 from exporters.proof.parity import measure_parity
 from models import Preprocessing
 from tests.fakes import damaged, write_onnx
+
+export = functools.partial(export_onnx, measure_parity=measure_parity)
 
 
 class Small(nn.Module):
@@ -43,7 +46,7 @@ def small() -> nn.Module:
 
 def test_the_file_is_whole_checked_and_equal(small: nn.Module, tmp_path: Path) -> None:
     path = tmp_path / "small.onnx"
-    parity, simplified = exporters.onnx.export.export(small, path, OnnxConfig(image_size=32), Preprocessing())
+    parity, simplified = export(small, path, OnnxConfig(image_size=32), Preprocessing())
     assert parity.relative_error < 1e-5
     assert parity.top1_agreement == 1
     assert parity.inputs == 8
@@ -59,7 +62,7 @@ def test_the_file_is_whole_checked_and_equal(small: nn.Module, tmp_path: Path) -
 
 def test_an_open_batch_axis_takes_any_batch(small: nn.Module, tmp_path: Path) -> None:
     path = tmp_path / "small.onnx"
-    exporters.onnx.export.export(small, path, OnnxConfig(image_size=32, dynamic_batch=True), Preprocessing())
+    export(small, path, OnnxConfig(image_size=32, dynamic_batch=True), Preprocessing())
     (tensor,), _ = exporters.onnx.graph.read_tensors(onnx.load(path))
     assert tensor.shape == ("batch", 3, 32, 32)
     x = torch.randn(5, 3, 32, 32)
@@ -69,9 +72,7 @@ def test_an_open_batch_axis_takes_any_batch(small: nn.Module, tmp_path: Path) ->
 
 def test_a_batch_is_static_by_default(small: nn.Module, tmp_path: Path) -> None:
     path = tmp_path / "small.onnx"
-    _, simplified = exporters.onnx.export.export(
-        small, path, OnnxConfig(image_size=32, batch_size=4, simplify=False), Preprocessing()
-    )
+    _, simplified = export(small, path, OnnxConfig(image_size=32, batch_size=4, simplify=False), Preprocessing())
     assert simplified is None
     (tensor,), _ = exporters.onnx.graph.read_tensors(onnx.load(path))
     assert tensor.shape == (4, 3, 32, 32)
@@ -79,7 +80,7 @@ def test_a_batch_is_static_by_default(small: nn.Module, tmp_path: Path) -> None:
 
 def test_an_opset_that_torch_cannot_write_is_refused(small: nn.Module, tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="cannot write opset 99"):
-        exporters.onnx.export.export(small, tmp_path / "x.onnx", OnnxConfig(image_size=32, opset=99), Preprocessing())
+        export(small, tmp_path / "x.onnx", OnnxConfig(image_size=32, opset=99), Preprocessing())
 
 
 def test_a_network_that_cannot_be_traced_says_why(tmp_path: Path) -> None:
@@ -88,9 +89,7 @@ def test_a_network_that_cannot_be_traced_says_why(tmp_path: Path) -> None:
             return x if x.sum() > 0 else -x
 
     with pytest.raises(ExportError, match=r"torch could not export Branching: .+"):
-        exporters.onnx.export.export(
-            Branching().eval(), tmp_path / "x.onnx", OnnxConfig(image_size=32), Preprocessing()
-        )
+        export(Branching().eval(), tmp_path / "x.onnx", OnnxConfig(image_size=32), Preprocessing())
 
 
 def test_a_simplifier_that_changes_the_outputs_is_not_kept(
@@ -103,7 +102,7 @@ def test_a_simplifier_that_changes_the_outputs_is_not_kept(
 
     monkeypatch.setattr("onnxsim.simplify", spoil)
     path = tmp_path / "small.onnx"
-    parity, simplified = exporters.onnx.export.export(small, path, OnnxConfig(image_size=32), Preprocessing())
+    parity, simplified = export(small, path, OnnxConfig(image_size=32), Preprocessing())
     assert simplified is False
     assert parity.relative_error < 1e-5
     assert [file.name for file in tmp_path.iterdir()] == ["small.onnx"]
@@ -117,13 +116,13 @@ def test_a_full_disk_is_not_taken_for_a_fault_of_the_network(
 
     monkeypatch.setattr(torch.onnx, "export", full)
     with pytest.raises(OSError, match="No space left"):
-        exporters.onnx.export.export(small, tmp_path / "x.onnx", OnnxConfig(image_size=32), Preprocessing())
+        export(small, tmp_path / "x.onnx", OnnxConfig(image_size=32), Preprocessing())
 
 
 def test_parity_fails_for_another_networks_file(small: nn.Module, tmp_path: Path) -> None:
     path = tmp_path / "small.onnx"
     config = OnnxConfig(image_size=32, simplify=False)
-    exporters.onnx.export.export(small, path, config, Preprocessing())
+    export(small, path, config, Preprocessing())
     with torch.no_grad():
         small.get_parameter("conv.weight")[0, 0, 0, 0] += 0.01
     with pytest.raises(ParityError, match="does not compute what the network computes"):
@@ -132,30 +131,28 @@ def test_parity_fails_for_another_networks_file(small: nn.Module, tmp_path: Path
 
 def test_a_network_that_is_no_classifier_is_told_what_can_be_done(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match="only classifiers are exported so far; a file that was exported elsewhere"):
-        exporters.onnx.export.export(
-            nn.Conv2d(3, 4, 3), tmp_path / "x.onnx", OnnxConfig(image_size=32), Preprocessing()
-        )
+        export(nn.Conv2d(3, 4, 3), tmp_path / "x.onnx", OnnxConfig(image_size=32), Preprocessing())
 
 
 def test_nan_of_the_network_itself_is_not_blamed_on_its_file(small: nn.Module, tmp_path: Path) -> None:
     with torch.no_grad():
         small.get_parameter("conv.weight").fill_(torch.nan)
     with pytest.raises(ParityError, match="the network itself gives NaN or infinity"):
-        exporters.onnx.export.export(small, tmp_path / "x.onnx", OnnxConfig(image_size=32), Preprocessing())
+        export(small, tmp_path / "x.onnx", OnnxConfig(image_size=32), Preprocessing())
 
 
 def test_parity_refuses_a_network_that_ignores_its_input(small: nn.Module, tmp_path: Path) -> None:
     with torch.no_grad():
         small.get_parameter("conv.weight").zero_()
     with pytest.raises(ParityError, match="hardly depends on the image"):
-        exporters.onnx.export.export(small, tmp_path / "x.onnx", OnnxConfig(image_size=32), Preprocessing())
+        export(small, tmp_path / "x.onnx", OnnxConfig(image_size=32), Preprocessing())
 
 
 def test_parity_refuses_nan(small: nn.Module, tmp_path: Path) -> None:
     with torch.no_grad():
         small.get_parameter("head.bias")[0] = float("nan")
     with pytest.raises(ParityError):
-        exporters.onnx.export.export(small, tmp_path / "x.onnx", OnnxConfig(image_size=32), Preprocessing())
+        export(small, tmp_path / "x.onnx", OnnxConfig(image_size=32), Preprocessing())
 
 
 def test_a_users_file_is_read_without_its_weights(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +9,16 @@ import torch
 from onnx import TensorProto
 from torch import nn
 
-import exporters.onnx.export
 import exporters.onnx.graph
 import models
 from exporters import ComputePrecision, ExportError, OnnxConfig, ParityError
 from exporters.onnx import float16 as onnx_float16
+from exporters.onnx.export import export as export_onnx
+from exporters.proof.parity import measure_parity
 from models import Preprocessing
 from tests.fakes import write_onnx
 
+export = functools.partial(export_onnx, measure_parity=measure_parity)
 CONFIG = OnnxConfig(image_size=32, compute_precision=ComputePrecision.FLOAT16)
 
 
@@ -43,7 +46,7 @@ def small(*factors: float) -> nn.Module:
 
 def test_the_error_of_a_float16_file_is_measured_and_not_judged(tmp_path: Path) -> None:
     path, model = tmp_path / "small.onnx", small()
-    parity, simplified = exporters.onnx.export.export(model, path, CONFIG, Preprocessing())
+    parity, simplified = export(model, path, CONFIG, Preprocessing())
     assert simplified is True
     assert parity.tolerance is None
     assert 1e-5 < parity.relative_error < 5e-3
@@ -56,7 +59,7 @@ def test_the_error_of_a_float16_file_is_measured_and_not_judged(tmp_path: Path) 
 
 def test_weights_are_float16_input_and_output_are_not(tmp_path: Path) -> None:
     path, model = tmp_path / "small.onnx", small()
-    exporters.onnx.export.export(model, path, CONFIG, Preprocessing())
+    export(model, path, CONFIG, Preprocessing())
     graph = onnx.load(path)
     assert {tensor.data_type for tensor in graph.graph.initializer} <= {TensorProto.FLOAT16, TensorProto.INT64}
     (given,), (found,) = exporters.onnx.graph.read_tensors(graph)
@@ -68,20 +71,20 @@ def test_weights_are_float16_input_and_output_are_not(tmp_path: Path) -> None:
 
 def test_what_overflows_on_a_gpu_alone_is_refused_and_named(tmp_path: Path) -> None:
     path, model = tmp_path / "small.onnx", small(6e4, 6e4, 1e-4, 1e-4)
-    exporters.onnx.export.export(model, path, OnnxConfig(image_size=32), Preprocessing())  # float32 holds it
+    export(model, path, OnnxConfig(image_size=32), Preprocessing())  # float32 holds it
     with pytest.raises(ParityError, match=r"overflows float16: Mul '\w+' is the first .*--compute-precision float32"):
-        exporters.onnx.export.export(model, path, CONFIG, Preprocessing())
+        export(model, path, CONFIG, Preprocessing())
 
 
 def test_outputs_that_stand_still_are_refused(tmp_path: Path) -> None:
     model = small(1e-4, 1e-4, 1e4, 1e4)  # nothing of the image is left after the second
     with pytest.raises(ParityError, match="does not follow its network"):
-        exporters.onnx.export.export(model, tmp_path / "small.onnx", CONFIG, Preprocessing())
+        export(model, tmp_path / "small.onnx", CONFIG, Preprocessing())
 
 
 def test_the_largest_magnitude_of_each_result_is_observed(tmp_path: Path) -> None:
     path = tmp_path / "small.onnx"
-    exporters.onnx.export.export(small(7.0), path, OnnxConfig(image_size=32), Preprocessing())
+    export(small(7.0), path, OnnxConfig(image_size=32), Preprocessing())
     single = onnx.load(path)
     onnx_float16.convert(path)
     results = onnx_float16.half_results(onnx.load(path))

@@ -10,8 +10,8 @@ import pytest
 from exporters import ExportError
 from exporters.derived import int8 as onnx_int8
 from exporters.derived.int8 import Int8, quantize
+from exporters.onnx.evaluator import run_onnx
 from exporters.onnx.graph import read_tensors
-from exporters.proof.onnx import run_onnx
 from tests.exporters.onnx_rewrites.support import graph, kinds
 
 TEXT = """

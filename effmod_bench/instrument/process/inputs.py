@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from models.zoo.images import natural_images
+from models.zoo.images import holds_images, natural_images, natural_pixels
 from results import InputTensor
 
 # ONNX Runtime's and Core ML's names of element types, for those that a vision network's input can have.
@@ -50,8 +50,7 @@ def make_input(
     """
     if tensor.dtype == "image":
         count, _, height, width = tensor.shape
-        pixels = natural_images(count, (height, width), mean=(0, 0, 0), std=(1, 1, 1))
-        return np.round(255 * pixels).astype(np.uint8)
+        return natural_pixels(count, (height, width)).astype(np.uint8)
     if tensor.dtype not in _DTYPES:
         raise ValueError(f"input {tensor.name!r} has element type {tensor.dtype!r}, which effmod cannot feed")
     dtype = np.dtype(_DTYPES[tensor.dtype])
@@ -64,4 +63,4 @@ def make_input(
 
 
 def _holds_images(tensor: InputTensor, dtype: "np.dtype[np.generic]") -> bool:
-    return np.issubdtype(dtype, np.floating) and len(tensor.shape) == 4 and tensor.shape[1] == 3
+    return np.issubdtype(dtype, np.floating) and holds_images(tensor.shape)

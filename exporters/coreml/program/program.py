@@ -35,8 +35,6 @@ from exporters.coreml.program.reader import (
 )
 from exporters.errors import ArtifactError
 
-# ---- What a program consists of
-
 _SEVERAL = ("values",)  # the parameters that take several arguments
 
 

@@ -1,11 +1,8 @@
 """What a package's specification and weight file hold: operators, declared types, values."""
 
-import logging
 import math
 import struct
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +12,9 @@ import numpy.typing as npt
 import torch
 from google.protobuf.message import DecodeError
 
+from exporters.coreml.package import inside, model_location
 from exporters.coreml.program.operators.values import Value, unpack_bits
+from exporters.coreml.tools import quiet
 from exporters.errors import ArtifactError
 
 
@@ -43,8 +42,6 @@ class Operator(msgspec.Struct, frozen=True):
     arguments: Mapping[str, Sequence[Any]]  # by parameter, one or several: a `Reference`, or the value itself
     results: tuple[Declared, ...]
 
-
-# ---- Reading the file
 
 # Bits of MIL's element types. The ones of less than a byte are packed, the lowest bits first.
 _BITS = {"UINT1": 1, "UINT2": 2, "UINT3": 3, "UINT4": 4, "INT4": 4, "UINT6": 6}
@@ -86,48 +83,22 @@ _BLOB_TYPES = {
 }
 
 
-class _Item(msgspec.Struct):
-    path: str
-
-
-class _Manifest(msgspec.Struct, rename="camel"):
-    """Manifest.json of a package: which of its files is the specification."""
-
-    item_info_entries: dict[str, _Item]
-    root_model_identifier: str
-
-
 class Specification(msgspec.Struct, frozen=True):
     spec: Any  # coremltools.proto.Model_pb2.Model
     folder: Path  # that it lies in, which is what "@model_path" stands for
     type_names: Mapping[int, str]
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Coremltools says at import which libraries it has not been tested with, and that this is not a Mac."""
-    disabled = logging.root.manager.disable
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)
-
-
 def read_specification(path: Path) -> Specification:
     try:
-        with _quiet():
+        with quiet():
             from coremltools.proto import MIL_pb2, Model_pb2
     except ImportError as error:
         raise ArtifactError(
             f"{path} cannot be read without coremltools, which exists for macOS and Linux: pip install coremltools"
         ) from error
     try:
-        manifest = msgspec.json.decode((path / "Manifest.json").read_bytes(), type=_Manifest)
-        location = manifest.item_info_entries[manifest.root_model_identifier].path
-        file = _inside(path / "Data", location, path)
+        file = inside(path, path / "Data", model_location(path), what="data")
         spec = Model_pb2.Model()
         spec.ParseFromString(file.read_bytes())
     except ArtifactError:
@@ -137,13 +108,6 @@ def read_specification(path: Path) -> Specification:
     except OSError as error:
         raise ArtifactError(f"cannot read {path} as a Core ML package: {error.strerror}") from error
     return Specification(spec, file.parent, {number: name for name, number in MIL_pb2.DataType.items()})
-
-
-def _inside(folder: Path, location: str, package: Path) -> Path:
-    file = (folder / location).resolve()
-    if not file.is_relative_to((package / "Data").resolve()):  # what its hash is of
-        raise ArtifactError(f"{package} keeps data outside itself, in {location!r}; effmod does not follow such a path")
-    return file
 
 
 class Reader:
@@ -244,7 +208,7 @@ class Reader:
 
     def _weight_file(self, name: str) -> bytes:
         if name not in self._weights:
-            file = _inside(self._proto.folder, name.removeprefix("@model_path/"), self._path)
+            file = inside(self._path, self._proto.folder, name.removeprefix("@model_path/"), what="data")
             try:
                 data = file.read_bytes()
             except OSError as error:

@@ -1,14 +1,15 @@
 """The rewrites of ONNX files there are, and how they are applied."""
 
+import importlib
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Protocol, cast
 
 import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import IdentityEliminationPass, LiftConstantsToInitializersPass, RemoveUnusedNodesPass
 from onnxscript.optimizer import fold_constants
 
-from exporters.onnx.rewrites import batch_norm, gelu, matmul_to_conv, simplify, static_shapes
+from exporters.onnx.rewrites import NAMES
 from exporters.rewrites import RewriteReport
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -22,10 +23,8 @@ class OnnxRewrite(Protocol):
     def rewrite(self, model: ir.Model, shapes: Shapes) -> RewriteReport: ...
 
 
-# In the order in which they are applied: later ones need to know shapes, and permutations move past a fused Gelu.
-REWRITES: dict[str, OnnxRewrite] = {
-    module.NAME: module for module in (static_shapes, gelu, batch_norm, matmul_to_conv, simplify)
-}
+REWRITES = {name: cast(OnnxRewrite, importlib.import_module(f"exporters.onnx.rewrites.{name}")) for name in NAMES}
+"""By name, in the order in which they are applied."""
 
 
 def apply(

@@ -16,6 +16,7 @@ g (float[n, 3, h, w] x) => (float[n, 5, k, l] y) {
 
 def test_the_names_that_need_no_onnx_are_those_of_the_rewrites() -> None:
     assert tuple(REWRITES) == NAMES
+    assert tuple(rewrite.NAME for rewrite in REWRITES.values()) == NAMES
 
 
 def test_all_of_them_work_together() -> None:

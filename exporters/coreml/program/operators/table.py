@@ -1,7 +1,7 @@
 """MIL's operators, computed with torch: parameters are named as MIL names them, and defaults are MIL's.
 
 Source: coremltools, "MIL Ops". Floats are float32, integers int64; where MIL has several values there is a list.
-`OPERATORS` is what the evaluation of a program (`exporters.mlprogram`) knows.
+`OPERATORS` is what the evaluation of a program (`exporters.coreml.program`) knows.
 """
 
 from collections.abc import Callable

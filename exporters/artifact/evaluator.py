@@ -1,0 +1,81 @@
+"""An artifact as a function: images in, scores out.
+
+Each format's folder says how its files are evaluated (`onnx/evaluator.py`, `coreml/evaluator.py`); here is what they
+have in common.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from exporters.artifact.sidecar import ActivationRange
+from exporters.config import ComputePrecision
+from exporters.errors import ArtifactError
+
+Images = npt.NDArray[np.float32]
+
+
+class Evaluator(Protocol):
+    """A file or package that maps images to scores.
+
+    Attributes:
+        name: of the file, for messages.
+        shape: of its input, (N, 3, H, W); a size that it leaves open is None.
+        takes_pixels: whether it takes RGB in whole numbers, 0..255, and normalizes them itself.
+        precisions: what it can be evaluated in; its own comes last.
+        activation_range: over all that was evaluated in float32; None where it cannot be seen.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    takes_pixels: bool
+    precisions: tuple[ComputePrecision, ...]
+    activation_range: ActivationRange | None
+
+    def scores(self, images: Images, precision: ComputePrecision, batch_size: int) -> Images:
+        """Scores of images, (N, classes).
+
+        Args:
+            images: (N, 3, H, W); whole numbers where it takes pixels.
+            batch_size: images in one inference. The last inference is filled up where N is no multiple of it.
+
+        Raises:
+            ArtifactError: it cannot be evaluated, or gives something else than scores.
+        """
+        ...
+
+
+def widest(before: ActivationRange | None, seen: ActivationRange) -> ActivationRange:
+    """The larger of two ranges, with the overflow that either has."""
+    if before is None:
+        return seen
+    # Written so that NaN, which nothing exceeds, wins.
+    larger = before if seen.largest <= before.largest else seen
+    overflowing = before if before.overflow is not None else seen
+    return msgspec.structs.replace(larger, overflow=overflowing.overflow, overflow_kind=overflowing.overflow_kind)
+
+
+def image_shape(path: Path, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+    if len(shape) != 4 or shape[1] not in (3, None):
+        raise ArtifactError(f"{path} takes {shape}, where images (N, 3, H, W) are expected")
+    return shape
+
+
+def in_batches(images: Images, batch_size: int, evaluate: Callable[[Images], Images]) -> Images:
+    missing = -len(images) % batch_size
+    whole = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)]) if missing else images
+    return np.concatenate([evaluate(x) for x in np.split(whole, len(whole) // batch_size)])[: len(images)]
+
+
+@np.errstate(over="ignore")  # a float64 beyond float32 becomes infinity, of which the comparison tells
+def scores_of(name: str, outputs: Mapping[str, npt.NDArray[Any]]) -> Images:
+    """The one output that holds numbers, (N, classes); a label may stand beside it."""
+    numbers = [x for x in outputs.values() if isinstance(x, np.ndarray) and x.dtype.kind == "f"]
+    if len(numbers) != 1:
+        raise ArtifactError(f"{name} gives {', '.join(outputs)}, where one output of scores is expected")
+    scores = numbers[0].astype(np.float32)
+    return scores.reshape(1, -1) if scores.ndim == 1 else scores

@@ -1,0 +1,155 @@
+"""An ONNX file as a function, in ONNX Runtime on the CPU; in float16 with the rounding that a GPU would do."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnxruntime
+
+from exporters.artifact.evaluator import Images, image_shape, in_batches, scores_of, widest
+from exporters.artifact.sidecar import FLOAT16_MAX, ActivationRange
+from exporters.config import ComputePrecision
+from exporters.errors import ArtifactError
+from exporters.onnx import float16 as onnx_float16
+
+_HALF, _SINGLE = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
+
+
+class OnnxEvaluator:
+    """An ONNX file in ONNX Runtime, on the CPU."""
+
+    def __init__(self, path: Path) -> None:
+        self.name = path.name
+        self.takes_pixels = False
+        self.activation_range: ActivationRange | None = None
+        with _telling(path):
+            session = _session(path)
+        self._sessions = {ComputePrecision.FLOAT32: session}
+        if len(session.get_inputs()) != 1:
+            raise ArtifactError(f"{path} takes {len(session.get_inputs())} inputs, where one image is expected")
+        given = session.get_inputs()[0]
+        self.shape = image_shape(path, tuple(size if isinstance(size, int) else None for size in given.shape))
+        model = onnx.load(path)
+        self._halves = onnx_float16.half_results(model)
+        if any(tensor.data_type == _HALF for tensor in model.graph.initializer):
+            # ONNX Runtime's CPU provider would compute it in float32 from end to end, whatever it says.
+            self._sessions = {
+                ComputePrecision.FLOAT32: _session(
+                    onnx_float16.observed(_in_float32(model, rounding=False), self._halves).SerializeToString()
+                ),
+                ComputePrecision.FLOAT16: _session(_in_float32(model, rounding=True).SerializeToString()),
+            }
+        self.precisions = tuple(self._sessions)
+
+    def scores(self, images: Images, precision: ComputePrecision, batch_size: int) -> Images:
+        session = self._sessions[precision]
+        name = session.get_inputs()[0].name
+        return in_batches(images, batch_size, lambda x: scores_of(self.name, self._run(session, {name: x})))
+
+    def _run(self, session: onnxruntime.InferenceSession, inputs: Mapping[str, Images]) -> dict[str, Any]:
+        with _telling(self.name):
+            outputs = _by_name(session, inputs)
+        marked = [name for name in outputs if name.startswith(onnx_float16.LARGEST)]
+        largest = {name.removeprefix(onnx_float16.LARGEST): float(outputs.pop(name)) for name in marked}
+        if largest:
+            self.activation_range = widest(self.activation_range, _range_of(largest, self._halves))
+        return outputs
+
+
+def _range_of(largest: Mapping[str, float], operators: Mapping[str, onnx.NodeProto]) -> ActivationRange:
+    """The range of the activations of which these are the largest magnitudes, in the order of computation."""
+    widest = max(largest, key=lambda name: np.nan_to_num(largest[name], nan=np.inf))
+    # Written so that NaN is one.
+    overflow = next((name for name, value in largest.items() if not value <= FLOAT16_MAX), None)
+    return ActivationRange(
+        operator=operators[widest].name or widest,
+        kind=operators[widest].op_type,
+        largest=largest[widest],
+        overflow=overflow and (operators[overflow].name or overflow),
+        overflow_kind=overflow and operators[overflow].op_type,
+    )
+
+
+@contextmanager
+def _telling(file: Path | str) -> Iterator[None]:
+    """Say which file it was that ONNX Runtime cannot run."""
+    try:
+        yield
+    except Exception as error:  # ONNX Runtime raises types of its own, which share no other base
+        raise ArtifactError(f"ONNX Runtime cannot run {file}: {error}") from error
+
+
+def _session(source: Path | bytes) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"])
+
+
+def _by_name(session: onnxruntime.InferenceSession, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
+    names = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, dict(inputs)), strict=True))
+
+
+def _in_float32(model: onnx.ModelProto, *, rounding: bool) -> onnx.ModelProto:
+    """The same graph in float32 wherever it says float16. Its weights stay rounded.
+
+    Args:
+        rounding: round each operator's result to float16, where that is what the file stores; operators compute in
+            float32 inside, as they do on GPUs.
+    """
+    model = onnx.shape_inference.infer_shapes(model)
+    graph = model.graph
+    values = [*graph.input, *graph.output, *graph.value_info]
+    half = {value.name for value in values if value.type.tensor_type.elem_type == _HALF}
+    for value in values:
+        if value.name in half:
+            value.type.tensor_type.elem_type = _SINGLE
+    for node in graph.node:
+        for attribute in node.attribute:
+            if node.op_type == "Cast" and attribute.name == "to" and attribute.i == _HALF:
+                attribute.i = _SINGLE
+            if attribute.type == onnx.AttributeProto.TENSOR:
+                _widen(attribute.t)
+    for tensor in graph.initializer:
+        _widen(tensor)
+    if rounding:
+        nodes = [made for node in graph.node for made in _rounded(node, half)]
+        graph.ClearField("node")
+        graph.node.extend(nodes)
+    return model
+
+
+def _widen(tensor: onnx.TensorProto) -> None:
+    if tensor.data_type == _HALF:
+        array = onnx.numpy_helper.to_array(tensor).astype(np.float32)
+        tensor.CopyFrom(onnx.numpy_helper.from_array(array, tensor.name))
+
+
+def _rounded(node: onnx.NodeProto, half: set[str]) -> Iterator[onnx.NodeProto]:
+    """The operator, and behind each result that is stored in float16 a rounding to that."""
+    stored = [name for name in node.output if name in half]
+    rounded = onnx.NodeProto()
+    rounded.CopyFrom(node)
+    rounded.output[:] = [f"{name}/full" if name in stored else name for name in node.output]
+    yield rounded
+    for name in stored:
+        yield onnx.helper.make_node("Cast", [f"{name}/full"], [f"{name}/half"], to=_HALF)
+        yield onnx.helper.make_node("Cast", [f"{name}/half"], [name], to=_SINGLE)
+
+
+@np.errstate(over="ignore")  # a float64 beyond float32 becomes infinity, of which the comparison tells
+def run_onnx(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> list[Images]:
+    """Each output of an ONNX file over several inferences, in ONNX Runtime on the CPU. (inferences * N, values).
+
+    Raises:
+        ArtifactError: ONNX Runtime cannot run it.
+    """
+    with _telling(path):
+        session = _session(path)
+        runs = [session.run(None, dict(feed)) for feed in feeds]
+    return [
+        np.concatenate([np.reshape(x, (len(x) if x.ndim > 1 else 1, -1)) for x in output]).astype(np.float32)
+        for output in zip(*runs, strict=True)
+    ]

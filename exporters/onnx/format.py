@@ -1,0 +1,80 @@
+"""ONNX as `exporters.formats` knows it. Imports of this module import neither torch nor onnx."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from exporters.artifact.exported import Exported, ExportJob, MeasureParity
+from exporters.artifact.hashes import sha256_of
+from exporters.artifact.names import is_default_precision, rewrites_in_name
+from exporters.artifact.sidecar import TensorSpec
+from exporters.artifact.versions import NETWORK
+from exporters.config import DEFAULT_OPSET, OnnxConfig
+from exporters.rewrites import default_rewrites
+
+if TYPE_CHECKING:
+    from exporters.onnx.evaluator import OnnxEvaluator
+
+SUFFIX = ".onnx"
+IS_FOLDER = False
+MAKERS: tuple[str, ...] = (*NETWORK, "onnx", "onnxscript", "onnxsim")
+
+
+def check_available(config: OnnxConfig) -> None:
+    """What ONNX needs comes with effmod, so there is nothing to check."""
+
+
+def file_name(parts: Sequence[str], config: OnnxConfig) -> str:
+    return "-".join([*parts, *_marks(config)]) + SUFFIX
+
+
+def _marks(config: OnnxConfig) -> Iterator[str]:
+    if config.dynamic_batch:
+        yield "dynamic"
+    elif config.batch_size != 1:
+        yield f"b{config.batch_size}"
+    if config.opset != DEFAULT_OPSET:
+        yield f"opset{config.opset}"
+    if not config.simplify:
+        yield "unsimplified"
+    if config.rewrites != default_rewrites(config.format, config.compute_precision, dynamic_batch=config.dynamic_batch):
+        yield rewrites_in_name(config)
+    if not is_default_precision(config):
+        yield config.compute_precision
+
+
+def export(job: ExportJob[OnnxConfig], path: Path, measure_parity: MeasureParity[OnnxConfig]) -> Exported:
+    from exporters.onnx.export import export
+
+    parity, simplified = export(
+        job.network,
+        path,
+        job.config,
+        job.spec.preprocessing,
+        reference=job.reference,
+        measure_parity=measure_parity,
+    )
+    return Exported(parity=parity, simplified=simplified, opset=job.config.opset)
+
+
+def read_tensors(path: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
+    from exporters.onnx.graph import read_graph, read_tensors
+
+    return read_tensors(read_graph(path))
+
+
+def sha256(path: Path) -> str:
+    return sha256_of(path)
+
+
+def open_evaluator(path: Path) -> "OnnxEvaluator":
+    from exporters.onnx.evaluator import OnnxEvaluator
+
+    return OnnxEvaluator(path)
+
+
+def count_operators(path: Path) -> Counter[str]:
+    from exporters.onnx.graph import read_graph
+
+    return Counter(node.op_type for node in read_graph(path).graph.node if node.op_type != "Constant")
