@@ -86,8 +86,7 @@ def export_files(
     for subject in subjects:
         file = subject.path
         console.note(f"rewriting {file} and checking it ...")
-        fixed = {tensor.name: tensor.shape for tensor in subject.artifact.inputs}
-        path, sidecar = rewrite_file(file, folder, names, fixed)
+        path, sidecar = rewrite_file(file, folder, names, subject.shapes)
         parity = sidecar.parity
         done = ", ".join(f"{report.name} {report.count}" for report in sidecar.rewrites)
         console.note(

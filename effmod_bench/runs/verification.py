@@ -1,5 +1,7 @@
 """`effmod verify` from a file to what is proved of it."""
 
+import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,161 +49,146 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     data: Path | None = None
 
     def run(self, console: Console, output_format: OutputFormat) -> None:
-        """Compare the artifact with its network, or the file it was made of, try it on images, print what was found.
+        """As the function `run`."""
+        run(self, console, output_format)
 
-        Raises:
-            ArtifactError, TargetError, UnknownModelError, CheckpointError, ImageFolderError: something cannot be used.
-            MachineMismatchError: the artifact is machine-specific, and was made on another kind of machine.
-            ParityError: the artifact is not its network, or that file; raised after the table is printed.
-        """
-        from exporters.derived.rewritten import read_rewritten
-        from exporters.proof import parity as verify
 
-        rewritten = read_rewritten(self.path)
-        original = self._original(rewritten)
-        if rewritten is not None and original is not None:
-            self._compare_with_original(console, output_format, rewritten, original)
-            return
-        sidecar = read_sidecar(self.path)
-        artifact = self._open()
-        if sidecar is not None and artifact_sha256(self.path) != sidecar.sha256:
-            console.warn(f"{self.path} was changed since it was exported: its hash is not its sidecar's")
-        spec = self._spec(sidecar)
-        config = sidecar.config if sidecar is not None else _config(artifact, spec)
-        check_memory(str(self.path), network_input(config.batch_size, config.image_size))
-        preprocessing = sidecar.preprocessing if sidecar else spec.preprocessing if spec else Preprocessing()
-        checkpoint = self._checkpoint(sidecar) if spec is not None else None
-        images = self._images(preprocessing, config)  # a wrong folder is said before the time that comparing takes
-        parities: dict[ComputePrecision, Parity] = {}
-        if spec is not None:
-            console.note(f"comparing {self.path.name} with {spec.name} ...")
-            parities = verify.compare(
-                verify.ending_as(reference(spec, config, checkpoint=checkpoint), config),
-                artifact,
-                preprocessing,
-                image_size=config.image_size,
-                batch_size=config.batch_size,
-                tolerance=verify.tolerance_of(config) if sidecar else verify.TOLERANCES[artifact.precisions[-1]],
-            )
-        accuracies = {} if images is None else self._try(console, artifact, images, sidecar, preprocessing, config)
-        rows = [
-            Verified(precision=precision, parity=parities.get(precision), accuracy=accuracies.get(precision))
-            for precision in artifact.precisions
-        ]
-        console.table(
-            verified_table(verified_title(self.path, sidecar, spec), rows, artifact.activation_range), output_format
-        )
-        verify.judge(artifact, parities)
+def run(asked: Verification, console: Console, output_format: OutputFormat) -> None:
+    """Compare the artifact with its network, or the file it was made of, try it on images, print what was found.
 
-    def _original(self, rewritten: "RewrittenFile | None") -> Path | None:
-        """The file to compare with; None where it is to be a network, or only the images count."""
-        if self.against is not None and is_file(self.against):
-            if rewritten is None:
-                raise TargetError(
-                    f"{self.against} is a file, and {self.path} was not rewritten from one by effmod; name a network "
-                    "with --against NETWORK"
-                )
-            if self.data is not None or self.checkpoint is not None:
-                raise TargetError(
-                    f"{'--data' if self.data else '--checkpoint'} is for networks, and {self.against} is a file; leave "
-                    "one of the two out"
-                )
-            return Path(self.against)
-        if rewritten is None or any(given is not None for given in (self.against, self.checkpoint, self.data)):
-            return None
-        beside = self.path.parent / Path(rewritten.original).name
-        if not beside.is_file():
+    Raises:
+        ArtifactError, TargetError, UnknownModelError, CheckpointError, ImageFolderError: something cannot be used.
+        MachineMismatchError: the artifact is machine-specific, and was made on another kind of machine.
+        ParityError: the artifact is not its network, or that file; raised after the table is printed.
+    """
+    from exporters.derived.rewritten import read_rewritten
+
+    rewritten = read_rewritten(asked.path)
+    original = _find_original(asked, rewritten)
+    if rewritten is not None and original is not None:
+        _compare_with_original(asked.path, rewritten, original, console, output_format)
+    else:
+        _compare_with_network(_resolve(asked, console), console, output_format)
+
+
+def _find_original(asked: Verification, rewritten: "RewrittenFile | None") -> Path | None:
+    """The file to compare with; None where it is to be a network, or only the images count."""
+    if asked.against is not None and is_file(asked.against):
+        if rewritten is None:
             raise TargetError(
-                f"{self.path} was rewritten from {rewritten.original} (sha256 {rewritten.original_sha256[:12]}), which "
-                "is not beside it; say where it is with --against PATH, or name the network with --against NETWORK"
+                f"{asked.against} is a file, and {asked.path} was not rewritten from one by effmod; name a network "
+                "with --against NETWORK"
             )
-        return beside
-
-    def _compare_with_original(
-        self, console: Console, output_format: OutputFormat, rewritten: "RewrittenFile", original: Path
-    ) -> None:
-        from exporters.derived.rewritten import compare_again
-        from exporters.proof.files import judge_files
-
-        console.note(f"comparing {self.path.name} with {original}, from which it was rewritten ...")
-        parity = compare_again(self.path, rewritten, original)
-        if artifact_sha256(self.path) != rewritten.sha256:
-            console.warn(f"{self.path} was changed since it was rewritten: its hash is not its sidecar's")
-        done = ", ".join(f"{report.name} {report.count}" for report in rewritten.rewrites)
-        title = f"{self.path.name}: {rewritten.original} (sha256 {rewritten.original_sha256[:12]}), rewritten: {done}"
-        row = Verified(precision=ComputePrecision.FLOAT32, parity=parity, accuracy=None)
-        console.table(verified_table(title, [row], None), output_format)
-        judge_files(original, self.path, parity)
-
-    def _open(self) -> "Evaluator":
-        from exporters.derived.machine import check_usable
-        from exporters.onnx.graph import load_graph
-        from exporters.proof.open import open_evaluator
-
-        if not self.path.is_dir():
-            graph = load_graph(self.path)  # refuses what cannot be trusted before the runtime sees it
-            check_usable(self.path, graph, artifact_sha256(self.path))
-        return open_evaluator(self.path)
-
-    def _spec(self, sidecar: Artifact | None) -> ModelSpec | None:
-        """The network to compare with; None where only the images count."""
-        if self.against is None and sidecar is None:
-            if self.data is None:
-                raise TargetError(
-                    f"{self.path} has no sidecar that names its network; name it with --against NETWORK "
-                    "(and --checkpoint PATH), or give labelled images with --data FOLDER"
-                )
-            return None
-        name = self.against or (sidecar.model if sidecar else "")
-        if self.against is None and ".py:" in name:
+        if asked.data is not None or asked.checkpoint is not None:
             raise TargetError(
-                f"{self.path} holds {name}, a network of your own; say where it is: --against PATH/{name}"
+                f"{'--data' if asked.data else '--checkpoint'} is for networks, and {asked.against} is a file; leave "
+                "one of the two out"
             )
-        return find_model(name)
-
-    def _checkpoint(self, sidecar: Artifact | None) -> Path | None:
-        if self.checkpoint is not None or sidecar is None:
-            return self.checkpoint
-        match sidecar.weights.source:
-            case WeightsSource.CHECKPOINT:
-                raise TargetError(
-                    f"{self.path} holds the weights of {sidecar.weights}; say where they are with --checkpoint PATH"
-                )
-            case WeightsSource.PRETRAINED:
-                return PRETRAINED
-            case _:
-                return None
-
-    def _images(self, preprocessing: Preprocessing, config: ExportConfig) -> "ImageFolder | None":
-        if self.data is None:
-            return None
-        from exporters.proof.accuracy import read_folder
-
-        return read_folder(self.data, preprocessing, image_size=config.image_size)
-
-    def _try(
-        self,
-        console: Console,
-        artifact: "Evaluator",
-        images: "ImageFolder",
-        sidecar: Artifact | None,
-        preprocessing: Preprocessing,
-        config: ExportConfig,
-    ) -> dict[ComputePrecision, Accuracy]:
-        from exporters.proof.accuracy import measure_accuracy
-
-        if sidecar is not None and sidecar.weights.source is WeightsSource.RANDOM:
-            console.warn(f"{self.path.name} has random weights: its accuracy says nothing of the network")
-        if sidecar is None and self.against is None:
-            console.note(f"without a sidecar or --against, images are prepared as {_in_words(preprocessing)}")
-        return measure_accuracy(
-            artifact,
-            images,
-            preprocessing,
-            batch_size=config.batch_size,
-            labels=getattr(config, "labels", None),
-            progress=lambda batches, count: console.track(batches, count, "classifying"),
+        return Path(asked.against)
+    if rewritten is None or any(given is not None for given in (asked.against, asked.checkpoint, asked.data)):
+        return None
+    beside = asked.path.parent / Path(rewritten.original).name
+    if not beside.is_file():
+        raise TargetError(
+            f"{asked.path} was rewritten from {_original_name(rewritten)}, which is not beside it; say where it is "
+            "with --against PATH, or name the network with --against NETWORK"
         )
+    return beside
+
+
+def _original_name(rewritten: "RewrittenFile") -> str:
+    return f"{rewritten.original} (sha256 {rewritten.original_sha256[:12]})"
+
+
+def _compare_with_original(
+    path: Path, rewritten: "RewrittenFile", original: Path, console: Console, output_format: OutputFormat
+) -> None:
+    from exporters.derived.rewritten import compare_again
+    from exporters.proof.files import judge_files
+
+    console.note(f"comparing {path.name} with {original}, from which it was rewritten ...")
+    parity = compare_again(path, rewritten, original)
+    _say_changed(path, rewritten.sha256, "rewritten", console)
+    done = ", ".join(f"{report.name} {report.count}" for report in rewritten.rewrites)
+    title = f"{path.name}: {_original_name(rewritten)}, rewritten: {done}"
+    row = Verified(precision=ComputePrecision.FLOAT32, parity=parity, accuracy=None)
+    console.table(verified_table(title, [row], None), output_format)
+    judge_files(original, path, parity)
+
+
+def _say_changed(path: Path, sha256: str, made: str, console: Console) -> None:
+    """Warn of a file that is no longer what its sidecar says."""
+    if artifact_sha256(path) != sha256:
+        console.warn(f"{path} was changed since it was {made}: its hash is not its sidecar's")
+
+
+class _Case(msgspec.Struct, frozen=True, kw_only=True):
+    """An artifact, and all that it is judged by.
+
+    Attributes:
+        sidecar: None for a file of which nothing is known.
+        spec: the network to compare with; None where only the images count.
+        checkpoint: the network's weights; None for random ones.
+        config: the image and batch size that it is fed.
+    """
+
+    path: Path
+    artifact: "Evaluator"
+    sidecar: Artifact | None
+    spec: ModelSpec | None
+    checkpoint: Path | None
+    config: ExportConfig
+    preprocessing: Preprocessing
+    images: "ImageFolder | None"
+
+
+def _resolve(asked: Verification, console: Console) -> _Case:
+    """What the user and the sidecar say; a wrong folder of images is said before the time that comparing takes."""
+    path = asked.path
+    sidecar = read_sidecar(path)
+    artifact = _open(path)
+    if sidecar is not None:
+        _say_changed(path, sidecar.sha256, "exported", console)
+    spec = _find_network(asked, sidecar)
+    config = sidecar.config if sidecar is not None else _config(artifact, spec)
+    check_memory(str(path), network_input(config.batch_size, config.image_size))
+    preprocessing = sidecar.preprocessing if sidecar else spec.preprocessing if spec else Preprocessing()
+    return _Case(
+        path=path,
+        artifact=artifact,
+        sidecar=sidecar,
+        spec=spec,
+        checkpoint=_find_checkpoint(asked, sidecar) if spec is not None else None,
+        config=config,
+        preprocessing=preprocessing,
+        images=_read_images(asked.data, preprocessing, config),
+    )
+
+
+def _open(path: Path) -> "Evaluator":
+    from exporters.derived.machine import check_usable
+    from exporters.onnx.graph import load_graph
+    from exporters.proof.open import open_evaluator
+
+    if not path.is_dir():
+        graph = load_graph(path)  # refuses what cannot be trusted before the runtime sees it
+        check_usable(path, graph, artifact_sha256(path))
+    return open_evaluator(path)
+
+
+def _find_network(asked: Verification, sidecar: Artifact | None) -> ModelSpec | None:
+    """The network to compare with; None where only the images count."""
+    if asked.against is None and sidecar is None:
+        if asked.data is None:
+            raise TargetError(
+                f"{asked.path} has no sidecar that names its network; name it with --against NETWORK "
+                "(and --checkpoint PATH), or give labelled images with --data FOLDER"
+            )
+        return None
+    name = asked.against or (sidecar.model if sidecar else "")
+    if asked.against is None and ".py:" in name:
+        raise TargetError(f"{asked.path} holds {name}, a network of your own; say where it is: --against PATH/{name}")
+    return find_model(name)
 
 
 def _config(artifact: "Evaluator", spec: ModelSpec | None) -> ExportConfig:
@@ -213,6 +200,79 @@ def _config(artifact: "Evaluator", spec: ModelSpec | None) -> ExportConfig:
     if size is None:
         raise TargetError(f"{artifact.name} leaves its image size open; name its network with --against NETWORK")
     return OnnxConfig(image_size=size, batch_size=batch or 1)
+
+
+def _find_checkpoint(asked: Verification, sidecar: Artifact | None) -> Path | None:
+    if asked.checkpoint is not None or sidecar is None:
+        return asked.checkpoint
+    match sidecar.weights.source:
+        case WeightsSource.CHECKPOINT:
+            raise TargetError(
+                f"{asked.path} holds the weights of {sidecar.weights}; say where they are with --checkpoint PATH"
+            )
+        case WeightsSource.PRETRAINED:
+            return PRETRAINED
+        case _:
+            return None
+
+
+def _read_images(data: Path | None, preprocessing: Preprocessing, config: ExportConfig) -> "ImageFolder | None":
+    if data is None:
+        return None
+    from exporters.proof.accuracy import read_folder
+
+    return read_folder(data, preprocessing, image_size=config.image_size)
+
+
+def _compare_with_network(case: _Case, console: Console, output_format: OutputFormat) -> None:
+    from exporters.proof.parity import judge
+
+    parities = _measure_parities(case, console)
+    accuracies = _measure_accuracies(case, console)
+    rows = [
+        Verified(precision=precision, parity=parities.get(precision), accuracy=accuracies.get(precision))
+        for precision in case.artifact.precisions
+    ]
+    title = verified_title(case.path, case.sidecar, case.spec)
+    console.table(verified_table(title, rows, case.artifact.activation_range), output_format)
+    judge(case.artifact, parities)
+
+
+def _measure_parities(case: _Case, console: Console) -> Mapping[ComputePrecision, Parity]:
+    """By precision; empty where there is no network to compare with."""
+    if case.spec is None:
+        return {}
+    from exporters.proof.parity import TOLERANCES, compare, ending_as, tolerance_of
+
+    console.note(f"comparing {case.path.name} with {case.spec.name} ...")
+    return compare(
+        ending_as(reference(case.spec, case.config, checkpoint=case.checkpoint), case.config),
+        case.artifact,
+        case.preprocessing,
+        image_size=case.config.image_size,
+        batch_size=case.config.batch_size,
+        tolerance=tolerance_of(case.config) if case.sidecar else TOLERANCES[case.artifact.precisions[-1]],
+    )
+
+
+def _measure_accuracies(case: _Case, console: Console) -> Mapping[ComputePrecision, Accuracy]:
+    """By precision; empty without images."""
+    if case.images is None:
+        return {}
+    from exporters.proof.accuracy import measure_accuracy
+
+    if case.sidecar is not None and case.sidecar.weights.source is WeightsSource.RANDOM:
+        console.warn(f"{case.path.name} has random weights: its accuracy says nothing of the network")
+    if case.sidecar is None and case.spec is None:
+        console.note(f"without a sidecar or --against, images are prepared as {_in_words(case.preprocessing)}")
+    return measure_accuracy(
+        case.artifact,
+        case.images,
+        case.preprocessing,
+        batch_size=case.config.batch_size,
+        labels=getattr(case.config, "labels", None),
+        progress=functools.partial(console.track, what="classifying"),
+    )
 
 
 def _in_words(preprocessing: Preprocessing) -> str:

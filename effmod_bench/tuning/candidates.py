@@ -9,14 +9,12 @@ import msgspec
 
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.instrument.threads import threads_to_use
-from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
-from effmod_bench.targets.obtain import obtain_artifact
-from effmod_bench.targets.subjects import derived_subject, zoo_subject
+from effmod_bench.targets.subjects import derived_subject
+from effmod_bench.targets.target import NetworkTarget
 from exporters import OLDEST_OPSET, Format
 from exporters.onnx import rewrites as onnx_rewrites
 from exporters.rewrites import AUTO
-from models import ModelSpec
 from results import ComparisonPlan, Device, GraphOptimization, RuntimeOptions
 
 if TYPE_CHECKING:
@@ -74,11 +72,11 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     equal: bool = True
 
 
-def network_forms(console: Console, spec: ModelSpec, choices: ExportChoices) -> list[Form]:
-    """The forms of a network of the zoo, from the simplest; the first is the plain one.
+def network_forms(console: Console, target: NetworkTarget) -> list[Form]:
+    """The forms of a network, from the simplest; the first is the plain one.
 
     Args:
-        choices: image and batch size, and checkpoint; the rest is what is varied.
+        target: with image and batch size, and checkpoint; the rest of its choices is what is varied.
     """
     in_rows = ",".join(name for name in AUTO[Format.ONNX] if name != "blocked_layout")
     variants: dict[str, dict[str, Any]] = {
@@ -89,14 +87,11 @@ def network_forms(console: Console, spec: ModelSpec, choices: ExportChoices) -> 
         "rewritten, not simplified": {"rewrite": "auto", "simplify": False},
         "rewritten, without blocked_layout": {"rewrite": in_rows},
     }
+    choices = {name: msgspec.structs.replace(target.choices, **changes) for name, changes in variants.items()}
     return [
-        Form(name=name, make=functools.partial(_export, console, spec, msgspec.structs.replace(choices, **changes)))
-        for name, changes in variants.items()
+        Form(name=name, make=functools.partial(msgspec.structs.replace(target, choices=chosen).subject, console))
+        for name, chosen in choices.items()
     ]
-
-
-def _export(console: Console, spec: ModelSpec, choices: ExportChoices) -> Subject:
-    return zoo_subject(obtain_artifact(console, spec, choices), batch_size=choices.batch_size)
 
 
 def file_forms(console: Console, given: Subject, folder: Path) -> list[Form]:

@@ -14,7 +14,8 @@ from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
 from effmod_bench.targets.limits import check_image_sizes
 from effmod_bench.targets.names import check_file, find_networks, is_file
-from effmod_bench.targets.subjects import file_subject, say_changed
+from effmod_bench.targets.subjects import say_changed
+from effmod_bench.targets.target import FileTarget, NetworkTarget, Target
 from effmod_bench.tuning.candidates import (
     Candidate,
     Form,
@@ -27,7 +28,6 @@ from effmod_bench.tuning.candidates import (
 from effmod_bench.tuning.proof import Standard, measure_top1, prove, read_standard
 from effmod_bench.tuning.race import Race, compare_again
 from effmod_bench.tuning.report import Winner, hand_over, list_trials, say_how_to_run, say_winner, title
-from models import ModelSpec
 from results import ComparisonPlan, Store, Verdict
 from results.statistics.tuning import Trial, TuningReport
 from results.tables.trials import tuning_table
@@ -80,7 +80,7 @@ def run(tuning: Tuning, console: Console, output_format: OutputFormat) -> ExitCo
             the target cannot be tuned, or the budget is too small for one comparison.
     """
     plan = tuning.plan
-    item = _find(tuning)
+    target = _find(tuning)
     check_installed(plan.device, plan.options)
     store = Store(tuning.store)
     store.check_writable()
@@ -89,30 +89,31 @@ def run(tuning: Tuning, console: Console, output_format: OutputFormat) -> ExitCo
         tempfile.TemporaryDirectory(prefix="effmod-tune-") as folder,
     ):
         check_runs(plan.device, plan.options)
-        return _tune(tuning, item, console, store, Path(folder), output_format)
+        return _tune(tuning, target, console, store, Path(folder), output_format)
 
 
-def _find(tuning: Tuning) -> Path | ModelSpec:
+def _find(tuning: Tuning) -> Target:
     """What the target's name stands for: one file, or one network."""
-    if is_file(tuning.target):
-        file = Path(tuning.target)
-        check_file(file, tuning.choices.format)
-        given = tuning.choices.given(apart_from=("format", "batch_size"))
+    name, choices = tuning.target, tuning.choices
+    if is_file(name):
+        file = Path(name)
+        check_file(file, choices.format)
+        given = choices.given(apart_from=("format", "batch_size"))
         if given:
             raise TargetError(f"{given[0]} is for networks that effmod exports, and {file} is a file")
-        return file
-    found = find_networks([tuning.target], image_size=tuning.choices.image_size)
+        return FileTarget(path=file, shapes=tuning.input_shapes, batch_size=choices.batch_size)
+    found = find_networks([name], image_size=choices.image_size)
     if len(found) > 1:
-        raise TargetError(f"{tuning.target} stands for {len(found)} networks; tune one at a time")
+        raise TargetError(f"{name} stands for {len(found)} networks; tune one at a time")
     if tuning.input_shapes:
         raise TargetError("--input-shape is for .onnx files; --image-size is for networks")
-    check_image_sizes(tuning.choices, found)
-    return found[0]
+    check_image_sizes(choices, found)
+    return NetworkTarget(spec=found[0], choices=choices, as_it_is=False)
 
 
 def _tune(
     tuning: Tuning,
-    item: Path | ModelSpec,
+    target: Target,
     console: Console,
     store: Store,
     folder: Path,
@@ -122,7 +123,7 @@ def _tune(
     from effmod_bench.instrument.machine.machine import read_machine
 
     began_s, started_at = monotonic_s(), utc_now().isoformat(timespec="milliseconds")
-    first, *others = _forms(tuning, item, console, folder)
+    first, *others = _forms(target, console, folder)
     plain = Candidate(name=first.name, subject=first.make(), options=tuning.plan.options)
     standard = read_standard(plain, tuning.target, tuning.data)
     race = Race(tuning.plan, plain, read_machine(), store, began_s=began_s, budget_s=tuning.budget_s)
@@ -144,13 +145,12 @@ def _tune(
     return code
 
 
-def _forms(tuning: Tuning, item: Path | ModelSpec, console: Console, folder: Path) -> list[Form]:
+def _forms(target: Target, console: Console, folder: Path) -> list[Form]:
     """The forms of the target, of which the first is the baseline."""
-    if isinstance(item, Path):
-        given = file_subject(item, tuning.input_shapes, batch_size=tuning.choices.batch_size)
-        say_changed(console, [given])
-        return file_forms(console, given, folder)
-    return network_forms(console, item, tuning.choices)
+    if isinstance(target, NetworkTarget):
+        return network_forms(console, target)
+    say_changed(console, [target.read])
+    return file_forms(console, target.read, folder)
 
 
 class _Search:

@@ -161,6 +161,19 @@ def test_a_second_thread_of_a_core_is_drawn_when_every_core_has_given_one(
         assert {core for cores in drawn for core in cores} == set(siblings)
 
 
+def test_each_of_a_pair_is_run_with_its_own_options() -> None:
+    pair = (subject("a"), subject("b"))
+    calm = RuntimeOptions(graph_optimization=GraphOptimization.EXTENDED, allow_spinning=False)
+    plan = ComparisonPlan(threads=2, target_options=(RuntimeOptions(), RuntimeOptions(), calm))
+    job = draw_job(plan, pair, target=2, index=0)
+    a, b = (job.members[letter].session for letter in "AB")
+    assert (a.options, b.options) == (RuntimeOptions(), calm)
+    # One pool would spin for both; of their own, neither may spin on while the other runs.
+    assert not any((a.shared_threads, b.shared_threads))
+    assert all((a.stop_spinning, b.stop_spinning))
+    assert draw_job(plan, pair, target=1, index=0).members["B"].session.shared_threads
+
+
 def test_each_target_is_compared_with_the_first_as_often_as_planned(
     store: Store, answer_with: Callable[[Answer], None]
 ) -> None:

@@ -1,0 +1,70 @@
+"""What `effmod tune` says and leaves."""
+
+import json
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from effmod_bench.cli import app
+from effmod_bench.screen.console import Console
+from effmod_bench.tuning.report import say_how_to_run
+from results import ComparisonPlan, Device, GraphOptimization, RuntimeOptions
+from tests.effmod_bench.tuning.support import relu, tune
+from tests.fakes import write_onnx
+
+
+@pytest.mark.usefixtures("forms", "jobs")
+@pytest.mark.parametrize(
+    ("shape", "given"),
+    [((1, 3, "height", 8), ("--input-shape", "1,3,8,8")), (("n", 3, 8, 8), ("--batch-size", "2"))],
+)
+def test_the_command_that_measures_it_feeds_it_what_it_was_tuned_with(
+    shape: tuple[int | str, ...], given: tuple[str, str], folder: Path
+) -> None:
+    write_onnx(folder / "net.onnx", shape=shape)
+    done = tune(*given)
+    assert done.exit_code == 0, done.output
+    (line,) = (line for line in done.stderr.splitlines() if line.startswith("Measure it: "))
+    command = shlex.split(line.removeprefix("Measure it: "))
+    again = CliRunner().invoke(app, [*command[1:], "--dry-run"])
+    assert again.exit_code == 0, again.output
+    assert {"=".join(given)} <= set(command)
+
+
+@pytest.mark.usefixtures("jobs")
+def test_the_table_for_programs_has_the_raw_rows(forms: dict[str, Callable[[], Path]]) -> None:
+    forms["fast"] = relu(Path("made/0.8.onnx"), 2)
+    done = tune("--output-format", "json", "-q")
+    rows = json.loads(done.stdout)
+    assert [row["name"] for row in rows] == ["original", "fast"]
+    assert rows[1]["estimate"]["ratio"] == pytest.approx(0.8, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("device", "options", "said"),
+    [
+        (
+            Device.CPU,
+            RuntimeOptions(graph_optimization=GraphOptimization.EXTENDED, allow_spinning=False),
+            [
+                "intra_op_num_threads = 2",
+                "graph_optimization_level = ORT_ENABLE_EXTENDED",
+                'session.intra_op.allow_spinning = "0"',
+            ],
+        ),
+        (
+            Device.CUDA,
+            RuntimeOptions(cuda_graph=True),
+            ["prefer_nhwc = 0", "enable_cuda_graph = 1", "use_tf32 = 0"],
+        ),
+    ],
+)
+def test_the_settings_are_said_in_the_runtimes_own_words(
+    device: Device, options: RuntimeOptions, said: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = ComparisonPlan(device=device, threads=2)
+    say_how_to_run(Console(), Path("net.onnx"), plan, options, input_shapes={}, batch_size=1)
+    assert f"Run it with ONNX Runtime and {', '.join(said)}." in capsys.readouterr().err.splitlines()
