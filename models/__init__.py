@@ -9,7 +9,7 @@ from models.zoo.build import create_model, merged_branches, reparameterize
 from models.zoo.errors import CheckpointError, ImageSizeError, ModelTargetError, PluginError, UnknownModelError
 from models.zoo.find import find_model
 from models.zoo.late import imported_late
-from models.zoo.registry import check_image_size, classes_of, family, list_models, list_tables
+from models.zoo.registry import check_image_size, classes_of, family, list_models, list_tables, tables_in_words
 from models.zoo.spec import Complexity, Family, Form, ModelSpec, Preprocessing, StageComplexity, Weights, WeightsSource
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ __all__ = [
     "load_checkpoint",
     "merged_branches",
     "reparameterize",
+    "tables_in_words",
 ]
 
 __getattr__ = imported_late(

@@ -3,7 +3,7 @@
 Importing this package imports neither numpy nor pandas.
 """
 
-from results.frame import load
+from results.frame import load, read_measurements
 from results.published import Published, published
 from results.records.artifact import ArtifactSource, InputTensor, TimedArtifact
 from results.records.base import Record
@@ -23,7 +23,7 @@ from results.statistics.comparison import Comparison, compare
 from results.statistics.estimate import Estimate, Verdict
 from results.statistics.latency import Latency, summarise_durations
 from results.statistics.stability import StabilityWarning
-from results.statistics.summary import Anchored, Measurement, read_measurements, summarise
+from results.statistics.summary import Anchored, Measurement, summarise
 from results.store import Store, StoreError
 
 __all__ = [

@@ -6,26 +6,11 @@ import importlib.resources
 
 import msgspec
 
+from results.records.artifact import TimedArtifact
+
 PAPER_CPU = "Xeon E5-2680, 4 threads"
 PAPER_GPU = "P100"
 PAPER_RUNS = 4000  # that each of its CPU latencies is the mean of
-
-# Where several tables state a figure, the first of these to do so gives it.
-_TABLES = (
-    "table1",
-    "table2",
-    "table4_modulation",
-    "table6_mbconv",
-    "appendix_l",
-    "table5_context_ablation",
-    "table12_iphone13",
-    "table10_gpus",
-    "table3_table9_distillation",
-)
-
-
-# Where no table says, and the figures hold at another size than 224: TinyNet's paper (arXiv 2010.14819), Table 7.
-_IMAGE_SIZES = {"ghostnet_a": "240"}
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +45,22 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     p100_ms: float | None = None
 
 
+# Where several tables state a figure, the first of these to do so gives it.
+_TABLES = (
+    "table1",
+    "table2",
+    "table4_modulation",
+    "table6_mbconv",
+    "appendix_l",
+    "table5_context_ablation",
+    "table12_iphone13",
+    "table10_gpus",
+    "table3_table9_distillation",
+)
+# Where no table says, and the figures hold at another size than 224: TinyNet's paper (arXiv 2010.14819), Table 7.
+_IMAGE_SIZES = {"ghostnet_a": "240"}
+
+
 @functools.cache
 def published() -> dict[str, Published]:
     """Every network of the paper's tables, by its name in the zoo."""
@@ -73,6 +74,22 @@ def published() -> dict[str, Published]:
     for name, image_size in _IMAGE_SIZES.items():
         merged[name]["image_size"] = image_size
     return {name: msgspec.convert(row, Published, strict=False) for name, row in merged.items()}
+
+
+# Forms that compute what the authors' network computes, so that its published accuracy is theirs too.
+_EQUAL_FORMS = ("plain", "rewritten")
+
+
+def figures_of(name: str, artifact: TimedArtifact | None) -> Published | None:
+    """The paper's figures of a network; None where it has none, or none of this artifact: another form, other images.
+
+    Args:
+        artifact: None where nothing but the network is known.
+    """
+    paper = published().get(name)
+    if paper and artifact and (artifact.form not in _EQUAL_FORMS or artifact.image_size != paper.image_size):
+        return None
+    return paper
 
 
 def read_table(table: str) -> list[dict[str, str]]:

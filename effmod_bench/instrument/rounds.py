@@ -1,10 +1,11 @@
 """A run: every artifact's rounds, interleaved, each on disk before the next begins."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from effmod_bench.instrument.clock import monotonic_s
 from effmod_bench.instrument.estimate import Progress, Timeline
 from effmod_bench.instrument.process.messages import Broken, Job, Timed
 from effmod_bench.instrument.process.start import run_job
@@ -12,8 +13,8 @@ from effmod_bench.instrument.schedule import Turn, missing
 from effmod_bench.instrument.sessions.session import SessionRequest
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.instrument.threads import threads_to_use
-from effmod_bench.instrument.watch import Watched, watch
-from results import BenchPlan, Machine, Outcome, Round, Store
+from effmod_bench.instrument.watch import Watched, not_begun, watch
+from results import BenchPlan, Machine, Outcome, Round, Store, TimedArtifact
 from results.tables.words import labels
 
 
@@ -28,7 +29,8 @@ def run(
     on_record: Callable[[Round], None],
     earlier: Sequence[Round] = (),
     round_timeout_s: float | None = None,
-) -> None:
+    max_time_s: float | None = None,
+) -> int:
     """Carry out a plan. Each record is on disk, and `on_record` has been told, before the next round begins.
 
     A round in which the machine was suspended, or its clock set, failed, and is repeated at once.
@@ -36,6 +38,11 @@ def run(
     Args:
         earlier: the rounds of this run that are stored already; what they have is not measured again.
         round_timeout_s: what a round may take; None for a generous multiple of what it should take.
+        max_time_s: when this has passed, no round begins any more. An artifact that then has none at all gets the
+            record of one that failed, since time was up.
+
+    Returns:
+        How many rounds did not begin.
 
     Raises:
         StoreError: a record could not be written; the run stops there.
@@ -44,27 +51,26 @@ def run(
     turns = missing(plan, [subject.artifact for subject in subjects], earlier)
     timeline = Timeline(plan, [subject.artifact.macs for subject in subjects], turns)
     names = labels([subject.artifact for subject in subjects])
+    began_s = monotonic_s()
+
+    def keep(record: Round) -> None:
+        store.write(record)
+        on_record(record)
+
     for number, turn in enumerate(turns):
+        if max_time_s is not None and monotonic_s() - began_s >= max_time_s:
+            tried = {record.artifact for record in earlier} | {
+                subjects[each.subject].artifact for each in turns[:number]
+            }
+            for left in _first_of_each(turns[number:], subjects, tried):
+                keep(_record(plan, subjects[left.subject], run_id, left, not_begun(plan, machine)))
+            return len(turns) - number
         timeline.now = number
-        subject = subjects[turn.subject]
+        subject, name = subjects[turn.subject], names[turn.subject]
+        job = _job(plan, subject, turn)
 
-        def tick(elapsed_s: float, name: str = names[turn.subject]) -> None:
+        def tick(elapsed_s: float, name: str = name) -> None:
             progress.show(name, timeline.done(elapsed_s), len(turns), timeline.left_s(elapsed_s))
-
-        job = Job(
-            session=SessionRequest(
-                path=subject.address,
-                sha256=subject.artifact.sha256,
-                device=plan.device,
-                options=plan.options,
-                intra_op_num_threads=threads_to_use(plan) or 0,
-            ),
-            inputs=subject.artifact.inputs,
-            warmup_runs=plan.warmup_runs,
-            runs=turn.runs,
-            mean=subject.preprocessing.mean,
-            std=subject.preprocessing.std,
-        )
 
         def start(job: Job = job, tick: Callable[[float], None] = tick) -> Timed | Broken:
             return run_job(
@@ -73,12 +79,38 @@ def run(
 
         attempts = watch(start, plan, [subject], machine, what="round", tick=tick)
         for attempt, watched in enumerate(attempts, turn.attempt):
-            outcome = watched.outcome
-            if isinstance(outcome, Timed):
-                timeline.saw(sum(outcome.durations_ns) / len(outcome.durations_ns))
-            record = _record(plan, subject, run_id, msgspec.structs.replace(turn, attempt=attempt), watched)
-            store.write(record)
-            on_record(record)
+            if isinstance(watched.outcome, Timed):
+                durations_ns = watched.outcome.durations_ns
+                timeline.saw(sum(durations_ns) / len(durations_ns))
+            keep(_record(plan, subject, run_id, msgspec.structs.replace(turn, attempt=attempt), watched))
+    return 0
+
+
+def _job(plan: BenchPlan, subject: Subject, turn: Turn) -> Job:
+    return Job(
+        session=SessionRequest(
+            path=subject.address,
+            sha256=subject.artifact.sha256,
+            device=plan.device,
+            options=plan.options,
+            intra_op_num_threads=threads_to_use(plan) or 0,
+        ),
+        inputs=subject.artifact.inputs,
+        warmup_runs=plan.warmup_runs,
+        runs=turn.runs,
+        mean=subject.preprocessing.mean,
+        std=subject.preprocessing.std,
+    )
+
+
+def _first_of_each(turns: Sequence[Turn], subjects: Sequence[Subject], tried: set[TimedArtifact]) -> Iterator[Turn]:
+    """Of each artifact that was never tried, the round that would have come first."""
+    seen = set(tried)
+    for turn in turns:
+        artifact = subjects[turn.subject].artifact
+        if artifact not in seen:
+            seen.add(artifact)
+            yield turn
 
 
 def _record(

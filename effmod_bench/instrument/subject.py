@@ -47,6 +47,11 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
         """Where a worker finds it. A link stays one: what was checked and hashed are the weights beside the link."""
         return os.fspath(self.path.absolute())
 
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Of the inputs that are fed, by name."""
+        return {tensor.name: tensor.shape for tensor in self.artifact.inputs}
+
     def has_changed(self) -> bool:
         """Whether a file is no longer the one whose hash is recorded."""
         return stamp(*(before.path for before in self.stamps)) != self.stamps

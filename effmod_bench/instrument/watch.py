@@ -106,6 +106,22 @@ def watch_once(
     )
 
 
+def not_begun(plan: BenchPlan | ComparisonPlan, machine: Machine) -> Watched[Timed]:
+    """What stands in the place of a process for which no time was left."""
+    return Watched(
+        started_at=utc_now().isoformat(timespec="milliseconds"),
+        outcome=Broken(reason="time was up", detail=""),
+        environment=Environment(
+            machine=machine,
+            threads=threads_to_use(plan),
+            session=None,
+            load_average=load_average(),
+            gpu_before=_gpu(plan),
+        ),
+        disturbed=False,
+    )
+
+
 def without_folders(text: str, subjects: Sequence[Subject]) -> str:
     """What a runtime says, without the folders of what it runs, and without the user's name: records are shared."""
     own = {folder for subject in subjects for folder in (subject.path.absolute().parent, subject.path.resolve().parent)}

@@ -3,13 +3,12 @@
 from collections.abc import Collection, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
-import typer
 
 from effmod_bench.errors import TargetError
-from effmod_bench.options.words import COREML, EXPORT
+from effmod_bench.options.option import APPLE, FILE, option
 from exporters import (
     DEFAULT_OPSET,
     DEFAULT_PRECISION,
@@ -34,129 +33,159 @@ class Purpose(StrEnum):
     MODELBENCH = "modelbench"
 
 
-FormatOption = Annotated[Format, typer.Option("--format", help="The kind of file.", rich_help_panel=EXPORT)]
-FormatForDevice = Annotated[
-    Format | None,
-    typer.Option("--format", help="The kind of file.", show_default="the device's", rich_help_panel=EXPORT),
-]
-Opset = Annotated[
-    int,
-    typer.Option(
-        min=OLDEST_OPSET, help=f"Version of the ONNX operators, {OLDEST_OPSET} or later.", rich_help_panel=EXPORT
-    ),
-]
 ImageSize = Annotated[
     int | None,
-    typer.Option(
+    option(
+        metavar="N",
         min=1,
         help="Side of the square input in pixels.",
-        rich_help_panel=EXPORT,
+        panel=FILE,
         show_default="the network's own",
     ),
 ]
-BatchSize = Annotated[int, typer.Option(min=1, help="Images in one inference.", rich_help_panel=EXPORT)]
-BatchSizes = Annotated[
-    str,
-    typer.Option(
-        "--batch-size",
-        metavar="N,...",
-        help="Images in one inference; several, such as 1,2,4, are timed one by one.",
-        rich_help_panel=EXPORT,
-    ),
-]
-DynamicBatch = Annotated[
-    bool, typer.Option("--dynamic-batch", help="Leave the batch axis of the file open.", rich_help_panel=EXPORT)
-]
+BatchSize = Annotated[str, option("--batch-size", "-b", metavar="N", help="Images in one inference.", panel=FILE)]
 Checkpoint = Annotated[
     Path | None,
-    typer.Option(
-        metavar="PATH|pretrained",
-        help="Trained weights: a .pth, .pth.tar or .safetensors file, or 'pretrained' for timm's own, which it fetches "
-        "from the internet.",
-        rich_help_panel=EXPORT,
+    option(
+        metavar="PATH",
+        help="Trained weights: a .pth, .pth.tar or .safetensors file, or 'pretrained' to fetch timm's own.",
+        panel=FILE,
         show_default="random weights, seed 0",
     ),
 ]
-Rewrite = Annotated[
-    str | None,
-    typer.Option(
-        metavar="auto|none|NAME,...",
-        help="Rewrites before the export: all exact ones, none, or some by name. For ONNX, auto leaves a network plain "
-        "where channels_first and blocked_layout find nothing to change. "
-        "Of an .onnx file: static_shapes, gelu, batch_norm, matmul_to_conv, simplify. ",
-        rich_help_panel=EXPORT,
-        show_default="auto; none with --dynamic-batch and for float16 ONNX",
-    ),
-]
-Explain = Annotated[
-    bool,
-    typer.Option(
-        "--explain",
-        help="Say what each rewrite changed, and what it left alone and why; count the operators.",
-        rich_help_panel=EXPORT,
-    ),
-]
-NoSimplify = Annotated[
-    bool, typer.Option("--no-simplify", help="Do not pass the graph through onnxsim.", rich_help_panel=EXPORT)
-]
-InputShape = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="[NAME:]1,3,224,224",
-        help="Shape of an input that an .onnx file leaves open. Once for each such input.",
-        rich_help_panel=EXPORT,
-        show_default=False,
-    ),
+FileFormat = Annotated[
+    Format | None, option("--format", help="The kind of file.", panel=FILE, rare=True, show_default="the device's")
 ]
 
-Target = Annotated[
-    DeploymentTarget | None,
-    typer.Option("--target", help="The oldest system to run on.", show_default="iOS16", rich_help_panel=COREML),
-]
-Precision = Annotated[
-    ComputePrecision | None,
-    typer.Option(
-        "--compute-precision",
-        help="Arithmetic of the file; float16 in ONNX is for GPUs.",
-        rich_help_panel=EXPORT,
-        show_default="float16 for Core ML, float32 for ONNX",
-    ),
-]
-InputOption = Annotated[
-    InputKind | None,
-    typer.Option(
-        "--input",
-        help="An RGB image, or the tensor that is normalized already.",
-        show_default="image",
-        rich_help_panel=COREML,
-    ),
-]
-Labels = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Names of the classes, one a line, in their order: the package becomes a classifier.",
-        rich_help_panel=COREML,
-        show_default=False,
-    ),
-]
-Softmax = Annotated[
-    bool,
-    typer.Option("--softmax", help="End in a softmax: probabilities instead of logits.", rich_help_panel=COREML),
-]
-CompressOption = Annotated[
-    Compression | None,
-    typer.Option(
-        "--compress",
-        help="Store the weights in 8 or 6 bits; outputs are then not equal to the network's.",
-        show_default="none",
-        rich_help_panel=COREML,
-    ),
-]
-PurposeOption = Annotated[
-    Purpose | None,
-    typer.Option("--for", help="Make what Apple's ModelBench app takes: iOS 15, an image.", rich_help_panel=COREML),
-]
+
+class NetworkChoices(msgspec.Struct, frozen=True, kw_only=True):
+    """Which inputs a network or file takes, and whose weights a network has."""
+
+    image_size: ImageSize = None
+    batch_size: BatchSize = "1"
+    checkpoint: Checkpoint = None
+    input_shape: Annotated[
+        list[str] | None,
+        option(
+            metavar="[NAME:]SHAPE",
+            help="Shape of an input that an .onnx file leaves open, as in 1,3,224,224 or x:1,3,224,224. Once for each "
+            "such input.",
+            panel=FILE,
+            rare=True,
+            show_default=False,
+        ),
+    ] = None
+
+    def one_batch_size(self) -> int:
+        """The images in an inference, where several numbers make no sense.
+
+        Raises:
+            TargetError: there are several, or it is no number of images.
+        """
+        sizes = parse_batch_sizes(self.batch_size)
+        if len(sizes) > 1:
+            raise TargetError(f"--batch-size {self.batch_size}: several are for 'effmod bench'; give one")
+        return sizes[0]
+
+    def shapes(self) -> dict[str | None, tuple[int, ...]]:
+        """What is fed to files that leave it open, by the inputs' names; under None to the only one.
+
+        Raises:
+            TargetError: one is no shape.
+        """
+        return parse_input_shapes(self.input_shape or [])
+
+    def choices(self, **settled: Any) -> "ExportChoices":
+        """What the user chose of an export; the rest is as it always is.
+
+        Args:
+            settled: by field, what is not for the user to say, or was worked out of what he said.
+        """
+        own = {name: getattr(self, name) for name in ExportChoices.__struct_fields__ if hasattr(self, name)}
+        return ExportChoices(**(own | {"batch_size": 1, "simplify": not getattr(self, "no_simplify", False)} | settled))
+
+
+class OnnxChoices(NetworkChoices, frozen=True, kw_only=True):
+    """The ONNX file that is made of a network."""
+
+    rewrite: Annotated[
+        str | None,
+        option(
+            metavar="NAME,...",
+            help="Rewrites before the export: all exact ones that pay (auto), none, or some by name.",
+            panel=FILE,
+            show_default="auto; none with --dynamic-batch and for float16 ONNX",
+        ),
+    ] = None
+    compute_precision: Annotated[
+        ComputePrecision | None,
+        option(
+            metavar="TYPE",
+            help="Arithmetic of the file: float32, or float16, which in ONNX is for GPUs.",
+            panel=FILE,
+            rare=True,
+            show_default="float16 for Core ML, float32 for ONNX",
+        ),
+    ] = None
+    opset: Annotated[
+        int,
+        option(
+            metavar="N",
+            min=OLDEST_OPSET,
+            help=f"Version of the ONNX operators, {OLDEST_OPSET} or later.",
+            panel=FILE,
+            rare=True,
+        ),
+    ] = DEFAULT_OPSET
+    dynamic_batch: Annotated[
+        bool, option("--dynamic-batch", help="Leave the batch axis of the file open.", panel=FILE, rare=True)
+    ] = False
+    no_simplify: Annotated[
+        bool, option("--no-simplify", help="Do not pass the graph through onnxsim.", panel=FILE, rare=True)
+    ] = False
+
+
+class FileChoices(OnnxChoices, frozen=True, kw_only=True):
+    """The file or package that is made of a network."""
+
+    format: FileFormat = None
+    target: Annotated[
+        DeploymentTarget | None,
+        option(
+            "--target",
+            metavar="SYSTEM",
+            help=f"The oldest system to run on: {', '.join(DeploymentTarget)}.",
+            panel=APPLE,
+            rare=True,
+            show_default="iOS16",
+        ),
+    ] = None
+    input: Annotated[
+        InputKind | None,
+        option(
+            "--input",
+            help="An RGB image, or the tensor that is normalized already.",
+            panel=APPLE,
+            rare=True,
+            show_default="image",
+        ),
+    ] = None
+    softmax: Annotated[
+        bool,
+        option("--softmax", help="End in a softmax: probabilities instead of logits.", panel=APPLE, rare=True),
+    ] = False
+    compress: Annotated[
+        Compression | None,
+        option(
+            "--compress",
+            metavar="KIND",
+            help=f"Store the weights in 8 or 6 bits: {', '.join(Compression)}. Outputs are then not equal to the "
+            "network's.",
+            panel=APPLE,
+            rare=True,
+            show_default="none",
+        ),
+    ] = None
 
 
 # Where an option is not called as its field is.

@@ -5,10 +5,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
+import msgspec
 
+from effmod_bench.options.option import OUTPUT, argument, option
 from effmod_bench.options.parse import check_folder
-from effmod_bench.options.words import OUTPUT
 from results.tables.write import OutputFormat
 
 
@@ -26,59 +26,53 @@ def default_store() -> Path:
 
 StorePath = Annotated[
     Path,
-    typer.Argument(
-        metavar="[STORE]", help="A folder of records, as 'effmod bench' writes it; EFFMOD_STORE names another default."
+    argument(
+        "[STORE]",
+        help="A folder of records, as 'effmod bench' writes it; EFFMOD_STORE names another default.",
+        show_default=True,
     ),
 ]
-StoreBefore = Annotated[
-    Path, typer.Argument(metavar="BEFORE", help="A store, as 'effmod bench' writes it.", show_default=False)
-]
-StoreAfter = Annotated[
-    Path, typer.Argument(metavar="AFTER", help="The store that is compared with it.", show_default=False)
-]
-
-StoreOption = Annotated[
+StoreFolder = Annotated[
     Path,
-    typer.Option("--store", help="Folder for the records; EFFMOD_STORE names another default.", rich_help_panel=OUTPUT),
-]
-OutputFormatOption = Annotated[
-    OutputFormat,
-    typer.Option(
-        "--output-format",
-        help="How to print the table; all but 'table' leave nothing else on stdout.",
-        rich_help_panel=OUTPUT,
-    ),
-]
-Only = Annotated[
-    Shown | None,
-    typer.Option("--only", help="One of the store's tables.", show_default="all", rich_help_panel=OUTPUT),
-]
-ShownTable = Annotated[
-    str | None,
-    typer.Option(
-        "--table", help="Show the measurements as this table of the paper.", show_default=False, rich_help_panel=OUTPUT
-    ),
-]
-ShownRun = Annotated[
-    str | None,
-    typer.Option(
-        "--run",
-        metavar="RUN",
-        help="Show one run by itself, by its id; without it, the runs of one file on one machine are one row.",
-        show_default=False,
-        rich_help_panel=OUTPUT,
+    option(
+        "--store",
+        metavar="FOLDER",
+        help="Folder for the records; EFFMOD_STORE names another.",
+        panel=OUTPUT,
     ),
 ]
 OutputFolder = Annotated[
     Path,
-    typer.Option(
-        "--output", help="Folder for the file and its sidecar.", callback=check_folder, rich_help_panel=OUTPUT
+    option(
+        "--output",
+        "-o",
+        metavar="FOLDER",
+        help="Folder for the file and its sidecar.",
+        panel=OUTPUT,
+        callback=check_folder,
     ),
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No notes, no progress.", rich_help_panel=OUTPUT)]
-Verbose = Annotated[
-    int,
-    typer.Option(
-        "--verbose", "-v", count=True, help="More columns and notes.", rich_help_panel=OUTPUT, show_default=False
-    ),
-]
+
+
+class Loudness(msgspec.Struct, frozen=True, kw_only=True):
+    """How much a command says."""
+
+    quiet: Annotated[bool, option("--quiet", "-q", help="No notes, no progress.", panel=OUTPUT)] = False
+    verbose: Annotated[
+        int,
+        option("--verbose", "-v", help="More columns and notes.", panel=OUTPUT, count=True, show_default=False),
+    ] = 0
+
+
+class Printing(Loudness, frozen=True, kw_only=True):
+    """How a command prints its table, and how much it says."""
+
+    output_format: Annotated[
+        OutputFormat,
+        option(
+            "--output-format",
+            metavar="FORMAT",
+            help=f"How to print the table: {', '.join(OutputFormat)}. All but the first leave nothing else on stdout.",
+            panel=OUTPUT,
+        ),
+    ] = OutputFormat.TABLE

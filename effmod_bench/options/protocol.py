@@ -1,187 +1,193 @@
 """Options of how often and how long something is timed."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
-import typer
+import msgspec
 
 from effmod_bench.errors import TargetError
+from effmod_bench.options.option import OUTPUT, PRECISELY, WHERE, but, option
 from effmod_bench.options.parse import parse_duration, parse_percent, parse_width
-from effmod_bench.options.words import MEASURE, TABLES
+from effmod_bench.options.words import complete_network
 
-Runs = Annotated[int, typer.Option(min=1, help="Timed inferences of each target.", rich_help_panel=MEASURE)]
-Rounds = Annotated[int, typer.Option(min=1, help="Fresh processes that they are split over.", rich_help_panel=MEASURE)]
 Warmup = Annotated[
     int,
-    typer.Option(
+    option(
+        metavar="N",
         min=0,
         help="Inferences before the timed ones, in each process: at least so many, then until their median settles "
         "within 2 %, at most ten times as many or for 10 s. 0 for none.",
-        rich_help_panel=MEASURE,
+        panel=PRECISELY,
+        rare=True,
     ),
 ]
-PairWarmup = Annotated[
+Seed = Annotated[
     int,
-    typer.Option(
-        "--warmup", min=0, help="Inferences of each before the timed ones, in each process.", rich_help_panel=MEASURE
-    ),
-]
-Seed = Annotated[int, typer.Option(help="Of the order in which the rounds are run.", rich_help_panel=MEASURE)]
-PairSeed = Annotated[
-    int,
-    typer.Option("--seed", help="Of the order of loading and of the runs, and the cores.", rich_help_panel=MEASURE),
-]
-MeasuredTable = Annotated[
-    str | None,
-    typer.Option(
-        "--table",
-        help=f"All networks of this table of the paper ({TABLES}), in the plain form, shown beside its figures.",
-        rich_help_panel=MEASURE,
-        show_default=False,
-    ),
-]
-AnchorOption = Annotated[
-    str | None,
-    typer.Option(
-        "--anchor",
-        metavar="TARGET|none",
-        help="Time every target in turn with this one as well (any that 'effmod bench' takes), in the same processes, "
-        "for a ratio that a noisy machine does not spoil.",
-        show_default="efficientmod_xxs with --table and ONNX Runtime, else none",
-        rich_help_panel=MEASURE,
-    ),
-]
-AnchorProcesses = Annotated[
-    int | None,
-    typer.Option(
-        "--processes",
-        min=2,
-        help="Fresh processes of each target with its anchor; with --until, the fewest (6 or more).",
-        show_default="6",
-        rich_help_panel=MEASURE,
-    ),
-]
-Control = Annotated[
-    bool,
-    typer.Option(
-        "--control",
-        help="Compare the first with itself, too: what the machine makes of no difference.",
-        rich_help_panel=MEASURE,
-    ),
+    option(metavar="N", help="Of the order in which the rounds are run.", panel=PRECISELY, rare=True),
 ]
 Processes = Annotated[
-    int,
-    typer.Option(
+    int | None,
+    option(
+        metavar="N",
         min=2,
         help="Fresh processes of each comparison; with --until, the fewest (6 or more).",
-        rich_help_panel=MEASURE,
-    ),
-]
-Blocks = Annotated[
-    int,
-    typer.Option(
-        min=1, help="Timed in each process: blocks of four runs, A B B A or B A A B.", rich_help_panel=MEASURE
+        show_default="6",
+        panel=PRECISELY,
     ),
 ]
 Margin = Annotated[
     float,
-    typer.Option(
+    option(
         parser=parse_percent,
         metavar="PERCENT",
         help="A smaller difference counts as none.",
         show_default="0.5%",
-        rich_help_panel=MEASURE,
-    ),
-]
-Until = Annotated[
-    float | None,
-    typer.Option(
-        parser=parse_width,
-        metavar="PERCENT",
-        help="Add processes until the ratio is known to this, plus or minus, such as 1%; looking repeatedly is paid "
-        "for in the interval.",
-        show_default=False,
-        rich_help_panel=MEASURE,
-    ),
-]
-MaxTime = Annotated[
-    float | None,
-    typer.Option(
-        parser=parse_duration,
-        metavar="DURATION",
-        help="With --until: begin no process once they have taken so long in all, such as 90s or 1h.",
-        show_default="10m; for 'bench', 10m for each target",
-        rich_help_panel=MEASURE,
+        panel=PRECISELY,
     ),
 ]
 FailIfSlower = Annotated[
     float | None,
-    typer.Option(
+    option(
         parser=parse_percent,
         metavar="PERCENT",
         help="Exit with 4 where a target is found slower than the first, by more than this.",
         show_default=False,
-        rich_help_panel=MEASURE,
-    ),
-]
-FailIfSlowerAfter = Annotated[
-    float | None,
-    typer.Option(
-        parser=parse_percent,
-        metavar="PERCENT",
-        help="Exit with 4 where a row of the first store is found slower in the second, by more than this, or "
-        "cannot be judged.",
-        show_default=False,
-        rich_help_panel=MEASURE,
-    ),
-]
-DryRun = Annotated[
-    bool,
-    typer.Option(
-        "--dry-run", help="Say what would be exported and run, and about how long it takes.", rich_help_panel=MEASURE
-    ),
-]
-RoundTimeout = Annotated[
-    float | None,
-    typer.Option(
-        metavar="SECONDS",
-        min=0.1,
-        help="End a round, or a comparison's process, that takes longer, and go on with the next.",
-        rich_help_panel=MEASURE,
-        show_default="10 times what it should take, and a minute at least",
+        panel=PRECISELY,
     ),
 ]
 NoWait = Annotated[
     bool,
-    typer.Option(
+    option(
         "--no-wait",
         help="Give up where another effmod measures on this machine; EFFMOD_LOCK names another file to agree by.",
-        rich_help_panel=MEASURE,
-    ),
-]
-Resume = Annotated[
-    bool,
-    typer.Option(
-        "--resume",
-        help="Measure what is missing or failed in the store's latest run of this command, or in the run that is named "
-        "in the targets' place.",
-        rich_help_panel=MEASURE,
+        panel=WHERE,
+        rare=True,
     ),
 ]
 
-_WITH_RESUME = {"targets", "resume", "round_timeout", "no_wait", "store", "output_format", "quiet", "verbose"}
+
+class Rounds(msgspec.Struct, frozen=True, kw_only=True):
+    """How often one artifact is timed by itself."""
+
+    runs: Annotated[int, option(metavar="N", min=1, help="Timed inferences of each target.", panel=PRECISELY)] = 4000
+    rounds: Annotated[
+        int, option(metavar="N", min=1, help="Fresh processes that they are split over.", panel=PRECISELY)
+    ] = 5
+    warmup: Warmup = 50
+    seed: Seed = 0
+    anchor: Annotated[
+        str | None,
+        option(
+            metavar="TARGET|none",
+            help="Time each target in turn with this one as well: a ratio that a noisy machine does not spoil.",
+            show_default="efficientmod_xxs with --table",
+            panel=PRECISELY,
+            autocompletion=complete_network,
+        ),
+    ] = None
+    processes: Annotated[
+        int | None,
+        but(
+            Processes,
+            help="Fresh processes of each target with its anchor; with --until, the fewest (6 or more).",
+            hidden=True,
+        ),
+    ] = None
 
 
-def run_to_resume(context: typer.Context, targets: list[str] | None) -> str | None:
+class Pairs(msgspec.Struct, frozen=True, kw_only=True):
+    """How often two artifacts are timed in turn, and what is made of it."""
+
+    processes: Processes = None
+    blocks: Annotated[
+        int,
+        option(
+            metavar="N",
+            min=1,
+            help="Timed in each process: blocks of four runs, A B B A or B A A B.",
+            panel=PRECISELY,
+            rare=True,
+        ),
+    ] = 60
+    warmup: Annotated[int, but(Warmup, help="Inferences of each before the timed ones, in each process.")] = 20
+    seed: Annotated[int, but(Seed, help="Of the order of loading and of the runs, and the cores.")] = 0
+    control: Annotated[
+        bool,
+        option(
+            "--control",
+            help="Compare the first with itself, too: what the machine makes of no difference.",
+            panel=PRECISELY,
+        ),
+    ] = False
+    margin: Margin = 0.005
+    fail_if_slower: FailIfSlower = None
+
+
+class Limits(msgspec.Struct, frozen=True, kw_only=True):
+    """How long it goes on, and whether it goes on with what was cut short."""
+
+    until: Annotated[
+        float | None,
+        option(
+            parser=parse_width,
+            metavar="PERCENT",
+            help="Add processes until the ratio is known to this, plus or minus, such as 1%; looking repeatedly is "
+            "paid for in the interval.",
+            show_default=False,
+            panel=PRECISELY,
+            rare=True,
+        ),
+    ] = None
+    max_time: Annotated[
+        float | None,
+        option(
+            parser=parse_duration,
+            metavar="DURATION",
+            help="Begin no round or process after so long in all, such as 90s or 1h.",
+            show_default="none; 10m with --until",
+            panel=PRECISELY,
+        ),
+    ] = None
+    round_timeout: Annotated[
+        float | None,
+        option(
+            metavar="SECONDS",
+            min=0.1,
+            help="End a round, or a comparison's process, that takes longer, and go on with the next.",
+            show_default="10 times what it should take, and a minute at least",
+            panel=PRECISELY,
+            rare=True,
+        ),
+    ] = None
+    no_wait: NoWait = False
+    resume: Annotated[
+        bool,
+        option(
+            "--resume",
+            help="Measure what is missing or failed in the store's latest run of this command, or in that which is "
+            "named in the targets' place.",
+            panel=OUTPUT,
+        ),
+    ] = False
+
+
+# What a run that goes on takes anew: it has a value of its own for all else.
+_WITH_RESUME = {"--resume", "--round-timeout", "--no-wait", "--store", "--output-format", "--quiet", "--verbose"}
+
+
+def run_to_resume(written: Sequence[str], targets: Sequence[str] | None) -> str | None:
     """The run that the user named beside --resume; None for the latest.
+
+    Args:
+        written: the options that he wrote.
 
     Raises:
         TargetError: there is an option that the run has a value of its own for, or more than one run.
     """
-    for parameter in context.command.params:
-        source = context.get_parameter_source(parameter.name or "")
-        if source is not None and source.name == "COMMANDLINE" and parameter.name not in _WITH_RESUME:
+    for name in written:
+        if name not in _WITH_RESUME:
             raise TargetError(
-                f"{parameter.opts[0]} does not go with --resume: a run goes on as it began; leave it out, or begin "
+                f"{name} does not go with --resume: a run goes on as it began; leave it out, or begin "
                 "a new run, without --resume"
             )
     if targets and len(targets) > 1:

@@ -1,130 +1,146 @@
-"""Devices and runtimes by the names that a user gives them, and whether they can be used here."""
+"""Devices and runtimes by the names that a user gives them, and the settings that go with each."""
 
 from typing import Annotated
 
-import typer
+import msgspec
 
 from effmod_bench.errors import TargetError
 from effmod_bench.instrument.sessions.registry import ONNXRUNTIMES, RUNTIMES
-from effmod_bench.options.words import MEASURE
+from effmod_bench.options.option import APPLE, CPU, GPU, WHERE, but, option
 from exporters import Format
 from results import ComputeUnits, Device, GraphOptimization, Runtime, RuntimeOptions
 
-DeviceOption = Annotated[
+DeviceName = Annotated[
     str,
-    typer.Option(
+    option(
         "--device",
-        metavar="cpu|cuda[:N]|coreml",
-        help="Where to run; of several GPUs the first, or number N.",
-        rich_help_panel=MEASURE,
+        "-d",
+        metavar="DEVICE",
+        help="Where to run: cpu, cuda, coreml, or cuda:N for GPU number N.",
+        panel=WHERE,
     ),
 ]
-OnnxRuntimeDevice = Annotated[
-    str,
-    typer.Option(
-        "--device",
-        metavar="cpu|cuda[:N]",
-        help="Where to run; of several GPUs the first, or number N.",
-        rich_help_panel=MEASURE,
-    ),
-]
-ExaminedDevice = Annotated[
-    str | None,
-    typer.Option(
-        "--device",
-        metavar="cpu|cuda[:N]|coreml",
-        help="Try this one alone, which is to work.",
-        show_default="all, of which the CPU is to work",
-    ),
-]
-RuntimeOption = Annotated[
+RuntimeName = Annotated[
     Runtime | None,
-    typer.Option("--runtime", help="What runs it.", rich_help_panel=MEASURE, show_default="the device's first"),
-]
-ComparedRuntime = Annotated[
-    Runtime | None,
-    typer.Option(
+    option(
         "--runtime",
-        metavar="onnxruntime|tensorrt",
-        help="What runs them.",
-        rich_help_panel=MEASURE,
-        show_default="onnxruntime",
-    ),
-]
-ComputeUnitsOption = Annotated[
-    ComputeUnits | None,
-    typer.Option(
-        "--compute-units",
-        help="Processors that Core ML may use.",
-        show_default="all",
-        rich_help_panel=MEASURE,
-    ),
-]
-IncludeTransfers = Annotated[
-    bool,
-    typer.Option(
-        "--include-transfers",
-        help="On a GPU: time the copies of input and output as well, as the paper did with the input.",
-        rich_help_panel=MEASURE,
-    ),
-]
-CudaGraph = Annotated[
-    bool,
-    typer.Option("--cuda-graph", help="On a GPU: capture the inference once, and replay it.", rich_help_panel=MEASURE),
-]
-Tf32 = Annotated[
-    bool,
-    typer.Option(
-        "--tf32",
-        help="On a GPU: let it round the factors of float32 products to 10 bits.",
-        rich_help_panel=MEASURE,
-    ),
-]
-GraphOptimizationOption = Annotated[
-    GraphOptimization,
-    typer.Option(
-        "--graph-optimization",
-        help="How far ONNX Runtime may change the graph when it loads it.",
-        rich_help_panel=MEASURE,
-    ),
-]
-NoSpinning = Annotated[
-    bool,
-    typer.Option(
-        "--no-spinning",
-        help="On a CPU: ONNX Runtime's threads sleep while they wait, and keep no core busy.",
-        rich_help_panel=MEASURE,
-    ),
-]
-PreferNhwc = Annotated[
-    bool,
-    typer.Option(
-        "--prefer-nhwc",
-        help="On a GPU: let ONNX Runtime keep maps with the channels last.",
-        rich_help_panel=MEASURE,
-    ),
-]
-AllowFallback = Annotated[
-    bool,
-    typer.Option(
-        "--allow-fallback",
-        help="On a GPU: accept a file of which the provider leaves work to another one, such as the CPU's.",
-        rich_help_panel=MEASURE,
+        metavar="RUNTIME",
+        help=f"What runs it: {', '.join(Runtime)}.",
+        panel=WHERE,
+        show_default="the device's first",
     ),
 ]
 Threads = Annotated[
     int | None,
-    typer.Option(
+    option(
+        metavar="N",
         min=1,
         help="Threads within an operator.",
-        rich_help_panel=MEASURE,
-        show_default="the paper's 4, or the number of cores where there are fewer",
+        panel=WHERE,
+        show_default="the paper's 4, or one for each core where there are fewer",
     ),
+]
+Tf32 = Annotated[
+    bool,
+    option("--tf32", help="Let it round the factors of float32 products to 10 bits.", panel=GPU, rare=True),
 ]
 UsedComputeUnits = Annotated[
     ComputeUnits | None,
-    typer.Option("--compute-units", help="Where Core ML ran it: the processors that it might use.", show_default=False),
+    option(
+        "--compute-units",
+        metavar="UNITS",
+        help=f"Processors that Core ML may use: {', '.join(ComputeUnits)}.",
+        panel=APPLE,
+        rare=True,
+        show_default="all",
+    ),
 ]
+ON_ONNX_DEVICES = "Where to run: cpu, cuda, or cuda:N for GPU number N."
+"""The help of --device where ONNX Runtime runs."""
+
+
+class OnnxRuntimeSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where ONNX Runtime runs, and how it is told to."""
+
+    device: Annotated[str, but(DeviceName, help=ON_ONNX_DEVICES)] = "cpu"
+    runtime: Annotated[
+        Runtime | None,
+        but(RuntimeName, help=f"What runs them: {', '.join(ONNXRUNTIMES)}.", show_default=ONNXRUNTIMES[0]),
+    ] = None
+    threads: Threads = None
+    graph_optimization: Annotated[
+        GraphOptimization,
+        option(
+            metavar="LEVEL",
+            help=f"How far ONNX Runtime may change the graph when it loads it: {', '.join(GraphOptimization)}.",
+            panel=CPU,
+            rare=True,
+        ),
+    ] = GraphOptimization.ALL
+    no_spinning: Annotated[
+        bool,
+        option(
+            "--no-spinning",
+            help="ONNX Runtime's threads sleep while they wait, and keep no core busy.",
+            panel=CPU,
+            rare=True,
+        ),
+    ] = False
+    include_transfers: Annotated[
+        bool,
+        option(
+            "--include-transfers",
+            help="Time the copies of input and output as well, as the paper did with the input.",
+            panel=GPU,
+            rare=True,
+        ),
+    ] = False
+    cuda_graph: Annotated[
+        bool, option("--cuda-graph", help="Capture the inference once, and replay it.", panel=GPU, rare=True)
+    ] = False
+    tf32: Tf32 = False
+    prefer_nhwc: Annotated[
+        bool,
+        option("--prefer-nhwc", help="Let ONNX Runtime keep maps with the channels last.", panel=GPU, rare=True),
+    ] = False
+    allow_fallback: Annotated[
+        bool,
+        option(
+            "--allow-fallback",
+            help="Accept a file of which the provider leaves work to another one, such as the CPU's.",
+            panel=GPU,
+            rare=True,
+        ),
+    ] = False
+
+    def resolve(self) -> tuple[Device, RuntimeOptions]:
+        """The device, and what the settings come to on it.
+
+        Raises:
+            TargetError: there is no such device, it has no such runtime, or a setting is of another one.
+        """
+        device, index = parse_device(self.device)
+        return device, runtime_options(
+            device,
+            index,
+            self.runtime,
+            compute_units=getattr(self, "compute_units", None),
+            include_transfers=self.include_transfers,
+            cuda_graph=self.cuda_graph,
+            use_tf32=self.tf32,
+            prefer_nhwc=self.prefer_nhwc,
+            allow_fallback=self.allow_fallback,
+            graph_optimization=self.graph_optimization,
+            allow_spinning=not self.no_spinning,
+        )
+
+
+class RuntimeSettings(OnnxRuntimeSettings, frozen=True, kw_only=True):
+    """Where any runtime runs, and how it is told to."""
+
+    device: DeviceName = "cpu"
+    runtime: RuntimeName = None
+    compute_units: UsedComputeUnits = None
 
 
 def parse_device(text: str) -> tuple[Device, int]:

@@ -3,76 +3,49 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
-from effmod_bench.options.words import EXPORT, OWN, TABLES
+from effmod_bench.options.option import WHAT, argument, option
+from effmod_bench.options.words import OWN, TABLES, complete_network, complete_table
 
 Targets = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="[TARGET]...",
+    argument(
+        "[TARGET]...",
         help=f"A network of 'effmod list', a pattern such as 'efficientmod_*', {OWN}, or the path of an .onnx or "
         ".mlpackage. Without any: the four EfficientMod networks.",
-        show_default=False,
-    ),
-]
-ExportTargets = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[TARGET]...",
-        help=f"A network of 'effmod list', a pattern such as 'efficientmod_*', {OWN}, or a path to an .onnx file to "
-        "rewrite.",
-        show_default=False,
+        autocompletion=complete_network,
     ),
 ]
 Network = Annotated[
-    str, typer.Argument(metavar="NETWORK", help=f"A network of 'effmod list', or {OWN}.", show_default=False)
+    str, argument("NETWORK", help=f"A network of 'effmod list', or {OWN}.", autocompletion=complete_network)
 ]
-
 ArtifactPath = Annotated[
     Path,
-    typer.Argument(
-        metavar="ARTIFACT",
-        help="An .onnx file or an .mlpackage; with its sidecar, the network need not be named.",
-        show_default=False,
-    ),
+    argument("ARTIFACT", help="An .onnx file or an .mlpackage; with its sidecar, the network need not be named."),
 ]
-ListedTable = Annotated[
-    str | None,
-    typer.Option(
-        "--table", help=f"Only networks of this table of the paper: {TABLES} (Appendix L).", show_default=False
-    ),
-]
-TableOfPaper = Annotated[
-    str | None,
-    typer.Option(
-        "--table",
-        help=f"All networks of this table of the paper: {TABLES} (Appendix L).",
-        rich_help_panel=EXPORT,
-        show_default=False,
-    ),
-]
-ComparedTargets = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[TARGET]...",
-        help="As for 'effmod bench'. Each of the others is compared with the first.",
-        show_default=False,
-    ),
-]
-
 TunedTarget = Annotated[
     str,
-    typer.Argument(
-        metavar="TARGET", help=f"A network of 'effmod list', {OWN}, or a path to an .onnx file.", show_default=False
+    argument(
+        "TARGET",
+        help=f"A network of 'effmod list', {OWN}, or a path to an .onnx file.",
+        autocompletion=complete_network,
     ),
 ]
-
 NetworkOrArtifact = Annotated[
     str,
-    typer.Argument(
-        metavar="NETWORK|FILE",
+    argument(
+        "NETWORK|FILE",
         help="What was timed: the .mlpackage or .onnx itself, beside its sidecar, or a network of 'effmod list'.",
+        autocompletion=complete_network,
+    ),
+]
+Table = Annotated[
+    str | None,
+    option(
+        "--table",
+        metavar="N",
+        help=f"All networks of this table of the paper ({TABLES}), in the plain form, shown beside its figures.",
+        panel=WHAT,
         show_default=False,
+        autocompletion=complete_table,
     ),
 ]

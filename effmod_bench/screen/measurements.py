@@ -6,25 +6,18 @@ from typing import Any
 
 from effmod_bench.screen.advice import say_warnings
 from effmod_bench.screen.console import Console
-from effmod_bench.suites import find_suite
 from results import Comparison, Measurement
 from results.published import PAPER_RUNS
-from results.tables.measurements import measurement_table
 from results.tables.table import Table
 from results.tables.words import candidate_labels, counted, labels, percent
 from results.tables.write import OutputFormat
 
 
 def print_measurements(
-    console: Console, measurements: Sequence[Measurement], output_format: OutputFormat, *, table: str | None = None
+    console: Console, measurements: Sequence[Measurement], table: Table[Any], output_format: OutputFormat
 ) -> None:
-    """The table of measurements, with advice on the doubtful ones; with -v also what ran on which processor.
-
-    Args:
-        table: of the paper, to show them as.
-    """
-    shown: Table[Any] = find_suite(table).reproduce(measurements) if table else measurement_table(measurements)
-    console.table(shown, output_format)
+    """A table of measurements, with advice on the doubtful ones; with -v also what ran on which processor."""
+    console.table(table, output_format)
     names = labels([measurement.artifact for measurement in measurements])
     say_warnings(console, [(name, each.warnings) for name, each in zip(names, measurements, strict=True)])
     for name, measurement in zip(names, measurements, strict=True):

@@ -1,5 +1,8 @@
 """The paper's tables, to be measured again: a file each."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from effmod_bench.suites import (
     appendix_l,
     table1,
@@ -14,6 +17,9 @@ from effmod_bench.suites import (
 )
 from effmod_bench.suites.suite import Suite
 from effmod_bench.targets.names import check_table
+from results import Measurement
+from results.tables.measurements import measurement_table
+from results.tables.table import Table
 
 _DECLARED = (table1, table2, table3_table9, table4, table5, table6, table7_table11, table10, table12, appendix_l)
 
@@ -28,3 +34,8 @@ def find_suite(table: str) -> Suite:
     """
     check_table(table)
     return SUITES[table]
+
+
+def table_of(measurements: Sequence[Measurement], table: str | None) -> Table[Any]:
+    """The table that measurements are shown as: that of the paper which is named, or our own."""
+    return measurement_table(measurements) if table is None else find_suite(table).reproduce(measurements)

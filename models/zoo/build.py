@@ -9,6 +9,8 @@ from models.zoo.registry import check_image_size, zoo_row
 from models.zoo.spec import TIMM_PREFIX, Form, ModelSpec, is_own
 
 if TYPE_CHECKING:
+    import inspect
+
     from torch import nn
 
 
@@ -54,6 +56,33 @@ def merged_branches(spec: ModelSpec) -> int:
     return timm_zoo.merged_branches(spec.factory.removeprefix(TIMM_PREFIX))
 
 
+def factory_function(factory: str) -> "Callable[..., nn.Module]":
+    """The function that a factory of the form "module:function" names, or a target `path/to/file.py:function`.
+
+    Raises:
+        ModelTargetError: the user's file has no such function.
+        PluginError: there is no such function, or it cannot be imported.
+    """
+    if is_own(factory):
+        from models.zoo import user_file
+
+        return user_file.load(factory)
+    try:
+        function: Callable[..., nn.Module] = pkgutil.resolve_name(factory)
+    except (Exception, SystemExit) as error:  # whatever a stranger's code raises
+        raise PluginError(f"{factory}, which should build a network, cannot be imported: {error}") from error
+    if not callable(function):
+        raise PluginError(f"{factory}, which should build a network, is no function")
+    return function
+
+
+def image_size_parameter(function: Callable[..., Any]) -> "inspect.Parameter | None":
+    """The argument by which a function is told for which images it builds; None where it has none."""
+    import inspect  # here, so that listing the zoo does not wait for it
+
+    return inspect.signature(function).parameters.get("image_size")
+
+
 def _build(factory: str, form: Form, image_size: int | None, kwargs: dict[str, Any]) -> "nn.Module":
     if factory.startswith(TIMM_PREFIX):
         from models.zoo import timm as timm_zoo
@@ -73,23 +102,3 @@ def _build(factory: str, form: Form, image_size: int | None, kwargs: dict[str, A
     if not isinstance(model, nn.Module):
         raise PluginError(f"{factory} returned a {type(model).__name__}, not a torch.nn.Module")
     return model
-
-
-def factory_function(factory: str) -> "Callable[..., nn.Module]":
-    if is_own(factory):
-        from models.zoo import user_file
-
-        return user_file.load(factory)
-    try:
-        function: Callable[..., nn.Module] = pkgutil.resolve_name(factory)
-    except (Exception, SystemExit) as error:  # whatever a stranger's code raises
-        raise PluginError(f"{factory}, which should build a network, cannot be imported: {error}") from error
-    if not callable(function):
-        raise PluginError(f"{factory}, which should build a network, is no function")
-    return function
-
-
-def image_size_parameter(function: Callable[..., Any]) -> Any:
-    import inspect
-
-    return inspect.signature(function).parameters.get("image_size")

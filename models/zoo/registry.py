@@ -15,16 +15,19 @@ from models.zoo.plugins import plugin_rows
 from models.zoo.spec import Family, ModelSpec
 
 
-class _Zoo(msgspec.Struct, frozen=True, kw_only=True):
+class Zoo(msgspec.Struct, frozen=True, kw_only=True):
+    """What `zoo.json` holds."""
+
     families: dict[str, Family]
     models: list[ModelSpec]
 
 
 @functools.cache
-def read_zoo() -> _Zoo:
+def read_zoo() -> Zoo:
+    """The zoo's own families and rows, without those of plug-ins."""
     content = pkgutil.get_data("models", "zoo.json")
     assert content is not None  # it lies in this package
-    return msgspec.json.decode(content, type=_Zoo)
+    return msgspec.json.decode(content, type=Zoo)
 
 
 @functools.cache
@@ -75,7 +78,25 @@ def list_tables() -> list[str]:
     return sorted(tables, key=lambda table: (not table.isdecimal(), int(table) if table.isdecimal() else 0, table))
 
 
+def tables_in_words() -> str:
+    """The same for a sentence, numbers that follow each other as one: "1 to 7, 9 to 12, or L"."""
+    runs: list[list[str]] = []
+    for table in list_tables():
+        if runs and table.isdecimal() and int(table) == int(runs[-1][-1]) + 1:
+            runs[-1].append(table)
+        else:
+            runs.append([table])
+    *words, last = (f"{run[0]} to {run[-1]}" if len(run) > 1 else run[0] for run in runs)
+    return f"{', '.join(words)}, or {last}"
+
+
 def zoo_row(name: str) -> ModelSpec:
+    """The row of the zoo or of a plug-in that has this name, or this alias.
+
+    Raises:
+        UnknownModelError: there is none.
+        ModelTargetError: it is the name of a Python file, without the function.
+    """
     names = _by_name()
     if name in names:
         return names[name]

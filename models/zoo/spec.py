@@ -4,14 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+# What timm builds: in a factory, and as a target of the user's own.
 TIMM_PREFIX = "timm:"
-
-
-def is_own(name: str) -> bool:
-    """Whether a name is a target of the user's own, not one of the zoo."""
-    return name.startswith(TIMM_PREFIX) or ".py:" in name
-
-
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -57,7 +51,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         factory: "module:function" that builds it, or "timm:NAME".
         params: parameters of the published network.
-        macs: multiply-adds of one image at `image_size`, counted as the paper does (`models.complexity`).
+        macs: multiply-adds of one image at `image_size`, counted as the paper does (`models.zoo.complexity`).
         image_size: side of the square input that the paper uses, in pixels.
         min_size: smallest side that the network runs on.
         size_multiple: an input's side must be a multiple of it; else the network fails, or cuts pixels off.
@@ -113,6 +107,8 @@ class Complexity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WeightsSource(StrEnum):
+    """Where a network's weights come from."""
+
     RANDOM = "random"
     CHECKPOINT = "checkpoint"
     PRETRAINED = "pretrained"
@@ -140,3 +136,8 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
         if self.source is WeightsSource.PRETRAINED:
             return f"pretrained({self.file})"
         return f"{self.file} (sha256 {(self.sha256 or '')[:12]})"
+
+
+def is_own(name: str) -> bool:
+    """Whether a name is a target of the user's own, not one of the zoo."""
+    return name.startswith(TIMM_PREFIX) or ".py:" in name

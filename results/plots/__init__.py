@@ -1,1 +1,1 @@
-"""Pictures of measurements."""
+"""Pictures of measurements, a file each."""

@@ -1,11 +1,16 @@
-"""Plots of measurements. Matplotlib is imported when one is drawn."""
+"""Latency against accuracy. Matplotlib is imported when it is drawn."""
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from results.records.plan import Device
 from results.statistics.summary import Measurement
-from results.tables.words import RUNTIME_NAMES, mode_in_words
+from results.tables.words import RUNTIME_NAMES, counted, mode_in_words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.text import Text
 
 # More points than these need a larger picture.
 _FEW = 12
@@ -47,7 +52,6 @@ def plot_tradeoff(measurements: Sequence[Measurement], path: Path) -> list[str]:
     from adjustText import adjust_text
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 
     # Labels are placed in pixels: those of the file, or they overlap there.
     figure = Figure(figsize=(11, 7) if len(drawn) > _FEW else (8, 5), dpi=150, layout="constrained")
@@ -55,6 +59,19 @@ def plot_tradeoff(measurements: Sequence[Measurement], path: Path) -> list[str]:
     if path.suffix.lstrip(".") not in formats:
         raise PlotError(f"cannot draw a {path.suffix or 'file without an ending'}; choose .png, .svg or .pdf")
     axes = figure.subplots()
+    labels = _draw_points(axes, drawn)
+    _label_axes(axes)
+    # Names keep off the bars as well as the points.
+    x, y = zip(*(point for m in drawn for point in [_point(m), *_along_bar(m)]), strict=True)
+    arrow = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.7}
+    adjust_text(labels, x=list(x), y=list(y), ax=axes, arrowprops=arrow, expand=(1.1, 1.4))
+    with matplotlib.rc_context({"svg.hashsalt": "effmod"}):
+        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+    return [m.name for m in measurements if m not in drawn]
+
+
+def _draw_points(axes: "Axes", drawn: Sequence[Measurement]) -> "list[Text]":
+    """The points, their bars and the fronts; returns the points' names, which are yet to be moved apart."""
     labels = []
     # Latencies of two machines, or of two batch sizes, do not compete: each setting has its own front.
     for i, setting in enumerate(dict.fromkeys(map(_setting, drawn))):
@@ -72,6 +89,12 @@ def plot_tradeoff(measurements: Sequence[Measurement], path: Path) -> list[str]:
             axes.text(*point, m.name, fontsize=8 if len(drawn) > _FEW else 9)
             for point, m in zip(points, group, strict=True)
         ]
+    return labels
+
+
+def _label_axes(axes: "Axes") -> None:
+    from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
+
     axes.set_xlabel("latency of one inference, ms: median, and the range of the rounds' medians")
     axes.set_ylabel("published ImageNet top-1, %")
     axes.set_title("Latency against published accuracy; the line is the Pareto front", fontsize=11)
@@ -83,13 +106,6 @@ def plot_tradeoff(measurements: Sequence[Measurement], path: Path) -> list[str]:
     axes.margins(x=0.15, y=0.1)
     axes.grid(alpha=0.25)
     axes.legend(loc="lower right", fontsize=8, frameon=False)
-    # Names keep off the bars as well as the points.
-    x, y = zip(*(point for m in drawn for point in [_point(m), *_along_bar(m)]), strict=True)
-    arrow = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.7}
-    adjust_text(labels, x=list(x), y=list(y), ax=axes, arrowprops=arrow, expand=(1.1, 1.4))
-    with matplotlib.rc_context({"svg.hashsalt": "effmod"}):
-        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
-    return [m.name for m in measurements if m not in drawn]
 
 
 def _point(measurement: Measurement) -> tuple[float, float]:
@@ -121,7 +137,7 @@ def _setting(measurement: Measurement) -> str:
         RUNTIME_NAMES[measurement.options.runtime],
         f"compute units: {units}" if units else None,
         mode_in_words(measurement.options),
-        f"{count} thread{'s' if count != 1 else ''}" if count else None,
+        counted(count, "thread") if count else None,
         f"batch {measurement.batch_size}",
         f"{measurement.artifact.form} form" if measurement.artifact.form else None,
     )

@@ -1,1 +1,1 @@
-"""What is stored: one file a record, and what each of its fields means."""
+"""What is stored, one file a record: the types, and what each of their fields means."""

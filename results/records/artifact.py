@@ -47,6 +47,7 @@ class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def batch_size(self) -> int:
+        """The first dimension of the first input; 1 where that has none."""
         return self.inputs[0].shape[0] if self.inputs and self.inputs[0].shape else 1
 
     @property

@@ -1,4 +1,4 @@
-"""What is stored: one record a round, with what was asked (`plan`) and what happened (`environment`) apart.
+"""What every record begins with. What was asked (`plan`) and what happened (`environment`) stand apart in each.
 
 Older versions are read as they are: what they lack has a default here.
 

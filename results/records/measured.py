@@ -9,6 +9,8 @@ from results.records.plan import BenchPlan, ComparisonPlan
 
 
 class Outcome(StrEnum):
+    """Whether a process came to its end."""
+
     OK = "ok"
     FAILED = "failed"
 

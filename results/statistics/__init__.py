@@ -1,1 +1,1 @@
-"""What follows from records. Pure: nothing here is stored, and nothing here reads a file."""
+"""What follows from records. Pure: nothing here is stored, and no store is read."""

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from statistics import median
 
 import msgspec
 
@@ -10,11 +9,11 @@ from results.records.artifact import TimedArtifact
 from results.records.environment import Machine
 from results.records.measured import ComparisonProcess, Outcome
 from results.records.plan import ComparisonPlan, RuntimeOptions
+from results.statistics.attempts import failures, last_attempts
 from results.statistics.estimate import Estimate, Verdict, estimate, judge, median_ratio
+from results.statistics.latency import median_ms
 from results.statistics.looks import next_look
 from results.statistics.stability import StabilityWarning, fall_in_two, find_machine_warnings
-
-_NS_PER_MS = 1e6
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +65,7 @@ def compare(records: Iterable[ComparisonProcess]) -> list[Comparison]:
 
 def compare_by_environment(records: Iterable[ComparisonProcess]) -> list[tuple[bytes, Comparison]]:
     """As `compare`, each beside `Environment.stable` of its records."""
-    records = _last_attempts(records)
+    records = last_attempts(records, lambda record: (record.run_id, record.target, record.index))
     runs = list(dict.fromkeys(record.run_id for record in records))
     stable = [record.environment.stable for record in records]
     environments = list(dict.fromkeys(stable))
@@ -74,16 +73,6 @@ def compare_by_environment(records: Iterable[ComparisonProcess]) -> list[tuple[b
     for record, environment in zip(records, stable, strict=True):
         groups[runs.index(record.run_id), record.target, environments.index(environment)].append(record)
     return [(environments[key[-1]], _comparison(groups[key])) for key in sorted(groups)]
-
-
-def _last_attempts(records: Iterable[ComparisonProcess]) -> list[ComparisonProcess]:
-    """What no later attempt took the place of, in the order given."""
-    records = list(records)
-    last: dict[tuple[str, int, int], int] = defaultdict(int)
-    for record in records:
-        process = record.run_id, record.target, record.index
-        last[process] = max(last[process], record.attempt)
-    return [record for record in records if record.attempt == last[record.run_id, record.target, record.index]]
 
 
 def _comparison(records: Sequence[ComparisonProcess]) -> Comparison:
@@ -104,8 +93,8 @@ def _comparison(records: Sequence[ComparisonProcess]) -> Comparison:
         threads=first.environment.threads,
         processes=len(good),
         runs=sum(len(record.baseline_ns) for record in good),
-        baseline_p50_ms=_median_ms([ns for record in good for ns in record.baseline_ns]),
-        candidate_p50_ms=_median_ms([ns for record in good for ns in record.candidate_ns]),
+        baseline_p50_ms=median_ms(ns for record in good for ns in record.baseline_ns),
+        candidate_p50_ms=median_ms(ns for record in good for ns in record.candidate_ns),
         process_ratios=ratios,
         estimate=found,
         verdict=judge(found, first.plan.margin),
@@ -113,11 +102,5 @@ def _comparison(records: Sequence[ComparisonProcess]) -> Comparison:
             *find_machine_warnings([record.environment for record in good]),
             *((StabilityWarning.RATIO_BIMODAL,) if fall_in_two(ratios) else ()),
         ),
-        failures=tuple(
-            record.failure or "no reason recorded" for record in records if record.outcome is Outcome.FAILED
-        ),
+        failures=failures(records),
     )
-
-
-def _median_ms(durations_ns: Sequence[int]) -> float | None:
-    return median(durations_ns) / _NS_PER_MS if durations_ns else None

@@ -75,6 +75,12 @@ def summarise_durations(rounds: Sequence[Sequence[int]]) -> Latency:
     )
 
 
+def median_ms(durations_ns: Iterable[int | None]) -> float | None:
+    """The median of what is known, in milliseconds; None where nothing is."""
+    known = [duration for duration in durations_ns if duration is not None]
+    return median(known) / _NS_PER_MS if known else None
+
+
 def _interval(process_p50_ms: Sequence[float]) -> tuple[float, float] | None:
     """The 95 % interval of their geometric mean: latencies differ by factors, and rounds are the independent units.
 
@@ -83,8 +89,3 @@ def _interval(process_p50_ms: Sequence[float]) -> tuple[float, float] | None:
     """
     found = estimate(process_p50_ms) if len(process_p50_ms) > 2 else None
     return (found.low, found.high) if found else None
-
-
-def median_ms(values: Iterable[int | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return median(known) / _NS_PER_MS if known else None

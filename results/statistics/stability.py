@@ -17,6 +17,23 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+class StabilityWarning(StrEnum):
+    """What makes a measurement doubtful, or a comparison."""
+
+    FEWER_CORES = "fewer-cores-than-threads"
+    CPU_QUOTA = "cpu-quota"
+    GOVERNOR = "frequency-governor"
+    BATTERY = "battery"
+    OTHER_LOAD = "other-load"
+    THROTTLED = "throttled"
+    MEMORY_PRESSURE = "memory-pressure"
+    NOT_STEADY = "not-steady"
+    DRIFT = "drift"
+    BIMODAL = "bimodal"
+    RATIO_BIMODAL = "ratio-bimodal"
+    ROUNDS_DISAGREE = "rounds-disagree"
+
+
 SPREAD_LIMIT = 0.1
 
 # What concerns single processes is said where it befell at least this share of them: one of five, four of twenty.
@@ -35,23 +52,6 @@ AVAILABLE_MEMORY_LIMIT = 0.05
 MEMORY_STALL_LIMIT = 0.01
 SWAPPED_IN_LIMIT = 10e6  # bytes; a little is read back now and then on a machine at rest
 _BLOCKS = 10
-
-
-class StabilityWarning(StrEnum):
-    """What makes a measurement doubtful, or a comparison."""
-
-    FEWER_CORES = "fewer-cores-than-threads"
-    CPU_QUOTA = "cpu-quota"
-    GOVERNOR = "frequency-governor"
-    BATTERY = "battery"
-    OTHER_LOAD = "other-load"
-    THROTTLED = "throttled"
-    MEMORY_PRESSURE = "memory-pressure"
-    NOT_STEADY = "not-steady"
-    DRIFT = "drift"
-    BIMODAL = "bimodal"
-    RATIO_BIMODAL = "ratio-bimodal"
-    ROUNDS_DISAGREE = "rounds-disagree"
 
 
 def find_warnings(round_spread: float | None, rounds: Sequence[Round]) -> tuple[StabilityWarning, ...]:

@@ -6,19 +6,16 @@ from itertools import pairwise
 
 import msgspec
 
-from results.published import Published, published
+from results.published import Published, figures_of
 from results.records.artifact import TimedArtifact
 from results.records.environment import Machine, SessionFacts
 from results.records.measured import ComparisonProcess, Outcome, Round
 from results.records.plan import Device, RuntimeOptions
+from results.statistics.attempts import failures, last_attempts
 from results.statistics.comparison import Comparison, compare_by_environment
 from results.statistics.estimate import Estimate
 from results.statistics.latency import Latency, median_ms, summarise_durations
 from results.statistics.stability import StabilityWarning, find_warnings
-from results.store import Store
-
-EQUAL_FORMS = ("plain", "rewritten")
-"""Forms that compute what the authors' network computes, so that its published accuracy is theirs too."""
 
 
 class Anchored(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,7 +96,7 @@ def summarise(rounds: Iterable[Round], pairs: Iterable[ComparisonProcess] = ()) 
     Args:
         pairs: each target of a run beside its anchor; those of other runs and environments are passed over.
     """
-    rounds = _last_attempts(rounds)
+    rounds = last_attempts(rounds, _turn)
     runs = list(dict.fromkeys(record.run_id for record in rounds))
     groups: dict[bytes, list[Round]] = defaultdict(list)
     for record in sorted(rounds, key=lambda record: (runs.index(record.run_id), _place(record))):
@@ -114,34 +111,29 @@ def summarise(rounds: Iterable[Round], pairs: Iterable[ComparisonProcess] = ()) 
     ]
 
 
-def read_measurements(store: Store) -> list[Measurement]:
-    """What a store holds, summarised.
-
-    Raises:
-        StoreError: it cannot be read, or holds no rounds.
-    """
-    return summarise(store.read(), store.read_kind(ComparisonProcess))
-
-
-def _last_attempts(rounds: Iterable[Round]) -> list[Round]:
-    """What no later attempt took the place of, in the order given."""
-    rounds = list(rounds)
-    last: dict[tuple[object, ...], int] = defaultdict(int)
-    for record in rounds:
-        last[_turn(record)] = max(last[_turn(record)], record.attempt)
-    return [record for record in rounds if record.attempt == last[_turn(record)]]
+def circumstances(measurement: Measurement) -> bytes:
+    """What two measurements have in common that differ in the artifact alone."""
+    m = measurement
+    ran_by = (m.session.runtime, m.session.execution_provider) if m.session else None
+    libraries = m.machine.gpu_versions if m.device is Device.CUDA else None
+    machine = m.machine.stable, m.gpu, libraries
+    setting = (machine, m.device, m.options, m.batch_size, m.artifact.image_size, m.threads, ran_by)
+    return msgspec.json.encode(setting, order="sorted")
 
 
 def _turn(record: Round) -> tuple[object, ...]:
+    """What all attempts at one round have in common."""
     return record.run_id, record.plan, record.artifact, record.index
 
 
 def _place(record: Round) -> tuple[int, int]:
+    """Where its row stands among those of its run."""
     artifact, targets = record.artifact, record.plan.targets
     return targets.index(artifact.name) if artifact.name in targets else len(targets), artifact.batch_size
 
 
 def _identity(record: Round) -> bytes:
+    """What the rounds of one measurement have in common."""
     of_all = record.artifact, record.plan.device, record.plan.options
     return msgspec.json.encode(of_all, order="sorted") + record.environment.stable
 
@@ -151,9 +143,7 @@ def _measurement(rounds: Sequence[Round]) -> Measurement:
     good = [record for record in rounds if record.outcome is Outcome.OK]
     latency = summarise_durations([record.durations_ns for record in good]) if good else None
     session = good[0].environment.session if good else None
-    paper = published().get(first.artifact.name) if first.artifact.form in EQUAL_FORMS else None
-    if paper and paper.image_size != first.artifact.image_size:
-        paper = None  # its accuracy and latency are those of another input
+    paper = figures_of(first.artifact.name, first.artifact)
     paper_ms = None
     if first.artifact.form == "plain":  # what the paper timed
         paper_ms = _paper_ms(paper, first.plan.device, first.plan.options, first.artifact.batch_size)
@@ -177,7 +167,7 @@ def _measurement(rounds: Sequence[Round]) -> Measurement:
         published=paper,
         paper_ratio=latency.mean_ms / paper_ms if latency and paper_ms else None,
         warnings=find_warnings(latency.round_spread if latency else None, good),
-        failures=tuple(record.failure or "no reason recorded" for record in rounds if record.outcome is Outcome.FAILED),
+        failures=failures(rounds),
     )
 
 
@@ -198,27 +188,17 @@ def _beside_anchor(measurement: Measurement, comparisons: Sequence[Comparison]) 
     if not own:
         return measurement
     latest = own[-1]
-    if latest.baseline == measurement.artifact:
-        anchored = Anchored(anchor=latest.baseline, process_ratios=(), estimate=None)
+    anchor = latest.baseline
+    if anchor == measurement.artifact:
+        anchored = Anchored(anchor=anchor, process_ratios=(), estimate=None)
         return msgspec.structs.replace(measurement, anchored=anchored)
-    anchored = Anchored(anchor=latest.baseline, process_ratios=latest.process_ratios, estimate=latest.estimate)
-    failures = tuple(f"beside {latest.baseline.name}: {failure}" for failure in latest.failures)
+    anchored = Anchored(anchor=anchor, process_ratios=latest.process_ratios, estimate=latest.estimate)
     return msgspec.structs.replace(
         measurement,
         anchored=anchored,
         warnings=tuple(dict.fromkeys((*measurement.warnings, *latest.warnings))),
-        failures=measurement.failures + failures,
+        failures=(*measurement.failures, *(f"beside {anchor.name}: {failure}" for failure in latest.failures)),
     )
-
-
-def circumstances(measurement: Measurement) -> bytes:
-    """What two measurements have in common that differ in the artifact alone."""
-    m = measurement
-    ran_by = (m.session.runtime, m.session.execution_provider) if m.session else None
-    libraries = m.machine.gpu_versions if m.device is Device.CUDA else None
-    machine = m.machine.stable, m.gpu, libraries
-    setting = (machine, m.device, m.options, m.batch_size, m.artifact.image_size, m.threads, ran_by)
-    return msgspec.json.encode(setting, order="sorted")
 
 
 def _mark_indistinct(measurements: list[Measurement]) -> list[Measurement]:

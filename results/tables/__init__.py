@@ -1,1 +1,1 @@
-"""Tables: which columns there are, and how one is written for a program, a paper or a page."""
+"""Tables: which columns there are, what stands above and under them, and how one is written."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from results.published import published
+from results.published import figures_of
 from results.records.by_hand import HandEntry
-from results.statistics.summary import EQUAL_FORMS
+from results.tables.columns import hash_column
 from results.tables.table import Column, Table
-from results.tables.words import digits, short_hash
+from results.tables.words import digits
 
 HAND_ENTRY_COLUMNS: tuple[Column[HandEntry], ...] = (
     Column(key="name", header="network", get=lambda row: row.name),
@@ -34,13 +34,7 @@ HAND_ENTRY_COLUMNS: tuple[Column[HandEntry], ...] = (
     Column(key="os", header="system", get=lambda row: row.os),
     Column(key="compute_units", header="compute\nunits", get=lambda row: row.compute_units),
     Column(key="tool", header="tool", get=lambda row: row.tool),
-    Column(
-        key="sha256",
-        header="sha256",
-        get=lambda row: row.artifact and row.artifact.sha256,
-        show=short_hash,
-        detail=True,
-    ),
+    hash_column(lambda row: row.artifact and row.artifact.sha256),
     Column(
         key="entered_by_hand_at",
         header="entered",
@@ -62,8 +56,6 @@ def hand_entry_table(entries: Sequence[HandEntry]) -> Table[HandEntry]:
 
 
 def _published(entry: HandEntry, figure: str) -> float | None:
-    paper, artifact = published().get(entry.name), entry.artifact
-    if paper and artifact and (artifact.image_size != paper.image_size or artifact.form not in EQUAL_FORMS):
-        return None
-    value: float | None = getattr(paper, figure, None)
+    """The paper's figure for the network, where it is of the same form and input."""
+    value: float | None = getattr(figures_of(entry.name, entry.artifact), figure, None)
     return value

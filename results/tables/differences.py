@@ -1,19 +1,18 @@
 """The table of what differs between two stores."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from results.statistics.difference import Difference
-from results.tables.table import Column, Table, fact
-from results.tables.words import difference_in_words, digits, milliseconds, mode_in_words
+from results.tables.columns import RATIO_COLUMNS
+from results.tables.table import Cell, Column, Shared, Table, differing, settle
+from results.tables.words import digits, milliseconds, mode_in_words
 
 
-def _change(name: str, header: str) -> Column[Difference]:
-    return Column(
-        key=name,
-        header=header,
-        get=lambda row: getattr(row.estimate, name) if row.estimate else None,
-        show=digits(3),
-    )
+def _fact(
+    key: str, header: str, get: Callable[[Difference], Cell], *, spare: int = 0, shared: Shared | None = None
+) -> Column[Difference]:
+    """What the two measurements of a row have in common, and rows may differ in."""
+    return Column(key=key, header=header, get=get, detail=shared is not None, spare=spare, fact=True, shared=shared)
 
 
 def _of_side(side: str) -> tuple[Column[Difference], ...]:
@@ -49,29 +48,22 @@ def _p50(side: str) -> Column[Difference]:
 
 DIFFERENCE_COLUMNS: tuple[Column[Difference], ...] = (
     Column(key="name", header="network", get=lambda row: row.after.name),
-    Column(key="form", header="form", spare=4, get=lambda row: row.after.artifact.form),
-    Column(key="batch_size", header="batch", spare=5, get=lambda row: row.after.batch_size),
-    Column(key="image_size", header="image\nsize", spare=5, get=lambda row: row.after.artifact.image_size),
-    Column(key="threads", header="threads", spare=5, get=lambda row: row.after.threads),
-    Column(key="device", header="device", get=lambda row: str(row.after.device), detail=True),
-    Column(key="runtime", header="runtime", get=lambda row: str(row.after.options.runtime), detail=True),
-    Column(key="mode", header="mode", get=lambda row: mode_in_words(row.after.options), detail=True),
+    _fact("form", "form", lambda row: row.after.artifact.form, spare=4),
+    _fact("batch_size", "batch", lambda row: row.after.batch_size, spare=5),
+    _fact("image_size", "image\nsize", lambda row: row.after.artifact.image_size, spare=5),
+    _fact("threads", "threads", lambda row: row.after.threads, spare=5),
+    _fact("device", "device", lambda row: str(row.after.device), shared=Shared()),
+    _fact("runtime", "runtime", lambda row: str(row.after.options.runtime), shared=Shared()),
+    _fact("mode", "mode", lambda row: mode_in_words(row.after.options), shared=Shared()),
     *(column for pair in zip(_of_side("before"), _of_side("after"), strict=True) for column in pair),
     _p50("before"),
     _p50("after"),
-    _change("ratio", "time\nratio ¹"),
-    _change("low", "95 %\nfrom"),
-    _change("high", "95 %\nto"),
-    Column(key="difference", header="verdict", get=difference_in_words),
-    Column(key="verdict", header="verdict", get=lambda row: row.verdict and str(row.verdict), detail=True),
+    *RATIO_COLUMNS,
     Column(key="anchor", header="through ²", spare=2, get=lambda row: row.anchor or "p50"),
     Column(key="same_file", header="file", spare=3, get=lambda row: "same" if row.same_file else "changed"),
     Column(key="cpu_before", header="CPU\nbefore", get=lambda row: row.before.machine.cpu_model, detail=True),
     Column(key="cpu_after", header="CPU\nafter", get=lambda row: row.after.machine.cpu_model, detail=True),
 )
-
-
-_DIFFERENCE_FACTS = ("form", "batch_size", "image_size", "threads", "device", "runtime", "mode")
 
 
 def difference_table(rows: Sequence[Difference]) -> Table[Difference]:
@@ -89,10 +81,5 @@ def difference_table(rows: Sequence[Difference]) -> Table[Difference]:
     machines = [list(dict.fromkeys(str(m.machine.cpu_model) for m in side)) for side in zip(*pairs, strict=True)]
     if machines[0] != machines[1]:
         notes.append(f"Two machines: {', '.join(machines[0])} before, {', '.join(machines[1])} after.")
-    columns = tuple(
-        fact(column, DIFFERENCE_COLUMNS, rows, shown=not column.detail or len({column.get(row) for row in rows}) > 1)
-        if column.key in _DIFFERENCE_FACTS
-        else column
-        for column in DIFFERENCE_COLUMNS
-    )
+    columns = settle(DIFFERENCE_COLUMNS, rows, telling=differing(DIFFERENCE_COLUMNS, rows))
     return Table(rows=tuple(rows), columns=columns, notes=tuple(notes))

@@ -1,38 +1,39 @@
 """The table of what was measured."""
 
-from collections.abc import Collection, Container, Sequence
-
-import msgspec
+from collections.abc import Callable, Collection, Container, Sequence
+from typing import Any
 
 from results.published import PAPER_CPU, PAPER_RUNS
-from results.records.plan import Runtime
 from results.statistics.summary import Measurement
-from results.tables.table import Column, Table, fact, main_columns
-from results.tables.words import RUNTIME_NAMES, digits, look_alike, milliseconds, mode_in_words, short_hash
+from results.tables.columns import hash_column, runtime_column
+from results.tables.table import Cell, Column, Shared, Table, differing, in_common, main_columns, settle
+from results.tables.words import counted, digits, look_alike, milliseconds, mode_in_words
 
 
-def _ms(name: str, header: str, *, detail: bool = False, spare: int = 0) -> Column[Measurement]:
+def _of_latency(
+    name: str,
+    header: str,
+    *,
+    show: Callable[[Any], str] = milliseconds,
+    detail: bool = False,
+    spare: int = 0,
+    shared: Shared | None = None,
+) -> Column[Measurement]:
+    """A field of `Latency`."""
     return Column(
         key=name,
         header=header,
         get=lambda row: getattr(row.latency, name) if row.latency else None,
-        show=milliseconds,
+        show=show,
         detail=detail,
         spare=spare,
-    )
-
-
-def _percent(name: str, header: str, *, spare: int) -> Column[Measurement]:
-    return Column(
-        key=name,
-        header=header,
-        get=lambda row: getattr(row.latency, name) if row.latency else None,
-        show=lambda v: f"{v:.0%}",
-        spare=spare,
+        shared=shared,
     )
 
 
 def _interval(key: str, header: str, end: int) -> Column[Measurement]:
+    """One end of the interval of a process's median."""
+
     def get(row: Measurement) -> float | None:
         interval = row.latency and row.latency.process_p50_interval_ms
         return interval[end] if interval else None
@@ -52,6 +53,18 @@ def _anchored(name: str, header: str) -> Column[Measurement]:
     return Column(key=f"anchor_{name}", header=header, get=get, show=digits(3))
 
 
+def _fact(
+    key: str,
+    header: str,
+    get: Callable[[Measurement], Cell],
+    *,
+    words: Callable[[Any], str] | None = None,
+    place: int = 0,
+) -> Column[Measurement]:
+    """What rows usually share: said above the table in these words, at this place; a column where they differ."""
+    return Column(key=key, header=header, get=get, detail=True, fact=True, shared=Shared(words=words, place=place))
+
+
 def _versions(names: Container[str] | None = None) -> Column[Measurement]:
     """The versions of the machine's software: those of these names, or all."""
 
@@ -59,13 +72,13 @@ def _versions(names: Container[str] | None = None) -> Column[Measurement]:
         versions = row.machine.versions.items()
         return ", ".join(f"{name} {version}" for name, version in versions if names is None or name in names) or None
 
-    return Column(key="versions", header="versions", get=get, detail=True)
+    return _fact("versions", "versions", get)
 
 
 MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="name", header="network", get=lambda row: row.name),
-    Column(key="form", header="form", get=lambda row: row.artifact.form, detail=True),
-    Column(key="sha256", header="sha256", get=lambda row: row.artifact.sha256, show=short_hash, detail=True),
+    _fact("form", "form", lambda row: row.artifact.form, words="{} form".format, place=9),
+    hash_column(lambda row: row.artifact.sha256, fact=True),
     Column(
         key="published_top1",
         header="published\ntop-1 %",
@@ -80,41 +93,49 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(
         key="macs", header="FLOPs\nG ¹", spare=5, get=lambda row: row.artifact.macs, show=lambda v: f"{v / 1e9:.2f}"
     ),
-    Column(key="image_size", header="image\nsize", get=lambda row: row.artifact.image_size, detail=True),
-    Column(key="opset", header="opset", get=lambda row: row.artifact.opset, detail=True),
-    Column(key="specification_version", header="spec", get=lambda row: row.artifact.specification_version, detail=True),
-    Column(key="device", header="device", get=lambda row: str(row.device), detail=True),
-    Column(
-        key="runtime",
-        header="runtime",
-        get=lambda row: str(row.options.runtime),
-        show=lambda value: RUNTIME_NAMES[Runtime(value)],
-        detail=True,
+    _fact("image_size", "image\nsize", lambda row: row.artifact.image_size, words="{} px".format, place=8),
+    _fact("opset", "opset", lambda row: row.artifact.opset),
+    _fact("specification_version", "spec", lambda row: row.artifact.specification_version),
+    _fact("device", "device", lambda row: str(row.device)),
+    runtime_column(lambda row: row.options.runtime, place=3),
+    _fact(
+        "compute_units",
+        "compute\nunits",
+        lambda row: row.options.compute_units,
+        words="compute units: {}".format,
+        place=4,
     ),
-    Column(key="compute_units", header="compute\nunits", get=lambda row: row.options.compute_units, detail=True),
-    Column(key="mode", header="mode", get=lambda row: mode_in_words(row.options), detail=True),
-    Column(key="threads", header="threads", get=lambda row: row.threads, detail=True),
-    Column(key="batch_size", header="batch", get=lambda row: row.batch_size, detail=True),
-    Column(key="runs", header="runs", get=lambda row: row.latency.runs if row.latency else None, detail=True, spare=7),
-    Column(
-        key="rounds",
-        header="rounds",
-        get=lambda row: row.latency.rounds if row.latency else None,
+    _fact("mode", "mode", lambda row: mode_in_words(row.options), words=str, place=5),
+    _fact("threads", "threads", lambda row: row.threads, words=lambda n: counted(n, "thread"), place=6),
+    _fact("batch_size", "batch", lambda row: row.batch_size, words="batch {}".format, place=7),
+    _of_latency(
+        "runs",
+        "runs",
+        show=str,
         detail=True,
         spare=7,
+        shared=Shared(words=lambda n: counted(n, "timed run"), place=10),
     ),
-    _ms("mean_ms", "mean\nms", spare=3),
-    _ms("std_ms", "std\nms", detail=True),
-    _ms("min_ms", "min\nms", detail=True),
-    _ms("p50_ms", "p50\nms", spare=1),
-    _ms("p90_ms", "p90\nms", detail=True),
-    _ms("p95_ms", "p95\nms", spare=8),
-    _ms("p99_ms", "p99\nms", spare=2),
-    _ms("max_ms", "max\nms", detail=True),
+    _of_latency(
+        "rounds",
+        "rounds",
+        show=str,
+        detail=True,
+        spare=7,
+        shared=Shared(words=lambda n: counted(n, "round"), place=11),
+    ),
+    _of_latency("mean_ms", "mean\nms", spare=3),
+    _of_latency("std_ms", "std\nms", detail=True),
+    _of_latency("min_ms", "min\nms", detail=True),
+    _of_latency("p50_ms", "p50\nms", spare=1),
+    _of_latency("p90_ms", "p90\nms", detail=True),
+    _of_latency("p95_ms", "p95\nms", spare=8),
+    _of_latency("p99_ms", "p99\nms", spare=2),
+    _of_latency("max_ms", "max\nms", detail=True),
     Column(key="gpu_p50_ms", header="GPU p50\nms ⁵", get=lambda row: row.gpu_p50_ms, show=milliseconds, spare=7),
-    _percent("run_spread", "runs\nspread ²", spare=4),
-    _percent("round_spread", "rounds\nspread ²", spare=3),
-    _ms("process_p50_ms", "p50 by\nround ²"),
+    _of_latency("run_spread", "runs\nspread ²", show="{:.0%}".format, spare=4),
+    _of_latency("round_spread", "rounds\nspread ²", show="{:.0%}".format, spare=3),
+    _of_latency("process_p50_ms", "p50 by\nround ²"),
     _interval("process_p50_low_ms", "95 %\nfrom", 0),
     _interval("process_p50_high_ms", "\nto", 1),
     Column(
@@ -129,14 +150,9 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
         get=lambda row: row.anchored and row.anchored.anchor.name,
         detail=True,
         spare=7,
+        shared=Shared(),
     ),
-    Column(
-        key="anchor_sha256",
-        header="anchor\nsha256",
-        get=lambda row: row.anchored and row.anchored.anchor.sha256,
-        show=short_hash,
-        detail=True,
-    ),
+    hash_column(lambda row: row.anchored and row.anchored.anchor.sha256, key="anchor_sha256", header="anchor\nsha256"),
     Column(
         key="images_per_second",
         header="images\na second",
@@ -167,11 +183,11 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
         show=lambda v: f"{v / 1e6:.1f}",
         detail=True,
     ),
-    Column(key="weights", header="weights", get=lambda row: row.artifact.weights, detail=True),
-    Column(key="cpu_model", header="CPU", get=lambda row: row.machine.cpu_model, detail=True),
-    Column(key="gpu", header="GPU", get=lambda row: row.gpu, detail=True),
-    Column(key="os", header="system", get=lambda row: row.machine.os, detail=True),
-    Column(key="available_cores", header="cores", get=lambda row: row.machine.available_cores, detail=True),
+    _fact("weights", "weights", lambda row: row.artifact.weights),
+    _fact("cpu_model", "CPU", lambda row: row.machine.cpu_model, words=str, place=2),
+    _fact("gpu", "GPU", lambda row: row.gpu, words=str, place=1),
+    _fact("os", "system", lambda row: row.machine.os),
+    _fact("available_cores", "cores", lambda row: row.machine.available_cores),
     _versions(),
     Column(
         key="gpu_memory_bytes",
@@ -194,21 +210,12 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
 )
 
 
-# What the rows usually have in common, and so stands above the table, once.
-_SHARED = (
-    *("form", "image_size", "opset", "specification_version", "device", "runtime", "compute_units", "mode", "threads"),
-    *("batch_size", "runs", "rounds", "weights", "cpu_model", "gpu", "anchor", "os", "available_cores", "versions"),
-)
-# What makes two rows different ones.
-_FACTS = (*(key for key in _SHARED if key not in ("runs", "rounds", "anchor")), "sha256")
-
-
 def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]:
     """The table of what was measured, beside what the paper published.
 
     What all rows share is said above it; where rows differ in it, it is a column.
     """
-    columns, title = settle(measurements)
+    columns, title = settle_measurements(measurements)
     notes = first_notes(measurements, {column.key for column in main_columns(columns, measurements)})
     if any(m.paper_ratio for m in measurements):
         notes.append(f"³ published: mean of {PAPER_RUNS} runs on a {PAPER_CPU}. Not the paper's hardware here.")
@@ -216,50 +223,18 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     return Table(rows=tuple(measurements), columns=columns, notes=tuple(notes), title=title)
 
 
-def settle(measurements: Sequence[Measurement]) -> tuple[tuple[Column[Measurement], ...], str | None]:
-    """The columns, and what all rows share in words: that is none of the columns for people."""
+def settle_measurements(measurements: Sequence[Measurement]) -> tuple[tuple[Column[Measurement], ...], str | None]:
+    """The columns that these need, and what all of them share in words: that is none of the columns for people."""
     versions = [m.machine.versions for m in measurements]
     names = {name for each in versions for name in each if len({other.get(name) for other in versions}) > 1}
-    differing = {
-        column.key
-        for column in MEASUREMENT_COLUMNS
-        if column.key in _SHARED and len({column.get(m) for m in measurements}) > 1
-    }
+    columns = [_versions(names) if column.key == "versions" else column for column in MEASUREMENT_COLUMNS]
+    telling = differing(columns, measurements)
     if any(m.batch_size > 1 for m in measurements):
-        differing.add("images_per_second")
+        telling.add("images_per_second")
     if look_alike(m.artifact for m in measurements):
-        differing.add("sha256")
-    columns = tuple(
-        fact(
-            _versions(names) if column.key == "versions" else column,
-            MEASUREMENT_COLUMNS,
-            measurements,
-            shown=column.key in differing,
-        )
-        if column.key in _FACTS
-        else msgspec.structs.replace(column, detail=column.detail and column.key not in differing)
-        for column in MEASUREMENT_COLUMNS
-    )
-    shared = {c.key: c.text(measurements[0]) for c in columns if c.key in _SHARED and c.detail} if measurements else {}
-    wording = (
-        ("gpu", "{}"),
-        ("cpu_model", "{}"),
-        ("runtime", "{}"),
-        ("compute_units", "compute units: {}"),
-        ("mode", "{}"),
-        ("threads", "{} thread"),
-        ("batch_size", "batch {}"),
-        ("image_size", "{} px"),
-        ("form", "{} form"),
-        ("runs", "{} timed run"),
-        ("rounds", "{} round"),
-    )
-    title = ", ".join(
-        words.format(shared[key]) + ("s" if key in ("threads", "runs", "rounds") and shared[key] != "1" else "")
-        for key, words in wording
-        if shared.get(key)
-    )
-    return columns, title or None
+        telling.add("sha256")
+    settled = settle(columns, measurements, telling=telling)
+    return settled, in_common(settled, measurements)
 
 
 def first_notes(measurements: Sequence[Measurement], shown: Collection[str]) -> list[str]:
@@ -301,6 +276,7 @@ def _by_round(shown: Collection[str]) -> str:
 
 
 def last_notes(measurements: Sequence[Measurement]) -> list[str]:
+    """What stands last under a table."""
     anchors = dict.fromkeys(
         f"{m.anchored.anchor.name} ({m.anchored.anchor.form or 'a file'}, sha256 {m.anchored.anchor.sha256[:12]})"
         for m in measurements

@@ -1,15 +1,26 @@
 """A table of the paper, our latencies beside its own."""
 
 from collections.abc import Sequence
+from typing import Any
+
+import msgspec
 
 from results.statistics.reproduction import Agreement, PaperLatency, Reproduced, agreements, reproduce
 from results.statistics.summary import Measurement
-from results.tables.measurements import first_notes, last_notes, settle
+from results.tables.measurements import first_notes, last_notes, settle_measurements
 from results.tables.table import Column, Table, main_columns
 from results.tables.words import digits
 
-# Columns of measurements that the paper's table has no place for.
+# Columns of measurements that the paper's table has others in the place of.
 _NOT_REPRODUCED = ("published_cpu_e5_2680_4t_ms", "paper_ratio")
+# Those that would make it too wide. What is added to the table of measurements stands here, too, unless it is named.
+_DETAILS = ("p95_ms", "p99_ms", "run_spread", "process_p50_ms", "process_p50_low_ms", "process_p50_high_ms")
+
+_REPRODUCED: tuple[Column[Reproduced], ...] = (
+    Column(key="paper_ratio", header="ours /\npaper's ³", spare=2, get=lambda row: row.ratio, show=digits(2)),
+    Column(key="rank", header="our\nrank", spare=2, get=lambda row: row.rank),
+    Column(key="paper_rank", header="paper's\nrank", spare=2, get=lambda row: row.paper_rank, published=True),
+)
 
 
 def reproduction_table(
@@ -20,7 +31,7 @@ def reproduction_table(
     Args:
         not_measured: the networks of the table that are not among the measurements.
     """
-    settled, shared = settle(measurements)
+    settled, shared = settle_measurements(measurements)
     columns = [_of_measurement(column) for column in settled if column.key not in _NOT_REPRODUCED]
     after = next(i for i, column in enumerate(columns) if column.key == "p50_ms") + 1
     columns[after:after] = [*map(_paper_column, papers), *_REPRODUCED]
@@ -38,27 +49,11 @@ def reproduction_table(
     )
 
 
-def _of_measurement(column: Column[Measurement]) -> Column[Reproduced]:
-    return Column(
-        key=column.key,
-        header=column.header,
-        get=lambda row: column.get(row.measurement),
-        show=column.show,
-        detail=column.detail or column.key in _DETAILS_OF_REPRODUCTION,
-        published=column.published,
-        spare=column.spare,
+def _of_measurement(column: Column[Any]) -> Column[Reproduced]:
+    """A column of measurements, over rows that hold one each."""
+    return msgspec.structs.replace(
+        column, get=lambda row: column.get(row.measurement), detail=column.detail or column.key in _DETAILS
     )
-
-
-# What stands in the table of measurements and would make the paper's table too wide.
-_DETAILS_OF_REPRODUCTION = (
-    "p95_ms",
-    "p99_ms",
-    "run_spread",
-    "process_p50_ms",
-    "process_p50_low_ms",
-    "process_p50_high_ms",
-)
 
 
 def _paper_column(paper: PaperLatency) -> Column[Reproduced]:
@@ -70,13 +65,6 @@ def _paper_column(paper: PaperLatency) -> Column[Reproduced]:
         published=True,
         spare=1,
     )
-
-
-_REPRODUCED: tuple[Column[Reproduced], ...] = (
-    Column(key="paper_ratio", header="ours /\npaper's ³", spare=2, get=lambda row: row.ratio, show=digits(2)),
-    Column(key="rank", header="our\nrank", spare=2, get=lambda row: row.rank),
-    Column(key="paper_rank", header="paper's\nrank", spare=2, get=lambda row: row.paper_rank, published=True),
-)
 
 
 def _agreement_in_words(found: Agreement, hardware: str) -> str:

@@ -1,16 +1,25 @@
-"""Tables: which columns there are, and how one is written for a program, a paper or a page.
-
-Drawing on the screen is the command's affair (`effmod_bench.console`).
-"""
+"""What a table is: rows, columns, and which columns these rows need."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 Row = TypeVar("Row")
 Cell = str | int | float | None
+
+
+class Shared(msgspec.Struct, frozen=True, kw_only=True):
+    """What rows usually have in common, and so is a column only where they differ in it.
+
+    Attributes:
+        words: of the value, how it is said above the table where it is none; None where it is not said at all.
+        place: there, from left to right.
+    """
+
+    words: Callable[[Any], str] | None = None
+    place: int = 0
 
 
 class Column(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
@@ -25,6 +34,9 @@ class Column(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
         published: holds a figure of the paper's, never ours.
         spare: where a screen is too narrow, the column with the highest goes first; 0 stays. No figure is ever cut:
             where those that stay do not fit, each row's columns stand one below the other.
+        fact: makes two rows different ones: where rows of one name, the first column, differ in it, it stays on any
+            screen.
+        shared: a detail that is shown where rows differ in it; None for all other columns.
     """
 
     key: str
@@ -34,6 +46,8 @@ class Column(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
     detail: bool = False
     published: bool = False
     spare: int = 0
+    fact: bool = False
+    shared: Shared | None = None
 
     @property
     def label(self) -> str:
@@ -41,6 +55,7 @@ class Column(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
         return self.header.replace("-\n", "").replace("\n", " ").strip()
 
     def text(self, row: Row) -> str:
+        """The cell as people read it."""
         value = self.get(row)
         return "" if value is None else self.show(value)
 
@@ -59,6 +74,7 @@ class Table(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
 
 
 def main_columns(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> list[Column[Row]]:
+    """The columns for people: no details, and none that is empty in every row."""
     return [c for c in columns if not c.detail and any(c.get(row) is not None for row in rows)]
 
 
@@ -67,10 +83,47 @@ def is_number(column: Column[Row], rows: Sequence[Row]) -> bool:
     return all(isinstance(column.get(row), int | float | None) for row in rows)
 
 
-def fact(column: Column[Row], columns: Sequence[Column[Row]], rows: Iterable[Row], *, shown: bool) -> Column[Row]:
-    """A column of what rows may share: where rows of one name, the first column, differ in it, it stays."""
+def differing(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> set[str]:
+    """The keys of what rows usually share, and these do not."""
+    return {column.key for column in columns if column.shared and len({column.get(row) for row in rows}) > 1}
+
+
+def settle(columns: Sequence[Column[Row]], rows: Sequence[Row], *, telling: Container[str]) -> tuple[Column[Row], ...]:
+    """The columns as these rows need them.
+
+    Args:
+        telling: the keys of details that are to be shown.
+    """
+    return tuple(
+        msgspec.structs.replace(
+            column,
+            detail=column.detail and column.key not in telling,
+            spare=_spare(column, columns[0], rows) if column.fact else column.spare,
+        )
+        for column in columns
+    )
+
+
+def in_common(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> str | None:
+    """What all rows share, in one line; None where there is nothing to say.
+
+    Args:
+        columns: as they were settled for these rows.
+    """
+    shared = [(column, column.shared) for column in columns if column.shared and column.detail]
+    words = [
+        common.words(column.get(row))
+        for column, common in sorted(shared, key=lambda pair: pair[1].place)
+        for row in rows[:1]
+        if common.words and column.text(row)
+    ]
+    return ", ".join(words) or None
+
+
+def _spare(fact: Column[Row], name: Column[Row], rows: Iterable[Row]) -> int:
+    """When a fact goes: early where it tells no rows apart, and never where it does."""
     values: dict[Cell, set[Cell]] = defaultdict(set)
     for row in rows:
-        values[columns[0].get(row)].add(column.get(row))
+        values[name.get(row)].add(fact.get(row))
     tells_apart = any(len(found) > 1 for found in values.values())
-    return msgspec.structs.replace(column, detail=not shown, spare=0 if tells_apart else column.spare or 7)
+    return 0 if tells_apart else fact.spare or 7

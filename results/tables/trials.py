@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 
 from results.statistics.estimate import Estimate
 from results.statistics.tuning import Trial
+from results.tables.columns import hash_column
 from results.tables.table import Column, Table
-from results.tables.words import digits, short_hash
+from results.tables.words import digits
 
 
 def _speed(key: str, header: str, get: Callable[[Estimate], float]) -> Column[Trial]:
@@ -34,7 +35,7 @@ TUNING_COLUMNS: tuple[Column[Trial], ...] = (
     Column(key="decision", header="outcome", get=lambda row: str(row.decision)),
     Column(key="reason", header="why", get=lambda row: row.reason),
     Column(key="file", header="file", get=lambda row: row.file, detail=True),
-    Column(key="sha256", header="sha256", get=lambda row: row.sha256, show=short_hash, detail=True),
+    hash_column(lambda row: row.sha256),
 )
 
 

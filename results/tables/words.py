@@ -10,6 +10,18 @@ from results.statistics.comparison import Comparison
 from results.statistics.difference import Difference
 from results.statistics.estimate import Verdict
 
+RUNTIME_NAMES = {
+    Runtime.ONNXRUNTIME: "ONNX Runtime",
+    Runtime.TENSORRT: "TensorRT",
+    Runtime.PYTORCH: "PyTorch",
+    Runtime.TORCH_COMPILE: "torch.compile",
+    Runtime.OPENVINO: "OpenVINO",
+    Runtime.COREML: "Core ML",
+}
+
+# What tells files of one network apart, with its header.
+ARTIFACT_FACTS = {"form": "form", "opset": "opset", "image_size": "px", "batch_size": "batch"}
+
 
 def milliseconds(value: float) -> str:
     """Two decimals, or as many as three digits take, down to the clock's nanoseconds."""
@@ -27,14 +39,14 @@ def digits(count: int) -> Callable[[float], str]:
     return lambda value: f"{value:.{count}f}"
 
 
-RUNTIME_NAMES = {
-    Runtime.ONNXRUNTIME: "ONNX Runtime",
-    Runtime.TENSORRT: "TensorRT",
-    Runtime.PYTORCH: "PyTorch",
-    Runtime.TORCH_COMPILE: "torch.compile",
-    Runtime.OPENVINO: "OpenVINO",
-    Runtime.COREML: "Core ML",
-}
+def percent(share: float) -> str:
+    """A share as people write it, to three digits: "0.5 %", "12 %"."""
+    return f"{100 * share:.3g} %"
+
+
+def counted(count: int, noun: str, plural: str | None = None) -> str:
+    """Such as "2 rounds"."""
+    return f"{count} {noun if count == 1 else plural or noun + 's'}"
 
 
 def mode_in_words(options: RuntimeOptions) -> str | None:
@@ -49,6 +61,15 @@ def mode_in_words(options: RuntimeOptions) -> str | None:
         "threads that do not spin": not options.allow_spinning,
     }
     return ", ".join(word for word, asked in words.items() if asked) or None
+
+
+def difference_in_words(comparison: Comparison | Difference) -> str | None:
+    """Such as "1.9 % faster": the candidate takes 1.9 % less time. None where no ratio was found."""
+    if comparison.estimate is None:
+        return None
+    if comparison.verdict is Verdict.NOT_DISTINGUISHABLE:
+        return str(comparison.verdict)
+    return f"{100 * abs(comparison.estimate.ratio - 1):.1f} % {comparison.verdict}"
 
 
 def labels(artifacts: Sequence[TimedArtifact]) -> list[str]:
@@ -73,26 +94,3 @@ def look_alike(artifacts: Iterable[TimedArtifact]) -> set[tuple[object, ...]]:
 
 def _face(artifact: TimedArtifact) -> tuple[object, ...]:
     return artifact.name, *(getattr(artifact, key) for key in ARTIFACT_FACTS)
-
-
-def percent(share: float) -> str:
-    """A share as people write it, to three digits: "0.5 %", "12 %"."""
-    return f"{100 * share:.3g} %"
-
-
-def difference_in_words(comparison: Comparison | Difference) -> str | None:
-    """Such as "1.9 % faster": the candidate takes 1.9 % less time. None where no ratio was found."""
-    if comparison.estimate is None:
-        return None
-    if comparison.verdict is Verdict.NOT_DISTINGUISHABLE:
-        return str(comparison.verdict)
-    return f"{100 * abs(comparison.estimate.ratio - 1):.1f} % {comparison.verdict}"
-
-
-# What tells files of one network apart, with its header.
-ARTIFACT_FACTS = {"form": "form", "opset": "opset", "image_size": "px", "batch_size": "batch"}
-
-
-def counted(count: int, noun: str, plural: str | None = None) -> str:
-    """Such as "2 rounds"."""
-    return f"{count} {noun if count == 1 else plural or noun + 's'}"

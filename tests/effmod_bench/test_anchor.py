@@ -10,12 +10,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from effmod_bench.benchmark import choose_anchor
 from effmod_bench.cli import app
 from effmod_bench.instrument import pairs as pair_runner
 from effmod_bench.instrument import rounds as runner
 from effmod_bench.instrument.process.messages import Broken, Job, PairJob, PairTimed, Timed, Warm
-from effmod_bench.resuming import RunPlan
+from effmod_bench.runs.plan import RunPlan, choose_anchor
 from results import BenchPlan, ComparisonProcess, Device, Outcome, Round, Runtime, RuntimeOptions, Store
 from tests.fakes import make_round, session_facts, timed_artifact, write_onnx
 

@@ -7,9 +7,9 @@ import onnx
 import timm
 from timm.utils.onnx import onnx_export
 
-from effmod_bench.candidates import file_forms
 from effmod_bench.screen.console import Console
 from effmod_bench.targets.subjects import file_subject
+from effmod_bench.tuning.candidates import file_forms
 from exporters.derived.feeds import make_feeds
 from exporters.proof.files import check_repeatable, compare_files
 

@@ -26,8 +26,8 @@ from effmod_bench.cli import app
 from effmod_bench.errors import DeviceUnavailableError
 from effmod_bench.instrument import available
 from effmod_bench.instrument.machine.gpu import NoDriverError, driver_cuda_version
-from effmod_bench.listing import list_table
 from effmod_bench.screen import console
+from effmod_bench.screen.zoo import list_table
 from effmod_bench.suites import find_suite
 from exporters import OutputError, read_sidecar, sha256_of
 from results import ComparisonPlan, ComputeUnits, RuntimeOptions, Store, compare, summarise

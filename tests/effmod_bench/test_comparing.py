@@ -9,7 +9,6 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
-from effmod_bench import benchmark
 from effmod_bench.cli import app
 from effmod_bench.instrument import pairs as pair_runner
 from effmod_bench.instrument import watch
@@ -18,7 +17,8 @@ from effmod_bench.instrument.pairs import draw_job, run
 from effmod_bench.instrument.process.messages import Broken, PairJob, PairTimed, Warm
 from effmod_bench.instrument.schedule import new_run_id
 from effmod_bench.instrument.subject import Subject, stamp
-from effmod_bench.resuming import RunPlan
+from effmod_bench.runs import prepare
+from effmod_bench.runs.plan import RunPlan
 from exporters import OutputError
 from models import Preprocessing
 from results import (
@@ -511,7 +511,7 @@ def test_on_a_gpu_both_run_there_and_the_table_names_it(
     answer_with(answer)
     state = dict.fromkeys(GpuState.__struct_fields__) | {"name": "A GPU"}
     for check in ("check_installed", "check_runs"):
-        monkeypatch.setattr(benchmark, check, lambda *_: None)
+        monkeypatch.setattr(prepare, check, lambda *_: None)
     monkeypatch.setattr(watch, "read_gpu", lambda _: GpuState(**state))
     done = effmod("compare", "a.onnx", "b.onnx", *FEW, "--device", "cuda:1", "--runtime", "tensorrt")
     assert done.exit_code == 0, done.output

@@ -9,14 +9,15 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from effmod_bench import benchmark, doctor, tuning
 from effmod_bench.cli import app
 from effmod_bench.errors import DeviceUnavailableError
 from effmod_bench.instrument import available
 from effmod_bench.instrument.lock import measuring_alone
 from effmod_bench.instrument.process.messages import Broken, Job, Timed
 from effmod_bench.instrument.sessions.registry import NETWORK_RUNTIMES
+from effmod_bench.runs import doctor, prepare
 from effmod_bench.screen.console import Console
+from effmod_bench.tuning import tune
 from results import Device, Runtime, RuntimeOptions
 from results.tables.write import OutputFormat
 from tests.fakes import FakeNvml, session_facts
@@ -186,7 +187,7 @@ def test_before_a_gpu_is_measured_a_convolution_runs_on_it_when_nobody_else_meas
 
     monkeypatch.setattr(available, "check_cuda", events.append)
     monkeypatch.setattr(available, "run_convolution", fail)
-    for module in (benchmark, tuning):
+    for module in (prepare, tune):
         monkeypatch.setattr(module, "measuring_alone", alone)
     targets = ["efficientmod_xxs"] if command == "tune" else ["efficientmod_xxs", "efficientmod_xs"]
     done = CliRunner().invoke(app, [command, *targets, "--device", "cuda:1"])

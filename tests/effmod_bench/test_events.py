@@ -22,7 +22,7 @@ import pytest
 
 from effmod_bench.instrument.process.messages import Timed
 from effmod_bench.instrument.subject import Subject
-from effmod_bench.resuming import RunPlan
+from effmod_bench.runs.plan import RunPlan
 from models import Preprocessing
 from results import BenchPlan, ComparisonProcess, Outcome, Round, Store
 from tests.fakes import MACHINE, session_facts, timed_artifact, write_endless_onnx, write_onnx

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-import effmod_bench.exporting
+import effmod_bench.runs.export
 import effmod_bench.targets.obtain
 import models
 from effmod_bench.errors import ExitCode
-from effmod_bench.exporting import export_all
 from effmod_bench.options.export import ExportChoices
+from effmod_bench.runs.export import export_all
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.rewrites import operator_table
 from exporters import Made, ParityError
@@ -71,7 +71,7 @@ def test_a_plain_form_that_fails_does_not_take_the_rewritten_one_with_it(
             raise ParityError("too far off")
         return real(console, spec, choices)
 
-    monkeypatch.setattr(effmod_bench.exporting, "obtain_artifact", obtain_artifact)
+    monkeypatch.setattr(effmod_bench.runs.export, "obtain_artifact", obtain_artifact)
     choices = ExportChoices(image_size=32, simplify=False)
     assert export_all(Console(), [SPEC], choices, tmp_path, explain=True) is ExitCode.OK
     said = capsys.readouterr()

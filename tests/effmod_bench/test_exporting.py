@@ -7,13 +7,13 @@ import onnx
 import pytest
 from typer.testing import CliRunner
 
-import effmod_bench.exporting
+import effmod_bench.runs.export
 import effmod_bench.targets.obtain
 import models
 from effmod_bench.cli import app
 from effmod_bench.errors import ExitCode, TargetError, exit_code
-from effmod_bench.exporting import export_all
 from effmod_bench.options.export import ExportChoices, Purpose, read_labels
+from effmod_bench.runs.export import export_all
 from effmod_bench.screen.console import Console
 from effmod_bench.targets.limits import check_labels
 from effmod_bench.targets.obtain import obtain_artifact
@@ -92,7 +92,7 @@ def test_that_an_open_batch_is_not_rewritten_is_said(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(effmod_bench.exporting, "obtain_artifact", failing({}))
+    monkeypatch.setattr(effmod_bench.runs.export, "obtain_artifact", failing({}))
     assert export_all(Console(), [SPEC], choices, tmp_path) is ExitCode.OK
     assert ("With --dynamic-batch nothing is rewritten" in capsys.readouterr().err) is said
 
@@ -173,15 +173,15 @@ def failing(names: Mapping[str, Exception]) -> object:
 
 @pytest.fixture
 def no_files(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(effmod_bench.exporting, "deliver", lambda *_: Path("out"))
-    monkeypatch.setattr(effmod_bench.exporting, "_say_what_it_is", lambda *_: None)
+    monkeypatch.setattr(effmod_bench.runs.export, "deliver", lambda *_: Path("out"))
+    monkeypatch.setattr(effmod_bench.runs.export, "_say_what_it_is", lambda *_: None)
 
 
 @pytest.mark.usefixtures("no_files")
 def test_a_table_goes_on_past_a_failure_and_names_it_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
     table = models.list_models("*", table="12")
     broken = {table[1].name: ExportError("an operator is lacking")}
-    monkeypatch.setattr(effmod_bench.exporting, "obtain_artifact", failing(broken))
+    monkeypatch.setattr(effmod_bench.runs.export, "obtain_artifact", failing(broken))
     done = CliRunner().invoke(app, ["export", "--format", "coreml", "--table", "12"])
     assert done.exit_code == ExitCode.SOME_FAILED
     assert done.stdout.count("out") == len(table) - 1
@@ -193,14 +193,14 @@ def test_a_table_goes_on_past_a_failure_and_names_it_at_the_end(monkeypatch: pyt
 @pytest.mark.parametrize("error", [OutputError("full"), FormatUnavailableError("no wheel"), ZeroDivisionError("a bug")])
 def test_what_fails_for_all_stops_at_once(error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     specs = models.list_models("efficientmod_xx*")
-    monkeypatch.setattr(effmod_bench.exporting, "obtain_artifact", failing({specs[0].name: error}))
+    monkeypatch.setattr(effmod_bench.runs.export, "obtain_artifact", failing({specs[0].name: error}))
     with pytest.raises(type(error)):
         export_all(Console(-1), specs, COREML, tmp_path)
 
 
 @pytest.mark.usefixtures("no_files")
 def test_the_only_network_fails_with_its_own_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(effmod_bench.exporting, "obtain_artifact", failing({SPEC.name: ExportError("no")}))
+    monkeypatch.setattr(effmod_bench.runs.export, "obtain_artifact", failing({SPEC.name: ExportError("no")}))
     with pytest.raises(ExportError):
         export_all(Console(-1), [SPEC], COREML, tmp_path)
 

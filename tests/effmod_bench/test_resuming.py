@@ -4,11 +4,12 @@ import msgspec
 import pytest
 from typer.testing import CliRunner, Result
 
-from effmod_bench import benchmark
 from effmod_bench.cli import app
 from effmod_bench.errors import TargetError
 from effmod_bench.options.export import ExportChoices
-from effmod_bench.resuming import Anchor, Command, RunPlan, check_folder, check_same, find_run
+from effmod_bench.runs import prepare
+from effmod_bench.runs.plan import Anchor, Command, RunPlan, check_same
+from effmod_bench.runs.resume import check_folder, find_run
 from exporters import PRETRAINED
 from results import BenchPlan, ComparisonPlan, Store, StoreError
 from tests.fakes import timed_artifact, write_onnx
@@ -84,7 +85,7 @@ def test_a_run_that_is_cut_short_before_its_first_round_is_gone_on_with(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(benchmark, "check_runs", interrupt)  # where the exports begin
+        patch.setattr(prepare, "check_runs", interrupt)  # where the exports begin
         done = effmod(command, "a.onnx", "b.onnx", *few)
     assert done.exit_code == 130
     store = Store(tmp_path / "effmod-results")

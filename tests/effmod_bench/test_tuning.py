@@ -14,8 +14,6 @@ import pytest
 from onnx import TensorProto, helper
 from typer.testing import CliRunner, Result
 
-from effmod_bench import tuning
-from effmod_bench.candidates import Form, file_forms, network_forms, settings
 from effmod_bench.cli import app
 from effmod_bench.instrument import pairs as pair_runner
 from effmod_bench.instrument import watch
@@ -25,6 +23,7 @@ from effmod_bench.instrument.subject import Subject
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
 from effmod_bench.targets.subjects import file_subject
+from effmod_bench.tuning.candidates import Form, file_forms, network_forms, settings
 from exporters import ExportError
 from exporters.onnx import rewrites as onnx_rewrites
 from models import Preprocessing, find_model
@@ -78,8 +77,8 @@ def forms(folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Callable[[
         for name, make in made.items():
             yield Form(name=name, make=lambda make=make: file_subject(make(), {}, batch_size=1))  # type: ignore[misc]
 
-    monkeypatch.setattr(tuning, "file_forms", of_file)
-    monkeypatch.setattr(tuning, "settings", lambda *_, **__: ())
+    monkeypatch.setattr("effmod_bench.tuning.tune.file_forms", of_file)
+    monkeypatch.setattr("effmod_bench.tuning.candidates.settings", lambda *_, **__: ())
     (folder / "made").mkdir()
     write_onnx(folder / "net.onnx")
     return made
@@ -203,7 +202,7 @@ def test_behind_a_winner_that_was_only_lucky_the_next_has_its_turn(
         name = Path(job.members["B"].session.path).stem
         return 1.0 if name == "0.85" and len(started) > 2 * LOOKS[-1] else float(name)
 
-    monkeypatch.setattr("effmod_bench.race.beaten", lambda *_, **__: {})
+    monkeypatch.setattr("effmod_bench.tuning.race.beaten", lambda *_, **__: {})
     let_take(monkeypatch, started, ratio)
     assert tune().exit_code == 0
     found = decisions("0.9.onnx")
@@ -280,8 +279,8 @@ def test_when_the_budget_ends_the_best_is_still_compared_again(
     forms: dict[str, Callable[[], Path]], jobs: list[PairJob], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = itertools.count(0, 5)  # read four times a process, twice while it runs
-    for module in ("race", "tuning"):
-        monkeypatch.setattr(f"effmod_bench.{module}.monotonic_s", lambda: float(next(now)))
+    for module in ("race", "tune"):
+        monkeypatch.setattr(f"effmod_bench.tuning.{module}.monotonic_s", lambda: float(next(now)))
     forms["fast"] = relu(Path("made/0.8.onnx"), 2)
     forms["near"] = relu(Path("made/0.8001.onnx"), 3)
     done = tune("--budget", "5m")

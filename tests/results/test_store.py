@@ -7,7 +7,7 @@ import pytest
 
 import results
 from results import ComparisonProcess, Outcome, Record, RuntimeOptions, Store, StoreError
-from tests.fakes import make_round
+from tests.fakes import make_comparison_process, make_round
 
 MEASURED = Path(results.__file__).parent / "measured"
 
@@ -222,3 +222,13 @@ def test_what_a_killed_writer_left_is_passed_over(store: Store) -> None:
     store.write(make_round())
     (store.path / ".partial-abc").write_text("{half")
     assert len(store.read()) == 1
+
+
+def test_a_comparison_comes_back_from_a_store_beside_rounds(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    records = [make_comparison_process(index=index) for index in range(2)]
+    for record in records:
+        store.write(record)
+    store.write(make_round())
+    assert store.read_kind(ComparisonProcess) == records
+    assert store.read() == [make_round()]

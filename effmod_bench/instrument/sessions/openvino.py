@@ -1,17 +1,21 @@
 """OpenVINO on the CPU."""
 
+import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-import openvino
 
 from effmod_bench.instrument.sessions.session import SessionRequest
 from results import SessionFacts
 
 _DEVICE = "CPU"
+
+# OpenVINO tells its makers of each import, from a process that it forks and that can outlive this one. It does not
+# where it finds no module to do so.
+sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
 
 
 class OpenVinoSession:
@@ -26,6 +30,8 @@ class OpenVinoSession:
     """
 
     def __init__(self, request: SessionRequest, inputs: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        import openvino
+
         core = openvino.Core()
         network = core.read_model(request.path)
         # With an axis left open it would be compiled for any size.
@@ -56,6 +62,8 @@ class OpenVinoSession:
         """There are no CUDA events here."""
 
     def facts(self) -> SessionFacts:
+        import openvino
+
         kinds = Counter(
             node.get_rt_info()["layerType"].astype(str) for node in self._model.get_runtime_model().get_ordered_ops()
         )

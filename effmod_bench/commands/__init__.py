@@ -1,0 +1,42 @@
+"""The commands: a file each, with a struct whose fields are its options. What is slow to import waits for `run`."""
+
+from typing import Any
+
+import msgspec
+
+from effmod_bench.commands.bench import Bench
+from effmod_bench.commands.cache import CacheClear, CacheInfo
+from effmod_bench.commands.compare import Compare
+from effmod_bench.commands.diff import Diff
+from effmod_bench.commands.doctor import Doctor
+from effmod_bench.commands.export import Export
+from effmod_bench.commands.plot import Plot
+from effmod_bench.commands.record import RecordAdd
+from effmod_bench.commands.show import Show
+from effmod_bench.commands.tune import Tune
+from effmod_bench.commands.verify import Verify
+from effmod_bench.commands.zoo import Info, ListNetworks
+
+
+class Group(msgspec.Struct, frozen=True):
+    """Commands under a name of their own."""
+
+    help: str
+    commands: dict[str, type[Any]]
+
+
+COMMANDS: dict[str, type[Any] | Group] = {
+    "list": ListNetworks,
+    "info": Info,
+    "export": Export,
+    "verify": Verify,
+    "bench": Bench,
+    "compare": Compare,
+    "tune": Tune,
+    "doctor": Doctor,
+    "show": Show,
+    "diff": Diff,
+    "plot": Plot,
+    "record": Group("Figures that were measured elsewhere.", {"add": RecordAdd}),
+    "cache": Group("Artifacts that were exported before.", {"info": CacheInfo, "clear": CacheClear}),
+}

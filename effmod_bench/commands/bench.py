@@ -1,0 +1,135 @@
+"""`effmod bench`: how long one inference takes."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import msgspec
+
+from effmod_bench.errors import ExitCode, TargetError
+from effmod_bench.options.export import BatchSize, FileChoices, parse_batch_sizes
+from effmod_bench.options.option import PRECISELY, WRITTEN, but, option
+from effmod_bench.options.output import Printing, StoreFolder, default_store
+from effmod_bench.options.protocol import Limits, Rounds, run_to_resume
+from effmod_bench.options.runtime import RuntimeSettings, artifact_format
+from effmod_bench.options.targets import Table, Targets
+from effmod_bench.screen.console import Console
+from results import BenchPlan
+
+if TYPE_CHECKING:
+    from effmod_bench.runs.plan import Invocation, RunPlan
+
+
+class TimedFile(FileChoices, frozen=True, kw_only=True):
+    """The file that is timed, in one batch size or in several."""
+
+    batch_size: Annotated[
+        str,
+        but(
+            BatchSize,
+            metavar="N,...",
+            help="Images in one inference; several, such as 1,2,4, are timed one by one.",
+        ),
+    ] = "1"
+
+
+class Bench(msgspec.Struct, frozen=True, kw_only=True):
+    """Measure how long one inference takes, each round in a fresh process, beside the paper's figures."""
+
+    examples: ClassVar = (
+        ("effmod bench", "the four EfficientMod networks, as the paper timed them"),
+        ("effmod bench efficientmod_xxs mine.onnx -d cuda --runs 400", "a network and a file, on the GPU"),
+        ("effmod bench --table 1 --max-time 20m", "as much of the paper's Table 1 as 20 minutes allow"),
+        ("effmod bench --resume", "go on with what was cut short"),
+    )
+
+    targets: Targets = None
+    table: Table = None
+    rounds: Rounds = Rounds()
+    limits: Limits = Limits()
+    dry_run: Annotated[
+        bool,
+        option("--dry-run", help="Say what would be exported and run, and about how long it takes.", panel=PRECISELY),
+    ] = False
+    where: RuntimeSettings = RuntimeSettings()
+    file: TimedFile = TimedFile()
+    store: StoreFolder = msgspec.field(default_factory=default_store)
+    printing: Printing = Printing()
+    written: Annotated[tuple[str, ...], WRITTEN] = ()
+
+    def run(self, console: Console) -> ExitCode:
+        from effmod_bench.runs.measure import measure
+        from effmod_bench.runs.prepare import prepared
+        from effmod_bench.runs.preview import preview
+        from effmod_bench.suites import table_of
+
+        invocation = self.invocation()
+        output_format = self.printing.output_format
+        if self.dry_run:
+            console.table(preview(invocation), output_format)
+            return ExitCode.OK
+        shown = partial(table_of, table=invocation.run.table)
+        with prepared(console, invocation) as (subjects, anchor):
+            return measure(console, invocation, subjects, anchor, output_format, shown)
+
+    def invocation(self) -> "Invocation":
+        """What is to be done: a new run, or what is missing of one.
+
+        Raises:
+            TargetError: options contradict each other, or there is no such run.
+            StoreError: the store cannot be read.
+        """
+        from effmod_bench.runs.plan import Command, Invocation
+        from effmod_bench.runs.resume import resume
+        from results import Store
+
+        store, wait, timeout_s = Store(self.store), not self.limits.no_wait, self.limits.round_timeout
+        if self.limits.resume:
+            run_id = run_to_resume(self.written, self.targets)
+            return resume(run_id, store, Command.BENCH, wait=wait, round_timeout_s=timeout_s)
+        return Invocation(run=self._asked(), store=store, resumed=False, wait=wait, round_timeout_s=timeout_s)
+
+    def _asked(self) -> "RunPlan":
+        from effmod_bench.runs.plan import choose_anchor, new_run
+        from effmod_bench.suites import find_suite
+        from effmod_bench.targets.names import DEFAULT_TARGETS
+
+        table, rounds, limits = self.table, self.rounds, self.limits
+        if table is not None and self.targets:
+            raise TargetError(
+                f"--table {table} says which networks to measure; leave {self.targets[0]} out, or --table"
+            )
+        device, options = self.where.resolve()
+        sizes = parse_batch_sizes(self.file.batch_size)
+        plan = BenchPlan(
+            device=device,
+            options=options,
+            threads=self.where.threads,
+            runs=rounds.runs,
+            rounds=rounds.rounds,
+            warmup_runs=rounds.warmup,
+            seed=rounds.seed,
+        )
+        anchor = choose_anchor(
+            rounds.anchor,
+            plan,
+            table=table,
+            processes=rounds.processes,
+            until=limits.until,
+            max_time_s=limits.max_time,
+            sweep=len(sizes) > 1,
+        )
+        rewrite = self.file.rewrite
+        return new_run(
+            targets=find_suite(table).networks() if table is not None else self.targets or DEFAULT_TARGETS,
+            plan=plan,
+            anchor=anchor,
+            table=table,
+            max_time_s=limits.max_time if anchor is None else None,
+            batch_sizes=sizes if len(sizes) > 1 else (),
+            choices=self.file.choices(
+                format=artifact_format(device, self.file.format),
+                batch_size=sizes[0],
+                rewrite=rewrite if rewrite is not None or table is None else "none",
+            ),
+            input_shapes=self.file.shapes(),
+        )

@@ -1,0 +1,111 @@
+"""`effmod compare`: how much longer or shorter one artifact takes than another."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import msgspec
+
+from effmod_bench.errors import ExitCode, TargetError
+from effmod_bench.instrument.sessions.registry import ONNXRUNTIMES
+from effmod_bench.options.export import OnnxChoices
+from effmod_bench.options.option import WRITTEN, but
+from effmod_bench.options.output import Printing, StoreFolder, default_store
+from effmod_bench.options.protocol import Limits, Pairs, run_to_resume
+from effmod_bench.options.runtime import OnnxRuntimeSettings
+from effmod_bench.options.targets import Targets
+from effmod_bench.screen.console import Console
+from results import BenchPlan, ComparisonPlan
+
+if TYPE_CHECKING:
+    from effmod_bench.runs.plan import Invocation, RunPlan
+
+
+class Compare(msgspec.Struct, frozen=True, kw_only=True):
+    """Measure how targets' times differ from the first one's, by timing both in turn in one process."""
+
+    examples: ClassVar = (
+        ("effmod compare efficientmod_xxs efficientmod_xs", "which is faster, and by how much"),
+        ("effmod compare old.onnx new.onnx --fail-if-slower 2%", "a gate: exit 4 where the new file is slower"),
+        ("effmod compare a.onnx b.onnx --until 0.5%", "until the ratio is known to half a percent"),
+        ("effmod compare a.onnx --control", "what the machine makes of no difference"),
+    )
+
+    targets: Annotated[
+        list[str] | None,
+        but(Targets, help="As for 'effmod bench'. Each of the others is compared with the first."),
+    ] = None
+    pairs: Pairs = Pairs()
+    limits: Limits = Limits()
+    where: OnnxRuntimeSettings = OnnxRuntimeSettings()
+    file: OnnxChoices = OnnxChoices()
+    store: StoreFolder = msgspec.field(default_factory=default_store)
+    printing: Printing = Printing()
+    written: Annotated[tuple[str, ...], WRITTEN] = ()
+
+    def run(self, console: Console) -> ExitCode:
+        from effmod_bench.runs.measure import measure_pairs
+        from effmod_bench.runs.prepare import prepared
+
+        invocation = self.invocation()
+        compared = invocation.run.compared
+        assert compared is not None
+
+        def check(names: Sequence[str]) -> None:
+            if len(names) < 2 and not compared.control:
+                raise TargetError(
+                    f"{names[0]} alone is nothing to compare: name a second target that is another file, or give "
+                    "--control to compare it with itself"
+                )
+
+        with prepared(console, invocation, check=check) as (subjects, _):
+            return measure_pairs(console, invocation, subjects, self.printing.output_format)
+
+    def invocation(self) -> "Invocation":
+        """What is to be done: a new comparison, or what is missing of one.
+
+        Raises:
+            TargetError: options contradict each other, or there is no such run.
+            StoreError: the store cannot be read.
+        """
+        from effmod_bench.runs.plan import Command, Invocation
+        from effmod_bench.runs.resume import resume
+        from results import Store
+
+        store, wait, timeout_s = Store(self.store), not self.limits.no_wait, self.limits.round_timeout
+        if self.limits.resume:
+            run_id = run_to_resume(self.written, self.targets)
+            return resume(run_id, store, Command.COMPARE, wait=wait, round_timeout_s=timeout_s)
+        return Invocation(run=self._asked(), store=store, resumed=False, wait=wait, round_timeout_s=timeout_s)
+
+    def _asked(self) -> "RunPlan":
+        from effmod_bench.runs.plan import MAX_TIME_S, check_max_time, new_run
+
+        pairs, limits = self.pairs, self.limits
+        if not self.targets:
+            raise TargetError("say what to compare: two or more networks of 'effmod list', or .onnx files")
+        check_max_time(limits.max_time, limits.until)
+        device, options = self.where.resolve()
+        if options.runtime not in ONNXRUNTIMES:
+            raise TargetError(f"compare times ONNX Runtime, not {options.runtime}; 'effmod bench' measures that")
+        plan = ComparisonPlan(
+            device=device,
+            options=options,
+            threads=self.where.threads,
+            control=pairs.control,
+            blocks=pairs.blocks,
+            warmup_runs=pairs.warmup,
+            seed=pairs.seed,
+            margin=pairs.margin,
+            until=limits.until,
+            max_time_s=None if limits.until is None else limits.max_time or MAX_TIME_S,
+        )
+        if pairs.processes is not None:
+            plan = msgspec.structs.replace(plan, processes=pairs.processes)
+        return new_run(
+            targets=self.targets,
+            plan=BenchPlan(device=device, options=options, threads=self.where.threads),
+            choices=self.file.choices(batch_size=self.file.one_batch_size()),
+            input_shapes=self.file.shapes(),
+            compared=plan,
+            fail_if_slower=pairs.fail_if_slower,
+        )

@@ -1,0 +1,37 @@
+"""`effmod verify`: a file or package proved again."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import msgspec
+
+from effmod_bench.options.export import Checkpoint
+from effmod_bench.options.option import but
+from effmod_bench.options.output import Printing
+from effmod_bench.options.targets import ArtifactPath
+from effmod_bench.options.verification import Against, Data
+from effmod_bench.screen.console import Console
+
+
+class Verify(msgspec.Struct, frozen=True, kw_only=True):
+    """Prove a file or package again: that it computes what its network computes, and how often it is right."""
+
+    examples: ClassVar = (
+        ("effmod verify efficientmod_xxs.onnx", "against the network that its sidecar names"),
+        ("effmod verify net.onnx --against mine.py:net --checkpoint net.pth", "a file that was exported elsewhere"),
+        ("effmod verify net.mlpackage --data val", "top-1 and top-5 over labelled images"),
+    )
+
+    artifact: ArtifactPath
+    against: Against = None
+    checkpoint: Annotated[Path | None, but(Checkpoint, rich_help_panel=None)] = None
+    data: Data = None
+    printing: Printing = Printing()
+
+    def run(self, console: Console) -> None:
+        from effmod_bench.runs.verification import Verification
+
+        verification = Verification(
+            path=self.artifact, against=self.against, checkpoint=self.checkpoint, data=self.data
+        )
+        verification.run(console, self.printing.output_format)

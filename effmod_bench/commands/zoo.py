@@ -1,0 +1,73 @@
+"""`effmod list` and `effmod info`: which networks there are, and what one consists of."""
+
+from typing import Annotated, ClassVar
+
+import msgspec
+
+from effmod_bench.options.export import ImageSize
+from effmod_bench.options.option import argument, but, option
+from effmod_bench.options.output import Printing
+from effmod_bench.options.targets import Network, Table
+from effmod_bench.options.words import TABLES
+from effmod_bench.screen.console import Console
+
+
+class ListNetworks(msgspec.Struct, frozen=True, kw_only=True):
+    """List the zoo: parameters, FLOPs, published accuracy."""
+
+    examples: ClassVar = (
+        ("effmod list 'efficientmod_*'", "the networks of the paper"),
+        ("effmod list --table 1 --output-format csv", "those of Table 1, for a program"),
+    )
+
+    patterns: Annotated[list[str] | None, argument("[PATTERN]...", help="Such as 'efficientmod_*'.")] = None
+    family: Annotated[
+        str | None,
+        option(metavar="NAME", help="Only networks of this family, such as 'mobileone'.", show_default=False),
+    ] = None
+    table: Annotated[
+        str | None,
+        but(
+            Table,
+            help=f"Only networks of this table of the paper: {TABLES} (Appendix L).",
+            rich_help_panel=None,
+        ),
+    ] = None
+    printing: Printing = Printing()
+
+    def run(self, console: Console) -> None:
+        from effmod_bench.screen.zoo import list_table
+        from effmod_bench.targets.names import find_networks
+
+        specs = find_networks(self.patterns or ["*"], family=self.family, table=self.table)
+        console.table(list_table(specs), self.printing.output_format)
+
+
+class Info(msgspec.Struct, frozen=True, kw_only=True):
+    """Show one network stage by stage, and where it comes from."""
+
+    examples: ClassVar = (
+        ("effmod info efficientmod_xxs", "its stages, parameters and FLOPs"),
+        ("effmod info timm:resnet50 --image-size 192", "one of timm's, at another size"),
+    )
+
+    network: Network
+    image_size: Annotated[int | None, but(ImageSize, rich_help_panel=None)] = None
+    printing: Printing = Printing()
+
+    def run(self, console: Console) -> None:
+        from effmod_bench.screen.zoo import describe, network_info, stage_table
+        from models import check_image_size, count, create_model, find_model
+        from results.tables.write import OutputFormat
+
+        spec = find_model(self.network, image_size=self.image_size)
+        size = self.image_size or spec.image_size
+        check_image_size(spec, size)
+        complexity = count(create_model(self.network, image_size=size), size)
+        output_format = self.printing.output_format
+        if output_format is OutputFormat.JSON:
+            console.json(network_info(spec, complexity))
+            return
+        if output_format is OutputFormat.TABLE:
+            console.print("\n".join([*describe(spec), ""]))
+        console.table(stage_table(complexity), output_format)

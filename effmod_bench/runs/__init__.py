@@ -1,0 +1,1 @@
+"""One invocation: what it is asked, what it needs, what it measures."""

@@ -1,0 +1,230 @@
+"""What one invocation is asked to do: the request itself, stored before anything takes long, so that it can go on."""
+
+import shlex
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from effmod_bench.errors import TargetError
+from effmod_bench.instrument.clock import utc_now
+from effmod_bench.instrument.schedule import new_run_id
+from effmod_bench.instrument.sessions.registry import ONNXRUNTIMES
+from effmod_bench.instrument.subject import Subject
+from effmod_bench.options.export import ExportChoices
+from results import BenchPlan, ComparisonPlan, Record, Store, TimedArtifact
+
+DEFAULT_ANCHOR = "efficientmod_xxs"
+
+# How long --until may go on where nobody says, for each target.
+MAX_TIME_S = 600.0
+
+
+class Command(StrEnum):
+    """What can be resumed."""
+
+    BENCH = "bench"
+    COMPARE = "compare"
+
+
+class Anchor(msgspec.Struct, frozen=True, kw_only=True):
+    """What every target of a run is timed in turn with.
+
+    Attributes:
+        target: a network or a file, as the user gave it.
+        plan: of the pairs.
+    """
+
+    target: str
+    plan: ComparisonPlan
+
+
+class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
+    """One invocation of `effmod bench` or `compare`, stored before it exports, so that it can be resumed at any moment.
+
+    It is stored again when its artifacts are known. Unlike a round it names files as the user gave them: they are
+    needed again.
+
+    Attributes:
+        id: that of the run.
+        targets, choices, input_shapes: what the artifacts are obtained from.
+        batch_sizes: of a sweep; empty for that of `choices` alone.
+        artifacts: what they were, in the order of the rounds' ids: another file would be another measurement. Empty
+            until they are known; nothing is measured before.
+        anchor, anchor_artifact: None for a run without pairs; another anchor's file would be another ratio.
+        table: of the paper, that the targets stand in.
+        max_time_s: of all rounds of one invocation: none begins later. None for no limit.
+        compared: what `effmod compare` was to do; None for `effmod bench`.
+        fail_if_slower: of `effmod compare`.
+    """
+
+    targets: tuple[str, ...]
+    plan: BenchPlan
+    choices: ExportChoices
+    input_shapes: tuple[tuple[str | None, tuple[int, ...]], ...]
+    artifacts: tuple[TimedArtifact, ...] = ()
+    batch_sizes: tuple[int, ...] = ()
+    anchor: Anchor | None = None
+    anchor_artifact: TimedArtifact | None = None
+    table: str | None = None
+    max_time_s: float | None = None
+    compared: ComparisonPlan | None = None
+    fail_if_slower: float | None = None
+
+    @property
+    def command(self) -> Command:
+        return Command.BENCH if self.compared is None else Command.COMPARE
+
+    def resume_command(self, store: Path) -> str:
+        """What a user enters to go on with it."""
+        return shlex.join(["effmod", self.command, "--resume", self.id, "--store", str(store)])
+
+
+def new_run(
+    *,
+    targets: Sequence[str],
+    plan: BenchPlan,
+    choices: ExportChoices,
+    input_shapes: dict[str | None, tuple[int, ...]],
+    batch_sizes: tuple[int, ...] = (),
+    anchor: Anchor | None = None,
+    table: str | None = None,
+    max_time_s: float | None = None,
+    compared: ComparisonPlan | None = None,
+    fail_if_slower: float | None = None,
+) -> RunPlan:
+    """A run that begins now, of which nothing is known but what the user asked."""
+    return RunPlan(
+        id=new_run_id(),
+        started_at=utc_now().isoformat(timespec="milliseconds"),
+        targets=tuple(targets),
+        plan=plan,
+        choices=choices,
+        input_shapes=tuple(input_shapes.items()),
+        batch_sizes=batch_sizes,
+        anchor=anchor,
+        table=table,
+        max_time_s=max_time_s,
+        compared=compared,
+        fail_if_slower=fail_if_slower,
+    )
+
+
+class Invocation(msgspec.Struct, frozen=True, kw_only=True):
+    """A run that is to be carried out now, or as much of it as is missing.
+
+    Attributes:
+        resumed: the store has it already.
+        wait: where another effmod measures, until it is done; False to give up.
+        round_timeout_s: what a round may take; None for a limit that follows from what it should take.
+    """
+
+    run: RunPlan
+    store: Store
+    resumed: bool
+    wait: bool
+    round_timeout_s: float | None
+
+
+def choose_anchor(
+    target: str | None,
+    plan: BenchPlan,
+    *,
+    table: str | None,
+    processes: int | None,
+    until: float | None,
+    max_time_s: float | None,
+    sweep: bool,
+) -> Anchor | None:
+    """What the user's options come to: with a table of the paper there is an anchor, where it can be timed.
+
+    Args:
+        sweep: over batch sizes, which have no anchor.
+
+    Raises:
+        TargetError: an option is for anchors, and there is none.
+    """
+    if target is None and table is not None and plan.options.runtime in ONNXRUNTIMES and not sweep:
+        target = DEFAULT_ANCHOR
+    if target in (None, "none"):
+        for option, value in {"--processes": processes, "--until": until}.items():
+            if value is not None:
+                raise TargetError(f"{option} is for the ratios to an anchor; add --anchor {DEFAULT_ANCHOR}")
+        return None
+    if sweep:
+        raise TargetError("--anchor is for one --batch-size; leave it out, or give one size")
+    check_max_time(max_time_s, until)
+    pairs = ComparisonPlan(
+        device=plan.device,
+        options=plan.options,
+        threads=plan.threads,
+        seed=plan.seed,
+        until=until,
+        max_time_s=max_time_s,
+    )
+    if processes is not None:
+        pairs = msgspec.structs.replace(pairs, processes=processes)
+    return Anchor(target=target, plan=pairs)
+
+
+def check_max_time(max_time_s: float | None, until: float | None) -> None:
+    """Refuse a limit on pairs whose number is fixed.
+
+    Raises:
+        TargetError: it was given.
+    """
+    if max_time_s is not None and until is None:
+        raise TargetError("--max-time goes with --until; without it, --processes says how long to measure")
+
+
+def begin(invocation: Invocation, subjects: Sequence[Subject], anchor: Subject | None) -> RunPlan:
+    """The run with what its targets came to, stored before anything is measured.
+
+    Raises:
+        TargetError: it began with other files.
+        StoreError: the store cannot be written.
+    """
+    run, artifacts = invocation.run, tuple(subject.artifact for subject in subjects)
+    if run.artifacts:
+        check_same(run, artifacts, anchor.artifact if anchor else None)
+        return run
+    names = tuple(artifact.name for artifact in artifacts)
+    if run.compared is not None:
+        run = msgspec.structs.replace(run, compared=msgspec.structs.replace(run.compared, targets=names))
+    else:
+        run = msgspec.structs.replace(run, plan=msgspec.structs.replace(run.plan, targets=names))
+    if run.anchor is not None and anchor is not None:
+        pairs = _pairs(run.anchor, artifacts, anchor.artifact)
+        run = msgspec.structs.replace(run, anchor=pairs, anchor_artifact=anchor.artifact)
+    run = msgspec.structs.replace(run, artifacts=artifacts)
+    invocation.store.write(run, again=True)
+    return run
+
+
+def _pairs(anchor: Anchor, artifacts: Sequence[TimedArtifact], artifact: TimedArtifact) -> Anchor:
+    """The pairs, by the names of what is paired; the anchor comes first."""
+    plan = anchor.plan
+    others = [each.name for each in artifacts if each != artifact]
+    max_time_s = plan.max_time_s or MAX_TIME_S * len(others) if plan.until is not None else None
+    plan = msgspec.structs.replace(plan, targets=(artifact.name, *others), max_time_s=max_time_s)
+    return msgspec.structs.replace(anchor, plan=plan)
+
+
+def check_same(run: RunPlan, artifacts: Sequence[TimedArtifact], anchor: TimedArtifact | None = None) -> None:
+    """Refuse to go on with other files than a run began with.
+
+    Raises:
+        TargetError: one of them is another file now.
+    """
+    if len(artifacts) != len(run.artifacts):
+        raise TargetError(
+            f"run {run.id} timed {len(run.artifacts)} artifacts, and its targets stand for {len(artifacts)} now; "
+            "begin a new run, without --resume"
+        )
+    for before, now in zip((*run.artifacts, run.anchor_artifact), (*artifacts, anchor), strict=True):
+        if before is not None and now is not None and before != now:
+            raise TargetError(
+                f"{now.name} is not what run {run.id} timed (sha256 {before.sha256[:12]} then, {now.sha256[:12]} now), "
+                "and another file is another measurement: bring the old one back, or begin a new run, without --resume"
+            )

@@ -1,0 +1,79 @@
+"""All that comes before measuring: wrong use is said, the store can be written, every file is there."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import msgspec
+
+from effmod_bench.instrument.available import check_installed, check_runs
+from effmod_bench.instrument.lock import measuring_alone
+from effmod_bench.instrument.machine.system import available_cores
+from effmod_bench.instrument.subject import Subject
+from effmod_bench.instrument.threads import PAPER_THREADS, threads_to_use
+from effmod_bench.runs.items import find_targets
+from effmod_bench.runs.plan import Invocation
+from effmod_bench.screen.console import Console
+from effmod_bench.targets.subjects import say_changed
+from effmod_bench.targets.target import FileTarget
+from results import BenchPlan, StoreError
+from results.tables.words import counted
+
+
+@contextmanager
+def prepared(
+    console: Console, invocation: Invocation, *, check: Callable[[Sequence[str]], None] = lambda _: None
+) -> Iterator[tuple[list[Subject], Subject | None]]:
+    """What a run is to time, and the anchor where there is one; export what is missing.
+
+    Nobody else measures on this machine until the block ends. Where it is cut short, the user is told how to go on.
+
+    Args:
+        check: refuses names that make no sense together: those of the targets, before anything is exported, and
+            those of the artifacts that they came to.
+
+    Raises:
+        StoreError: the store cannot be written.
+        DeviceUnavailableError: the device cannot be used here.
+        UnknownModelError, ImageSizeError, TargetError, ArtifactError, CheckpointError, ExportError, ParityError:
+            a target cannot be timed; and as `check`.
+    """
+    run, store = invocation.run, invocation.store
+    targets, anchor = find_targets(run)
+    check([target.name for target in targets])
+    check_installed(run.plan.device, run.plan.options)
+    store.check_writable()
+    _say_threads(console, run.plan)
+    # A wrong file is said before waiting, and before the minutes that exporting takes.
+    files = [target.read for target in (*targets, anchor) if isinstance(target, FileTarget)]
+    say_changed(console, {subject.path: subject for subject in files}.values())
+    if not invocation.resumed:
+        store.write(run)
+    try:
+        with measuring_alone(wait=invocation.wait, on_wait=console.note):
+            check_runs(run.plan.device, run.plan.options)
+            subjects = [target.subject(console) for target in targets]
+            # One artifact named twice, as a network and as its file, say, is one target.
+            once = {msgspec.json.encode(subject.artifact): subject for subject in reversed(subjects)}
+            beside = anchor.subject(console) if anchor else None
+            check([subject.artifact.name for subject in once.values()])
+            yield list(once.values())[::-1], beside
+    except KeyboardInterrupt:
+        console.note(f"go on: {run.resume_command(store.path)}")
+        raise
+    except StoreError as error:
+        raise StoreError(
+            f"{error}. What it holds stays readable; once it can be written, go on: {run.resume_command(store.path)}"
+        ) from error
+
+
+def _say_threads(console: Console, plan: BenchPlan) -> None:
+    threads, cores = threads_to_use(plan), available_cores()
+    if threads is None:
+        return
+    if plan.threads is None and cores < PAPER_THREADS:
+        console.note(
+            f"{counted(threads, 'thread')}, one for each core; the paper used {PAPER_THREADS} "
+            f"(--threads {PAPER_THREADS} obeys, on shared cores)"
+        )
+    elif threads > cores:
+        console.warn(f"{threads} threads on {counted(cores, 'core')} wait for each other: expect slow and uneven times")

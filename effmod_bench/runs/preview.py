@@ -1,0 +1,89 @@
+"""What `effmod bench --dry-run` says: what would be exported and run, and about how long it takes."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from effmod_bench.instrument.estimate import Timeline, guess_s
+from effmod_bench.instrument.threads import threads_to_use
+from effmod_bench.runs.items import find_targets
+from effmod_bench.runs.plan import Invocation, RunPlan
+from effmod_bench.screen.progress import in_words
+from effmod_bench.targets.target import FileTarget, Target
+from results.tables.table import Column, Table
+from results.tables.words import counted, digits
+
+# From torch's start to the last check, by image size 224 on two cores: for this estimate only.
+_EXPORT_S = 12.0
+
+
+class PlannedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """What `effmod bench` would do with one target.
+
+    Attributes:
+        about_s: None for a file of which nothing is known, and where only a run would tell.
+    """
+
+    name: str
+    action: str
+    image_size: int | None
+    batch_size: int
+    runs: int
+    about_s: float | None
+
+
+_COLUMNS: tuple[Column[PlannedRun], ...] = (
+    Column(key="name", header="target", get=lambda row: row.name),
+    Column(key="action", header="file", get=lambda row: row.action),
+    Column(key="image_size", header="image\nsize", spare=2, get=lambda row: row.image_size),
+    Column(key="batch_size", header="batch", get=lambda row: row.batch_size),
+    Column(key="runs", header="runs", get=lambda row: row.runs),
+    Column(key="about_s", header="about\ns", get=lambda row: row.about_s, show=digits(0)),
+)
+
+
+def preview(invocation: Invocation) -> Table[PlannedRun]:
+    """What measuring would do, and about how long it would take; nothing is exported or measured.
+
+    Raises:
+        UnknownModelError, ImageSizeError, TargetError, ArtifactError: as measuring would.
+    """
+    run = invocation.run
+    targets, anchor = find_targets(run)
+    rows = [_planned(run, target, anchor) for target in targets]
+    plan, processes = run.plan, min(run.plan.rounds, run.plan.runs)
+    threads, index = threads_to_use(plan), plan.options.device_index
+    device = f"{plan.device}:{index}" if index else str(plan.device)
+    where = device if threads is None else f"{device}, {counted(threads, 'thread')}"
+    note = (
+        f"{where}; {plan.runs} runs each, "
+        f"split over {counted(processes, 'process', 'processes')}; "
+        + (f"then each in turn with {run.anchor.target}, processes of its own; " if run.anchor else "")
+        + f"{_time_in_words(run, rows)}; records go to {invocation.store.path}"
+    )
+    return Table(rows=tuple(rows), columns=_COLUMNS, notes=(note,))
+
+
+def _time_in_words(run: RunPlan, rows: Sequence[PlannedRun]) -> str:
+    known = [row.about_s for row in rows if row.about_s is not None]
+    at_most = "" if run.max_time_s is None else f", of which the rounds are given {run.max_time_s:.0f} s"
+    if not known:
+        return f"how long it takes is unknown until it runs{at_most}"
+    others = "" if len(known) == len(rows) else ", and the files of which nothing is known"
+    return f"{in_words(sum(known))} in all{others}{at_most}"
+
+
+def _planned(run: RunPlan, target: Target, anchor: Target | None) -> PlannedRun:
+    if isinstance(target, FileTarget):
+        artifact = target.read.artifact
+        export_s, action = 0.0, "as it is"
+        name, batch, size = artifact.name, artifact.batch_size, None
+    else:
+        export_s, action = (0.0, "cached") if target.is_cached else (_EXPORT_S, "to be exported")
+        name, batch, size = target.name, target.config.batch_size, target.config.image_size
+    measure_s = Timeline(run.plan, [target.macs]).left_s()
+    pairs_s = (
+        guess_s(run.anchor.plan, (anchor.macs, target.macs)) if run.anchor and anchor and anchor != target else 0.0
+    )
+    about_s = None if measure_s is None or pairs_s is None else measure_s + pairs_s + export_s
+    return PlannedRun(name=name, action=action, image_size=size, batch_size=batch, runs=run.plan.runs, about_s=about_s)

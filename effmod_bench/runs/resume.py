@@ -1,0 +1,94 @@
+"""Runs that were cut short: which there are, and what is missing of one."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+from effmod_bench.errors import TargetError
+from effmod_bench.runs.plan import Command, Invocation, RunPlan
+from effmod_bench.screen.console import Console
+from effmod_bench.targets.names import is_file
+from exporters import PRETRAINED
+from results import ComparisonProcess, Round, Store
+
+R = TypeVar("R", Round, ComparisonProcess)
+
+
+def resume(
+    run_id: str | None, store: Store, command: Command, *, wait: bool, round_timeout_s: float | None
+) -> Invocation:
+    """What is missing or failed in a run of the store; None for the latest run of the command.
+
+    Raises:
+        TargetError: there is no such run, or it names files that are not there as seen from this folder.
+        StoreError: the store cannot be read.
+    """
+    run = find_run(store, run_id, command)
+    check_folder(run, store)
+    return Invocation(run=run, store=store, resumed=True, wait=wait, round_timeout_s=round_timeout_s)
+
+
+def find_run(store: Store, run_id: str | None, command: Command) -> RunPlan:
+    """What a run of the store was to do; None for the latest of its command.
+
+    Raises:
+        TargetError: there is no such run, or it is of the other command.
+        StoreError: the store cannot be read.
+    """
+    every = store.read_kind(RunPlan)
+    named = next((run for run in every if run.id == run_id), None)
+    if named is not None and named.command is not command:
+        raise TargetError(
+            f"run {run_id} is of 'effmod {named.command}'; go on with it: {named.resume_command(store.path)}"
+        )
+    runs = [run for run in every if run.command is command]
+    if not runs:
+        raise TargetError(
+            f"the store {store.path} holds no run of 'effmod {command}' to resume; repeat the command that was cut "
+            "short, as it was"
+        )
+    if run_id is None:
+        return runs[-1]
+    if named is None:
+        latest = ", ".join(run.id for run in runs[:-4:-1])
+        raise TargetError(f"the store {store.path} holds no run {run_id!r}; the latest are {latest}")
+    return named
+
+
+def records_of(run: RunPlan, store: Store, kind: type[R]) -> list[R]:
+    """What is stored of a run."""
+    return [record for record in store.read_kind(kind) if record.run_id == run.id]
+
+
+def say_missing(console: Console, run: RunPlan, names: Sequence[str], to_do: Sequence[str]) -> None:
+    """What a run that is resumed still has to do, if anything."""
+    console.note(
+        f"run {run.id} of {', '.join(dict.fromkeys(names))}: "
+        + (f"{' and '.join(to_do)} to do" if to_do else "it is complete, and nothing is left to do")
+    )
+
+
+def check_folder(run: RunPlan, store: Store) -> None:
+    """Refuse to go on in another folder than the one from which a run names its files.
+
+    Raises:
+        TargetError: there is no such file as seen from this folder.
+    """
+    for file in _files(run):
+        if not file.is_absolute() and not file.exists():
+            raise TargetError(
+                f"run {run.id} names {file} relative to the folder in which it was begun, and seen from this one there "
+                f"is no such file; go back there, and give --store {store.path.resolve()}"
+            )
+
+
+def _files(run: RunPlan) -> Iterator[Path]:
+    """Every file that a run names, as the user gave it."""
+    for target in (*run.targets, *([run.anchor.target] if run.anchor else [])):
+        if is_file(target):
+            yield Path(target)
+        elif ".py:" in target:
+            yield Path(target.rpartition(":")[0])
+    checkpoint = run.choices.checkpoint
+    if checkpoint is not None and checkpoint != PRETRAINED:
+        yield checkpoint

@@ -1,0 +1,109 @@
+"""`effmod show`: the tables of a store, each from records of its own kind."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from effmod_bench.errors import TargetError
+from effmod_bench.options.output import Shown
+from effmod_bench.screen.comparisons import print_comparisons
+from effmod_bench.screen.console import Console
+from effmod_bench.screen.measurements import print_measurements
+from effmod_bench.suites import find_suite, table_of
+from results import ComparisonProcess, HandEntry, Measurement, Round, Store, StoreError, compare, summarise
+from results.tables.by_hand import hand_entry_table
+from results.tables.write import OutputFormat
+
+# What a store lacks, and the command that would add some.
+_MISSING = {
+    None: ("records", "bench"),
+    Shown.MEASUREMENTS: ("measurements", "bench"),
+    Shown.COMPARISONS: ("comparisons", "compare A B"),
+    Shown.BY_HAND: ("figures entered by hand", "record add"),
+}
+
+
+def show_store(
+    console: Console, store: Store, output_format: OutputFormat, *, only: Shown | None, run_id: str | None = None
+) -> None:
+    """Print a store's tables, or only one of them. JSON and CSV hold one table, the first that is there.
+
+    Args:
+        run_id: of the run that is shown by itself; None for all that is there.
+
+    Raises:
+        TargetError: there is no such run.
+        StoreError: the store cannot be read, or holds nothing of what was asked for.
+    """
+    rounds, processes = _read_runs(store, run_id)
+    benched = {record.run_id for record in rounds}
+    # The pairs of a bench's run stand beside its measurements already.
+    compared = [record for record in processes if only is not None or record.run_id not in benched]
+    tables: dict[Shown, tuple[Sequence[Any], Callable[[Any], None]]] = {
+        Shown.MEASUREMENTS: (
+            rounds,
+            lambda records: _print(console, summarise(records, processes), output_format),
+        ),
+        Shown.COMPARISONS: (
+            compared,
+            lambda records: print_comparisons(console, compare(records), output_format),
+        ),
+        Shown.BY_HAND: (
+            store.read_kind(HandEntry) if run_id is None else [],
+            lambda records: console.table(hand_entry_table(records), output_format),
+        ),
+    }
+    filled = [kind for kind, (records, _) in tables.items() if records and only in (None, kind)]
+    if not filled:
+        what, command = _MISSING[only]
+        of_run = "" if run_id is None else f" of run {run_id}"
+        raise StoreError(
+            f"the store {store.path} holds no {what}{of_run}; 'effmod {command} --store {store.path}' adds some"
+        )
+    single = output_format in (OutputFormat.JSON, OutputFormat.CSV)
+    for kind in filled[:1] if single else filled:
+        records, show = tables[kind]
+        show(records)
+    if single and len(filled) > 1:
+        console.note(f"Left out: {', '.join(filled[1:])}; --only prints one of them")
+
+
+def show_table(
+    console: Console, store: Store, output_format: OutputFormat, table: str, *, run_id: str | None = None
+) -> None:
+    """Print the measurements of a store as a table of the paper.
+
+    Args:
+        run_id: of the run that is shown by itself; None for all that is there.
+
+    Raises:
+        TargetError: there is no such table, or no such run.
+        StoreError: the store cannot be read, or holds no measurement of the table's networks.
+    """
+    networks = find_suite(table).networks()
+    measurements = [one for one in summarise(*_read_runs(store, run_id)) if one.name in networks]
+    if not measurements:
+        raise StoreError(
+            f"the store {store.path} holds no network of Table {table}; "
+            f"'effmod bench --table {table} --store {store.path}' adds them"
+        )
+    _print(console, measurements, output_format, table)
+
+
+def _print(
+    console: Console, measurements: Sequence[Measurement], output_format: OutputFormat, table: str | None = None
+) -> None:
+    print_measurements(console, measurements, table_of(measurements, table), output_format)
+
+
+def _read_runs(store: Store, run_id: str | None) -> tuple[list[Round], list[ComparisonProcess]]:
+    """What a run measured, or what all did."""
+    rounds, processes = store.read_kind(Round), store.read_kind(ComparisonProcess)
+    if run_id is None:
+        return rounds, processes
+    records: list[Round | ComparisonProcess] = [*rounds, *processes]
+    latest_first = sorted(records, key=lambda record: record.started_at, reverse=True)
+    runs = list(dict.fromkeys(record.run_id for record in latest_first))
+    if run_id not in runs:
+        latest = f"; the latest are {', '.join(runs[:3])}" if runs else ""
+        raise TargetError(f"the store {store.path} holds no run {run_id!r}{latest}")
+    return [r for r in rounds if r.run_id == run_id], [p for p in processes if p.run_id == run_id]

@@ -1,0 +1,101 @@
+"""A target, resolved once: a network, or a file of the user's own, and what is known of it before it is timed."""
+
+from functools import cached_property
+from pathlib import Path
+
+import msgspec
+
+from effmod_bench.instrument.subject import Subject
+from effmod_bench.options.export import ExportChoices
+from effmod_bench.screen.console import Console
+from effmod_bench.targets.obtain import obtain_artifact, obtain_weights
+from effmod_bench.targets.subjects import file_subject, network_subject, zoo_subject
+from exporters import ExportConfig, is_cached, is_network_cached
+from models import ModelSpec
+
+
+class NetworkTarget(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """A network of the zoo, of timm, or of the user's own.
+
+    Attributes:
+        choices: of its file; image and batch size and weights where there is none.
+        as_it_is: the runtime runs the network itself, not a file that it was exported to.
+    """
+
+    spec: ModelSpec
+    choices: ExportChoices
+    as_it_is: bool
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @cached_property
+    def config(self) -> ExportConfig:
+        """What the choices come to.
+
+        Raises:
+            TargetError: they contradict each other, or are of another format.
+        """
+        return self.choices.config(self.spec)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-adds of an inference."""
+        return self.spec.macs * self.config.batch_size * self.config.image_size**2 // self.spec.image_size**2
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether nothing need be made."""
+        checkpoint = self.choices.checkpoint
+        if self.as_it_is:
+            return is_network_cached(self.spec, image_size=self.config.image_size, checkpoint=checkpoint)
+        return is_cached(self.spec, self.config, checkpoint=checkpoint)
+
+    def subject(self, console: Console) -> Subject:
+        """What is timed, made now where the cache lacks it.
+
+        Raises:
+            ArtifactError, CheckpointError, ExportError, ParityError: it cannot be made.
+        """
+        if self.as_it_is:
+            made = obtain_weights(console, self.spec, self.choices)
+            return network_subject(made, batch_size=self.choices.batch_size)
+        return zoo_subject(obtain_artifact(console, self.spec, self.choices), batch_size=self.choices.batch_size)
+
+
+class FileTarget(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """An ONNX file or a Core ML package of the user's own.
+
+    Attributes:
+        shapes: of inputs that it leaves open, by name; under None of the only one.
+    """
+
+    path: Path
+    shapes: dict[str | None, tuple[int, ...]]
+    batch_size: int
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @cached_property
+    def read(self) -> Subject:
+        """What is timed, read and hashed once.
+
+        Raises:
+            As `file_subject`.
+        """
+        return file_subject(self.path, self.shapes, batch_size=self.batch_size)
+
+    @property
+    def macs(self) -> int | None:
+        """Multiply-adds of an inference; None where nothing is known of the file."""
+        return self.read.artifact.macs
+
+    def subject(self, console: Console) -> Subject:  # noqa: ARG002 - as of a network
+        """What is timed."""
+        return self.read
+
+
+Target = NetworkTarget | FileTarget

@@ -1,0 +1,160 @@
+"""What is said and kept of a race: its rows, the file that was chosen, what that rests on, and how to run it."""
+
+import os
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+
+from effmod_bench.instrument.threads import threads_to_use
+from effmod_bench.options.runtime import arguments
+from effmod_bench.screen.console import Console
+from effmod_bench.tuning.candidates import Candidate
+from effmod_bench.tuning.race import Race
+from exporters import deliver, writing
+from results import Comparison, ComparisonPlan, Device, RuntimeOptions
+from results.statistics.estimate import UNCHANGED, Estimate, estimate
+from results.statistics.tuning import Decision, Trial, TuningReport
+from results.tables.words import counted
+
+
+class Winner(msgspec.Struct, frozen=True, kw_only=True):
+    """What was chosen.
+
+    Attributes:
+        again: its comparison with the baseline in new processes; None where it is the baseline, or the user
+            interrupted.
+    """
+
+    candidate: Candidate
+    again: Comparison | None = None
+
+
+def title(race: Race) -> str:
+    artifact, plan = race.baseline.subject.artifact, race.plan
+    where = counted(threads_to_use(plan) or 1, "thread") if plan.device is Device.CPU else str(plan.device)
+    return ", ".join(filter(None, (artifact.name, race.machine.cpu_model, where, "timed in turn")))
+
+
+def list_trials(race: Race, winner: Winner, left_out: Sequence[Trial], *, top1: float | None) -> list[Trial]:
+    """The baseline first, then by speed; what was never timed comes last.
+
+    Args:
+        top1: of the baseline, in percent; None without images.
+    """
+    timed = [_trial(race, each, winner) for each in race.candidates.values()]
+    timed.sort(key=lambda trial: trial.estimate.ratio if trial.estimate else float("inf"))
+    if winner.candidate is race.baseline:
+        decision, reason = Decision.CHOSEN, "nothing is faster beyond doubt"
+    else:
+        decision, reason = Decision.KEPT, "what the others are compared with"
+    baseline = msgspec.structs.replace(race.baseline, top1=top1)
+    return [_described(baseline, UNCHANGED, 0, decision, reason), *timed, *left_out]
+
+
+def _trial(race: Race, candidate: Candidate, winner: Winner) -> Trial:
+    name, again = candidate.name, winner.again
+    ratios = race.ratios[name]
+    found, processes = estimate(ratios), len(ratios)
+    if name == winner.candidate.name:
+        decision, reason = Decision.CHOSEN, "not compared again"
+        if again is not None:
+            found, processes, reason = again.estimate, again.processes, "compared again, in new processes"
+    elif name in race.dropped:
+        decision, reason = Decision.DROPPED, race.dropped[name]
+    elif found is None:
+        decision, reason = Decision.DROPPED, "the budget ended before it was timed often enough"
+    else:
+        decision, reason = Decision.KEPT, f"not told apart from {winner.candidate.name}"
+    return _described(candidate, found, processes, decision, reason)
+
+
+def _described(
+    candidate: Candidate, estimate: Estimate | None, processes: int, decision: Decision, reason: str
+) -> Trial:
+    return Trial(
+        name=candidate.name,
+        file=candidate.subject.path.name,
+        sha256=candidate.subject.artifact.sha256,
+        options=candidate.options,
+        relative_error=candidate.relative_error,
+        equal=candidate.equal,
+        top1=candidate.top1,
+        estimate=estimate,
+        processes=processes,
+        decision=decision,
+        reason=reason,
+    )
+
+
+def hand_over(source: Path, report: TuningReport, folder: Path) -> tuple[Path, Path]:
+    """Leave a file in the folder, with the report beside it; returns where the two are.
+
+    The user's own file stays where he has it.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    path = source if source == Path(report.target) else deliver(source, folder)
+    beside = folder / f"{path.name}.tuning.json"
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        beside.write_bytes(msgspec.json.format(msgspec.json.encode(report), indent=2))
+    return path, beside
+
+
+def say_winner(console: Console, baseline: Candidate, winner: Winner) -> None:
+    best, again = winner.candidate, winner.again
+    if best is baseline:
+        console.note(f"Nothing was found to be faster than the {best.name} file.")
+    elif again is not None and again.estimate is not None:
+        speed = again.estimate.speed
+        console.note(
+            f"{best.name} is {speed.ratio:.3f} times as fast as the {baseline.name} file "
+            f"({speed.low:.3f} to {speed.high:.3f}); its outputs are within {best.relative_error:.1e} of the "
+            "largest."
+        )
+    if not best.equal:
+        off = f"its outputs are off by {best.relative_error:.1e}"
+        console.warn(f"{best.name} is not equal to the {baseline.name} file: {off}")
+
+
+def say_how_to_run(
+    console: Console,
+    path: Path,
+    plan: ComparisonPlan,
+    options: RuntimeOptions,
+    *,
+    input_shapes: Mapping[str | None, tuple[int, ...]],
+    batch_size: int,
+) -> None:
+    """The settings of a file, and the command that measures it again.
+
+    Args:
+        input_shapes, batch_size: as the user gave them, for what the file leaves open.
+    """
+    console.note(f"Run it with ONNX Runtime and {', '.join(_settings(plan, options))}.")
+    again = ["effmod", "bench", os.fspath(path), "--threads", str(threads_to_use(plan))]
+    again += [*arguments(plan.device, options), *_feeding(input_shapes, batch_size)]
+    console.note(f"Measure it: {shlex.join(again)}")
+
+
+def _settings(plan: ComparisonPlan, options: RuntimeOptions) -> Iterator[str]:
+    """In the runtime's own words; those of its defaults that were never varied are left out."""
+    if plan.device is Device.CPU:
+        yield f"intra_op_num_threads = {threads_to_use(plan)}"
+        yield f"graph_optimization_level = ORT_ENABLE_{options.graph_optimization.upper()}"
+        if not options.allow_spinning:
+            yield 'session.intra_op.allow_spinning = "0"'
+        return
+    yield f"prefer_nhwc = {int(options.prefer_nhwc)}"
+    yield f"enable_cuda_graph = {int(options.cuda_graph)}"
+    yield f"use_tf32 = {int(options.use_tf32)}"
+
+
+def _feeding(input_shapes: Mapping[str | None, tuple[int, ...]], batch_size: int) -> Iterator[str]:
+    for name, shape in input_shapes.items():
+        yield f"--input-shape={f'{name}:' if name else ''}{','.join(map(str, shape))}"
+    if batch_size != 1:
+        yield f"--batch-size={batch_size}"

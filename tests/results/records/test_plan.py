@@ -1,0 +1,24 @@
+import pytest
+
+from results import BenchPlan, ComparisonPlan, Runtime, RuntimeOptions
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"threads": 0}, {"processes": 1}, {"blocks": 0}, {"warmup_runs": -1}, {"margin": -0.1}, {"until": -0.01}],
+)
+def test_a_plan_out_of_range_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        ComparisonPlan(**wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("wrong", [{"runs": 0}, {"rounds": 0}, {"warmup_runs": -1}, {"threads": 0}])
+def test_a_bench_out_of_range_is_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        BenchPlan(**wrong)  # type: ignore[arg-type]
+
+
+def test_each_target_has_its_own_options_where_they_are_not_the_baselines() -> None:
+    own = (RuntimeOptions(), RuntimeOptions(runtime=Runtime.OPENVINO))
+    assert ComparisonPlan(target_options=own).options_of(1) == own[1]
+    assert ComparisonPlan(options=own[1]).options_of(1) == own[1]

@@ -1,0 +1,152 @@
+import msgspec
+import pytest
+
+from results import ComparisonPlan, ComparisonProcess, Conditions, GpuState, StabilityWarning, Verdict, compare
+from tests.fakes import MACHINE, make_comparison_process
+
+
+def met(process: ComparisonProcess, **fields: object) -> ComparisonProcess:
+    """The same process, with another environment."""
+    return msgspec.structs.replace(process, environment=msgspec.structs.replace(process.environment, **fields))
+
+
+def processes(ratios: list[float], plan: ComparisonPlan, *, target: int = 1) -> list[ComparisonProcess]:
+    return [
+        make_comparison_process([ratio] * 4, plan=plan, target=target, index=index)
+        for index, ratio in enumerate(ratios)
+    ]
+
+
+def test_a_run_becomes_its_comparisons_in_the_order_of_its_targets() -> None:
+    plan = ComparisonPlan(targets=("a", "b", "c"), control=True)
+    records = [
+        *processes([1.1, 1.1, 1.1], plan, target=2),
+        *processes([0.9, 0.9, 0.9], plan, target=1),
+        *processes([1.0, 1.001, 0.999], plan, target=0),
+    ]
+    control, b, c = compare(records)
+    assert [(x.candidate.name, x.control, x.verdict) for x in (control, b, c)] == [
+        ("a", True, Verdict.NOT_DISTINGUISHABLE),
+        ("b", False, Verdict.FASTER),
+        ("c", False, Verdict.SLOWER),
+    ]
+    assert (b.processes, b.runs, b.baseline_p50_ms, b.candidate_p50_ms) == (3, 12, 1.0, 0.9)
+    assert b.estimate is not None
+    assert b.estimate.ratio == pytest.approx(0.9)
+
+
+def test_a_failed_process_is_told_and_does_not_count() -> None:
+    plan = ComparisonPlan(targets=("a", "b"))
+    (found,) = compare(
+        [*processes([1.1, 1.2, 1.3], plan), make_comparison_process(plan=plan, index=3, failure="ended by SIGSEGV")]
+    )
+    assert found.failures == ("ended by SIGSEGV",)
+    assert found.processes == 3
+    assert found.process_ratios == pytest.approx((1.1, 1.2, 1.3))
+
+
+def test_where_all_fail_there_is_no_ratio() -> None:
+    (found,) = compare([make_comparison_process(failure="killed")])
+    assert (found.estimate, found.baseline_p50_ms, found.processes) == (None, None, 0)
+    assert found.verdict is None
+
+
+def test_runs_are_not_pooled() -> None:
+    records = [make_comparison_process(run_id=run_id) for run_id in ("one", "two")]
+    assert [found.run_id for found in compare(records)] == ["one", "two"]
+
+
+GPU = dict.fromkeys(GpuState.__struct_fields__) | {"name": "A GPU", "driver": "580"}
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"machine": msgspec.structs.replace(MACHINE, versions={"onnxruntime": "2"})},
+        {"machine": msgspec.structs.replace(MACHINE, available_cores=1)},
+        {"threads": 1},
+        {"gpu_before": GpuState(**GPU)},
+    ],
+)
+def test_what_was_timed_in_another_environment_is_another_comparison(changed: dict[str, object]) -> None:
+    before = [make_comparison_process([1.5] * 4, index=index) for index in range(2)]
+    after = [met(make_comparison_process([1.1] * 4, index=index), **changed) for index in (2, 3)]
+    first, second = compare([*before, *after])
+    assert first.process_ratios == pytest.approx((1.5, 1.5))
+    assert second.process_ratios == pytest.approx((1.1, 1.1))
+    assert (first.machine, first.threads) == (MACHINE, 2)
+    assert (second.machine, second.threads) == (after[0].environment.machine, after[0].environment.threads)
+
+
+def test_what_failed_in_one_environment_and_succeeded_in_another_did_not_fail() -> None:
+    good, failed = make_comparison_process(), make_comparison_process(failure="killed", index=1)
+    again = msgspec.structs.replace(met(make_comparison_process(index=1), threads=1), id="again", attempt=1)
+    assert [(each.processes, each.failures) for each in compare([good, failed, again])] == [(1, ()), (1, ())]
+
+
+def test_a_commit_and_a_governor_do_not_start_another_comparison() -> None:
+    other = msgspec.structs.replace(MACHINE, effmod_commit="abc", governor="performance")
+    assert len(compare([make_comparison_process(), met(make_comparison_process(index=1), machine=other)])) == 1
+
+
+def test_of_a_process_that_was_repeated_the_last_attempt_counts() -> None:
+    failed = make_comparison_process(failure="killed", index=1)
+    again = msgspec.structs.replace(make_comparison_process([1.1] * 4, index=1), id="again", attempt=1)
+    (comparison,) = compare([make_comparison_process([1.1] * 4), again, failed])
+    assert comparison.failures == ()
+    assert comparison.process_ratios == pytest.approx((1.1, 1.1))
+
+
+@pytest.mark.parametrize(
+    ("conditions", "expected"),
+    [
+        ({"other_cpu_s": 1.1}, StabilityWarning.OTHER_LOAD),  # of 10 s on two cores
+        ({"thermal_throttles": 1}, StabilityWarning.THROTTLED),
+        ({"quota_throttles": 1}, StabilityWarning.THROTTLED),
+        ({"on_battery": True}, StabilityWarning.BATTERY),
+        ({"memory_stall_s": 0.5}, StabilityWarning.MEMORY_PRESSURE),
+    ],
+)
+def test_what_the_machine_did_in_two_processes_of_six_is_marked_on_the_comparison(
+    conditions: dict[str, object], expected: StabilityWarning
+) -> None:
+    quiet, disturbed = (Conditions(elapsed_s=10.0), Conditions(elapsed_s=10.0, **conditions))  # type: ignore[arg-type]
+    six = [
+        met(make_comparison_process(index=index), conditions=seen)
+        for index, seen in enumerate([quiet] * 4 + [disturbed] * 2)
+    ]
+    assert [comparison.warnings for comparison in compare(six)] == [(expected,)]
+    assert [comparison.warnings for comparison in compare(six[:5])] == [(expected,)]
+    assert [comparison.warnings for comparison in compare(six[:4])] == [()]
+
+
+@pytest.mark.parametrize(
+    ("machine", "threads", "expected"),
+    [
+        ({}, 2, ()),
+        ({}, 4, (StabilityWarning.FEWER_CORES,)),
+        ({"cpu_quota": 1.5}, 2, (StabilityWarning.CPU_QUOTA,)),
+        ({"governor": "powersave"}, 2, (StabilityWarning.GOVERNOR,)),
+    ],
+)
+def test_what_the_machine_is_is_marked_on_the_comparison(
+    machine: dict[str, object], threads: int, expected: tuple[StabilityWarning, ...]
+) -> None:
+    process = met(make_comparison_process(), machine=msgspec.structs.replace(MACHINE, **machine), threads=threads)
+    (comparison,) = compare([process])
+    assert comparison.warnings == expected
+
+
+def test_a_process_that_failed_gives_no_warning() -> None:
+    loaded = met(make_comparison_process(failure="killed"), conditions=Conditions(elapsed_s=10.0, other_cpu_s=9.0))
+    (comparison,) = compare([loaded, *(make_comparison_process(index=index) for index in (1, 2))])
+    assert comparison.warnings == ()
+
+
+def test_a_ratio_that_depends_on_which_speed_the_machine_runs_at_is_marked() -> None:
+    def warned(ratios: list[float]) -> tuple[StabilityWarning, ...]:
+        (comparison,) = compare([make_comparison_process([ratio] * 2, index=i) for i, ratio in enumerate(ratios)])
+        return comparison.warnings
+
+    assert warned([1.25, 1.50, 1.26, 1.51, 1.25, 1.52]) == (StabilityWarning.RATIO_BIMODAL,)
+    assert warned([1.25, 1.27, 1.24, 1.26, 1.25, 1.28]) == ()

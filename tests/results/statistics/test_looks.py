@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+
+from results import ComparisonPlan
+from results.statistics.estimate import estimate
+from results.statistics.looks import next_look
+
+
+def test_looks_come_further_apart_and_spend_the_error_once() -> None:
+    plan = ComparisonPlan(until=0.01)
+    looks = [next_look(plan, 0)]
+    for _ in range(40):
+        looks.append(next_look(plan, looks[-1].processes + 1))
+    assert [look.processes for look in looks[:6]] == [6, 9, 14, 21, 32, 48]
+    assert [look.error for look in looks[:3]] == pytest.approx([0.05 / 2, 0.05 / 6, 0.05 / 12])
+    assert sum(look.error for look in looks) < 0.05
+    assert next_look(plan, 7) == next_look(plan, 9)  # between two looks, what the later one may spend
+    assert next_look(ComparisonPlan(until=0.01, processes=2), 0).processes == 6
+    assert next_look(ComparisonPlan(until=0.01, processes=10), 11).processes == 15
+
+
+def test_without_until_there_is_one_look() -> None:
+    for processes_done in (0, 4, 6):
+        look = next_look(ComparisonPlan(processes=6), processes_done)
+        assert (look.processes, look.error) == (6, 0.05)
+
+
+def test_who_stops_at_a_narrow_interval_misses_no_more_often_than_said() -> None:
+    """2000 comparisons whose truth is 1, each stopped as `until` would: 5 % may miss, and fewer do."""
+    draws = np.random.default_rng(1)
+    plan = ComparisonPlan(until=0.005)
+    missed = 0
+    for _ in range(2000):
+        ratios = np.exp(draws.normal(0, 0.006, 200)).tolist()
+        look = next_look(plan, 0)
+        while True:
+            found = estimate(ratios[: look.processes], error=look.error)
+            assert found is not None
+            if found.half_width <= 0.005:
+                break
+            look = next_look(plan, look.processes + 1)
+        missed += not found.low <= 1 <= found.high
+    assert 0 < missed <= 100

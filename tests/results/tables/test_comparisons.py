@@ -1,0 +1,71 @@
+import csv
+import io
+
+import msgspec
+
+from results import Comparison, compare
+from results.tables.comparisons import comparison_table
+from results.tables.write import OutputFormat, render
+from tests.fakes import make_comparison_process, timed_artifact
+
+
+def comparisons(*ratios: float, threads: int = 2) -> list[Comparison]:
+    """One of three processes with this ratio each, in runs of their own."""
+    records = [
+        make_comparison_process([ratio * (1 + noise)] * 2, run_id=f"run-{threads}-{ratio}", index=index)
+        for ratio in ratios
+        for index, noise in enumerate((-0.001, 0.0, 0.001))
+    ]
+    environment = msgspec.structs.replace(records[0].environment, threads=threads)
+    return compare(msgspec.structs.replace(record, environment=environment) for record in records)
+
+
+def test_a_comparison_says_in_words_which_is_faster_and_by_how_much() -> None:
+    table = comparison_table(comparisons(0.981, 1.02, 1.0, 1.004))
+    words = next(column for column in table.columns if column.key == "difference")
+    assert [words.get(row) for row in table.rows] == [
+        "1.9 % faster",
+        "2.0 % slower",
+        "not distinguishable",
+        "not distinguishable",
+    ]
+    assert table.title == "A CPU, 2 threads, timed in turn"
+    assert "the difference is below 0.5 %." in table.notes[-1]
+
+
+def test_a_failed_comparison_is_a_row_with_its_reason_and_no_ratio() -> None:
+    text = render(comparison_table(compare([make_comparison_process(failure="ended by SIGSEGV")])), OutputFormat.CSV)
+    (row,) = csv.DictReader(io.StringIO(text))
+    assert (row["ratio"], row["low"], row["difference"], row["failures"]) == ("", "", "", "ended by SIGSEGV")
+
+
+def test_a_doubtful_comparison_is_marked_in_its_row() -> None:
+    process = make_comparison_process()
+    environment = msgspec.structs.replace(process.environment, threads=4)
+    doubtful = compare([msgspec.structs.replace(process, environment=environment)])
+    table = comparison_table([*doubtful, *comparisons(1.02)])
+    assert "warnings" in [column.key for column in table.main_columns()]
+    rows = csv.DictReader(io.StringIO(render(table, OutputFormat.CSV)))
+    assert [row["warnings"] for row in rows] == ["fewer-cores-than-threads", ""]
+
+
+def test_comparisons_with_other_threads_are_told_apart() -> None:
+    table = comparison_table([*comparisons(1.02), *comparisons(1.02, threads=1)])
+    assert table.title is None
+    assert "threads" in [column.key for column in table.main_columns()]
+
+
+def test_the_width_of_the_interval_stands_beside_the_runs_where_it_was_asked_for() -> None:
+    rows = comparisons(1.02)
+    asked = [msgspec.structs.replace(row, plan=msgspec.structs.replace(row.plan, until=0.01)) for row in rows]
+    shown = {column.key: column for column in comparison_table(asked).main_columns()}
+    # Ratios 0.1 % apart: Student's t for three processes, 4.303, times 0.1 % over the root of 3.
+    assert (shown["half_width"].text(asked[0]), shown["runs"].text(asked[0])) == ("0.249 %", "6")
+    assert "half_width" not in [column.key for column in comparison_table(rows).main_columns()]
+
+
+def test_files_that_look_alike_are_told_apart_by_their_hashes() -> None:
+    other = msgspec.structs.replace(timed_artifact(), sha256="7" * 64)
+    processes = [msgspec.structs.replace(make_comparison_process(index=i), candidate=other) for i in range(2)]
+    compared = {column.key for column in comparison_table(compare(processes)).main_columns()}
+    assert {"sha256", "baseline_sha256"} <= compared

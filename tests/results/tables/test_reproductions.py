@@ -1,0 +1,47 @@
+from results import summarise
+from results.published import PAPER_CPU
+from results.statistics.reproduction import PaperLatency
+from results.tables import reproductions
+from results.tables.measurements import MEASUREMENT_COLUMNS, measurement_table
+from results.tables.reproductions import reproduction_table
+from results.tables.write import OutputFormat, render
+from tests.fakes import make_round, timed_artifact
+
+PAPER = PaperLatency(figure="cpu_e5_2680_4t_ms", hardware=PAPER_CPU)
+# Of Table 1: 3.8, 6.8, 6.9 and 10.2 ms.
+NAMES = ("mobilenetv2_100", "fasternet_t0", "mobileone_s1", "efficientmod_xxs")
+
+
+def test_the_note_on_rounds_speaks_of_the_columns_that_are_there() -> None:
+    measurements = summarise([make_round([10.0 + i], index=i) for i in range(3)])
+    (paper,) = (note for note in reproduction_table("", measurements, [], not_measured=[]).notes if note[0] == "²")
+    assert paper == (
+        "² a round is a fresh process. Rounds spread: how far the medians of rounds lie apart, relative to the median."
+    )
+    (ours,) = (note for note in measurement_table(measurements).notes if note[0] == "²")
+    assert "Runs spread: " in ours
+    assert "rounds spread: " in ours
+    assert "p50 by round: the mean of these medians, with its 95 % interval." in ours
+    (single,) = (note for note in measurement_table(summarise([make_round()])).notes if note[0] == "²")
+    assert "rounds spread" not in single.lower()
+    assert "interval" not in single
+    alone = reproduction_table("", summarise([make_round()]), [], not_measured=[])
+    assert not [note for note in alone.notes if note[0] == "²"]
+
+
+def test_the_table_says_how_far_the_orders_agree_and_what_it_lacks() -> None:
+    measurements = summarise(
+        [make_round([ms], artifact=timed_artifact(n)) for n, ms in zip(NAMES, (1.0, 2.0, 4.0, 3.0), strict=True)]
+    )
+    table = reproduction_table("Table 1", measurements, [PAPER], not_measured=["deit_tiny"])
+    text = render(table, OutputFormat.MARKDOWN)
+    assert "Table 1\nA CPU, " in text
+    assert "Kendall's tau 0.67, without an interval" in text
+    assert "Not the paper's hardware" in text
+    assert "Not measured: deit_tiny." in text
+    assert "paper's ms" in text
+
+
+def test_what_the_papers_table_leaves_out_or_hides_are_columns_of_measurements() -> None:
+    keys = {column.key for column in MEASUREMENT_COLUMNS}
+    assert {*reproductions._NOT_REPRODUCED, *reproductions._DETAILS} <= keys

@@ -1,0 +1,15 @@
+from results.published import published, read_table
+
+
+def test_published_figures_are_the_csvs() -> None:
+    for row in read_table("table1"):
+        figures = published()[row["name"]]
+        assert figures.cpu_e5_2680_4t_ms == float(row["cpu_e5_2680_4t_ms"])
+        assert figures.gpu_p100_ms == float(row["gpu_p100_ms"])
+        assert figures.params_m == float(row["params_m"])
+        assert figures.flops_g == float(row["flops_g"])
+        assert figures.top1 == float(row["top1"] or row["top1_strong"])
+        assert figures.top1_strong == (float(row["top1_strong"]) if row["top1_strong"] else None)
+    # Table 2 has its accuracy, Table 6 its latency.
+    assert published()["efficientmod_s_conv"].top1 == 80.5
+    assert published()["efficientmod_s_conv"].cpu_e5_2680_4t_ms == 25.0
