@@ -59,6 +59,20 @@ def write(model: nn.Module, path: Path, **choices: Any) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small network's package with all defaults."""
+    model = Small().eval()
+    models.fill(model, image_size=32)
+    return write(model, tmp_path_factory.mktemp("made") / "x.mlpackage")
+
+
+@pytest.fixture
+def package(made: Path, tmp_path: Path) -> Path:
+    """A copy of it, alone in its folder."""
+    return Path(shutil.copytree(made, tmp_path / made.name))
+
+
 def operators(path: Path) -> list[Any]:
     function = read_specification(path).mlProgram.functions["main"]
     return list(function.block_specializations[function.opset].operations)
@@ -71,15 +85,14 @@ def constant(path: Path, operator: Any, argument: str) -> Any:
     return np.array(found.attributes["val"].immediateValue.tensor.floats.values, np.float32)
 
 
-def test_the_package_takes_an_image_and_gives_logits(small: nn.Module, tmp_path: Path) -> None:
-    path = write(small, tmp_path / "small.mlpackage")
-    inputs, outputs = read_tensors(path)
+def test_the_package_takes_an_image_and_gives_logits(made: Path) -> None:
+    inputs, outputs = read_tensors(made)
     assert [(x.name, x.shape, x.dtype) for x in inputs] == [("input", (1, 3, 32, 32), "image")]
     assert [(x.name, x.shape, x.dtype) for x in outputs] == [("logits", (1, 10), "float32")]
-    (feature,) = read_specification(path).description.input
+    (feature,) = read_specification(made).description.input
     assert feature.type.imageType.colorSpace == feature.type.imageType.RGB
-    assert [entry.name for entry in tmp_path.iterdir()] == ["small.mlpackage"]
-    assert sorted(entry.name for entry in path.iterdir()) == ["Data", "Manifest.json"]
+    assert [entry.name for entry in made.parent.iterdir()] == ["x.mlpackage"]
+    assert sorted(entry.name for entry in made.iterdir()) == ["Data", "Manifest.json"]
 
 
 def test_a_tensor_input_is_float32_and_not_normalized_again(small: nn.Module, tmp_path: Path) -> None:
@@ -156,8 +169,8 @@ def test_as_many_labels_as_classes(small: nn.Module, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_metadata_says_what_it_is(small: nn.Module, tmp_path: Path) -> None:
-    metadata = read_specification(write(small, tmp_path / "x.mlpackage")).description.metadata
+def test_metadata_says_what_it_is(package: Path) -> None:
+    metadata = read_specification(package).description.metadata
     said = metadata.userDefined
     assert metadata.author == "A paper"
     assert metadata.shortDescription.startswith("small")
@@ -167,8 +180,8 @@ def test_metadata_says_what_it_is(small: nn.Module, tmp_path: Path) -> None:
     assert said["com.github.apple.coremltools.version"].startswith("9.")
 
 
-def test_the_hash_is_of_what_the_package_computes(small: nn.Module, tmp_path: Path) -> None:
-    first, second = (write(small, tmp_path / name / "x.mlpackage") for name in ("a", "b"))
+def test_the_hash_is_of_what_the_package_computes(small: nn.Module, package: Path, tmp_path: Path) -> None:
+    first, second = package, write(small, tmp_path / "again" / "x.mlpackage")
     manifests = [(path / "Manifest.json").read_bytes() for path in (first, second)]
     assert manifests[0] != manifests[1]
     assert package_sha256(first) == package_sha256(second)
@@ -183,19 +196,17 @@ def test_a_folder_that_is_no_package_has_no_hash(tmp_path: Path) -> None:
         package_sha256(tmp_path)
 
 
-def test_a_package_that_points_outside_itself_is_not_followed(small: nn.Module, tmp_path: Path) -> None:
-    path = write(small, tmp_path / "x.mlpackage")
-    manifest = path / "Manifest.json"
+def test_a_package_that_points_outside_itself_is_not_followed(package: Path) -> None:
+    manifest = package / "Manifest.json"
     manifest.write_text(manifest.read_text().replace("com.apple.CoreML/model.mlmodel", "../../secret"))
     with pytest.raises(ArtifactError, match="outside itself"):
-        read_tensors(path)
+        read_tensors(package)
 
 
-def test_a_damaged_model_says_so(small: nn.Module, tmp_path: Path) -> None:
-    path = write(small, tmp_path / "x.mlpackage")
-    next(path.rglob("model.mlmodel")).write_bytes(b"\x0f\xff\xff")
+def test_a_damaged_model_says_so(package: Path) -> None:
+    next(package.rglob("model.mlmodel")).write_bytes(b"\x0f\xff\xff")
     with pytest.raises(ArtifactError, match="damaged"):
-        read_tensors(path)
+        read_tensors(package)
 
 
 class Wide(Small):
@@ -299,20 +310,18 @@ def test_a_size_that_the_network_does_not_run_on_says_so(tmp_path: Path) -> None
         write(nn.Conv2d(3, 8, 64), tmp_path / "x.mlpackage")
 
 
-def test_an_older_package_is_replaced_whole(small: nn.Module, tmp_path: Path) -> None:
-    path = write(small, tmp_path / "x.mlpackage")
-    (path / "Data" / "stale").write_text("of another export")
-    write(small, path, softmax=True)
+def test_an_older_package_is_replaced_whole(small: nn.Module, package: Path, tmp_path: Path) -> None:
+    (package / "Data" / "stale").write_text("of another export")
+    write(small, package, softmax=True)
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.mlpackage"]
-    assert not (path / "Data" / "stale").exists()
-    assert read_tensors(path)[1][0].name == "probabilities"
+    assert not (package / "Data" / "stale").exists()
+    assert read_tensors(package)[1][0].name == "probabilities"
 
 
 def test_a_full_disk_leaves_the_older_package(
-    small: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: nn.Module, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write(small, tmp_path / "x.mlpackage")
-    before = package_sha256(path)
+    before = package_sha256(package)
 
     def full(_: Any, target: str) -> None:
         Path(target).mkdir()
@@ -321,9 +330,9 @@ def test_a_full_disk_leaves_the_older_package(
 
     monkeypatch.setattr(shutil, "copytree", full)
     with pytest.raises(OutputError, match="No space left on device; free some space"):
-        write(small, path, softmax=True)
+        write(small, package, softmax=True)
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.mlpackage"]
-    assert package_sha256(path) == before
+    assert package_sha256(package) == before
 
 
 def test_a_full_temporary_folder_is_not_taken_for_a_fault_of_the_network(
