@@ -8,6 +8,7 @@ from torch import nn
 import models
 from exporters import ExportConfig, obtain
 from models import ModelSpec
+from tests.exporters.coreml.support import write
 from tests.exporters.support import Small
 
 
@@ -41,3 +42,17 @@ def keep_copy(cache: Path, artifact_cache: Path) -> Callable[[ModelSpec, ExportC
         shutil.copytree(entry, cache / "artifacts" / entry.name)
 
     return copy
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small network's package with all defaults."""
+    model = Small().eval()
+    models.fill(model, image_size=32)
+    return write(model, tmp_path_factory.mktemp("made") / "x.mlpackage")
+
+
+@pytest.fixture
+def package(made: Path, tmp_path: Path) -> Path:
+    """A copy of it, alone in its folder."""
+    return Path(shutil.copytree(made, tmp_path / made.name))

@@ -12,8 +12,8 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def test_the_hash_is_of_what_the_package_computes(small: nn.Module, tmp_path: Path) -> None:
-    first, second = (write(small, tmp_path / name / "x.mlpackage") for name in ("a", "b"))
+def test_the_hash_is_of_what_the_package_computes(small: nn.Module, package: Path, tmp_path: Path) -> None:
+    first, second = package, write(small, tmp_path / "again" / "x.mlpackage")
     manifests = [(path / "Manifest.json").read_bytes() for path in (first, second)]
     assert manifests[0] != manifests[1]
     assert package_sha256(first) == package_sha256(second)

@@ -42,15 +42,14 @@ PARITY = Parity(
 FLOAT32 = ComputePrecision.FLOAT32
 
 
-def test_the_package_takes_an_image_and_gives_logits(small: nn.Module, tmp_path: Path) -> None:
-    path = write(small, tmp_path / "small.mlpackage")
-    inputs, outputs = read_tensors(path)
+def test_the_package_takes_an_image_and_gives_logits(made: Path) -> None:
+    inputs, outputs = read_tensors(made)
     assert [(x.name, x.shape, x.dtype) for x in inputs] == [("input", (1, 3, 32, 32), "image")]
     assert [(x.name, x.shape, x.dtype) for x in outputs] == [("logits", (1, 10), "float32")]
-    (feature,) = read_specification(path).description.input
+    (feature,) = read_specification(made).description.input
     assert feature.type.imageType.colorSpace == feature.type.imageType.RGB
-    assert [entry.name for entry in tmp_path.iterdir()] == ["small.mlpackage"]
-    assert sorted(entry.name for entry in path.iterdir()) == ["Data", "Manifest.json"]
+    assert [entry.name for entry in made.parent.iterdir()] == ["x.mlpackage"]
+    assert sorted(entry.name for entry in made.iterdir()) == ["Data", "Manifest.json"]
 
 
 def test_a_tensor_input_is_float32_and_not_normalized_again(small: nn.Module, tmp_path: Path) -> None:
@@ -117,8 +116,8 @@ def test_as_many_labels_as_classes(small: nn.Module, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_metadata_says_what_it_is(small: nn.Module, tmp_path: Path) -> None:
-    metadata = read_specification(write(small, tmp_path / "x.mlpackage")).description.metadata
+def test_metadata_says_what_it_is(package: Path) -> None:
+    metadata = read_specification(package).description.metadata
     said = metadata.userDefined
     assert metadata.author == "A paper"
     assert metadata.shortDescription.startswith("small")
@@ -206,20 +205,18 @@ def test_a_size_that_the_network_does_not_run_on_says_so(tmp_path: Path) -> None
         write(nn.Conv2d(3, 8, 64), tmp_path / "x.mlpackage")
 
 
-def test_an_older_package_is_replaced_whole(small: nn.Module, tmp_path: Path) -> None:
-    path = write(small, tmp_path / "x.mlpackage")
-    (path / "Data" / "stale").write_text("of another export")
-    write(small, path, softmax=True)
+def test_an_older_package_is_replaced_whole(small: nn.Module, package: Path, tmp_path: Path) -> None:
+    (package / "Data" / "stale").write_text("of another export")
+    write(small, package, softmax=True)
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.mlpackage"]
-    assert not (path / "Data" / "stale").exists()
-    assert read_tensors(path)[1][0].name == "probabilities"
+    assert not (package / "Data" / "stale").exists()
+    assert read_tensors(package)[1][0].name == "probabilities"
 
 
 def test_a_full_disk_leaves_the_older_package(
-    small: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: nn.Module, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write(small, tmp_path / "x.mlpackage")
-    before = package_sha256(path)
+    before = package_sha256(package)
 
     def full(_: Any, target: str) -> None:
         Path(target).mkdir()
@@ -228,9 +225,9 @@ def test_a_full_disk_leaves_the_older_package(
 
     monkeypatch.setattr(shutil, "copytree", full)
     with pytest.raises(OutputError, match="No space left on device; free some space"):
-        write(small, path, softmax=True)
+        write(small, package, softmax=True)
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.mlpackage"]
-    assert package_sha256(path) == before
+    assert package_sha256(package) == before
 
 
 def test_a_full_temporary_folder_is_not_taken_for_a_fault_of_the_network(
