@@ -76,7 +76,7 @@ def export_files(
 
     Raises:
         TargetError: an option is for networks alone, or a shape is open or does not fit.
-        ArtifactError, ExportError, ParityError, OutputError: as `exporters.onnx_file.rewrite_file`.
+        ArtifactError, ExportError, ParityError, OutputError: as `exporters.derived.rewritten.rewrite_file`.
     """
     from effmod_bench.targets.subjects import file_subject
     from exporters.derived.rewritten import rewrite_file

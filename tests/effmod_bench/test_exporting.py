@@ -33,7 +33,7 @@ from exporters import (
 from exporters.rewrites import AUTO
 from models import ModelSpec
 from results import ArtifactSource
-from tests.exporters.onnx_rewrites.support import graph
+from tests.exporters.onnx.rewrites.support import graph
 from tests.fakes import write_onnx
 
 SPEC = models.find_model("efficientmod_xxs")

@@ -5,8 +5,8 @@ import pytest
 
 import models
 from exporters import ArtifactError, count_operators
-from tests.exporters.test_coreml import write
-from tests.exporters.test_onnx import Small
+from tests.exporters.coreml.support import write
+from tests.exporters.support import Small
 from tests.fakes import write_onnx
 
 

@@ -13,7 +13,7 @@ from effmod_bench.cli import app
 from exporters import Compression, CoreMLConfig, OnnxConfig, deliver, obtain, sha256_of
 from exporters.derived.rewritten import rewrite_file
 from models import find_model
-from tests.exporters.onnx_rewrites.support import graph
+from tests.exporters.onnx.rewrites.support import graph
 from tests.fakes import write_onnx
 
 NETWORK = "efficientmod_xxs"

@@ -33,7 +33,7 @@ from exporters.coreml.package import read_tensors
 from exporters.coreml.tools import import_coremltools
 from models import Preprocessing
 from results import ComputeUnits, Device, InputTensor, Runtime, RuntimeOptions, Store
-from tests.exporters.test_onnx import Small
+from tests.exporters.support import Small
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("coremltools") is None, reason="coremltools has no wheel for this platform and Python"

@@ -16,72 +16,40 @@ from torch import nn
 import exporters.coreml.export
 import models
 from exporters import (
-    ArtifactError,
     Compression,
     ComputePrecision,
     CoreMLConfig,
     DeploymentTarget,
     ExportError,
-    FormatUnavailableError,
     InputKind,
     OutputError,
     Parity,
     ParityError,
     package_sha256,
 )
-from exporters.coreml.deployed import Deployed
-from exporters.coreml.export import PackageMetadata
 from exporters.coreml.package import read_specification, read_tensors
 from models import Preprocessing
-from tests.exporters.test_onnx import Small
+from tests.exporters.coreml.support import METADATA, constant, operators, write
+from tests.exporters.support import Small
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("coremltools") is None, reason="coremltools has no wheel for this platform and Python"
 )
 
-METADATA = PackageMetadata(
-    model="small", paper="A paper", weights="random(seed 0)", rewrites=("fold_norm",), versions={"torch": "2"}
-)
 PARITY = Parity(
     inputs=8, max_abs_error=0.0, relative_error=0.0, cosine=1.0, top1_agreement=1.0, output_change=1.0, tolerance=1e-5
 )
 FLOAT32 = ComputePrecision.FLOAT32
 
 
-@pytest.fixture
-def small() -> nn.Module:
-    model = Small().eval()
-    models.fill(model, image_size=32)
-    return model
-
-
-def write(model: nn.Module, path: Path, **choices: Any) -> Path:
-    config = CoreMLConfig(image_size=32, **choices)
-    exporters.coreml.export.export(model, path, config, Preprocessing(), METADATA)
-    return path
-
-
-def operators(path: Path) -> list[Any]:
-    function = read_specification(path).mlProgram.functions["main"]
-    return list(function.block_specializations[function.opset].operations)
-
-
-def constant(path: Path, operator: Any, argument: str) -> Any:
-    """The floats of a constant that an operator takes."""
-    name = operator.inputs[argument].arguments[0].name
-    (found,) = [candidate for candidate in operators(path) if candidate.outputs[0].name == name]
-    return np.array(found.attributes["val"].immediateValue.tensor.floats.values, np.float32)
-
-
-def test_the_package_takes_an_image_and_gives_logits(small: nn.Module, tmp_path: Path) -> None:
-    path = write(small, tmp_path / "small.mlpackage")
-    inputs, outputs = read_tensors(path)
+def test_the_package_takes_an_image_and_gives_logits(made: Path) -> None:
+    inputs, outputs = read_tensors(made)
     assert [(x.name, x.shape, x.dtype) for x in inputs] == [("input", (1, 3, 32, 32), "image")]
     assert [(x.name, x.shape, x.dtype) for x in outputs] == [("logits", (1, 10), "float32")]
-    (feature,) = read_specification(path).description.input
+    (feature,) = read_specification(made).description.input
     assert feature.type.imageType.colorSpace == feature.type.imageType.RGB
-    assert [entry.name for entry in tmp_path.iterdir()] == ["small.mlpackage"]
-    assert sorted(entry.name for entry in path.iterdir()) == ["Data", "Manifest.json"]
+    assert [entry.name for entry in made.parent.iterdir()] == ["x.mlpackage"]
+    assert sorted(entry.name for entry in made.iterdir()) == ["Data", "Manifest.json"]
 
 
 def test_a_tensor_input_is_float32_and_not_normalized_again(small: nn.Module, tmp_path: Path) -> None:
@@ -101,16 +69,6 @@ def test_the_networks_own_normalization_is_in_the_package_exactly(small: nn.Modu
     mean, std = np.array(own.mean), np.array(own.std)
     np.testing.assert_array_equal(constant(path, mul, "y"), (1 / (255 * std)).astype(np.float32))
     np.testing.assert_array_equal(constant(path, sub, "y"), (255 * mean).astype(np.float32))
-
-
-def test_an_images_bytes_and_its_normalized_tensor_give_the_same(small: nn.Module) -> None:
-    own = Preprocessing(mean=(0.5, 0.25, 0.125), std=(0.1, 0.2, 0.3))
-    image = torch.randint(0, 256, (1, 3, 32, 32)).float()
-    mean, std = (torch.tensor(x).view(1, 3, 1, 1) for x in (own.mean, own.std))
-    deployed = Deployed(small, CoreMLConfig(image_size=32, softmax=True), own).eval()
-    with torch.inference_mode():
-        expected = small((image / 255 - mean) / std).softmax(dim=1)
-        torch.testing.assert_close(deployed(image), expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(("target", "version"), list(zip(DeploymentTarget, (6, 7, 8, 9), strict=True)))
@@ -158,8 +116,8 @@ def test_as_many_labels_as_classes(small: nn.Module, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_metadata_says_what_it_is(small: nn.Module, tmp_path: Path) -> None:
-    metadata = read_specification(write(small, tmp_path / "x.mlpackage")).description.metadata
+def test_metadata_says_what_it_is(package: Path) -> None:
+    metadata = read_specification(package).description.metadata
     said = metadata.userDefined
     assert metadata.author == "A paper"
     assert metadata.shortDescription.startswith("small")
@@ -167,37 +125,6 @@ def test_metadata_says_what_it_is(small: nn.Module, tmp_path: Path) -> None:
     assert (said["effmod.rewrites"], said["effmod.versions"]) == ("fold_norm", "torch 2")
     assert (said["effmod.compute_units"], said["effmod.target"]) == ("all", "iOS16")
     assert said["com.github.apple.coremltools.version"].startswith("9.")
-
-
-def test_the_hash_is_of_what_the_package_computes(small: nn.Module, tmp_path: Path) -> None:
-    first, second = (write(small, tmp_path / name / "x.mlpackage") for name in ("a", "b"))
-    manifests = [(path / "Manifest.json").read_bytes() for path in (first, second)]
-    assert manifests[0] != manifests[1]
-    assert package_sha256(first) == package_sha256(second)
-    weights = next(second.rglob("weight.bin"))
-    content = weights.read_bytes()
-    weights.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
-    assert package_sha256(first) != package_sha256(second)
-
-
-def test_a_folder_that_is_no_package_has_no_hash(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match="is not a Core ML package"):
-        package_sha256(tmp_path)
-
-
-def test_a_package_that_points_outside_itself_is_not_followed(small: nn.Module, tmp_path: Path) -> None:
-    path = write(small, tmp_path / "x.mlpackage")
-    manifest = path / "Manifest.json"
-    manifest.write_text(manifest.read_text().replace("com.apple.CoreML/model.mlmodel", "../../secret"))
-    with pytest.raises(ArtifactError, match="outside itself"):
-        read_tensors(path)
-
-
-def test_a_damaged_model_says_so(small: nn.Module, tmp_path: Path) -> None:
-    path = write(small, tmp_path / "x.mlpackage")
-    next(path.rglob("model.mlmodel")).write_bytes(b"\x0f\xff\xff")
-    with pytest.raises(ArtifactError, match="damaged"):
-        read_tensors(path)
 
 
 class Wide(Small):
@@ -220,13 +147,6 @@ def test_weights_of_8_bits_take_less_room(tmp_path: Path) -> None:
     assert "constexpr_affine_dequantize" in [operator.type for operator in operators(small)]
 
 
-def test_a_palette_says_what_it_needs(small: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    find_spec = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "sklearn" else find_spec(name))
-    with pytest.raises(FormatUnavailableError, match=r"needs scikit-learn.*--compress int8"):
-        write(small, tmp_path / "x.mlpackage", compress=Compression.PALETTE6)
-
-
 def test_a_palette_stores_six_bits_a_weight(tmp_path: Path) -> None:
     sizes = {}
     for compress in (Compression.NONE, Compression.PALETTE6):
@@ -235,22 +155,6 @@ def test_a_palette_stores_six_bits_a_weight(tmp_path: Path) -> None:
     assert "constexpr_lut_to_dense" in [operator.type for operator in operators(path)]
     # 6 bits instead of 16 for the 128 x 27 weights of the convolution, and a table; the head is too small for it.
     assert sizes[Compression.NONE] - sizes[Compression.PALETTE6] == pytest.approx(128 * 27 * 10 / 8, rel=0.1)
-
-
-def test_without_coremltools_the_message_says_where_it_runs(
-    small: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(FormatUnavailableError, match=r"coremltools is not installed.*Linux and macOS.*--format onnx"):
-        write(small, tmp_path / "x.mlpackage")
-
-
-def test_a_wheel_without_its_compiled_part_is_as_good_as_none(
-    small: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "coremltools.libmilstoragepython", None)
-    with pytest.raises(FormatUnavailableError, match=r"coremltools does not load"):
-        write(small, tmp_path / "x.mlpackage")
 
 
 def with_middle(function: Callable[[torch.Tensor], torch.Tensor]) -> nn.Module:
@@ -301,20 +205,18 @@ def test_a_size_that_the_network_does_not_run_on_says_so(tmp_path: Path) -> None
         write(nn.Conv2d(3, 8, 64), tmp_path / "x.mlpackage")
 
 
-def test_an_older_package_is_replaced_whole(small: nn.Module, tmp_path: Path) -> None:
-    path = write(small, tmp_path / "x.mlpackage")
-    (path / "Data" / "stale").write_text("of another export")
-    write(small, path, softmax=True)
+def test_an_older_package_is_replaced_whole(small: nn.Module, package: Path, tmp_path: Path) -> None:
+    (package / "Data" / "stale").write_text("of another export")
+    write(small, package, softmax=True)
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.mlpackage"]
-    assert not (path / "Data" / "stale").exists()
-    assert read_tensors(path)[1][0].name == "probabilities"
+    assert not (package / "Data" / "stale").exists()
+    assert read_tensors(package)[1][0].name == "probabilities"
 
 
 def test_a_full_disk_leaves_the_older_package(
-    small: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small: nn.Module, package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write(small, tmp_path / "x.mlpackage")
-    before = package_sha256(path)
+    before = package_sha256(package)
 
     def full(_: Any, target: str) -> None:
         Path(target).mkdir()
@@ -323,9 +225,9 @@ def test_a_full_disk_leaves_the_older_package(
 
     monkeypatch.setattr(shutil, "copytree", full)
     with pytest.raises(OutputError, match="No space left on device; free some space"):
-        write(small, path, softmax=True)
+        write(small, package, softmax=True)
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.mlpackage"]
-    assert package_sha256(path) == before
+    assert package_sha256(package) == before
 
 
 def test_a_full_temporary_folder_is_not_taken_for_a_fault_of_the_network(
@@ -372,11 +274,12 @@ def test_nothing_is_said_on_the_way(tmp_path: Path) -> None:
     program = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from pathlib import Path\n"
-        "from tests.exporters.test_coreml import Small, write\n"
+        "from tests.exporters.coreml.support import write\n"
+        "from tests.exporters.support import Small\n"
         "write(Small().eval(), Path(sys.argv[2]))\n"
         "print('done')\n"
     )
-    root = Path(__file__).resolve().parent.parent.parent
+    root = Path(__file__).resolve().parents[3]
     command = [sys.executable, "-c", program, str(root), str(tmp_path / "x.mlpackage")]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
@@ -391,20 +294,3 @@ def test_efficientmod_converts(tmp_path: Path) -> None:
     assert kinds.count("layer_norm") == 23
     assert kinds.count("batch_norm") == 0
     assert read_tensors(path)[1][0].shape == (1, 1000)
-
-
-@pytest.mark.parametrize(
-    ("choices", "said"),
-    [
-        ({"batch_size": 0}, "batch_size is at least 1"),
-        ({"batch_size": 2}, "an image input holds one image"),
-        ({"batch_size": 2, "input": InputKind.TENSOR, "labels": ("a",)}, "a classifier takes one image"),
-        ({"compress": Compression.INT8, "target": DeploymentTarget.IOS15}, "need the target iOS16"),
-        ({"modelbench": True}, "ModelBench takes the target iOS15"),
-        ({"modelbench": True, "target": DeploymentTarget.IOS15, "input": InputKind.TENSOR}, "ModelBench takes"),
-        ({"modelbench": True, "target": DeploymentTarget.IOS15, "labels": ("a",)}, "takes no classifier"),
-    ],
-)
-def test_choices_that_contradict_each_other_are_refused(choices: dict[str, Any], said: str) -> None:
-    with pytest.raises(ValueError, match=said):
-        CoreMLConfig(image_size=32, **choices)

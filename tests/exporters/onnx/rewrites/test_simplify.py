@@ -1,7 +1,7 @@
 import onnx
 import pytest
 
-from tests.exporters.onnx_rewrites.support import assert_same, graph, kinds, rewrite
+from tests.exporters.onnx.rewrites.support import assert_same, graph, kinds, rewrite
 
 REPEATED = """
 g (float[1, 3, 4, 4] x) => (float[1, 48] y) {

@@ -12,7 +12,7 @@ from exporters.derived import int8 as onnx_int8
 from exporters.derived.int8 import Int8, quantize
 from exporters.onnx.evaluator import run_onnx
 from exporters.onnx.graph import read_tensors
-from tests.exporters.onnx_rewrites.support import graph, kinds
+from tests.exporters.onnx.rewrites.support import graph, kinds
 
 TEXT = """
 g (float[1, 3, 8, 8] x) => (float[1, 10] y) {

@@ -12,7 +12,7 @@ from exporters import ParityError
 from exporters.proof.open import open_evaluator
 from exporters.proof.parity import compare, judge, summary
 from models import Preprocessing
-from tests.exporters.test_mlprogram import convert, no_warnings, weight_file
+from tests.exporters.coreml.program.support import convert, no_warnings, weight_file
 
 pytest.importorskip("coremltools.proto", reason="coremltools has no wheel for this Python or platform")
 

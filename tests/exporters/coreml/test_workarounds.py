@@ -13,7 +13,7 @@ from exporters import ComputePrecision, ExportError, InputKind
 from exporters.coreml import workarounds as coreml_workarounds
 from exporters.coreml.package import read_specification
 from exporters.coreml.tools import import_coremltools
-from tests.exporters.test_coreml import operators, write
+from tests.exporters.coreml.support import operators, write
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("coremltools") is None, reason="coremltools has no wheel for this platform and Python"

@@ -4,7 +4,7 @@ import onnx
 import pytest
 
 from exporters.onnx.rewrites.registry import apply
-from tests.exporters.onnx_rewrites.support import assert_same, graph, kinds, rewrite
+from tests.exporters.onnx.rewrites.support import assert_same, graph, kinds, rewrite
 
 CHAIN = """
 g (float[1, 3, 5, 7] x) => (float[1, 3, 5, 7] y) {{

@@ -22,7 +22,7 @@ from exporters import (
 )
 from exporters.derived.machine import MachineFile, check_machine, optimize, read_cpu, read_machine_file
 from models import Preprocessing, find_model
-from tests.exporters.onnx_rewrites.support import graph
+from tests.exporters.onnx.rewrites.support import graph
 from tests.fakes import write_onnx
 
 TEXT = """

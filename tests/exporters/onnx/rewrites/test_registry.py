@@ -1,6 +1,6 @@
 from exporters.onnx.rewrites import NAMES
 from exporters.onnx.rewrites.registry import REWRITES, apply
-from tests.exporters.onnx_rewrites.support import assert_same, graph, kinds
+from tests.exporters.onnx.rewrites.support import assert_same, graph, kinds
 
 WHOLE = """
 g (float[n, 3, h, w] x) => (float[n, 5, k, l] y) {

@@ -1,6 +1,6 @@
 import pytest
 
-from tests.exporters.onnx_rewrites.support import assert_same, graph, kinds, rewrite
+from tests.exporters.onnx.rewrites.support import assert_same, graph, kinds, rewrite
 
 BETWEEN = """
 g (float[2, 3, 5, 7] x) => (float[2, 4, 5, 7] y) {

@@ -1,7 +1,7 @@
 import onnx
 
 from exporters.onnx.graph import read_tensors
-from tests.exporters.onnx_rewrites.support import assert_same, graph, kinds, rewrite
+from tests.exporters.onnx.rewrites.support import assert_same, graph, kinds, rewrite
 
 FLATTEN = """
 g (float[n, 3, h, w] x) => (float[n, k] y) {

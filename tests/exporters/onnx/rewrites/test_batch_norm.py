@@ -1,6 +1,6 @@
 import pytest
 
-from tests.exporters.onnx_rewrites.support import assert_same, graph, kinds, rewrite
+from tests.exporters.onnx.rewrites.support import assert_same, graph, kinds, rewrite
 
 NORM = {"scale": (4,), "shift": (4,), "mean": (4,), "var": (4,)}
 CONV = """

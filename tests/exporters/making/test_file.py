@@ -1,9 +1,5 @@
-import errno
 import importlib.util
-import os
-import re
 import shutil
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,59 +18,23 @@ from exporters import (
     Compression,
     ComputePrecision,
     CoreMLConfig,
-    DeploymentTarget,
     ExportConfig,
     Format,
     FormatUnavailableError,
     InputKind,
     OnnxConfig,
-    OutputError,
     ParityError,
-    clear_cache,
-    deliver,
     is_cached,
     obtain,
     package_sha256,
     read_sidecar,
     sha256_of,
 )
-from exporters.artifact.cache import keep
-from exporters.artifact.files import writing
-from exporters.rewrites import AUTO
+from exporters.rewrites import AUTO, EXACT, RETRAIN, RewriteError
 from models import CheckpointError, ImageSizeError, ModelSpec
+from tests.exporters.support import CONFIG, COREML, needs_coremltools
 
-# The smallest image that xxs takes: these tests are about files, not about pixels.
-CONFIG = OnnxConfig(image_size=32, simplify=False)
-COREML = CoreMLConfig(image_size=32)
-needs_coremltools = pytest.mark.skipif(
-    importlib.util.find_spec("coremltools") is None, reason="coremltools has no wheel for this platform and Python"
-)
-
-
-@pytest.fixture
-def spec() -> ModelSpec:
-    return models.find_model("efficientmod_xxs")
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of the test's own, for tests that break it."""
-    monkeypatch.setenv("EFFMOD_CACHE", str(tmp_path / "own"))
-    return tmp_path / "own"
-
-
-@pytest.fixture
-def keep_copy(cache: Path, artifact_cache: Path) -> Callable[[ModelSpec, ExportConfig], None]:
-    """Lay a copy of the run's own artifact into the test's cache, where nothing is to be made."""
-
-    def copy(spec: ModelSpec, config: ExportConfig) -> None:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("EFFMOD_CACHE", str(artifact_cache))
-            entry = obtain(spec, config).path.parent
-        shutil.copytree(entry, cache / "artifacts" / entry.name)
-
-    return copy
-
+REWRITTEN = msgspec.structs.replace(CONFIG, rewrites=EXACT)
 
 SMALL = """
 from torch import nn
@@ -204,25 +164,6 @@ def test_another_checkpoint_gives_another_file(spec: ModelSpec, tmp_path: Path) 
     assert obtain(spec, CONFIG, checkpoint=tmp_path / "seven.pth").reused
 
 
-def test_another_source_of_a_plug_in_gives_another_file(
-    spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    plugin = msgspec.structs.replace(spec, factory="house_net:build")
-    module = tmp_path / "house_net.py"
-    keys = []
-    for source in ("WIDTH = 1", "WIDTH = 2"):
-        module.write_text(source)
-        keys.append(exporters.making.key.artifact_key(plugin, CONFIG, exporters.making.key.weights_identity(None)))
-    assert len(set(keys)) == 2
-
-
-def test_a_new_version_of_torch_makes_the_file_again(spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    obtain(spec, CONFIG)
-    monkeypatch.setattr(exporters.making.key, "installed_versions", lambda _: {"torch": "99.0"})
-    assert not is_cached(spec, CONFIG)
-
-
 @pytest.mark.parametrize("damage", ["truncate", "flip", "sidecar", "missing"])
 def test_a_damaged_artifact_is_made_again_and_that_is_said(damage: str, small: ModelSpec, cache: Path) -> None:
     path = obtain(small, CONFIG).path
@@ -257,73 +198,6 @@ def test_a_failed_export_leaves_nothing_behind(spec: ModelSpec, cache: Path, tmp
 def test_an_image_size_is_checked_before_anything_is_built(spec: ModelSpec) -> None:
     with pytest.raises(ImageSizeError, match="efficientmod_xxs takes square images"):
         obtain(spec, OnnxConfig(image_size=1))
-
-
-def test_delivery_copies_file_and_sidecar(spec: ModelSpec, tmp_path: Path) -> None:
-    made = obtain(spec, CONFIG)
-    path = deliver(made.path, tmp_path / "new" / "folder")
-    assert path.name == "efficientmod_xxs-32px-unsimplified-plain.onnx"
-    assert sorted(file.name for file in path.parent.iterdir()) == [path.name, f"{path.name}.json"]
-    artifact = read_sidecar(path)
-    assert artifact is not None
-    assert artifact.sha256 == sha256_of(path)
-
-
-def test_a_full_disk_leaves_no_half_file(spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = obtain(spec, CONFIG)
-
-    def full(source: Path, target: Path) -> None:
-        target.write_bytes(b"half")
-        if source.suffix == ".onnx":  # its sidecar still went through
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr("shutil.copyfile", full)
-    with pytest.raises(OutputError, match="No space left on device; free some space"):
-        deliver(made.path, tmp_path / "out")
-    assert not list((tmp_path / "out").iterdir())
-
-
-@pytest.mark.parametrize(
-    ("code", "advice"),
-    [
-        (errno.EDQUOT, "free some space, or choose another disk"),
-        (errno.EFBIG, "raise the limit on the size of a file ('ulimit -f'), or choose another disk"),
-        (errno.EACCES, "choose a folder that you can write"),
-    ],
-)
-def test_each_cause_has_its_own_advice(code: int, advice: str) -> None:
-    with pytest.raises(OutputError, match=re.escape(f"{os.strerror(code)}; {advice}")), writing(Path("out")):
-        raise OSError(code, os.strerror(code))
-
-
-def test_a_full_cache_can_be_cleared_or_put_elsewhere(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: Any, **__: Any) -> None:
-        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
-
-    monkeypatch.setattr(Path, "rename", full)
-    with pytest.raises(OutputError, match=r"'effmod cache clear' does\), or name another folder in EFFMOD_CACHE"):
-        keep("key", "x.onnx", read=lambda _: None, make=lambda path: path.write_bytes(b"x"))
-    assert not list(cache.rglob("x.onnx"))
-
-
-def test_a_file_in_the_folders_place_says_so(spec: ModelSpec, tmp_path: Path) -> None:
-    (tmp_path / "out").write_text("a file")
-    with pytest.raises(OutputError, match=r"cannot write .*out"):
-        deliver(obtain(spec, CONFIG).path, tmp_path / "out")
-
-
-def test_the_cache_counts_and_clears(
-    spec: ModelSpec, cache: Path, keep_copy: Callable[[ModelSpec, ExportConfig], None]
-) -> None:
-    assert clear_cache().artifacts == 0
-    keep_copy(spec, CONFIG)
-    obtain(spec, CONFIG)
-    info = exporters.cache_info()
-    assert (info.path, info.artifacts) == (str(cache), 1)
-    assert info.size_bytes > 10_000_000
-    clear_cache()
-    assert exporters.cache_info().artifacts == 0
-    assert not is_cached(spec, CONFIG)
 
 
 @needs_coremltools
@@ -402,87 +276,6 @@ def test_a_damaged_package_is_made_again(damage: str, small: ModelSpec, cache: P
     assert made.path.is_relative_to(cache)
 
 
-@needs_coremltools
-def test_a_package_is_delivered_whole_in_place_of_an_older_one(spec: ModelSpec, tmp_path: Path) -> None:
-    made = obtain(spec, COREML)
-    old = tmp_path / "out" / made.path.name
-    (old / "Data").mkdir(parents=True)
-    (old / "Data" / "stale").write_text("of another export")
-    path = deliver(made.path, tmp_path / "out")
-    assert path == old
-    assert sorted(entry.name for entry in path.parent.iterdir()) == [path.name, f"{path.name}.json"]
-    artifact = read_sidecar(path)
-    assert artifact is not None
-    assert artifact.sha256 == package_sha256(path)
-
-
-@needs_coremltools
-def test_a_full_disk_leaves_the_older_package(spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = obtain(spec, COREML)
-    path = deliver(made.path, tmp_path / "out")
-    before = package_sha256(path)
-    copyfile = shutil.copyfile
-
-    def full(source: Path, target: Path) -> None:
-        if source.name == "weight.bin":
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        copyfile(source, target)
-
-    monkeypatch.setattr("shutil.copyfile", full)
-    with pytest.raises(OutputError, match="No space left on device"):
-        deliver(made.path, tmp_path / "out")
-    assert sorted(entry.name for entry in path.parent.iterdir()) == [path.name, f"{path.name}.json"]
-    assert package_sha256(path) == before
-
-
-@needs_coremltools
-def test_an_older_package_comes_back_where_the_new_one_cannot_take_its_name(
-    spec: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = obtain(spec, COREML)
-    path = deliver(made.path, tmp_path / "out")
-    rename = Path.rename
-
-    def refuse(source: Path, target: Path) -> Any:
-        if source.parent.name.startswith(".partial-"):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-        return rename(source, target)
-
-    monkeypatch.setattr(Path, "rename", refuse)
-    with pytest.raises(OutputError, match="Permission denied"):
-        deliver(made.path, tmp_path / "out")
-    assert package_sha256(path) == made.artifact.sha256
-
-
-@needs_coremltools
-def test_packages_are_counted_with_all_their_files(
-    spec: ModelSpec, cache: Path, keep_copy: Callable[[ModelSpec, ExportConfig], None]
-) -> None:
-    keep_copy(spec, COREML)
-    made = obtain(spec, COREML)
-    info = exporters.cache_info()
-    sidecar = made.path.with_name(made.path.name + ".json")
-    assert cache.is_dir()
-    assert (info.artifacts, info.size_bytes) == (1, made.artifact.size_bytes + sidecar.stat().st_size)
-
-
-def test_the_two_formats_are_two_artifacts(spec: ModelSpec, monkeypatch: pytest.MonkeyPatch) -> None:
-    obtain(spec, CONFIG)
-    key = exporters.making.key.artifact_key
-    weights = exporters.making.key.weights_identity(None)
-    onnx, coreml = key(spec, CONFIG, weights), key(spec, COREML, weights)
-    assert onnx != coreml
-    # A newer coremltools does not make ONNX files again.
-    installed = exporters.artifact.versions.installed_versions
-
-    def newer(names: Iterable[str]) -> dict[str, str]:
-        return {name: "99.0" if name == "coremltools" else version for name, version in installed(names).items()}
-
-    monkeypatch.setattr(exporters.making.key, "installed_versions", newer)
-    assert key(spec, CONFIG, weights) == onnx
-    assert key(spec, COREML, weights) != coreml
-
-
 def test_a_missing_converter_is_said_before_a_network_is_built(
     spec: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -493,5 +286,25 @@ def test_a_missing_converter_is_said_before_a_network_is_built(
     assert not [path for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock"]
 
 
-def test_a_target_is_part_of_the_key(spec: ModelSpec) -> None:
-    assert not is_cached(spec, msgspec.structs.replace(COREML, target=DeploymentTarget.IOS18))
+def test_an_exact_rewriting_is_compared_with_the_network_that_it_came_from() -> None:
+    made = obtain(models.find_model("efficientmod_xxs"), REWRITTEN)
+    artifact = made.artifact
+    assert artifact.form == "rewritten"
+    assert made.path.name == "efficientmod_xxs-32px-unsimplified.onnx"
+    assert {report.name: report.count for report in artifact.rewrites}["channels_first"] > 0
+    assert artifact.parity.relative_error < 1e-5
+
+
+def test_branches_that_the_zoo_merged_are_listed_whatever_is_asked() -> None:
+    artifact = obtain(models.find_model("mobileone_s1"), OnnxConfig(image_size=64, simplify=False)).artifact
+    (report,) = artifact.rewrites
+    assert (report.name, report.equivalence, report.count) == ("reparameterization", "exact", 99)
+    assert artifact.form == "plain"
+
+
+def test_retraining_rewrites_refuse_a_checkpoint(tmp_path: Path) -> None:
+    spec = models.find_model("efficientmod_xxs")
+    torch.save(models.create_model(spec.name).state_dict(), tmp_path / "x.pth")
+    config = msgspec.structs.replace(REWRITTEN, rewrites=RETRAIN)
+    with pytest.raises(RewriteError, match="not a fold"):
+        obtain(spec, config, checkpoint=tmp_path / "x.pth")

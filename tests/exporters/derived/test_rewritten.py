@@ -9,7 +9,7 @@ from exporters import ArtifactError, ExportError, OutputError, ParityError, read
 from exporters.derived import rewritten as onnx_file
 from exporters.derived.rewritten import read_rewritten, rewrite_file
 from exporters.onnx.rewrites import NAMES
-from tests.exporters.onnx_rewrites.support import graph, kinds
+from tests.exporters.onnx.rewrites.support import graph, kinds
 from tests.fakes import write_onnx
 
 SHAPES = {"x": (1, 3, 6, 6)}

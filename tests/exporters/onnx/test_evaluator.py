@@ -1,4 +1,4 @@
-"""ONNX files as functions; packages are in test_mlprogram.py and test_verify_package.py."""
+"""ONNX files as functions; packages are in coreml/test_evaluator.py."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from exporters import ArtifactError, ComputePrecision
 from exporters.proof.open import open_evaluator
-from tests.exporters.test_accuracy import write_colour_meter
+from tests.exporters.proof.test_accuracy import write_colour_meter
 from tests.fakes import write_onnx
 
 FLOAT16, FLOAT32 = ComputePrecision.FLOAT16, ComputePrecision.FLOAT32

@@ -1,0 +1,36 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from exporters import ArtifactError, read_sidecar
+from exporters.artifact import sidecar as artifact
+
+
+def test_a_sidecar_that_cannot_be_read_says_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "x.onnx.json").write_text('{"sidecar_version": 2, "model": "x"}')
+    with pytest.raises(ArtifactError, match=r"export x\.onnx again"):
+        read_sidecar(tmp_path / "x.onnx")
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"sidecar_version": 3, "more": ' + b"[" * 100_000, b'{"sidecar_version": 3, "model": "\xff"}']
+)
+def test_a_sidecar_that_somebody_made_to_break_its_reader_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "x.onnx.json").write_bytes(content)
+    with pytest.raises(ArtifactError, match=r"cannot read .*x\.onnx\.json"):
+        read_sidecar(tmp_path / "x.onnx")
+
+
+def test_of_a_sidecar_without_end_not_all_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(artifact, "_SIDECAR_BYTES", 100)
+    (tmp_path / "x.onnx.json").write_text('{"sidecar_version": 3, "model": "' + 200 * "x" + '"}')
+    with pytest.raises(ArtifactError, match="truncated"):
+        read_sidecar(tmp_path / "x.onnx")
+
+
+def test_a_pipe_or_a_device_is_no_sidecar(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.onnx.json")
+    (tmp_path / "y.onnx.json").symlink_to("/dev/zero")
+    assert read_sidecar(tmp_path / "x.onnx") is None
+    assert read_sidecar(tmp_path / "y.onnx") is None
