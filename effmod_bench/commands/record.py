@@ -5,7 +5,8 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from effmod_bench.options.option import but, option
-from effmod_bench.options.output import StoreFolder, default_store
+from effmod_bench.options.output import Quiet, StoreFolder, default_store
+from effmod_bench.options.protocol import Runs
 from effmod_bench.options.runtime import UsedComputeUnits
 from effmod_bench.options.targets import NetworkOrArtifact
 from effmod_bench.screen.console import Console
@@ -42,14 +43,12 @@ class RecordAdd(msgspec.Struct, frozen=True, kw_only=True):
     p50_ms: Annotated[
         float | None, option("--p50-ms", metavar="MS", help="Median of one inference.", show_default=False)
     ] = None
-    runs: Annotated[
-        int | None, option("--runs", metavar="N", min=1, help="Inferences behind the figure.", show_default=False)
-    ] = None
+    runs: Annotated[int | None, but(Runs, help="Inferences behind the figure.", rich_help_panel=None)] = None
     note: Annotated[
         str, option("--note", metavar="TEXT", help="What else is to be known of it.", show_default=False)
     ] = ""
     store: StoreFolder = msgspec.field(default_factory=default_store)
-    quiet: Annotated[bool, option("--quiet", "-q", help="No notes.")] = False
+    quiet: Annotated[bool, but(Quiet, help="No notes.")] = False
 
     def run(self, console: Console) -> None:
         from effmod_bench.runs.record import enter

@@ -56,4 +56,10 @@ def but(shared: Any, **words: Any) -> Any:
     changed = copy.copy(info)
     for name, value in words.items():
         setattr(changed, name, value)
+    changed.declared_as = declared_as(info)
     return changed
+
+
+def declared_as(info: Any) -> Any:
+    """The option that one in other words is."""
+    return getattr(info, "declared_as", info)

@@ -54,10 +54,13 @@ OutputFolder = Annotated[
 ]
 
 
+Quiet = Annotated[bool, option("--quiet", "-q", help="No notes, no progress.", panel=OUTPUT)]
+
+
 class Loudness(msgspec.Struct, frozen=True, kw_only=True):
     """How much a command says."""
 
-    quiet: Annotated[bool, option("--quiet", "-q", help="No notes, no progress.", panel=OUTPUT)] = False
+    quiet: Quiet = False
     verbose: Annotated[
         int,
         option("--verbose", "-v", help="More columns and notes.", panel=OUTPUT, count=True, show_default=False),

@@ -10,6 +10,7 @@ from effmod_bench.options.option import OUTPUT, PRECISELY, WHERE, but, option
 from effmod_bench.options.parse import parse_duration, parse_percent, parse_width
 from effmod_bench.options.words import complete_network
 
+Runs = Annotated[int, option(metavar="N", min=1, help="Timed inferences of each target.", panel=PRECISELY)]
 Warmup = Annotated[
     int,
     option(
@@ -69,7 +70,7 @@ NoWait = Annotated[
 class Rounds(msgspec.Struct, frozen=True, kw_only=True):
     """How often one artifact is timed by itself."""
 
-    runs: Annotated[int, option(metavar="N", min=1, help="Timed inferences of each target.", panel=PRECISELY)] = 4000
+    runs: Runs = 4000
     rounds: Annotated[
         int, option(metavar="N", min=1, help="Fresh processes that they are split over.", panel=PRECISELY)
     ] = 5
