@@ -103,7 +103,7 @@ def test_stages_are_listed_in_order_with_their_shapes_and_add_up() -> None:
 
 def test_macs_follow_the_image_size() -> None:
     model = models.create_model("efficientmod_s_conv")
-    # Dossier: 7.72 G at 512; convolutions and linear layers scale with the area, but for the classifier.
+    # fvcore counts 7.72 G at 512; convolutions and linear layers scale with the area, but for the classifier.
     assert models.count(model, 512).macs / 1e9 == pytest.approx(7.72, abs=0.005)
 
 
