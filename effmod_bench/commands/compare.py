@@ -25,7 +25,7 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True):
 
     examples: ClassVar = (
         ("effmod compare efficientmod_xxs efficientmod_xs", "which is faster, and by how much"),
-        ("effmod compare old.onnx new.onnx --fail-if-slower 2%", "a gate: exit 4 where the new file is slower"),
+        ("effmod compare old.onnx new.onnx --fail-if-slower 2%", "a gate: exit 4 where it is slower"),
         ("effmod compare a.onnx b.onnx --until 0.5%", "until the ratio is known to half a percent"),
         ("effmod compare a.onnx --control", "what the machine makes of no difference"),
     )

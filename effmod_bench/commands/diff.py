@@ -17,7 +17,7 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
 
     examples: ClassVar = (
         ("effmod diff before after", "what became faster or slower"),
-        ("effmod diff before after --fail-if-slower 2%", "a gate: exit 4 where a row is slower, or cannot be judged"),
+        ("effmod diff before after --fail-if-slower 2%", "a gate: exit 4 where a row is slower"),
     )
 
     before: Annotated[Path, argument("BEFORE", help="A store, as 'effmod bench' writes it.")]

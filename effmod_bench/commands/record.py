@@ -17,7 +17,7 @@ class RecordAdd(msgspec.Struct, frozen=True, kw_only=True):
     """Bring a latency that another tool measured, on a phone say, into a store, marked as entered by hand."""
 
     examples: ClassVar = (
-        ("effmod record add mobileone_s1 --device-name 'iPhone 13' --os 'iOS 17.5' --tool X --mean-ms 0.88", "by hand"),
+        ("effmod record add net.mlpackage --device-name 'iPhone 13' --os 17 --tool ModelBench --mean-ms 1.3", ""),
     )
 
     target: NetworkOrArtifact

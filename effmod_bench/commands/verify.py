@@ -18,7 +18,7 @@ class Verify(msgspec.Struct, frozen=True, kw_only=True):
 
     examples: ClassVar = (
         ("effmod verify efficientmod_xxs.onnx", "against the network that its sidecar names"),
-        ("effmod verify net.onnx --against mine.py:net --checkpoint net.pth", "a file that was exported elsewhere"),
+        ("effmod verify net.onnx --against mine.py:net --checkpoint net.pth", "a file from elsewhere"),
         ("effmod verify net.mlpackage --data val", "top-1 and top-5 over labelled images"),
     )
 

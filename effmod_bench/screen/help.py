@@ -60,4 +60,4 @@ def print_help(usage: str, about: str, sections: Sequence[Section], examples: It
     if examples := list(examples):
         console.print(Text("\nExamples", style="bold"))
         for command, what in examples:
-            console.print(Text.assemble(f"  {command}", (f"  # {what}", "dim")), soft_wrap=True)
+            console.print(Text.assemble(f"  {command}", (f"  # {what}" if what else "", "dim")), soft_wrap=True)

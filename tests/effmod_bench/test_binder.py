@@ -128,7 +128,7 @@ def test_an_option_is_written_in_one_place_whatever_commands_have_it() -> None:
 def shown(*arguments: str, columns: int) -> list[str]:
     done = CliRunner().invoke(app, list(arguments), env={"COLUMNS": str(columns)})
     assert done.exit_code == 0, done.output
-    return [line.rstrip() for line in done.stdout.splitlines()]
+    return [line.rstrip() for line in done.stdout.rstrip().splitlines()]
 
 
 @pytest.mark.parametrize("name", EVERY)

@@ -4,7 +4,7 @@ from effmod_bench.screen.help import Entry, Section, print_help
 
 SECTIONS = [
     Section("Where", (Entry("-d, --device DEVICE", "Where to run. " * 12, "cpu"),)),
-    Section("How", (Entry("    --a-long-name-of-an-option VALUE", "It folds."), Entry("    --flag", "It does not."))),
+    Section("How", (Entry("    --a-long-name-for-it VALUE", "It folds."), Entry("    --flag", "It does not."))),
 ]
 
 
@@ -26,6 +26,6 @@ def test_names_stand_beside_what_they_do(monkeypatch: pytest.MonkeyPatch, capsys
     lines = [line.rstrip() for line in out.splitlines()]
     assert lines[:3] == ["Usage: x", "", "What it does."]
     assert any(line.endswith("[cpu]") for line in lines)
-    name, value = lines.index("      --a-long-name-of-an-option  It folds."), lines.index("        VALUE")
+    name, value = lines.index(f"{'      --a-long-name-for-it':32}It folds."), lines.index("        VALUE")
     assert value == name + 1  # what is too long for its column is folded before its value
     assert lines[-2:] == ["Examples", "  x --flag  # the second way"]
