@@ -1,10 +1,15 @@
+import os
+import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from effmod_bench.cli import app
 from effmod_bench.instrument import pairs as pair_runner
 from effmod_bench.instrument.process.messages import Broken, PairJob, PairTimed, Warm
-from tests.effmod_bench.support import PairAnswer
+from tests.effmod_bench.support import EFFMOD, PairAnswer, Run
 
 
 @pytest.fixture
@@ -15,7 +20,7 @@ def limits() -> list[float | None]:
 
 @pytest.fixture
 def answer_pairs_with(monkeypatch: pytest.MonkeyPatch, limits: list[float | None]) -> Callable[[PairAnswer], None]:
-    """Let a function stand in for the worker process."""
+    """Let a function stand in for the worker process of a comparison."""
 
     def use(answer: PairAnswer) -> None:
         def run_job(
@@ -29,3 +34,26 @@ def answer_pairs_with(monkeypatch: pytest.MonkeyPatch, limits: list[float | None
         monkeypatch.setattr(pair_runner, "run_job", run_job)
 
     return use
+
+
+@pytest.fixture
+def effmod_process(tmp_path: Path) -> Run:
+    """The command in a process of its own, where something is really timed or the process is what is tested."""
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        environment = os.environ | {"COLUMNS": "200", "NO_COLOR": "1"}
+        return subprocess.run([EFFMOD, *arguments], capture_output=True, text=True, cwd=tmp_path, env=environment)
+
+    return run
+
+
+@pytest.fixture
+def quickly() -> Run:
+    """The command in this process, where none is to be timed: starting one takes a second, importing torch three."""
+
+    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
+        done = CliRunner().invoke(app, arguments, prog_name="effmod", env={"COLUMNS": "200", "NO_COLOR": "1"})
+        assert isinstance(done.exception, SystemExit | None), repr(done.exception)
+        return subprocess.CompletedProcess(arguments, done.exit_code, done.stdout, done.stderr)
+
+    return run

@@ -1,6 +1,9 @@
-"""What tests of several rooms need: the command in this process, and what stands in for a comparison's processes."""
+"""What tests of several rooms need: the command, a store, and what stands in for a comparison's processes."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -8,11 +11,30 @@ from typer.testing import CliRunner, Result
 from effmod_bench.cli import app
 from effmod_bench.instrument import watch
 from effmod_bench.instrument.process.messages import Broken, PairJob, PairTimed
-from results import Conditions
-from tests.fakes import session_facts
+from results import Conditions, Store
+from tests.fakes import make_round, session_facts
+
+EFFMOD = Path(sys.executable).with_name("effmod")
+Run = Callable[..., "subprocess.CompletedProcess[str]"]
+PairAnswer = Callable[[PairJob], PairTimed | Broken]
+
+
+def effmod(*arguments: str) -> Result:
+    """The command in this process: starting one of its own takes a second, importing torch three."""
+    return CliRunner().invoke(app, arguments, env={"COLUMNS": "200", "NO_COLOR": "1"})
+
+
+def store_with(path: Path, *rounds: object) -> Path:
+    """A store of these records, or of one round."""
+    store = Store(path)
+    store.check_writable()
+    for record in rounds or (make_round(),):
+        store.write(record)  # type: ignore[arg-type]
+    return path
 
 
 def timed_in_turn(job: PairJob, ratio: float = 1.0) -> PairTimed:
+    """The candidate takes so many times the baseline's 1 ms."""
     runs = job.order.count("A")
     return PairTimed(
         sessions={"A": session_facts(), "B": session_facts()},
@@ -20,16 +42,10 @@ def timed_in_turn(job: PairJob, ratio: float = 1.0) -> PairTimed:
     )
 
 
-PairAnswer = Callable[[PairJob], PairTimed | Broken]
-
-
 def noisy(sizes: Iterator[float]) -> PairAnswer:
+    """Each process finds the two as far apart as the next of these says."""
     return lambda job: timed_in_turn(job, 1.0 + next(sizes))
 
 
 def each_takes(seconds: float, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "conditions_since", lambda _: Conditions(elapsed_s=seconds))
-
-
-def effmod(*arguments: str) -> Result:
-    return CliRunner().invoke(app, arguments, env={"COLUMNS": "200", "NO_COLOR": "1"})

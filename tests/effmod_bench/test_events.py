@@ -398,3 +398,23 @@ def test_a_disk_that_takes_no_more_stops_the_run_and_what_is_stored_stays_readab
     assert 1 <= len(stored) < 20
     assert all(record.outcome is Outcome.OK for record in stored)
     assert "x.onnx" in (tmp_path / "table").read_text()
+
+
+def test_a_killed_effmod_leaves_no_worker_behind(tmp_path: Path) -> None:
+    write_onnx(tmp_path / "x.onnx", shape=(1, 64, 256, 256), nodes=8)
+    process = subprocess.Popen(
+        [EFFMOD, "bench", "x.onnx", "--runs", "1000000", "--rounds", "1", "-q"],
+        cwd=tmp_path,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    parent = psutil.Process(process.pid)
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and not parent.children():
+        time.sleep(0.1)
+    (worker,) = parent.children()
+    time.sleep(1)
+    process.kill()
+    process.wait()
+    psutil.wait_procs([worker], timeout=20)
+    assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE

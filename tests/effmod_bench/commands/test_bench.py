@@ -1,17 +1,181 @@
 import csv
 import io
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
+import onnx
 import pytest
 from typer.testing import Result
 
+from effmod_bench.instrument.machine.gpu import NoDriverError, driver_cuda_version
 from effmod_bench.runs.plan import RunPlan
+from exporters import read_sidecar, sha256_of
 from results import ComparisonProcess, Outcome, Round, RuntimeOptions, Store
 from tests.effmod_bench.commands.support import Workers, bench
-from tests.effmod_bench.support import effmod
+from tests.effmod_bench.support import Run, effmod
 from tests.fakes import write_onnx
+
+
+def test_the_main_job(effmod_process: Run, tmp_path: Path) -> None:
+    done = effmod_process(
+        "bench", "efficientmod_xxs", "--image-size", "32", "--runs", "7", "--rounds", "2", "--warmup", "1"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "efficientmod_xxs" in done.stdout
+    assert "76.0" not in done.stdout  # the paper's accuracy is that of 224x224
+    assert "round 2 of 2" in done.stderr
+    records = Store(tmp_path / "effmod-results").read()
+    assert [len(record.durations_ns) for record in records] == [4, 3]
+    assert records[0].artifact.weights == "random(seed 0)"
+    shown = effmod_process("show", "effmod-results")
+    assert shown.stdout == done.stdout
+
+
+def test_a_users_own_file_is_timed_beside_the_zoo(effmod_process: Run, tmp_path: Path) -> None:
+    write_onnx(tmp_path / "mine.onnx", shape=("n", 3, "h", "w"))
+    shape = ("--input-shape", "x:1,3,16,16")
+    done = effmod_process("bench", "mine.onnx", *shape, "--runs", "5", "--rounds", "1", "--output-format", "json")
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(done.stdout)
+    assert row["name"] == "mine.onnx"
+    assert row["artifact"]["inputs"][0]["shape"] == [1, 3, 16, 16]
+    assert row["published"] is None
+    assert row["latency"]["runs"] == 5
+
+
+def test_a_file_that_effmod_exported_is_known_by_its_sidecar(effmod_process: Run, tmp_path: Path) -> None:
+    effmod_process("export", "efficientmod_xxs", "--image-size", "32")
+    options = ("--runs", "2", "--rounds", "1", "--output-format", "json")
+    (row,) = json.loads(effmod_process("bench", "efficientmod_xxs-32px.onnx", *options).stdout)
+    assert (row["name"], row["artifact"]["weights"]) == ("efficientmod_xxs", "random(seed 0)")
+    path = tmp_path / "efficientmod_xxs-32px.onnx"
+    graph = onnx.load(path)
+    graph.producer_name = "somebody else"
+    onnx.save(graph, path)
+    (row,) = json.loads(effmod_process("bench", path.name, *options).stdout)
+    assert (row["name"], row["artifact"]["weights"]) == (path.name, None)
+
+
+def test_a_float16_file_is_told_from_the_float32_one(effmod_process: Run, tmp_path: Path) -> None:
+    options = ("--image-size", "32", "--no-simplify", "--compute-precision", "float16")
+    exported = effmod_process("export", "efficientmod_xxs", "--output", "out", *options)
+    assert exported.returncode == 0, exported.stderr
+    assert exported.stdout.strip() == "out/efficientmod_xxs-32px-unsimplified-float16.onnx"
+    assert "computes in float16: it is not equal to the network" in exported.stderr
+    effmod_process("bench", "efficientmod_xxs", *options, "--runs", "2", "--rounds", "1", "--warmup", "0")
+    (record,) = Store(tmp_path / "effmod-results").read()
+    assert record.artifact.form == "plain+float16"
+    sidecar = read_sidecar(tmp_path / exported.stdout.strip())
+    assert sidecar is not None
+    assert sidecar.sha256 == record.artifact.sha256
+
+
+def test_one_failing_file_does_not_stop_the_others(effmod_process: Run, tmp_path: Path) -> None:
+    write_onnx(tmp_path / "nan.onnx", operator="Log")
+    write_onnx(tmp_path / "good.onnx")
+    done = effmod_process("bench", "nan.onnx", "good.onnx", "--runs", "4", "--rounds", "2", "--output-format", "csv")
+    assert done.returncode == 1
+    bad, good = csv.DictReader(io.StringIO(done.stdout))
+    assert "NaN" in bad["failures"]
+    assert bad["mean_ms"] == ""
+    assert float(good["mean_ms"]) > 0
+    assert "nan.onnx: failed" in done.stderr
+
+
+def test_one_artifact_named_twice_is_timed_once(effmod_process: Run, tmp_path: Path) -> None:
+    effmod_process("export", "efficientmod_xxs", "--image-size", "32")
+    arguments = ("efficientmod_xxs-32px.onnx", "efficientmod_xxs", "--image-size", "32", "--runs", "4", "--rounds", "2")
+    done = effmod_process("bench", *arguments, "--output-format", "json")
+    (row,) = json.loads(done.stdout)
+    assert row["latency"]["runs"] == 4
+    assert len(Store(tmp_path / "effmod-results").read()) == 2
+
+
+def test_two_files_of_one_name_are_two_records_a_round(effmod_process: Run, tmp_path: Path) -> None:
+    for folder, nodes in (("a", 1), ("b", 2)):
+        (tmp_path / folder).mkdir()
+        write_onnx(tmp_path / folder / "x.onnx", nodes=nodes)
+    effmod_process("bench", "a/x.onnx", "b/x.onnx", "--runs", "4", "--rounds", "2")
+    assert len(Store(tmp_path / "effmod-results").read()) == 4
+
+
+def test_somebody_elses_json_beside_a_file_is_left_alone(effmod_process: Run, tmp_path: Path) -> None:
+    write_onnx(tmp_path / "voice.onnx")
+    (tmp_path / "voice.onnx.json").write_text('{"audio": {"sample_rate": 22050}}')
+    assert effmod_process("bench", "voice.onnx", "--runs", "1").returncode == 0
+
+
+def test_more_threads_than_cores_are_obeyed_with_a_warning(effmod_process: Run, tmp_path: Path) -> None:
+    write_onnx(tmp_path / "x.onnx")
+    threads = (os.cpu_count() or 1) + 1
+    arguments = ("--runs", "2", "--rounds", "1", "--output-format", "json", "--threads", str(threads))
+    done = effmod_process("bench", "x.onnx", *arguments)
+    (row,) = json.loads(done.stdout)
+    assert row["threads"] == threads
+    assert "fewer-cores-than-threads" in row["warnings"]
+    assert f"{threads} threads on" in done.stderr
+
+
+def has_driver() -> bool:
+    try:
+        driver_cuda_version()
+    except NoDriverError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(has_driver(), reason="there is an NVIDIA driver")
+@pytest.mark.parametrize("runtime", [[], ["--runtime", "tensorrt"], ["--runtime", "pytorch"]])
+def test_without_a_driver_cuda_is_refused_before_anything_is_exported(
+    runtime: list[str], quickly: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EFFMOD_CACHE", str(tmp_path / "cache"))
+    done = quickly("bench", "efficientmod_xxs", "--device", "cuda", *runtime)
+    assert done.returncode == 3
+    assert "no NVIDIA driver answers" in done.stderr
+    assert not (tmp_path / "cache").exists()
+    assert not (tmp_path / "effmod-results").exists()
+
+
+def test_pytorch_times_the_network_itself(effmod_process: Run, tmp_path: Path) -> None:
+    arguments = ("--image-size", "32", "--batch-size", "2", "--runs", "4", "--rounds", "2", "--runtime", "pytorch")
+    done = effmod_process("bench", "efficientmod_xxs", *arguments)
+    assert done.returncode == 0, done.stderr
+    assert "PyTorch" in done.stdout
+    record = Store(tmp_path / "effmod-results").read()[0]
+    assert (record.artifact.format, record.artifact.form, record.artifact.opset) == ("pytorch", "plain", None)
+    assert record.artifact.inputs[0].shape == (2, 3, 32, 32)
+    assert record.artifact.weights == "random(seed 0)"
+    assert record.environment.session is not None
+    assert record.environment.session.execution_provider == "cpu"
+    again = effmod_process("bench", "efficientmod_xxs", *arguments, "--dry-run")
+    assert "cached" in again.stdout
+
+
+def test_without_a_compiler_that_is_the_rows_reason(
+    effmod_process: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))
+    arguments = ("--image-size", "32", "--runs", "1", "--rounds", "1", "--runtime", "torch-compile")
+    done = effmod_process("bench", "efficientmod_xxs", *arguments)
+    assert done.returncode == 1
+    assert "efficientmod_xxs: failed: " in done.stderr
+    assert "torch.compile found no C++ compiler that works; install g++" in done.stderr
+
+
+def test_two_files_of_one_name_are_told_apart(effmod_process: Run, tmp_path: Path) -> None:
+    for folder, operator in (("a", "Relu"), ("b", "Log")):
+        (tmp_path / folder).mkdir()
+        write_onnx(tmp_path / folder / "x.onnx", operator=operator)
+    hashes = [sha256_of(tmp_path / folder / "x.onnx")[:7] for folder in "ab"]
+    done = effmod_process("bench", "a/x.onnx", "b/x.onnx", "--runs", "2", "--rounds", "1", "--warmup", "0")
+    assert "sha256" in done.stdout
+    assert all(f"x.onnx ({short})" in done.stderr for short in hashes)
+    assert f"warning: x.onnx ({hashes[1]}): failed" in done.stderr
+    assert all(short in done.stdout for short in hashes)
 
 
 def test_every_row_has_its_ratio_to_the_anchor_beside_its_milliseconds(workers: Workers) -> None:

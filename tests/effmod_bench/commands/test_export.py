@@ -1,7 +1,9 @@
 from pathlib import Path
 
 import onnx
+import onnxruntime
 import pytest
+import torch
 from typer.testing import CliRunner
 
 import effmod_bench.targets.obtain
@@ -9,11 +11,48 @@ import models
 from effmod_bench.cli import app
 from effmod_bench.errors import ExitCode
 from effmod_bench.targets.subjects import file_subject
+from exporters import OutputError, read_sidecar
 from results import ArtifactSource
+from tests.effmod_bench.support import Run
 from tests.exporters.onnx.rewrites.support import graph
 from tests.fakes import write_onnx
 
 SPEC = models.find_model("efficientmod_xxs")
+
+
+def test_export_leaves_a_file_that_runs_and_its_sidecar(effmod_process: Run, tmp_path: Path) -> None:
+    done = effmod_process("export", "efficientmod_xxs", "--image-size", "32", "--output", "out")
+    assert done.returncode == 0, done.stderr
+    path = tmp_path / done.stdout.strip()
+    assert path == tmp_path / "out" / "efficientmod_xxs-32px.onnx"
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    assert session.get_inputs()[0].shape == [1, 3, 32, 32]
+    sidecar = read_sidecar(path)
+    assert sidecar is not None
+    assert sidecar.parity.relative_error < 1e-4
+    assert "random(seed 0)" in done.stderr
+
+
+def test_a_checkpoint_is_exported_and_named(effmod_process: Run, tmp_path: Path) -> None:
+    model = models.create_model("efficientmod_xxs")
+    models.fill(model, image_size=32, seed=3)
+    torch.save({"state_dict": model.state_dict()}, tmp_path / "three.pth")
+    done = effmod_process("export", "efficientmod_xxs", "--image-size", "32", "--checkpoint", "three.pth")
+    assert done.returncode == 0, done.stderr
+    sidecar = read_sidecar(tmp_path / done.stdout.strip())
+    assert sidecar is not None
+    assert sidecar.weights.file == "three.pth"
+    assert "random" not in done.stderr
+
+
+def test_a_full_cache_is_a_store_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OutputError("cannot write x: No space left on device; free some space, or choose another disk")
+
+    monkeypatch.setattr("effmod_bench.targets.obtain.obtain", full)
+    result = CliRunner().invoke(app, ["export", "efficientmod_xxs"])
+    assert result.exit_code == 5
+    assert "No space left on device" in result.output
 
 
 @pytest.mark.parametrize("count", [999, 1001])

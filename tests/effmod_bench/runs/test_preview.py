@@ -1,0 +1,41 @@
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from effmod_bench.cli import app
+from tests.effmod_bench.support import Run
+
+
+def test_a_dry_run_exports_and_measures_nothing(quickly: Run, tmp_path: Path) -> None:
+    done = quickly("bench", "efficientmod_*x*s", "--dry-run", "--runs", "4000", "--output-format", "json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert {row["name"] for row in rows} >= {"efficientmod_xxs", "efficientmod_xs"}
+    assert all(row["about_s"] > 0 for row in rows)
+    assert not list(tmp_path.glob("effmod-results*"))
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        ("--device", "cuda"),
+        ("--device", "cuda", "--runtime", "pytorch"),
+        ("--runtime", "pytorch"),
+        ("--runtime", "torch-compile"),
+        ("--device", "coreml"),
+    ],
+)
+def test_a_dry_run_takes_no_cpus_speed_for_that_of_something_else(where: tuple[str, ...]) -> None:
+    done = CliRunner().invoke(app, ["bench", "efficientmod_xxs", "--dry-run", *where])
+    assert done.exit_code == 0, done.output
+    assert "how long it takes is unknown until it runs" in " ".join(done.stdout.split())
+    assert "about" not in done.stdout
+    rows = CliRunner().invoke(app, ["bench", "efficientmod_xxs", "--dry-run", *where, "--output-format", "json"])
+    assert [row["about_s"] for row in json.loads(rows.stdout)] == [None]
+
+
+def test_a_dry_run_says_which_gpu() -> None:
+    done = CliRunner().invoke(app, ["bench", "efficientmod_xxs", "--dry-run", "--device", "cuda:7"])
+    assert "cuda:7, " in done.stdout
