@@ -1,7 +1,10 @@
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
 from effmod_bench.cli import app
+from effmod_bench.options.words import complete_network, complete_table
 from models import list_tables
 
 
@@ -19,3 +22,20 @@ def test_the_help_names_the_tables_that_there_are(command: str) -> None:
 @pytest.mark.parametrize("command", ["info", "export", "verify", "bench", "tune"])
 def test_the_help_says_how_networks_are_named_that_are_not_of_the_zoo(command: str) -> None:
     assert "timm:NAME for one of timm's, path/to/file.py:function for your own" in help_of(command)
+
+
+def test_a_shell_completes_networks_and_what_may_be_a_target(tmp_path: Path) -> None:
+    for name in ("eff.onnx", "eff.txt", "effect.py", "other.onnx"):
+        (tmp_path / name).touch()
+    for name in ("effmod.mlpackage", "efforts"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "efforts" / "mine.onnx").touch()
+    found = complete_network("eff")
+    assert found[0].startswith("efficientmod_")
+    assert found[-4:] == ["eff.onnx", "effect.py", "effmod.mlpackage", "efforts/"]
+    assert complete_network("efforts/m") == ["efforts/mine.onnx"]
+
+
+def test_a_shell_completes_the_papers_tables() -> None:
+    assert complete_table("1") == ["1", "10", "11", "12"]
+    assert complete_table("8") == []

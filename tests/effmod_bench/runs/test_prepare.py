@@ -1,15 +1,23 @@
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from effmod_bench.cli import app
-from effmod_bench.errors import DeviceUnavailableError
-from effmod_bench.instrument import available
+from effmod_bench.errors import DeviceUnavailableError, TargetError
+from effmod_bench.instrument import available, threads
+from effmod_bench.instrument.lock import measuring_alone
+from effmod_bench.options.export import ExportChoices
 from effmod_bench.runs import prepare
+from effmod_bench.runs.plan import Invocation, RunPlan, new_run
+from effmod_bench.runs.prepare import prepared
+from effmod_bench.screen.console import Console
 from effmod_bench.tuning import tune
-from results import Device, RuntimeOptions
+from results import BenchPlan, Device, RuntimeOptions, Store, StoreError
+from tests.fakes import write_onnx
 
 
 @pytest.mark.parametrize("command", ["bench", "compare", "tune"])
@@ -38,3 +46,98 @@ def test_before_a_gpu_is_measured_a_convolution_runs_on_it_when_nobody_else_meas
     assert "exporting" not in done.stderr
     options = RuntimeOptions(device_index=1)
     assert events == [options, "alone", (Device.CUDA, options)]
+
+
+Invoke = Callable[..., Invocation]
+
+
+@pytest.fixture
+def invoke(tmp_path: Path) -> Invoke:
+    """A new run of files in the current folder: a.onnx, if nothing else is said."""
+    for nodes, name in enumerate("ab", start=1):
+        write_onnx(tmp_path / f"{name}.onnx", nodes=nodes)
+
+    def invoke(*targets: str, threads: int | None = 1) -> Invocation:
+        run = new_run(
+            targets=targets or ("a.onnx",), plan=BenchPlan(threads=threads), choices=ExportChoices(), input_shapes={}
+        )
+        store = Store(tmp_path / "records")
+        return Invocation(run=run, store=store, resumed=False, wait=False, round_timeout_s=None)
+
+    return invoke
+
+
+def test_names_that_make_no_sense_together_are_refused_before_anything_is_written(invoke: Invoke) -> None:
+    def refuse(names: Sequence[str]) -> None:
+        raise TargetError(f"not {' and '.join(names)}")
+
+    invocation = invoke("a.onnx", "b.onnx")
+    with pytest.raises(TargetError, match=r"not a\.onnx and b\.onnx"):
+        prepared(Console(-1), invocation, check=refuse).__enter__()
+    assert not invocation.store.path.exists()
+
+
+def test_two_names_of_one_file_are_one_to_time(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    checked: list[list[str]] = []
+    targets = ("a.onnx", "folder/../a.onnx", "b.onnx")
+    with prepared(Console(-1), invoke(*targets), check=lambda names: checked.append([*names])) as (subjects, anchor):
+        assert [subject.path.name for subject in subjects] == ["a.onnx", "b.onnx"]
+        assert anchor is None
+    assert list(map(sorted, checked)) == [["a.onnx", "a.onnx", "b.onnx"], ["a.onnx", "b.onnx"]]
+
+
+def test_a_new_run_is_stored_before_it_begins_and_one_that_is_resumed_is_there_already(invoke: Invoke) -> None:
+    invocation = invoke()
+    with prepared(Console(-1), msgspec.structs.replace(invocation, resumed=True)):
+        assert invocation.store.read_kind(RunPlan) == []
+    with prepared(Console(-1), invocation):
+        assert invocation.store.read_kind(RunPlan) == [invocation.run]
+
+
+def test_nobody_else_measures_until_it_is_done(invoke: Invoke) -> None:
+    def never(said: str) -> None:
+        raise AssertionError(said)
+
+    with prepared(Console(-1), invoke()), pytest.raises(DeviceUnavailableError, match="another effmod measures"):
+        measuring_alone(wait=False, on_wait=never).__enter__()
+    with measuring_alone(wait=False, on_wait=never):
+        pass
+
+
+def test_a_run_that_is_cut_short_says_how_it_goes_on(invoke: Invoke, capsys: pytest.CaptureFixture[str]) -> None:
+    invocation = invoke()
+    again = invocation.run.resume_command(invocation.store.path)
+    with pytest.raises(KeyboardInterrupt), prepared(Console(), invocation):
+        raise KeyboardInterrupt
+    assert f"go on: {again}" in capsys.readouterr().err
+    with pytest.raises(StoreError) as caught, prepared(Console(), msgspec.structs.replace(invocation, resumed=True)):
+        raise StoreError("the disk is full")
+    assert str(caught.value).startswith("the disk is full. What it holds stays readable")
+    assert str(caught.value).endswith(again)
+
+
+@pytest.mark.parametrize(
+    ("asked", "cores", "said"),
+    [
+        (None, 2, "2 threads, one for each core; the paper used 4 (--threads 4 obeys, on shared cores)"),
+        (None, 1, "1 thread, one for each core"),
+        (3, 2, "warning: 3 threads on 2 cores wait for each other"),
+        (2, 2, ""),
+        (None, 8, ""),
+    ],
+)
+def test_threads_that_are_not_the_papers_or_have_no_core_of_their_own_are_told_of(
+    asked: int | None,
+    cores: int,
+    said: str,
+    invoke: Invoke,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for module in (prepare, threads):
+        monkeypatch.setattr(module, "available_cores", lambda: cores)
+    with prepared(Console(), invoke(threads=asked)):
+        found = capsys.readouterr().err
+    assert said in found
+    assert bool(found) is bool(said)

@@ -5,7 +5,8 @@ import pytest
 from typer.testing import CliRunner
 
 from effmod_bench.cli import app
-from tests.effmod_bench.support import Run
+from tests.effmod_bench.support import Run, effmod
+from tests.fakes import write_onnx
 
 
 def test_a_dry_run_exports_and_measures_nothing(quickly: Run, tmp_path: Path) -> None:
@@ -39,3 +40,14 @@ def test_a_dry_run_takes_no_cpus_speed_for_that_of_something_else(where: tuple[s
 def test_a_dry_run_says_which_gpu() -> None:
     done = CliRunner().invoke(app, ["bench", "efficientmod_xxs", "--dry-run", "--device", "cuda:7"])
     assert "cuda:7, " in done.stdout
+
+
+def test_a_dry_run_says_that_nothing_is_known_of_a_users_own_file(tmp_path: Path) -> None:
+    write_onnx(tmp_path / "x.onnx", shape=("n", 3, 8, 8))
+    asked = ("bench", "x.onnx", "efficientmod_xxs", "--dry-run", "--batch-size", "4")
+    done = effmod(*asked, "--output-format", "json")
+    own, network = json.loads(done.stdout)
+    assert (own["action"], own["image_size"], own["batch_size"], own["about_s"]) == ("as it is", None, 4, None)
+    assert (network["image_size"], network["batch_size"]) == (224, 4)
+    assert network["about_s"] > 0
+    assert "in all, and the files of which nothing is known" in " ".join(effmod(*asked).stdout.split())

@@ -1,0 +1,21 @@
+import pytest
+
+from effmod_bench.errors import TargetError
+from effmod_bench.options.protocol import run_to_resume
+
+
+def test_the_run_that_goes_on_is_the_one_named_or_the_latest() -> None:
+    assert run_to_resume(["--resume", "--store", "--quiet"], ["20260101T000000-0000"]) == "20260101T000000-0000"
+    assert run_to_resume(["--resume", "--round-timeout", "--no-wait", "--output-format"], None) is None
+    assert run_to_resume(["--resume"], []) is None
+
+
+@pytest.mark.parametrize("option", ["--runs", "--device", "--until", "--dry-run", "--fail-if-slower"])
+def test_what_a_run_has_a_value_of_its_own_for_is_refused(option: str) -> None:
+    with pytest.raises(TargetError, match=f"{option} does not go with --resume: a run goes on as it began"):
+        run_to_resume(["--resume", option], None)
+
+
+def test_two_runs_do_not_go_on_at_once() -> None:
+    with pytest.raises(TargetError, match="--resume takes one run, not 2: one, two"):
+        run_to_resume(["--resume"], ["one", "two"])

@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from effmod_bench.errors import TargetError
+from effmod_bench.options.export import ExportChoices
+from effmod_bench.runs.items import find_targets
+from effmod_bench.runs.plan import Anchor, RunPlan
+from effmod_bench.targets.target import NetworkTarget, Target
+from results import BenchPlan, ComparisonPlan, Device, Runtime, RuntimeOptions
+from tests.effmod_bench.runs.support import run_plan
+
+
+def run(*targets: str, anchor: str | None = None, **changes: object) -> RunPlan:
+    """Of a run's targets nothing is read or made to find them."""
+    given = {
+        "targets": targets,
+        "anchor": Anchor(target=anchor, plan=ComparisonPlan()) if anchor else None,
+        "choices": ExportChoices(),
+        "input_shapes": (),
+    }
+    return msgspec.structs.replace(run_plan(), **(given | changes))
+
+
+def checkpoint_of(target: Target | None) -> Path | None:
+    assert isinstance(target, NetworkTarget)
+    return target.choices.checkpoint
+
+
+def test_names_and_patterns_become_targets_each_once_in_the_order_given() -> None:
+    found, anchor = find_targets(run("mine.onnx", "efficientmod_s", "efficientmod_x?s", "efficientmod_s", "mine.onnx"))
+    assert [target.name for target in found] == ["mine.onnx", "efficientmod_s", "efficientmod_xxs"]
+    assert anchor is None
+
+
+def test_a_sweep_is_one_batch_size_after_the_other() -> None:
+    found, _ = find_targets(run("efficientmod_xxs", "efficientmod_s", batch_sizes=(1, 4)))
+    networks = [target for target in found if isinstance(target, NetworkTarget)]
+    assert [(target.name, target.config.batch_size) for target in networks] == [
+        ("efficientmod_xxs", 1),
+        ("efficientmod_s", 1),
+        ("efficientmod_xxs", 4),
+        ("efficientmod_s", 4),
+    ]
+
+
+def test_weights_that_the_user_gave_are_not_the_anchors_unless_it_is_the_target() -> None:
+    choices = ExportChoices(checkpoint=Path("best.pth"))
+    (target,), anchor = find_targets(run("efficientmod_s", anchor="efficientmod_xxs", choices=choices))
+    assert (checkpoint_of(target), checkpoint_of(anchor)) == (Path("best.pth"), None)
+    (target,), anchor = find_targets(run("efficientmod_s", anchor="efficientmod_s", choices=choices))
+    assert target == anchor
+
+
+@pytest.mark.parametrize("runtime", [Runtime.ONNXRUNTIME, Runtime.PYTORCH])
+def test_only_pytorch_takes_a_network_as_it_is(runtime: Runtime) -> None:
+    (target,), _ = find_targets(run("efficientmod_xxs", plan=BenchPlan(options=RuntimeOptions(runtime=runtime))))
+    assert isinstance(target, NetworkTarget)
+    assert target.as_it_is is (runtime is Runtime.PYTORCH)
+
+
+PYTORCH = BenchPlan(options=RuntimeOptions(runtime=Runtime.PYTORCH))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (run("mine.onnx", choices=ExportChoices(image_size=64)), "--image-size is for networks that effmod exports"),
+        (run("efficientmod_xxs", input_shapes=((None, (1, 3, 8, 8)),)), "--input-shape is for .onnx files"),
+        (run("mine.mlpackage"), "mine.mlpackage is no onnx file; give --device coreml"),
+        (run("mine.onnx", plan=PYTORCH), "pytorch runs networks, not mine.onnx"),
+        (run("efficientmod_xxs", plan=PYTORCH, anchor="efficientmod_s"), "--anchor is for ONNX Runtime"),
+        (run("efficientmod_s", anchor="efficientmod_x*s"), r"--anchor efficientmod_x\*s stands for [0-9]+ networks"),
+        (run("efficientmod_s", plan=BenchPlan(device=Device.COREML, threads=2)), "--threads is for the CPU"),
+    ],
+)
+def test_what_does_not_go_together_is_said(wrong: RunPlan, said: str) -> None:
+    with pytest.raises(TargetError, match=said):
+        find_targets(wrong)
