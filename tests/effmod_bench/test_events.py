@@ -136,7 +136,8 @@ QUICK_RUN = """
 import subprocess, sys
 from pathlib import Path
 import msgspec
-from effmod_bench import runner
+from effmod_bench.instrument import rounds
+from effmod_bench.instrument.subject import Subject
 from results import BenchPlan, Machine, Round, Store
 
 class Silent:
@@ -147,10 +148,10 @@ answer, worker, machine, plan, subjects = sys.argv[1:]
 original = subprocess.Popen
 subprocess.Popen = lambda _, **options: original([sys.executable, "-I", "-S", "-c", worker, answer], **options)
 store = Store(Path("store"))
-runner.run(
+rounds.run(
     "run",
     msgspec.json.decode(plan, type=BenchPlan),
-    msgspec.json.decode(subjects, type=list[runner.Subject], dec_hook=lambda kind, text: kind(text)),
+    msgspec.json.decode(subjects, type=list[Subject], dec_hook=lambda kind, text: kind(text)),
     msgspec.json.decode(machine, type=Machine),
     store,
     Silent(),
@@ -402,19 +403,10 @@ def test_a_disk_that_takes_no_more_stops_the_run_and_what_is_stored_stays_readab
 
 def test_a_killed_effmod_leaves_no_worker_behind(tmp_path: Path) -> None:
     write_onnx(tmp_path / "x.onnx", shape=(1, 64, 256, 256), nodes=8)
-    process = subprocess.Popen(
-        [EFFMOD, "bench", "x.onnx", "--runs", "1000000", "--rounds", "1", "-q"],
-        cwd=tmp_path,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    parent = psutil.Process(process.pid)
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and not parent.children():
-        time.sleep(0.1)
-    (worker,) = parent.children()
-    time.sleep(1)
-    process.kill()
-    process.wait()
+    with begun("bench", "x.onnx", "--runs", "1000000", "--rounds", "1", "-q") as process:
+        wait_until(lambda: workers_of(process))
+        (worker,) = workers_of(process)
+        time.sleep(1)
+        process.kill()
     psutil.wait_procs([worker], timeout=20)
     assert not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE
