@@ -46,6 +46,8 @@ from tests.fakes import (
     write_onnx,
 )
 
+pytestmark = pytest.mark.xdist_group("measures")  # they would disturb each other's times
+
 
 def subject(name: str) -> Subject:
     return Subject(path=Path(f"{name}.onnx"), artifact=timed_artifact(name), preprocessing=Preprocessing(), stamps=())
