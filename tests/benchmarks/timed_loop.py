@@ -2,7 +2,7 @@
 
 Run it with `make check-loop`. For a file of one node, where a microsecond shows, and for efficientmod_xxs; and how
 much memory 100,000 runs leave behind. It prints figures and judges nothing: the machine may be busy. (Memory is judged
-by a test, in `tests/effmod_bench/test_timing.py`.)
+by a test, in `tests/effmod_bench/instrument/test_clock.py`.)
 """
 
 import tempfile

@@ -1,78 +1,14 @@
-"""Every runtime that this machine has, on the same small network with the same weights: they must agree."""
-
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 
 from effmod_bench.instrument.sessions.pytorch import PyTorchSession
 from effmod_bench.instrument.sessions.registry import open_session
 from effmod_bench.instrument.sessions.session import SessionRequest
-from exporters import OnnxConfig, obtain, obtain_network
-from models import find_model
-from results import Device, Runtime, RuntimeOptions, SessionFacts
-
-SPEC = find_model("efficientmod_xxs")
-X = np.random.default_rng(0).standard_normal((2, 3, 32, 32), dtype=np.float32)
-Outputs = dict[str, npt.NDArray[np.float32]]
-
-
-def infer(path: Path, runtime: Runtime) -> tuple[Outputs, SessionFacts]:
-    request = SessionRequest(
-        path=str(path), device=Device.CPU, options=RuntimeOptions(runtime=runtime), intra_op_num_threads=1
-    )
-    session = open_session(request, {"input": X})
-    session.run()
-    session.prepare_outputs()
-    session.run()
-    return {name: value.astype(np.float32) for name, value in session.outputs().items()}, session.facts()
-
-
-@pytest.fixture(scope="module")
-def files(artifact_cache: Path) -> dict[str, Path]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EFFMOD_CACHE", str(artifact_cache))
-        onnx = obtain(SPEC, OnnxConfig(image_size=32, dynamic_batch=True)).path
-        return {"onnx": onnx, "network": obtain_network(SPEC, image_size=32).path}
-
-
-@pytest.fixture(scope="module")
-def expected(files: dict[str, Path]) -> npt.NDArray[np.float32]:
-    return infer(files["onnx"], Runtime.ONNXRUNTIME)[0]["logits"]
-
-
-@pytest.mark.parametrize(
-    ("runtime", "file", "where"),
-    [
-        (Runtime.PYTORCH, "network", "cpu"),
-        (Runtime.TORCH_COMPILE, "network", "cpu"),
-        (Runtime.OPENVINO, "onnx", "CPU"),
-    ],
-)
-def test_a_runtime_computes_what_onnx_runtime_computes(
-    runtime: Runtime, file: str, where: str, files: dict[str, Path], expected: npt.NDArray[np.float32]
-) -> None:
-    if runtime is Runtime.OPENVINO:
-        pytest.importorskip("openvino", reason="the extra [openvino] is not installed")
-    outputs, facts = infer(files[file], runtime)
-    assert outputs.keys() == {"logits"}
-    assert outputs["logits"].shape == expected.shape
-    assert np.abs(outputs["logits"] - expected).max() <= 1e-4 * np.abs(expected).max()
-    assert facts.execution_provider == where
-    assert facts.intra_op_num_threads == 1
-
-
-def test_openvino_computes_in_float32_and_tells_its_layers(files: dict[str, Path]) -> None:
-    pytest.importorskip("openvino", reason="the extra [openvino] is not installed")
-    _, facts = infer(files["onnx"], Runtime.OPENVINO)
-    assert facts.runtime.startswith("openvino ")
-    assert facts.provider_options["INFERENCE_PRECISION_HINT"] == "f32"
-    assert facts.provider_options["PERFORMANCE_HINT"] == "LATENCY"
-    assert facts.nodes is not None
-    assert facts.nodes["CPU"]["Convolution"] > 1
+from results import Device, Runtime, RuntimeOptions
+from tests.effmod_bench.instrument.sessions.support import X, infer
 
 
 def test_pytorch_says_how_it_ran(files: dict[str, Path]) -> None:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 from onnx import TensorProto, helper
 
-from effmod_bench.instrument.process import start as isolation
+from effmod_bench.instrument.process import start
 from effmod_bench.instrument.process.messages import Broken, Job, Loaded, Message, Timed, Warm
 from effmod_bench.instrument.process.start import run_job
 from effmod_bench.instrument.sessions.session import SessionRequest
@@ -185,8 +185,8 @@ def test_a_graph_that_never_ends_is_ended(tmp_path: Path) -> None:
 def test_a_worker_that_falls_silent_is_ended_and_the_stage_is_named(
     messages: list[Message], stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(isolation, "_LEAST_BEFORE_RUNS_S", 0.3)
-    monkeypatch.setattr(isolation, "_LEAST_RUNS_S", 0.3)
+    monkeypatch.setattr(start, "_LEAST_BEFORE_RUNS_S", 0.3)
+    monkeypatch.setattr(start, "_LEAST_RUNS_S", 0.3)
     lines = [msgspec.json.encode(message).decode() for message in messages]
     use_program(monkeypatch, f"import sys\nfor line in {lines}: print(line, flush=True)\nsys.stdin.read()")
     outcome = time_file(tmp_path / "x.onnx")
@@ -195,12 +195,12 @@ def test_a_worker_that_falls_silent_is_ended_and_the_stage_is_named(
 
 
 def test_the_limit_follows_from_what_was_seen() -> None:
-    limit = isolation._Limit(None)
+    limit = start._Limit(None)
     limit.enter("being timed", expected_ns=30_000_000_000, least_s=60)
     assert str(limit).startswith("timeout after 300 s")
     limit.enter("being timed", expected_ns=1, least_s=60)
     assert str(limit).startswith("timeout after 60 s")
-    fixed = isolation._Limit(5)
+    fixed = start._Limit(5)
     fixed.enter("being timed", expected_ns=30_000_000_000, least_s=60)
     assert str(fixed).startswith("timeout after 5 s")
 
@@ -209,7 +209,7 @@ def test_a_worker_that_is_done_or_says_nothing_more_is_ended(tmp_path: Path, mon
     line = msgspec.json.encode(Broken(reason="done", detail="")).decode()
     use_program(monkeypatch, f"import sys; print({line!r}, flush=True); sys.stdin.read()")
     assert time_file(tmp_path / "x.onnx") == Broken(reason="done", detail="")
-    monkeypatch.setattr(isolation, "_EXIT_S", 0.1)
+    monkeypatch.setattr(start, "_EXIT_S", 0.1)
     use_program(monkeypatch, "import os, sys; os.close(1); sys.stdin.read()")
     outcome = time_file(tmp_path / "x.onnx")
     assert isinstance(outcome, Broken)

@@ -1,0 +1,14 @@
+import pytest
+
+from effmod_bench.instrument.machine import conditions, memory, system
+from effmod_bench.instrument.machine import machine as environment
+
+
+@pytest.fixture
+def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """What the system's files hold: nothing, until a test puts something there."""
+    contents: dict[str, str] = {}
+    monkeypatch.setattr("cpuinfo.get_cpu_info", dict)  # which takes a second
+    for module in (conditions, environment, memory, system):
+        monkeypatch.setattr(module, "read_text", lambda path: contents.get(str(path)))
+    return contents

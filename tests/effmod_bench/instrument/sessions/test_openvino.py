@@ -1,0 +1,16 @@
+from pathlib import Path
+
+import pytest
+
+from results import Runtime
+from tests.effmod_bench.instrument.sessions.support import infer
+
+
+def test_openvino_computes_in_float32_and_tells_its_layers(files: dict[str, Path]) -> None:
+    pytest.importorskip("openvino", reason="the extra [openvino] is not installed")
+    _, facts = infer(files["onnx"], Runtime.OPENVINO)
+    assert facts.runtime.startswith("openvino ")
+    assert facts.provider_options["INFERENCE_PRECISION_HINT"] == "f32"
+    assert facts.provider_options["PERFORMANCE_HINT"] == "LATENCY"
+    assert facts.nodes is not None
+    assert facts.nodes["CPU"]["Convolution"] > 1
