@@ -204,7 +204,9 @@ def test_a_killed_effmod_leaves_no_worker_behind(tmp_path: Path) -> None:
     while time.monotonic() < deadline and not workers:
         time.sleep(0.1)
         with suppress(psutil.NoSuchProcess):  # it starts other programs as well, which ask about the machine
-            workers = [child for child in parent.children() if "effmod_bench.instrument.process.worker" in child.cmdline()]
+            workers = [
+                child for child in parent.children() if "effmod_bench.instrument.process.worker" in child.cmdline()
+            ]
     (worker,) = workers
     time.sleep(1)
     process.kill()

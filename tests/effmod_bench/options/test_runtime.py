@@ -1,9 +1,6 @@
-import importlib.util
-
 import pytest
 
-from effmod_bench.errors import DeviceUnavailableError, TargetError
-from effmod_bench.instrument.available import check_installed
+from effmod_bench.errors import TargetError
 from effmod_bench.options.runtime import RuntimeSettings, arguments, parse_device
 from results import ComputeUnits, Device, GraphOptimization, Runtime, RuntimeOptions
 
@@ -74,9 +71,3 @@ def test_settings_that_were_found_can_be_asked_for(
     device: Device, options: RuntimeOptions, expected: list[str]
 ) -> None:
     assert arguments(device, options) == expected
-
-
-def test_openvino_that_is_not_installed_is_answered_with_the_install_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(DeviceUnavailableError, match="pip install openvino"):
-        check_installed(Device.CPU, RuntimeOptions(runtime=Runtime.OPENVINO))

@@ -2,35 +2,19 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import CliRunner
 
 from effmod_bench.cli import app
 from effmod_bench.errors import TargetError
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.runs import prepare
-from effmod_bench.runs.plan import Anchor, Command, RunPlan, check_same
+from effmod_bench.runs.plan import Anchor, Command
 from effmod_bench.runs.resume import check_folder, find_run
 from exporters import PRETRAINED
-from results import BenchPlan, ComparisonPlan, Store, StoreError
-from tests.fakes import timed_artifact, write_onnx
-
-
-def run_plan(day: int = 1) -> RunPlan:
-    return RunPlan(
-        id=f"202601{day:02}T000000-0000",
-        started_at=f"2026-01-{day:02}T00:00:00.000+00:00",
-        targets=("efficientmod_xxs",),
-        plan=BenchPlan(targets=("efficientmod_xxs",), runs=4, rounds=2),
-        choices=ExportChoices(image_size=32, checkpoint=Path("weights") / "best.pth"),
-        input_shapes=((None, (1, 3, 8, 8)), ("x", (2,))),
-        artifacts=(timed_artifact(),),
-    )
-
-
-def test_a_plan_comes_back_as_it_was(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    store.write(run_plan())
-    assert store.read_kind(RunPlan) == [run_plan()]
+from results import ComparisonPlan, Store
+from tests.effmod_bench.runs.support import run_plan
+from tests.effmod_bench.support import effmod
+from tests.fakes import write_onnx
 
 
 def test_the_latest_run_is_found_and_any_by_its_name(tmp_path: Path) -> None:
@@ -56,20 +40,6 @@ def test_each_command_finds_its_own_runs_and_names_the_other_for_the_others(tmp_
         find_run(store, compared.id, Command.BENCH)
     with pytest.raises(TargetError, match=f"effmod bench --resume {run_plan(3).id}"):
         find_run(store, run_plan(3).id, Command.COMPARE)
-
-
-def test_a_plan_is_stored_again_in_its_own_place(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    store.write(msgspec.structs.replace(run_plan(), artifacts=()))
-    with pytest.raises(StoreError, match="never overwritten"):
-        store.write(run_plan())
-    store.write(run_plan(), again=True)
-    assert store.read_kind(RunPlan) == [run_plan()]
-    assert len(list(tmp_path.iterdir())) == 1
-
-
-def effmod(*arguments: str) -> Result:
-    return CliRunner().invoke(app, arguments, env={"COLUMNS": "200", "NO_COLOR": "1"})
 
 
 @pytest.mark.parametrize("command", ["bench", "compare"])
@@ -100,25 +70,6 @@ def test_a_run_that_is_cut_short_before_its_first_round_is_gone_on_with(
     assert "old.onnx" not in again.stdout
     assert len(find_run(store, run.id, Command(command)).artifacts) == 2
     assert "nothing is left to do" in effmod(command, "--resume").stderr
-
-
-def test_a_store_of_which_nothing_was_measured_says_so(tmp_path: Path) -> None:
-    Store(tmp_path).write(msgspec.structs.replace(run_plan(), artifacts=()))
-    done = effmod("show", str(tmp_path))
-    assert done.exit_code == 5
-    assert "holds no records; 'effmod bench" in " ".join(done.stderr.split())
-
-
-def test_other_files_are_not_gone_on_with() -> None:
-    run = run_plan()
-    check_same(run, run.artifacts)
-    changed = msgspec.structs.replace(run.artifacts[0], sha256="6" * 64)
-    with pytest.raises(
-        TargetError, match=r"efficientmod_xxs is not what run .* \(sha256 555555555555 then, 666666666666"
-    ):
-        check_same(run, [changed])
-    with pytest.raises(TargetError, match="timed 1 artifacts, and its targets stand for 2 now"):
-        check_same(run, [*run.artifacts, changed])
 
 
 @pytest.mark.parametrize(

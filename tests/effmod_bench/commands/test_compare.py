@@ -1,0 +1,312 @@
+import itertools
+import json
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import Result
+
+from effmod_bench.instrument import watch
+from effmod_bench.instrument.process.messages import Broken, PairJob, PairTimed
+from effmod_bench.runs import prepare
+from effmod_bench.runs.plan import RunPlan
+from exporters import OutputError
+from results import (
+    ComparisonProcess,
+    Conditions,
+    Device,
+    GpuState,
+    GraphOptimization,
+    Outcome,
+    Record,
+    Runtime,
+    RuntimeOptions,
+    Store,
+)
+from tests.effmod_bench.commands.support import FEW_PAIRS
+from tests.effmod_bench.support import PairAnswer, each_takes, effmod, noisy, timed_in_turn
+from tests.fakes import write_onnx
+
+pytestmark = pytest.mark.xdist_group("measures")  # they would disturb each other's times
+
+
+@pytest.mark.usefixtures("files")
+def test_a_process_gets_the_time_limit_that_was_asked_for(
+    answer_pairs_with: Callable[[PairAnswer], None], limits: list[float | None]
+) -> None:
+    answer_pairs_with(timed_in_turn)
+    assert effmod("compare", "a.onnx", "b.onnx", *FEW_PAIRS, "--round-timeout", "7").exit_code == 0
+    assert set(limits) == {7.0}
+
+
+def test_a_slower_file_is_called_slower_and_fails_where_asked(files: Path) -> None:
+    done = effmod("compare", "a.onnx", "large.onnx", *FEW_PAIRS, "--fail-if-slower", "5%")
+    assert done.exit_code == 4, done.output
+    assert "% slower" in done.stdout
+    assert "--fail-if-slower allows 5 %" in done.stderr
+    assert len(Store(files / "effmod-results").read_kind(ComparisonProcess)) == 2
+    assert effmod("show", "effmod-results").stdout == done.stdout
+
+
+def test_a_faster_file_passes_the_same_gate(files: Path) -> None:  # noqa: ARG001
+    done = effmod("compare", "large.onnx", "a.onnx", *FEW_PAIRS, "--fail-if-slower", "5%", "--output-format", "json")
+    assert done.exit_code == 0, done.output
+    (row,) = json.loads(done.stdout)
+    assert row["verdict"] == "faster"
+    assert row["estimate"]["high"] < 1
+
+
+def test_one_failing_target_does_not_stop_the_others(files: Path) -> None:  # noqa: ARG001
+    done = effmod("compare", "a.onnx", "nan.onnx", "large.onnx", *FEW_PAIRS, "--output-format", "json")
+    assert done.exit_code == 1
+    bad, good = json.loads(done.stdout)
+    assert (bad["estimate"], bad["processes"]) == (None, 0)
+    assert "NaN" in bad["failures"][0]
+    assert good["verdict"] == "slower"
+    assert "nan.onnx: failed" in done.stderr
+
+
+def test_a_target_that_is_too_slow_counts_though_another_failed(files: Path) -> None:  # noqa: ARG001
+    assert effmod("compare", "a.onnx", "nan.onnx", "large.onnx", *FEW_PAIRS, "--fail-if-slower", "0%").exit_code == 4
+
+
+def test_a_control_is_the_first_against_itself(files: Path, answer_pairs_with: Callable[[PairAnswer], None]) -> None:  # noqa: ARG001
+    sizes = itertools.count(start=1)
+    answer_pairs_with(lambda job: timed_in_turn(job, 1.1 + next(sizes) / 1e4))
+    done = effmod("compare", "a.onnx", "--control", *FEW_PAIRS, "--fail-if-slower", "5%")
+    assert done.exit_code == 0  # no target is slower
+    assert "a.onnx (control)" in done.stdout
+    assert "a.onnx is called slower than itself" in done.stderr
+
+
+@pytest.mark.usefixtures("files")
+def test_both_run_as_the_user_asks_and_the_table_says_how(answer_pairs_with: Callable[[PairAnswer], None]) -> None:
+    seen: list[RuntimeOptions] = []
+
+    def answer(job: PairJob) -> PairTimed:
+        seen.extend(member.session.options for member in job.members.values())
+        return timed_in_turn(job)
+
+    answer_pairs_with(answer)
+    done = effmod("compare", "a.onnx", "b.onnx", *FEW_PAIRS, "--graph-optimization", "basic", "--no-spinning")
+    assert done.exit_code == 0, done.output
+    assert set(seen) == {RuntimeOptions(graph_optimization=GraphOptimization.BASIC, allow_spinning=False)}
+    assert "basic graph optimization, threads that do not spin" in done.stdout
+
+
+@pytest.mark.usefixtures("files")
+def test_on_a_gpu_both_run_there_and_the_table_names_it(
+    answer_pairs_with: Callable[[PairAnswer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs: list[PairJob] = []
+
+    def answer(job: PairJob) -> PairTimed:
+        jobs.append(job)
+        return timed_in_turn(job)
+
+    answer_pairs_with(answer)
+    state = dict.fromkeys(GpuState.__struct_fields__) | {"name": "A GPU"}
+    for check in ("check_installed", "check_runs"):
+        monkeypatch.setattr(prepare, check, lambda *_: None)
+    monkeypatch.setattr(watch, "read_gpu", lambda _: GpuState(**state))
+    done = effmod("compare", "a.onnx", "b.onnx", *FEW_PAIRS, "--device", "cuda:1", "--runtime", "tensorrt")
+    assert done.exit_code == 0, done.output
+    assert done.stdout.splitlines()[0].split(", ")[0].strip() == "A GPU"
+    assert "TensorRT, 1 thread, timed in turn" in done.stdout
+    sessions = [member.session for job in jobs for member in job.members.values()]
+    assert {session.device for session in sessions} == {Device.CUDA}
+    assert {session.options for session in sessions} == {RuntimeOptions(runtime=Runtime.TENSORRT, device_index=1)}
+    assert not any(session.shared_threads for session in sessions)  # that is a CPU's affair
+
+
+@pytest.mark.usefixtures("files")
+def test_a_doubtful_comparison_comes_with_the_advice_of_a_measurement(
+    answer_pairs_with: Callable[[PairAnswer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer_pairs_with(timed_in_turn)
+    busy = Conditions(elapsed_s=10.0, other_cpu_s=1e4)
+    monkeypatch.setattr(watch, "conditions_since", lambda _: busy)
+    done = effmod("compare", "a.onnx", "b.onnx", *FEW_PAIRS)
+    assert done.exit_code == 0, done.output
+    assert "other-load" in done.stdout
+    (advice,) = [line for line in done.stderr.splitlines() if line.startswith("warning: other-load: ")]
+    assert "close them, or measure when they are done" in advice
+    assert advice.endswith("(b.onnx)")
+    assert advice in effmod("show", "effmod-results").stderr
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        (0.0001, "known to within 0.0141 % after 6 processes, 60 timed"),
+        (0.1, "not yet to 1 %: a new run with a longer --max-time"),
+    ],
+)
+def test_until_says_how_many_runs_it_took(
+    size: float,
+    said: str,
+    files: Path,  # noqa: ARG001
+    answer_pairs_with: Callable[[PairAnswer], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    each_takes(30.0, monkeypatch)
+    answer_pairs_with(noisy(itertools.cycle((size, -size))))
+    done = effmod("compare", "a.onnx", "b.onnx", *FEW_PAIRS, "--until", "1%", "--max-time", "10m")
+    assert done.exit_code == 0, done.output
+    assert said in " ".join(done.stderr.split())
+    assert "timed runs of each" in done.stderr
+
+
+def test_an_interruption_shows_what_is_finished(files: Path, answer_pairs_with: Callable[[PairAnswer], None]) -> None:
+    def answer(job: PairJob) -> PairTimed:
+        if Store(files / "effmod-results").read_kind(ComparisonProcess):
+            raise KeyboardInterrupt
+        return timed_in_turn(job)
+
+    answer_pairs_with(answer)
+    done = effmod("compare", "a.onnx", "b.onnx", *FEW_PAIRS)
+    assert done.exit_code == 130
+    assert "b.onnx" in done.stdout
+    assert "interrupted" in done.stderr
+    assert len(Store(files / "effmod-results").read_kind(ComparisonProcess)) == 1
+
+
+@pytest.mark.usefixtures("files")
+def test_a_comparison_that_was_cut_short_goes_on_with_what_is_missing_or_failed(
+    answer_pairs_with: Callable[[PairAnswer], None],
+) -> None:
+    jobs: list[PairJob] = []
+
+    def answer(job: PairJob) -> PairTimed | Broken:
+        jobs.append(job)
+        if len(jobs) == 5:
+            raise KeyboardInterrupt
+        return (
+            Broken(reason="ended by SIGSEGV", detail="")
+            if len(jobs) == 2
+            else timed_in_turn(job, 1.2 + len(jobs) / 1e4)
+        )
+
+    answer_pairs_with(answer)
+    few = ("--processes", "3", "--blocks", "5", "--warmup", "1", "--threads", "1")
+    done = effmod("compare", "a.onnx", "b.onnx", "large.onnx", *few, "--fail-if-slower", "5%")
+    assert done.exit_code == 130
+    store = Store(Path("effmod-results"))
+    (run,) = store.read_kind(RunPlan)
+    assert f"what is missing or failed, again: effmod compare --resume {run.id} --store effmod-results" in done.stderr
+    kept = {record.id for record in store.read_kind(ComparisonProcess) if record.outcome is Outcome.OK}
+    assert len(kept) == 3
+    assert "holds no run of 'effmod bench' to resume" in effmod("bench", "--resume").stderr
+
+    begun = len(jobs)
+    again = effmod("compare", "--resume", run.id, "--output-format", "json")
+    assert again.exit_code == 4, again.output
+    assert "--fail-if-slower allows 5 %" in again.stderr
+    assert f"run {run.id} of a.onnx, b.onnx, large.onnx: 3 processes to do" in again.stderr
+    assert len(jobs) - begun == 3
+    assert [(row["processes"], row["failures"]) for row in json.loads(again.stdout)] == [(3, []), (3, [])]
+    records = store.read_kind(ComparisonProcess)
+    assert kept < {record.id for record in records}
+    assert Counter((r.target, r.index) for r in records if r.outcome is Outcome.OK) == {
+        (target, index): 1 for target in (1, 2) for index in range(3)
+    }
+    assert "it is complete, and nothing is left to do" in effmod("compare", "--resume").stderr
+    assert len(jobs) - begun == 3
+
+
+@pytest.mark.usefixtures("files")
+def test_a_comparison_does_not_go_on_with_other_files(
+    answer_pairs_with: Callable[[PairAnswer], None], tmp_path: Path
+) -> None:
+    answer_pairs_with(lambda _: Broken(reason="ended by SIGSEGV", detail=""))
+    done = effmod("compare", "a.onnx", "b.onnx", *FEW_PAIRS)
+    assert done.exit_code == 1
+    assert "what is missing or failed, again: effmod compare --resume" in done.stderr
+    write_onnx(tmp_path / "b.onnx", nodes=9)
+    again = effmod("compare", "--resume")
+    assert again.exit_code == 2
+    assert "b.onnx is not what run" in " ".join(again.stderr.split())
+
+
+@pytest.mark.usefixtures("files")
+def test_an_interruption_between_a_records_storing_and_its_telling_loses_no_row(
+    answer_pairs_with: Callable[[PairAnswer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer_pairs_with(timed_in_turn)
+    write = Store.write
+
+    def write_and_stop(store: Store, record: Record, **how: bool) -> None:
+        write(store, record, **how)
+        if isinstance(record, ComparisonProcess):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Store, "write", write_and_stop)
+    done = effmod("compare", "a.onnx", "b.onnx", *FEW_PAIRS)
+    assert done.exit_code == 130
+    assert "interrupted: the table holds what was finished" in done.stderr
+    assert "b.onnx" in done.stdout
+
+
+def test_a_comparison_names_its_run_where_the_store_holds_others(
+    files: Path,  # noqa: ARG001
+    answer_pairs_with: Callable[[PairAnswer], None],
+) -> None:
+    def again(done: Result) -> list[str]:
+        return done.stderr.splitlines()[-1].partition("the table again: effmod ")[2].split()
+
+    answer_pairs_with(timed_in_turn)
+    first = effmod("compare", "a.onnx", "b.onnx", *FEW_PAIRS)
+    assert again(first) == ["show", "effmod-results", "--only", "comparisons"]
+    assert effmod(*again(first)).stdout == first.stdout
+    answer_pairs_with(lambda job: timed_in_turn(job, 1.2))
+    second = effmod("compare", "a.onnx", "b.onnx", *FEW_PAIRS)
+    assert again(second)[:5] == ["show", "effmod-results", "--only", "comparisons", "--run"]
+    assert effmod(*again(second)).stdout == second.stdout != effmod(*again(first)).stdout
+
+
+def test_one_network_alone_is_refused_before_it_is_exported(monkeypatch: pytest.MonkeyPatch) -> None:
+    def export(*_: object, **__: object) -> None:
+        raise OutputError("it went on to the export")
+
+    monkeypatch.setattr("effmod_bench.targets.obtain.obtain", export)
+    done = effmod("compare", "efficientmod_xxs", "efficientMod_xxs", *FEW_PAIRS)
+    assert done.exit_code == 2
+    assert "efficientmod_xxs alone is nothing to compare" in " ".join(done.stderr.split())
+    for several in (("efficientmod_xxs", "--control"), ("efficientmod_x*s",)):
+        assert "it went on to the export" in effmod("compare", *several, *FEW_PAIRS).stderr
+
+
+@pytest.mark.usefixtures("files")
+def test_two_names_of_one_file_are_nothing_to_compare(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    done = effmod("compare", "a.onnx", "folder/../a.onnx", *FEW_PAIRS)
+    assert done.exit_code == 2
+    assert "a.onnx alone is nothing to compare" in " ".join(done.stderr.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["a.onnx"], "a.onnx alone is nothing to compare"),
+        (["a.onnx", "a.onnx"], "a.onnx alone is nothing to compare"),
+        (["a.onnx", "missing.onnx"], "cannot read missing.onnx"),
+        (["a.onnx", "b.onnx", "--max-time", "5m"], "--max-time goes with --until"),
+        (["a.onnx", "b.onnx", "--until", "1"], "'1' is no percentage; write it as 5% or 0.5%"),
+        (["a.onnx", "b.onnx", "--margin", "0.005"], "'0.005' is no percentage"),
+        (["a.onnx", "b.onnx", "--until", "1%", "--max-time", "5"], "'5' is no duration; write it as 90s"),
+        (["a.onnx", "b.onnx", "--until", "1%", "--max-time", "0s"], "'0s' is no duration"),
+        (["a.onnx", "b.onnx", "--processes", "1"], "--processes"),
+        (["a.onnx", "b.onnx", "--image-size", "64"], "--image-size is for networks"),
+        (["a.onnx", "b.onnx", "--tf32"], "--tf32 goes with --device cuda, not with --device cpu"),
+        (["a.onnx", "b.onnx", "--runtime", "pytorch"], "compare times ONNX Runtime, not pytorch; 'effmod bench'"),
+        (["a.onnx", "b.onnx", "--device", "coreml"], "compare times ONNX Runtime, not coreml; 'effmod bench'"),
+        ([], "say what to compare: two or more networks"),
+        (["--resume", "--until", "1%"], "--until does not go with --resume"),
+    ],
+)
+def test_wrong_use_is_said_before_anything_is_measured(arguments: list[str], said: str, files: Path) -> None:
+    done = effmod("compare", *arguments)
+    assert done.exit_code == 2
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+    assert not list(files.glob("effmod-results/*"))

@@ -1,0 +1,133 @@
+from pathlib import Path
+
+import onnx
+import pytest
+from typer.testing import CliRunner
+
+import effmod_bench.targets.obtain
+import models
+from effmod_bench.cli import app
+from effmod_bench.errors import ExitCode
+from effmod_bench.targets.subjects import file_subject
+from results import ArtifactSource
+from tests.exporters.onnx.rewrites.support import graph
+from tests.fakes import write_onnx
+
+SPEC = models.find_model("efficientmod_xxs")
+
+
+@pytest.mark.parametrize("count", [999, 1001])
+def test_labels_that_are_not_as_many_as_the_classes_are_a_wrong_use_before_anything_is_built(
+    count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> None:
+        raise AssertionError("it was built")
+
+    monkeypatch.setattr(effmod_bench.targets.obtain, "obtain", never)
+    (tmp_path / "labels.txt").write_text("\n".join(map(str, range(count))))
+    done = CliRunner().invoke(app, ["export", SPEC.name, "--format", "coreml", "--labels", "labels.txt"])
+    assert done.exit_code == ExitCode.USAGE
+    said = " ".join(done.stderr.split())
+    assert f"--labels has {count} names, and efficientmod_xxs tells 1000 classes apart" in said
+
+
+FOLDABLE = """
+g (float[n, 3, h, w] x) => (float[n, 4, k, l] y) {
+    c = Conv(x, kernel)
+    y = BatchNormalization(c, scale, shift, mean, var)
+}
+"""
+
+
+@pytest.fixture
+def foldable(tmp_path: Path) -> Path:
+    """A user's own file, with something for a rewrite to do."""
+    norm = {"scale": (4,), "shift": (4,), "mean": (4,), "var": (4,)}
+    onnx.save(graph(FOLDABLE, kernel=(4, 3, 3, 3), **norm), tmp_path / "mine.onnx")
+    return tmp_path / "mine.onnx"
+
+
+def test_a_users_own_file_is_rewritten_and_explained(foldable: Path, tmp_path: Path) -> None:
+    options = ["--input-shape", "2,3,8,8", "--explain", "--output", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, ["export", str(foldable), *options])
+    assert done.exit_code == ExitCode.OK, done.stderr
+    assert "places changed: static_shapes 3, gelu 0, batch_norm 1, matmul_to_conv 0, simplify 0" in done.stderr
+    *table, path = done.stdout.splitlines()
+    assert ["BatchNormalization", "1", "0", "-1"] in [line.split() for line in table]
+    assert ["all", "2", "1", "-1"] in [line.split() for line in table]
+    assert path == str(tmp_path / "out" / "mine-rewritten-2x3x8x8.onnx")
+    assert Path(path).is_file()
+
+
+GELU = """
+g (float[1, 3, 8, 8] x) => (float[1, 3, 8, 8] y) {
+    one = Constant <value = float {1.0}> ()
+    half = Constant <value = float {0.5}> ()
+    root = Constant <value = float {1.4142135}> ()
+    scaled = Div(x, root)
+    erf = Erf(scaled)
+    factor = Add(erf, one)
+    twice = Mul(x, factor)
+    y = Mul(twice, half)
+}
+"""
+
+
+def test_a_file_whose_opset_a_rewrite_raised_says_so_and_is_named_by_the_new_one(tmp_path: Path) -> None:
+    model = graph(GELU)
+    model.opset_import[0].version = 18
+    onnx.save(model, tmp_path / "net-opset18.onnx")
+    done = CliRunner().invoke(app, ["export", "net-opset18.onnx"])
+    assert done.exit_code == ExitCode.OK, done.output
+    assert "the rewrites raised its opset from 18 to 20" in done.stderr
+    assert done.stdout.strip() == "net-opset20-rewritten.onnx"
+
+
+@pytest.mark.parametrize("inputs", [[], ["--input-shape", "1,3,8,8"]])
+def test_a_file_whose_output_carries_no_shape_is_rewritten(inputs: list[str], tmp_path: Path) -> None:
+    model = onnx.load(write_onnx(tmp_path / "net.onnx"))
+    model.graph.output[0].type.tensor_type.ClearField("shape")
+    if inputs:
+        model.graph.input[0].type.tensor_type.ClearField("shape")
+    onnx.save(model, tmp_path / "net.onnx")
+    done = CliRunner().invoke(app, ["export", "net.onnx", *inputs])
+    assert done.exit_code == ExitCode.OK, done.output
+
+
+def test_a_rewritten_file_is_timed_as_a_users_own(foldable: Path, tmp_path: Path) -> None:
+    runner = CliRunner()
+    runner.invoke(app, ["export", str(foldable), "--input-shape", "1,3,8,8"])
+    subject = file_subject(tmp_path / "mine-rewritten-1x3x8x8.onnx", {}, batch_size=1)
+    assert (subject.artifact.name, subject.artifact.source) == ("mine-rewritten-1x3x8x8.onnx", ArtifactSource.FILE)
+    assert subject.artifact.form is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "dimensions h, w are open"),
+        (["--input-shape", "1,4,8,8"], "--input-shape gives 1,4,8,8"),
+        (["efficientmod_xxs"], "export networks in a command of their own"),
+        (["--table", "12"], "export networks in a command of their own"),
+        (["x.mlpackage"], "x.mlpackage is a Core ML package; only networks and .onnx files are rewritten"),
+        (["--rewrite", "none"], "leaves nothing to do"),
+        (
+            ["--rewrite", "channels_first"],
+            "there are auto, none, static_shapes, gelu, batch_norm, matmul_to_conv, simplify",
+        ),
+        (["--format", "coreml"], "--format is for networks"),
+        (["--no-simplify"], "--no-simplify is for networks"),
+        (["--for", "modelbench"], "--for is for networks"),
+        (["--compute-precision", "float16"], "--compute-precision is for networks"),
+    ],
+)
+def test_what_does_not_go_with_a_file_is_refused(arguments: list[str], said: str, foldable: Path) -> None:
+    done = CliRunner().invoke(app, ["export", str(foldable), *arguments])
+    assert done.exit_code == ExitCode.USAGE
+    assert said in done.stderr
+
+
+def test_a_shape_without_a_file_is_refused() -> None:
+    done = CliRunner().invoke(app, ["export", "efficientmod_xxs", "--input-shape", "1,3,8,8"])
+    assert done.exit_code == ExitCode.USAGE
+    assert "--input-shape is for .onnx files" in done.stderr

@@ -1,0 +1,54 @@
+from collections import Counter
+
+import msgspec
+import pytest
+
+from effmod_bench.instrument.schedule import missing, schedule
+from results import BenchPlan, summarise
+from tests.fakes import make_round, timed_artifact
+
+
+def test_runs_are_split_over_the_rounds_without_loss() -> None:
+    turns = schedule(BenchPlan(runs=4003, rounds=5), subjects=3)
+    for subject in range(3):
+        mine = [turn for turn in turns if turn.subject == subject]
+        assert [turn.index for turn in mine] == [0, 1, 2, 3, 4]
+        assert sum(turn.runs for turn in mine) == 4003
+        assert {turn.runs for turn in mine} == {800, 801}
+
+
+def test_fewer_runs_than_rounds_are_one_a_round() -> None:
+    assert [turn.runs for turn in schedule(BenchPlan(runs=2, rounds=5), subjects=1)] == [1, 1]
+
+
+def test_rounds_of_all_targets_are_interleaved_in_an_order_that_the_seed_decides() -> None:
+    plan = BenchPlan(runs=100, rounds=10)
+    orders = [tuple(t.subject for t in schedule(plan, 3)[i : i + 3]) for i in range(0, 30, 3)]
+    assert all(sorted(order) == [0, 1, 2] for order in orders)
+    assert len(Counter(orders)) > 1
+    assert schedule(plan, 3) == schedule(plan, 3)
+    assert schedule(plan, 3) != schedule(BenchPlan(runs=100, rounds=10, seed=1), 3)
+
+
+@pytest.mark.parametrize("wrong", [{"runs": 0}, {"rounds": 0}, {"warmup_runs": -1}, {"threads": 0}])
+def test_a_plan_out_of_range_is_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        BenchPlan(**wrong)  # type: ignore[arg-type]
+
+
+def test_a_resumed_run_keeps_the_order_that_its_seed_decided() -> None:
+    plan = BenchPlan(runs=100, rounds=10)
+    artifacts = [timed_artifact(name) for name in "abc"]
+    assert missing(plan, artifacts, []) == schedule(plan, 3)
+    done = [make_round(artifact=artifacts[1], index=index) for index in range(10)]
+    assert missing(plan, artifacts, done) == [turn for turn in schedule(plan, 3) if turn.subject != 1]
+
+
+def test_the_last_of_several_attempts_counts() -> None:
+    plan = BenchPlan(runs=1, rounds=1)
+    first, second = make_round(failure="one"), make_round(failure="two")
+    second = msgspec.structs.replace(second, attempt=1)
+    for records in ([first, second], [second, first]):
+        assert [turn.attempt for turn in missing(plan, [first.artifact], records)] == [2]
+        (measurement,) = summarise(records)
+        assert measurement.failures == ("two",)

@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from effmod_bench.errors import TargetError
+from effmod_bench.options.export import ExportChoices, Purpose, parse_input_shapes, read_labels
+from exporters import Compression, ComputePrecision, CoreMLConfig, DeploymentTarget, Format, InputKind
+from exporters.rewrites import AUTO
+from models import find_model
+
+SPEC = find_model("efficientmod_xxs")
+COREML = ExportChoices(format=Format.COREML)
+
+
+def test_the_defaults_of_core_ml() -> None:
+    assert COREML.config(SPEC) == CoreMLConfig(
+        image_size=224, target=DeploymentTarget.IOS16, input=InputKind.IMAGE, rewrites=AUTO[Format.COREML]
+    )
+
+
+def test_the_arithmetic_is_the_formats_own_where_none_is_given() -> None:
+    assert ExportChoices().config(SPEC).compute_precision is ComputePrecision.FLOAT32
+    assert COREML.config(SPEC).compute_precision is ComputePrecision.FLOAT16
+    for format_ in Format:
+        for precision in ComputePrecision:
+            config = ExportChoices(format=format_, compute_precision=precision).config(SPEC)
+            assert config.compute_precision is precision
+
+
+def test_an_onnx_file_is_rewritten_unless_its_batch_is_open_or_it_is_for_gpus() -> None:
+    assert ExportChoices().config(SPEC).rewrites == AUTO[Format.ONNX]
+    assert ExportChoices(batch_size=8, opset=18).config(SPEC).rewrites == AUTO[Format.ONNX]
+    assert ExportChoices(dynamic_batch=True).config(SPEC).rewrites == ()
+    float16 = ExportChoices(compute_precision=ComputePrecision.FLOAT16)
+    assert float16.config(SPEC).rewrites == ()
+    assert msgspec.structs.replace(float16, rewrite="auto").config(SPEC).rewrites == AUTO[Format.ONNX]
+    assert ExportChoices(rewrite="none").config(SPEC).rewrites == ()
+
+
+def test_modelbench_takes_ios_15() -> None:
+    config = ExportChoices(format=COREML.format, purpose=Purpose.MODELBENCH).config(SPEC)
+    assert config == CoreMLConfig(
+        image_size=224, target=DeploymentTarget.IOS15, modelbench=True, rewrites=AUTO[Format.COREML]
+    )
+
+
+def test_an_option_of_the_other_format_is_refused() -> None:
+    with pytest.raises(TargetError, match="--target goes with --format coreml, not with --format onnx"):
+        ExportChoices(target=DeploymentTarget.IOS16).config(SPEC)
+    with pytest.raises(TargetError, match="--opset goes with --format onnx, not with --format coreml"):
+        ExportChoices(format=COREML.format, opset=18).config(SPEC)
+    with pytest.raises(TargetError, match="--dynamic-batch goes with --format onnx"):
+        ExportChoices(format=COREML.format, dynamic_batch=True).config(SPEC)
+
+
+def test_choices_that_contradict_each_other_are_a_wrong_use() -> None:
+    with pytest.raises(TargetError, match="need the target iOS16"):
+        ExportChoices(format=COREML.format, target=DeploymentTarget.IOS15, compress=Compression.INT8).config(SPEC)
+    with pytest.raises(TargetError, match="ModelBench takes the target iOS15"):
+        ExportChoices(format=COREML.format, target=DeploymentTarget.IOS17, purpose=Purpose.MODELBENCH).config(SPEC)
+
+
+def test_labels_are_read_in_order(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("tench, fish\n  ünder \nlast\n\n", encoding="utf-8")
+    assert read_labels(tmp_path / "labels.txt") == ("tench, fish", "ünder", "last")
+    assert read_labels(None) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"crane\ndog\ncrane\n", "lines 1 and 3 are both 'crane'"),
+        (b"crane\n\ndog\n", "line 2 is empty"),
+        (b"", "is empty; write one label a line"),
+        (b"\xff\xfe\x00", "not text in UTF-8"),
+    ],
+)
+def test_labels_that_cannot_be_used_say_why(content: bytes, said: str, tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_bytes(content)
+    with pytest.raises(TargetError, match=said):
+        read_labels(tmp_path / "labels.txt")
+
+
+def test_a_missing_labels_file_says_so(tmp_path: Path) -> None:
+    with pytest.raises(TargetError, match="No such file"):
+        read_labels(tmp_path / "labels.txt")
+
+
+def test_shapes_are_read() -> None:
+    assert parse_input_shapes(["1,3,8,8", "x:2,4", "a:b:1"]) == {None: (1, 3, 8, 8), "x": (2, 4), "a:b": (1,)}
+
+
+@pytest.mark.parametrize("text", ["", "x:", "1,a", "1,0", "1,-3", "1.5"])
+def test_what_is_no_shape_is_refused(text: str) -> None:
+    with pytest.raises(TargetError, match="is no shape"):
+        parse_input_shapes([text])
+
+
+def test_a_networks_own_image_size_holds_where_none_is_given() -> None:
+    spec = find_model("efficientmod_xxs")
+    assert ExportChoices(opset=20).config(spec).image_size == 224
+    assert ExportChoices(opset=20, image_size=256).config(spec).image_size == 256

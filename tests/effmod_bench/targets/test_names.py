@@ -1,0 +1,25 @@
+from pathlib import Path
+
+import pytest
+
+from effmod_bench.targets.names import find_networks, is_file
+from models import UnknownModelError
+
+
+def test_names_patterns_and_repetitions_become_networks_once() -> None:
+    found = find_networks(["efficientmod_s", "efficientmod_x?s", "efficientmod_s"])
+    assert [spec.name for spec in found] == ["efficientmod_s", "efficientmod_xxs"]
+
+
+def test_a_pattern_that_matches_nothing_says_so() -> None:
+    with pytest.raises(UnknownModelError, match=r"no network matches 'nope\*'"):
+        find_networks(["nope*"])
+
+
+def test_a_file_is_told_from_a_name(tmp_path: Path) -> None:
+    (tmp_path / "model").write_text("")
+    assert is_file("missing.onnx")
+    assert is_file(str(tmp_path / "model"))
+    assert not is_file("efficientmod_xxs")
+    (tmp_path / "net.py").write_text("")
+    assert not is_file(f"{tmp_path}/net.py:build")
