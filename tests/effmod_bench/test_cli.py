@@ -189,6 +189,9 @@ def test_somebody_elses_json_beside_a_file_is_left_alone(effmod: Run, tmp_path: 
     assert effmod("bench", "voice.onnx", "--runs", "1").returncode == 0
 
 
+WORKER = "effmod_bench.instrument.process.worker"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_a_killed_effmod_leaves_no_worker_behind(tmp_path: Path) -> None:
     write_onnx(tmp_path / "x.onnx", shape=(1, 64, 256, 256), nodes=8)
@@ -204,9 +207,7 @@ def test_a_killed_effmod_leaves_no_worker_behind(tmp_path: Path) -> None:
     while time.monotonic() < deadline and not workers:
         time.sleep(0.1)
         with suppress(psutil.NoSuchProcess):  # it starts other programs as well, which ask about the machine
-            workers = [
-                child for child in parent.children() if "effmod_bench.instrument.process.worker" in child.cmdline()
-            ]
+            workers = [child for child in parent.children() if WORKER in child.cmdline()]
     (worker,) = workers
     time.sleep(1)
     process.kill()
