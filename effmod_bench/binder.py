@@ -169,9 +169,11 @@ class HelpfulCommand(TyperCommand):
         if more := len(self.leaves) - len(shown):
             sections["Options"].append(Entry("    --help-all", f"Show {more} options more."))
         titled = [Section(self.panels.get(panel, panel), tuple(each)) for panel, each in sections.items() if each]
-        arguments = [leaf for leaf in self.leaves if not isinstance(_info(leaf.kind), OptionInfo)]
-        usage = " ".join(["Usage:", ctx.command_path, "[OPTIONS]", *(_info(leaf.kind).metavar for leaf in arguments)])
-        return usage, self.help or "", titled, self.examples
+        return self.get_usage(ctx), self.help or "", titled, self.examples
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:  # noqa: ARG002 - click's signature
+        arguments = [info for info in (_info(leaf.kind) for leaf in self.leaves) if not isinstance(info, OptionInfo)]
+        return ["[OPTIONS]", *(info.metavar for info in arguments)]
 
 
 def _entry(leaf: _Leaf) -> Entry:

@@ -11,6 +11,7 @@ from results.records.by_hand import HandEntry
 from results.records.environment import Conditions, Environment, GpuState, Machine, SessionFacts
 from results.records.measured import ComparisonProcess, Outcome, Round
 from results.records.plan import (
+    RUNTIME_NAMES,
     BenchPlan,
     ComparisonPlan,
     ComputeUnits,
@@ -27,6 +28,7 @@ from results.statistics.summary import Anchored, Measurement, summarise
 from results.store import Store, StoreError
 
 __all__ = [
+    "RUNTIME_NAMES",
     "Anchored",
     "ArtifactSource",
     "BenchPlan",

@@ -13,6 +13,10 @@ from tests import reaper
 
 def pytest_configure() -> None:
     os.environ.pop("EFFMOD_STORE", None)  # options read it once, when they are imported
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        # Torch's threads spin while they wait for a core: with more of them than cores, exports take twice the time.
+        os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
     reaper.watch_this_process()
 
 

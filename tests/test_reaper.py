@@ -54,7 +54,7 @@ def wait_until(true: Callable[[list[str]], bool], name: str, *, timeout_s: float
 
 
 def all_run(commands: list[str]) -> bool:
-    programs = ("effmod bench x.onnx", "effmod_bench.worker", "sleep 3600", "reaper.py")
+    programs = ("effmod bench x.onnx", "effmod_bench.instrument.process.worker", "sleep 3600", "reaper.py")
     return all(any(program in command for command in commands) for program in programs)
 
 

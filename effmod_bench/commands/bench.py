@@ -9,14 +9,14 @@ from effmod_bench.errors import ExitCode, TargetError
 from effmod_bench.options.export import BatchSize, FileChoices, parse_batch_sizes
 from effmod_bench.options.option import PRECISELY, WRITTEN, but, option
 from effmod_bench.options.output import Printing, StoreFolder, default_store
-from effmod_bench.options.protocol import Limits, Rounds, run_to_resume
+from effmod_bench.options.protocol import Limits, Rounds
 from effmod_bench.options.runtime import RuntimeSettings, artifact_format
 from effmod_bench.options.targets import Table, Targets
 from effmod_bench.screen.console import Console
 from results import BenchPlan
 
 if TYPE_CHECKING:
-    from effmod_bench.runs.plan import Invocation, RunPlan
+    from effmod_bench.runs.plan import RunPlan
 
 
 class TimedFile(FileChoices, frozen=True, kw_only=True):
@@ -58,11 +58,13 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
 
     def run(self, console: Console) -> ExitCode:
         from effmod_bench.runs.measure import measure
+        from effmod_bench.runs.plan import Command
         from effmod_bench.runs.prepare import prepared
         from effmod_bench.runs.preview import preview
+        from effmod_bench.runs.resume import invoke
         from effmod_bench.suites import table_of
 
-        invocation = self.invocation()
+        invocation = invoke(Command.BENCH, self.limits, self.store, self.targets, self.written, begin=self._asked)
         output_format = self.printing.output_format
         if self.dry_run:
             console.table(preview(invocation), output_format)
@@ -70,23 +72,6 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
         shown = partial(table_of, table=invocation.run.table)
         with prepared(console, invocation) as (subjects, anchor):
             return measure(console, invocation, subjects, anchor, output_format, shown)
-
-    def invocation(self) -> "Invocation":
-        """What is to be done: a new run, or what is missing of one.
-
-        Raises:
-            TargetError: options contradict each other, or there is no such run.
-            StoreError: the store cannot be read.
-        """
-        from effmod_bench.runs.plan import Command, Invocation
-        from effmod_bench.runs.resume import resume
-        from results import Store
-
-        store, wait, timeout_s = Store(self.store), not self.limits.no_wait, self.limits.round_timeout
-        if self.limits.resume:
-            run_id = run_to_resume(self.written, self.targets)
-            return resume(run_id, store, Command.BENCH, wait=wait, round_timeout_s=timeout_s)
-        return Invocation(run=self._asked(), store=store, resumed=False, wait=wait, round_timeout_s=timeout_s)
 
     def _asked(self) -> "RunPlan":
         from effmod_bench.runs.plan import choose_anchor, new_run

@@ -10,14 +10,14 @@ from effmod_bench.instrument.sessions.registry import ONNXRUNTIMES
 from effmod_bench.options.export import OnnxChoices
 from effmod_bench.options.option import WRITTEN, but
 from effmod_bench.options.output import Printing, StoreFolder, default_store
-from effmod_bench.options.protocol import Limits, Pairs, run_to_resume
+from effmod_bench.options.protocol import Limits, Pairs
 from effmod_bench.options.runtime import OnnxRuntimeSettings
 from effmod_bench.options.targets import Targets
 from effmod_bench.screen.console import Console
 from results import BenchPlan, ComparisonPlan
 
 if TYPE_CHECKING:
-    from effmod_bench.runs.plan import Invocation, RunPlan
+    from effmod_bench.runs.plan import RunPlan
 
 
 class Compare(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,9 +44,11 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True):
 
     def run(self, console: Console) -> ExitCode:
         from effmod_bench.runs.measure import measure_pairs
+        from effmod_bench.runs.plan import Command
         from effmod_bench.runs.prepare import prepared
+        from effmod_bench.runs.resume import invoke
 
-        invocation = self.invocation()
+        invocation = invoke(Command.COMPARE, self.limits, self.store, self.targets, self.written, begin=self._asked)
         compared = invocation.run.compared
         assert compared is not None
 
@@ -59,23 +61,6 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True):
 
         with prepared(console, invocation, check=check) as (subjects, _):
             return measure_pairs(console, invocation, subjects, self.printing.output_format)
-
-    def invocation(self) -> "Invocation":
-        """What is to be done: a new comparison, or what is missing of one.
-
-        Raises:
-            TargetError: options contradict each other, or there is no such run.
-            StoreError: the store cannot be read.
-        """
-        from effmod_bench.runs.plan import Command, Invocation
-        from effmod_bench.runs.resume import resume
-        from results import Store
-
-        store, wait, timeout_s = Store(self.store), not self.limits.no_wait, self.limits.round_timeout
-        if self.limits.resume:
-            run_id = run_to_resume(self.written, self.targets)
-            return resume(run_id, store, Command.COMPARE, wait=wait, round_timeout_s=timeout_s)
-        return Invocation(run=self._asked(), store=store, resumed=False, wait=wait, round_timeout_s=timeout_s)
 
     def _asked(self) -> "RunPlan":
         from effmod_bench.runs.plan import MAX_TIME_S, check_max_time, new_run

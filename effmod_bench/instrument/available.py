@@ -16,7 +16,7 @@ from effmod_bench.instrument.machine.gpu import (
 )
 from effmod_bench.instrument.process.messages import Broken, Job, Timed
 from effmod_bench.instrument.process.start import run_job
-from effmod_bench.instrument.sessions.registry import NETWORK_RUNTIMES
+from effmod_bench.instrument.sessions.registry import NETWORK_RUNTIMES, check_package
 from effmod_bench.instrument.sessions.session import SessionRequest
 from models import Preprocessing
 from results import Device, InputTensor, Runtime, RuntimeOptions
@@ -30,20 +30,22 @@ def check_installed(device: Device, options: RuntimeOptions) -> None:
     """
     if device is Device.CUDA:
         check_cuda(options)
-    match options.runtime:
-        case Runtime.OPENVINO if importlib.util.find_spec("openvino") is None:
-            raise DeviceUnavailableError("OpenVINO is not installed; in effmod's environment: pip install openvino")
-        case Runtime.COREML:
-            if platform.system() != "Darwin":
-                raise DeviceUnavailableError(
-                    f"Core ML runs on macOS only, and this is {platform.system()} {platform.release()}; measure on a "
-                    "Mac, or on an iPhone with ModelBench and 'effmod record add'"
-                )
-            if importlib.util.find_spec("coremltools") is None:
-                raise DeviceUnavailableError(
-                    "coremltools, which runs Core ML packages, is not installed; it is for Python 3.11 to 3.13, and "
-                    f"this is {platform.python_version()}: install effmod there"
-                )
+    if device is Device.COREML:
+        _check_coreml()
+    check_package(options.runtime)
+
+
+def _check_coreml() -> None:
+    if platform.system() != "Darwin":
+        raise DeviceUnavailableError(
+            f"Core ML runs on macOS only, and this is {platform.system()} {platform.release()}; measure on a "
+            "Mac, or on an iPhone with ModelBench and 'effmod record add'"
+        )
+    if importlib.util.find_spec("coremltools") is None:
+        raise DeviceUnavailableError(
+            "coremltools, which runs Core ML packages, is not installed; it is for Python 3.11 to 3.13, and "
+            f"this is {platform.python_version()}: install effmod there"
+        )
 
 
 def check_runs(device: Device, options: RuntimeOptions) -> None:

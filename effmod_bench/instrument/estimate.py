@@ -5,13 +5,13 @@ from typing import Protocol
 
 from effmod_bench.instrument.machine.system import available_cores
 from effmod_bench.instrument.schedule import Turn, schedule
+from effmod_bench.instrument.sessions.registry import ROWS
 from effmod_bench.instrument.threads import PAPER_THREADS, threads_to_use
-from results import BenchPlan, ComparisonPlan, Device, Runtime
+from results import BenchPlan, ComparisonPlan, Device
 from results.statistics.looks import next_look
 
 # Before a network's first round, its time is guessed: seconds a multiply-add on a core, by a runtime that was seen to
 # be about so fast, and seconds to start and load.
-_GUESSED_RUNTIMES = (Runtime.ONNXRUNTIME, Runtime.OPENVINO)
 _GUESSED_S_PER_MAC = 1 / 40e9
 GUESSED_START_S = 1.0
 
@@ -29,7 +29,7 @@ def guess_run_s(plan: BenchPlan | ComparisonPlan, macs: int | None) -> float | N
 
     None for a file of which nothing is known, and on a GPU or by another runtime: a CPU's speed says nothing of these.
     """
-    if plan.device is not Device.CPU or plan.options.runtime not in _GUESSED_RUNTIMES:
+    if plan.device is not Device.CPU or not ROWS[plan.options.runtime].guessed_by_macs:
         return None
     cores = min(threads_to_use(plan) or PAPER_THREADS, available_cores())
     return macs * _GUESSED_S_PER_MAC / cores if macs else None

@@ -1,10 +1,11 @@
 """Runs that were cut short: which there are, and what is missing of one."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from effmod_bench.errors import TargetError
+from effmod_bench.options.protocol import Limits, run_to_resume
 from effmod_bench.runs.plan import Command, Invocation, RunPlan
 from effmod_bench.screen.console import Console
 from effmod_bench.targets.names import is_file
@@ -14,18 +15,40 @@ from results import ComparisonProcess, Round, Store
 R = TypeVar("R", Round, ComparisonProcess)
 
 
-def resume(
-    run_id: str | None, store: Store, command: Command, *, wait: bool, round_timeout_s: float | None
+def invoke(
+    command: Command,
+    limits: Limits,
+    store: Path,
+    targets: Sequence[str] | None,
+    written: Sequence[str],
+    *,
+    begin: Callable[[], RunPlan],
 ) -> Invocation:
-    """What is missing or failed in a run of the store; None for the latest run of the command.
+    """What a command is to do: a new run, or what is missing or failed in one of the store.
+
+    Args:
+        targets: as the user gave them; with --resume the run to go on with, none for the latest of the command.
+        written: the options that he wrote.
+        begin: a new run, as the options ask for it.
 
     Raises:
-        TargetError: there is no such run, or it names files that are not there as seen from this folder.
+        TargetError: options contradict each other; or there is no such run, or it names files that are not there as
+            seen from this folder.
         StoreError: the store cannot be read.
     """
-    run = find_run(store, run_id, command)
-    check_folder(run, store)
-    return Invocation(run=run, store=store, resumed=True, wait=wait, round_timeout_s=round_timeout_s)
+    records = Store(store)
+    if limits.resume:
+        run = find_run(records, run_to_resume(written, targets), command)
+        check_folder(run, records)
+    else:
+        run = begin()
+    return Invocation(
+        run=run,
+        store=records,
+        resumed=limits.resume,
+        wait=not limits.no_wait,
+        round_timeout_s=limits.round_timeout,
+    )
 
 
 def find_run(store: Store, run_id: str | None, command: Command) -> RunPlan:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from results.records.plan import Device
+from results.records.plan import RUNTIME_NAMES, Device
 from results.statistics.summary import Measurement
-from results.tables.words import RUNTIME_NAMES, counted, mode_in_words
+from results.tables.words import counted, mode_in_words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

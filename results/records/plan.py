@@ -24,6 +24,17 @@ class Runtime(StrEnum):
     COREML = "coreml"
 
 
+RUNTIME_NAMES = {
+    Runtime.ONNXRUNTIME: "ONNX Runtime",
+    Runtime.TENSORRT: "TensorRT",
+    Runtime.PYTORCH: "PyTorch",
+    Runtime.TORCH_COMPILE: "torch.compile",
+    Runtime.OPENVINO: "OpenVINO",
+    Runtime.COREML: "Core ML",
+}
+"""As their makers write them."""
+
+
 class ComputeUnits(StrEnum):
     """Which of an Apple device's processors Core ML may use."""
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from results.records.plan import Runtime
+from results.records.plan import RUNTIME_NAMES, Runtime
 from results.tables.table import Column, Shared
-from results.tables.words import RUNTIME_NAMES, difference_in_words, digits, short_hash
+from results.tables.words import difference_in_words, digits, short_hash
 
 
 def hash_column(

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from results.records.artifact import TimedArtifact
-from results.records.plan import Runtime
+from results.records.plan import RUNTIME_NAMES, Runtime
 from results.statistics.comparison import Comparison
 from results.statistics.estimate import Verdict
 from results.tables.columns import RATIO_COLUMNS, hash_column, runtime_column
 from results.tables.table import Cell, Column, Shared, Table, settle
-from results.tables.words import ARTIFACT_FACTS, RUNTIME_NAMES, look_alike, milliseconds, mode_in_words, percent
+from results.tables.words import ARTIFACT_FACTS, look_alike, milliseconds, mode_in_words, percent
 
 
 def _of_artifact(prefix: str, artifact: Callable[[Comparison], TimedArtifact]) -> tuple[Column[Comparison], ...]:

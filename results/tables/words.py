@@ -5,19 +5,10 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from results.records.artifact import TimedArtifact
-from results.records.plan import GraphOptimization, Runtime, RuntimeOptions
+from results.records.plan import GraphOptimization, RuntimeOptions
 from results.statistics.comparison import Comparison
 from results.statistics.difference import Difference
 from results.statistics.estimate import Verdict
-
-RUNTIME_NAMES = {
-    Runtime.ONNXRUNTIME: "ONNX Runtime",
-    Runtime.TENSORRT: "TensorRT",
-    Runtime.PYTORCH: "PyTorch",
-    Runtime.TORCH_COMPILE: "torch.compile",
-    Runtime.OPENVINO: "OpenVINO",
-    Runtime.COREML: "Core ML",
-}
 
 # What tells files of one network apart, with its header.
 ARTIFACT_FACTS = {"form": "form", "opset": "opset", "image_size": "px", "batch_size": "batch"}

@@ -1,14 +1,79 @@
-"""The runtimes there are: on which devices, and by which session."""
+"""The runtimes there are, a row each: on which devices, by which session, and what can be asked of it."""
 
+import importlib.util
+import pkgutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from effmod_bench.errors import DeviceUnavailableError
 from effmod_bench.instrument.sessions.session import Session, SessionError, SessionRequest
-from results import Device, Runtime
+from results import RUNTIME_NAMES, Device, Runtime
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+_SESSIONS = "effmod_bench.instrument.sessions"
+
+
+class RuntimeRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A runtime.
+
+    Attributes:
+        session: "module:class" in this folder, imported when it is opened; it takes a request and the inputs by name.
+        runs_network: it runs the network itself, not a file that it was exported to.
+        in_turn: two of its sessions can be timed in turn in one process.
+        guessed_by_macs: on a CPU it was seen to be about as fast as the first one, so that its time can be guessed.
+        package: that must be installed besides; None where effmod brings what is needed.
+    """
+
+    session: str
+    devices: tuple[Device, ...]
+    runs_network: bool = False
+    in_turn: bool = False
+    guessed_by_macs: bool = False
+    package: str | None = None
+
+
+# Of those of a device the first is the default.
+ROWS: dict[Runtime, RuntimeRow] = {
+    Runtime.ONNXRUNTIME: RuntimeRow(
+        session="onnxruntime:OnnxRuntimeSession",
+        devices=(Device.CPU, Device.CUDA),
+        in_turn=True,
+        guessed_by_macs=True,
+    ),
+    Runtime.TENSORRT: RuntimeRow(session="onnxruntime:OnnxRuntimeSession", devices=(Device.CUDA,), in_turn=True),
+    Runtime.PYTORCH: RuntimeRow(session="pytorch:PyTorchSession", devices=(Device.CPU, Device.CUDA), runs_network=True),
+    Runtime.TORCH_COMPILE: RuntimeRow(
+        session="pytorch:PyTorchSession", devices=(Device.CPU, Device.CUDA), runs_network=True
+    ),
+    Runtime.OPENVINO: RuntimeRow(
+        session="openvino:OpenVinoSession", devices=(Device.CPU,), guessed_by_macs=True, package="openvino"
+    ),
+    Runtime.COREML: RuntimeRow(session="coreml:CoreMLSession", devices=(Device.COREML,)),
+}
+
+RUNTIMES: dict[Device, tuple[Runtime, ...]] = {
+    device: tuple(runtime for runtime, row in ROWS.items() if device in row.devices) for device in Device
+}
+NETWORK_RUNTIMES = tuple(runtime for runtime, row in ROWS.items() if row.runs_network)
+ONNXRUNTIMES = tuple(runtime for runtime, row in ROWS.items() if row.in_turn)
+"""ONNX Runtime, by one of its providers."""
+
+
+def check_package(runtime: Runtime) -> None:
+    """Find out, without importing it, whether a runtime's own package is there.
+
+    Raises:
+        DeviceUnavailableError: it is not.
+    """
+    package = ROWS[runtime].package
+    if package is not None and importlib.util.find_spec(package) is None:
+        name = RUNTIME_NAMES[runtime]
+        raise DeviceUnavailableError(f"{name} is not installed; in effmod's environment: pip install {package}")
 
 
 def open_session(request: SessionRequest, inputs: "Mapping[str, npt.NDArray[np.generic]]") -> Session:
@@ -21,36 +86,8 @@ def open_session(request: SessionRequest, inputs: "Mapping[str, npt.NDArray[np.g
         SessionError: it would run elsewhere, or otherwise, than was asked.
         Exception: whatever the runtime raises for a file that it cannot load.
     """
-    match request.options.runtime:
-        case Runtime.ONNXRUNTIME | Runtime.TENSORRT if request.device in (Device.CPU, Device.CUDA):
-            from effmod_bench.instrument.sessions.onnxruntime import OnnxRuntimeSession
-
-            return OnnxRuntimeSession(request, inputs)
-        case Runtime.COREML:
-            from effmod_bench.instrument.sessions.coreml import CoreMLSession
-
-            return CoreMLSession(request, inputs)
-        case Runtime.PYTORCH | Runtime.TORCH_COMPILE:
-            from effmod_bench.instrument.sessions.pytorch import PyTorchSession
-
-            return PyTorchSession(request, inputs)
-        case Runtime.OPENVINO if request.device is Device.CPU:
-            from effmod_bench.instrument.sessions.openvino import OpenVinoSession
-
-            return OpenVinoSession(request, inputs)
-        case _:
-            raise SessionError(f"{request.options.runtime} cannot run on {request.device}")
-
-
-# Which runtimes there are for a device; the first is the default.
-RUNTIMES: dict[Device, tuple[Runtime, ...]] = {
-    Device.CPU: (Runtime.ONNXRUNTIME, Runtime.PYTORCH, Runtime.TORCH_COMPILE, Runtime.OPENVINO),
-    Device.CUDA: (Runtime.ONNXRUNTIME, Runtime.TENSORRT, Runtime.PYTORCH, Runtime.TORCH_COMPILE),
-    Device.COREML: (Runtime.COREML,),
-}
-
-# These run the network itself, not a file that it was exported to.
-NETWORK_RUNTIMES = (Runtime.PYTORCH, Runtime.TORCH_COMPILE)
-
-# These are ONNX Runtime, by one of its providers. Two of their sessions can be timed in turn in one process.
-ONNXRUNTIMES = (Runtime.ONNXRUNTIME, Runtime.TENSORRT)
+    row = ROWS[request.options.runtime]
+    if request.device not in row.devices:
+        raise SessionError(f"{request.options.runtime} cannot run on {request.device}")
+    session: Session = pkgutil.resolve_name(f"{_SESSIONS}.{row.session}")(request, inputs)
+    return session

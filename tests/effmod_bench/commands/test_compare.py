@@ -28,6 +28,8 @@ from tests.effmod_bench.commands.support import FEW_PAIRS
 from tests.effmod_bench.support import PairAnswer, each_takes, effmod, noisy, timed_in_turn
 from tests.fakes import write_onnx
 
+pytestmark = pytest.mark.xdist_group("measures")  # they would disturb each other's times
+
 
 @pytest.mark.usefixtures("files")
 def test_a_process_gets_the_time_limit_that_was_asked_for(

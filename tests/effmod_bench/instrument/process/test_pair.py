@@ -12,6 +12,8 @@ from effmod_bench.instrument.sessions.session import SessionRequest
 from results import Device, GraphOptimization, InputTensor, RuntimeOptions
 from tests.fakes import write_onnx
 
+pytestmark = pytest.mark.xdist_group("measures")  # they would disturb each other's times
+
 
 def member(path: Path, *, shape: tuple[int, ...] = (1, 3, 8, 8), threads: int = 1, shared: bool = True) -> PairMember:
     return PairMember(

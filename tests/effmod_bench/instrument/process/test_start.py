@@ -19,6 +19,8 @@ from effmod_bench.instrument.sessions.session import SessionRequest
 from results import Device, InputTensor, RuntimeOptions
 from tests.fakes import write_endless_onnx, write_onnx
 
+pytestmark = pytest.mark.xdist_group("measures")  # they would disturb each other's times
+
 
 def job(path: Path, **changes: object) -> Job:
     fields = {
