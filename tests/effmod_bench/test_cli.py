@@ -1,18 +1,16 @@
 """What holds for the command line as a whole: wrong input, exit codes, and what goes to which stream."""
 
 import json
-import subprocess
 from pathlib import Path
 
-import msgspec
 import pytest
 import torch
 from typer.testing import CliRunner
 
 from effmod_bench import __version__
 from effmod_bench.cli import app
-from tests.effmod_bench.support import EFFMOD, Run, store_with
-from tests.fakes import make_comparison_process, make_round, timed_artifact, write_onnx
+from tests.effmod_bench.support import Run, store_with
+from tests.fakes import make_comparison_process, make_round, write_onnx
 
 # Arguments, the exit code, and what is said.
 WRONG_INPUT = [
@@ -128,24 +126,6 @@ def test_a_damaged_file_hides_none_of_the_others(arguments: list[str], quickly: 
     assert "torn.json" in done.stderr
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii"])
-def test_a_screen_that_lacks_our_marks_gets_plain_ones(
-    encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PYTHONIOENCODING", encoding)
-    artifact = timed_artifact("naïve.onnx")
-    pairs = [make_comparison_process(index=index) for index in range(2)]
-    pairs = [msgspec.structs.replace(pair, baseline=artifact) for pair in pairs]
-    store_with(tmp_path / "store", *(make_round([10.0 + i], artifact=artifact, index=i) for i in range(3)), *pairs)
-    done = subprocess.run([EFFMOD, "show", "store"], capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
-    out = done.stdout.decode(encoding)
-    assert ("na?ve.onnx" if encoding == "ascii" else "naïve.onnx") in out
-    assert "\n4 its time over that of" in out
-    done = subprocess.run([EFFMOD, "show", "store", "--output-format", "json"], capture_output=True, check=False)
-    assert json.loads(done.stdout.decode())[0]["name"] == "naïve.onnx"
-
-
 def test_version(effmod_process: Run) -> None:
     assert effmod_process("--version").stdout.strip() == f"effmod {__version__}"
 
@@ -162,16 +142,3 @@ def test_a_bug_is_one_line_and_a_log(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert "Traceback" in log.read_text()
     assert "Traceback" not in result.output
     assert "a bug in effmod" in result.output
-
-
-def test_another_models_package_is_named_and_refused(
-    effmod_process: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "path" / "results").mkdir(parents=True)
-    (tmp_path / "path" / "results" / "__init__.py").write_text("")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
-    done = effmod_process("list")
-    assert done.returncode == 2
-    assert str(tmp_path / "path" / "results") in done.stderr
-    assert "PYTHONPATH" in done.stderr
-    assert "Traceback" not in done.stderr

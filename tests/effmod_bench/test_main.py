@@ -1,0 +1,82 @@
+"""The program around the command line: what it prints on any screen, whose packages it imports, how it is ended."""
+
+import importlib.util
+import json
+import signal
+import subprocess
+import sys
+from importlib.machinery import ModuleSpec
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from effmod_bench import __main__ as program
+from effmod_bench import cli
+from tests.effmod_bench.support import EFFMOD, Run, store_with
+from tests.fakes import make_comparison_process, make_round, timed_artifact
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii"])
+def test_a_screen_that_lacks_our_marks_gets_plain_ones(
+    encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", encoding)
+    artifact = timed_artifact("naïve.onnx")
+    pairs = [make_comparison_process(index=index) for index in range(2)]
+    pairs = [msgspec.structs.replace(pair, baseline=artifact) for pair in pairs]
+    store_with(tmp_path / "store", *(make_round([10.0 + i], artifact=artifact, index=i) for i in range(3)), *pairs)
+    done = subprocess.run([EFFMOD, "show", "store"], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    out = done.stdout.decode(encoding)
+    assert ("na?ve.onnx" if encoding == "ascii" else "naïve.onnx") in out
+    assert "\n4 its time over that of" in out
+    done = subprocess.run([EFFMOD, "show", "store", "--output-format", "json"], capture_output=True, check=False)
+    assert json.loads(done.stdout.decode())[0]["name"] == "naïve.onnx"
+
+
+def test_another_models_package_is_named_and_refused(
+    effmod_process: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "path" / "results").mkdir(parents=True)
+    (tmp_path / "path" / "results" / "__init__.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
+    done = effmod_process("list")
+    assert done.returncode == 2
+    assert str(tmp_path / "path" / "results") in done.stderr
+    assert "PYTHONPATH" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_a_signal_that_ends_it_is_heard_as_ctrl_c(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    number = signal.Signals[name]
+    before = [(each, signal.getsignal(each)) for each in (signal.SIGTERM, signal.SIGHUP)]
+    monkeypatch.setattr(cli, "app", lambda **_: signal.raise_signal(number))
+    monkeypatch.setattr(program, "never_fail_to_print", lambda: None)  # or pytest's own streams would be changed
+    try:
+        with pytest.raises(SystemExit) as ended:
+            program.main()
+    finally:
+        for each, handler in before:
+            signal.signal(each, handler)
+    assert ended.value.code == 130
+
+
+@pytest.mark.parametrize("name", ["models", "exporters", "results"])
+def test_a_package_of_our_name_from_elsewhere_or_from_nowhere_is_a_stranger(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert program.find_stranger() is None
+    find = importlib.util.find_spec
+    for spec, found in (
+        (ModuleSpec(name, None, origin=str(tmp_path / "__init__.py")), tmp_path / "__init__.py"),
+        (None, "nowhere"),
+    ):
+        monkeypatch.setattr(
+            importlib.util, "find_spec", lambda asked, spec=spec: spec if asked == name else find(asked)
+        )
+        stranger = program.find_stranger()
+        assert stranger is not None
+        assert stranger.startswith(f"effmod's package '{name}' would be imported from {found}, not from ")
