@@ -25,7 +25,9 @@ def find_targets(run: RunPlan) -> tuple[list[Target], Target | None]:
     anchor = _find_anchor(run)
     sizes = run.batch_sizes or (run.choices.batch_size,)
     found = [target for size in sizes for target in _of_batch_size(run, size)]
-    if isinstance(anchor, NetworkTarget) and anchor not in found:
+    if anchor in found:
+        anchor = found[found.index(anchor)]  # read and hashed once
+    elif isinstance(anchor, NetworkTarget):
         # The weights that the user gave are another network's; latency does not depend on them.
         choices = msgspec.structs.replace(anchor.choices, checkpoint=None)
         anchor = msgspec.structs.replace(anchor, choices=choices)
