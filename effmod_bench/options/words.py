@@ -12,7 +12,7 @@ def complete_network(incomplete: str) -> list[str]:
     """The zoo's networks that begin so, and files that do."""
     from pathlib import Path
 
-    folder = Path(incomplete).parent if "/" in incomplete or not incomplete else Path()
+    folder = Path(incomplete) if incomplete.endswith("/") else Path(incomplete).parent
     files = [path for path in folder.glob("*") if path.suffix in (".onnx", ".mlpackage", ".py") or path.is_dir()]
     paths = [f"{path}/" if path.is_dir() and path.suffix != ".mlpackage" else str(path) for path in files]
     names = [spec.name for spec in list_models()]

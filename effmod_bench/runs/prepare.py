@@ -51,12 +51,15 @@ def prepared(
     try:
         with measuring_alone(wait=invocation.wait, on_wait=console.note):
             check_runs(run.plan.device, run.plan.options)
-            subjects = [target.subject(console) for target in targets]
-            # One artifact named twice, as a network and as its file, say, is one target.
-            once = {msgspec.json.encode(subject.artifact): subject for subject in reversed(subjects)}
+            # One artifact named twice, as a network and as its file, say, is one target, in its first place: the first
+            # of all is the baseline of a comparison.
+            once: dict[bytes, Subject] = {}
+            for target in targets:
+                subject = target.subject(console)
+                once.setdefault(msgspec.json.encode(subject.artifact), subject)
             beside = anchor.subject(console) if anchor else None
             check([subject.artifact.name for subject in once.values()])
-            yield list(once.values())[::-1], beside
+            yield list(once.values()), beside
     except KeyboardInterrupt:
         console.note(f"go on: {run.resume_command(store.path)}")
         raise

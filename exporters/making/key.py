@@ -26,11 +26,19 @@ def weights_identity(checkpoint: Path | None) -> Weights:
     try:
         if checkpoint.exists() and not checkpoint.is_file():  # a pipe, say, which could be read but once
             raise OSError(errno.EINVAL, "it is not a file")
-        return Weights(source=WeightsSource.CHECKPOINT, file=checkpoint.name, sha256=sha256_of(checkpoint))
+        state = checkpoint.stat()
+        sha256 = _sha256(checkpoint.absolute(), state.st_size, state.st_mtime_ns)
+        return Weights(source=WeightsSource.CHECKPOINT, file=checkpoint.name, sha256=sha256)
     except OSError as error:
         from models import CheckpointError
 
         raise CheckpointError(f"cannot read checkpoint {checkpoint}: {error.strerror}") from error
+
+
+@functools.lru_cache(maxsize=16)
+def _sha256(checkpoint: Path, _size: int, _modified_ns: int) -> str:
+    """A checkpoint can have gigabytes: it is read again only where it is another one."""
+    return sha256_of(checkpoint)
 
 
 def artifact_key(spec: ModelSpec, config: ExportConfig, weights: Weights) -> str:

@@ -34,6 +34,7 @@ def test_a_shell_completes_networks_and_what_may_be_a_target(tmp_path: Path) -> 
     assert found[0].startswith("efficientmod_")
     assert found[-4:] == ["eff.onnx", "effect.py", "effmod.mlpackage", "efforts/"]
     assert complete_network("efforts/m") == ["efforts/mine.onnx"]
+    assert complete_network("efforts/") == ["efforts/mine.onnx"]
 
 
 def test_a_shell_completes_the_papers_tables() -> None:

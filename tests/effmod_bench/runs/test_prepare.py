@@ -141,3 +141,12 @@ def test_threads_that_are_not_the_papers_or_have_no_core_of_their_own_are_told_o
         found = capsys.readouterr().err
     assert said in found
     assert bool(found) is bool(said)
+
+
+def test_what_is_named_again_keeps_its_first_place_for_it_is_the_baseline(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    seen: list[Sequence[str]] = []
+    with prepared(Console(-1), invoke("a.onnx", "b.onnx", "folder/../a.onnx"), check=seen.append) as (subjects, anchor):
+        assert [subject.artifact.name for subject in subjects] == ["a.onnx", "b.onnx"]
+    assert anchor is None
+    assert seen == [["a.onnx", "b.onnx", "a.onnx"], ["a.onnx", "b.onnx"]]

@@ -10,6 +10,7 @@ import exporters.making.file
 import exporters.making.key
 import exporters.proof.parity
 from exporters import DeploymentTarget, is_cached, obtain
+from exporters.making.key import weights_identity
 from models import ModelSpec
 from tests.exporters.support import CONFIG, COREML
 
@@ -52,3 +53,21 @@ def test_the_two_formats_are_two_artifacts(spec: ModelSpec, monkeypatch: pytest.
 
 def test_a_target_is_part_of_the_key(spec: ModelSpec) -> None:
     assert not is_cached(spec, msgspec.structs.replace(COREML, target=DeploymentTarget.IOS18))
+
+
+def test_a_checkpoint_is_read_once_for_as_long_as_it_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def sha256_of(path: Path) -> str:
+        read.append(path)
+        return path.read_text()
+
+    monkeypatch.setattr(exporters.making.key, "sha256_of", sha256_of)
+    checkpoint = tmp_path / "net.pth"
+    checkpoint.write_text("one")
+    assert [weights_identity(checkpoint).sha256 for _ in range(3)] == ["one"] * 3
+    assert len(read) == 1
+    checkpoint.write_text("another")
+    assert weights_identity(checkpoint).sha256 == "another"
