@@ -20,6 +20,15 @@ def pytest_configure() -> None:
     reaper.watch_this_process()
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Groups of tests go to one worker, or those would fail that find what others of their group have made."""
+    if getattr(config.option, "loadgroup", False):
+        for item in items:
+            if item.get_closest_marker("xdist_group") and "@" not in item.nodeid:
+                raise pytest.UsageError(f"pytest-xdist does not keep {item.nodeid} with its group")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _ctrl_c_is_heard() -> None:
     """A shell's background job ignores Ctrl-C, and so would the processes that tests send it to."""

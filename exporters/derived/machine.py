@@ -20,7 +20,6 @@ from exporters.artifact.sidecar import Parity, TensorSpec, read_sidecar, read_si
 from exporters.derived.sidecar import facts
 from exporters.errors import ExportError, MachineMismatchError
 from exporters.onnx.graph import check_graph, external_files, load_graph, read_graph
-from exporters.proof.files import compare_files, judge_files
 from models import Preprocessing
 from models.zoo.words import first_line
 
@@ -71,6 +70,9 @@ def optimize(path: Path, new: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any
         ExportError: ONNX Runtime cannot optimize it.
         ParityError: the new file computes something else.
     """
+    # Here, since it imports torch, and whoever only reads such a file's sidecar need not wait for that.
+    from exporters.proof.files import compare_files, judge_files
+
     beside = external_files(read_graph(path), path)
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
