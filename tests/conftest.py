@@ -1,5 +1,6 @@
 """What holds for every test: places of its own, and nothing that outlives the run."""
 
+import gc
 import os
 import signal
 import tempfile
@@ -12,6 +13,8 @@ from tests import reaper
 
 
 def pytest_configure() -> None:
+    # Tracing a network makes millions of objects that live on, and the collector would go through them time and again.
+    gc.set_threshold(100_000, 50, 50)
     os.environ.pop("EFFMOD_STORE", None)  # options read it once, when they are imported
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if workers > 1:

@@ -18,7 +18,7 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
-from exporters.derived.machine import read_cpu
+from exporters.derived.cpu import read_cpu
 from exporters.errors import ExportError
 from models.zoo.words import first_line
 

@@ -4,28 +4,24 @@ It holds operators of ONNX Runtime's own, and weights in blocks as wide as the C
 could take them for something else, so such a file says what it was made on, and is used nowhere else.
 """
 
-import functools
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import cpuinfo
 import msgspec
 import numpy.typing as npt
 import onnx
 import onnxruntime
 
 from exporters.artifact.sidecar import Parity, TensorSpec, read_sidecar, read_sidecar_as, write_sidecar
+from exporters.derived.cpu import read_cpu
 from exporters.derived.sidecar import facts
 from exporters.errors import ExportError, MachineMismatchError
 from exporters.onnx.graph import check_graph, external_files, load_graph, read_graph
 from models import Preprocessing
 from models.zoo.words import first_line
 
-# What the names of vector instructions begin with, on x86 ("pni" is SSE3) and Arm. Other flags come and go with the
-# operating system.
-_VECTOR_FLAGS = ("sse", "pni", "ssse", "avx", "fma", "f16c", "amx", "neon", "asimd", "sve", "bf16", "i8mm")
 _ERRORS = 3  # of ONNX Runtime's severities: warnings not
 
 
@@ -156,14 +152,6 @@ def check_usable(path: Path, graph: onnx.ModelProto, sha256: str) -> MachineFile
         return None
     check_machine(path, machine)
     return machine
-
-
-@functools.cache
-def read_cpu() -> tuple[str | None, tuple[str, ...]]:
-    """The CPU's name, and its vector instructions, sorted. Takes about a second, once."""
-    found = cpuinfo.get_cpu_info()
-    flags = (flag for flag in found.get("flags", ()) if flag.startswith(_VECTOR_FLAGS))
-    return found.get("brand_raw"), tuple(sorted(flags))
 
 
 def _runtime() -> str:

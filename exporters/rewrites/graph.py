@@ -236,8 +236,9 @@ def change_each(
             skipped.append(changed)
         else:
             count += changed
-    finish(network)
-    infer_shapes(network)
+    if count:  # inferring shapes takes as long as all the rest
+        finish(network)
+        infer_shapes(network)
     return count, tuple(skipped)
 
 

@@ -33,14 +33,13 @@ _GPU_VERSIONS = tuple(
 
 def read_machine() -> Machine:
     """Everything about the machine that does not change during a run. Takes about a second."""
-    import cpuinfo
-
     from exporters import installed_versions  # of no use to a worker, which starts sooner without
+    from exporters.derived.cpu import read_cpu
 
     return Machine(
         os=f"{platform.system()} {platform.release()}",
         architecture=platform.machine(),
-        cpu_model=cpuinfo.get_cpu_info().get("brand_raw"),
+        cpu_model=read_cpu()[0],
         physical_cores=psutil.cpu_count(logical=False),
         logical_cores=psutil.cpu_count(),
         available_cores=available_cores(),

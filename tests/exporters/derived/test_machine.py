@@ -20,7 +20,8 @@ from exporters import (
     sha256_of,
     sidecar_path,
 )
-from exporters.derived.machine import MachineFile, check_machine, optimize, read_cpu, read_machine_file
+from exporters.derived.cpu import read_cpu
+from exporters.derived.machine import MachineFile, check_machine, optimize, read_machine_file
 from models import Preprocessing, find_model
 from tests.exporters.onnx.rewrites.support import graph
 from tests.fakes import write_onnx
