@@ -140,7 +140,7 @@ def test_without_a_driver_cuda_is_refused_before_anything_is_exported(
 
 
 def test_pytorch_times_the_network_itself(effmod_process: Run, tmp_path: Path) -> None:
-    arguments = ("--image-size", "32", "--batch-size", "2", "--runs", "4", "--rounds", "2", "--runtime", "pytorch")
+    arguments = ("--image-size", "32", "--batch-size", "2", "--runs", "4", "--rounds", "1", "--runtime", "pytorch")
     done = effmod_process("bench", "efficientmod_xxs", *arguments)
     assert done.returncode == 0, done.stderr
     assert "PyTorch" in done.stdout
