@@ -55,6 +55,7 @@ check-zoo: $(READY)
 check-coreml: $(READY)
 	$(VENV)/bin/python -m tests.benchmarks.coreml_parity
 
+# Modules are compiled when they are first imported: most of what is installed never is.
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "effmod needs Python 3.11 or newer, and '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." >&2; \
@@ -62,7 +63,7 @@ $(READY): pyproject.toml
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 	  echo "'$(PYTHON)' cannot make virtual environments. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	$(PYTHON) -m venv --clear $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --progress-bar off --editable '.[dev]'
+	$(VENV)/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --progress-bar off --editable '.[dev]'
 	@touch $@
 
 clean:

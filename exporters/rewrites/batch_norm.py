@@ -33,7 +33,7 @@ EQUIVALENCE = Equivalence.EXACT
 
 
 def rewrite(network: Network) -> RewriteReport:
-    count, skipped = change_each(network, [aten.batch_norm.default], _take_out)
+    count, skipped = change_each(network, [aten.batch_norm.default], _take_out, keeps_shapes=True)
     return RewriteReport(name=NAME, equivalence=EQUIVALENCE, count=count, skipped=skipped)
 
 

@@ -144,7 +144,9 @@ def constant(network: Network, value: Tensor) -> fx.Node:
     """A node that gives `value`; it is placed where the graph is being written."""
     name = f"constant_{len(network._parameters)}"
     network.register_parameter(name, nn.Parameter(value.detach().clone().contiguous(), requires_grad=False))
-    return network.graph.get_attr(name)
+    node = network.graph.get_attr(name)
+    node.meta["val"] = value  # its shape is known without inferring any
+    return node
 
 
 def value_of(network: Network, node: Any) -> Tensor | None:
@@ -217,13 +219,18 @@ def calls(network: Network, *targets: Any) -> Iterator[fx.Node]:
 
 
 def change_each(
-    network: Network, targets: Sequence[Any], change: Callable[[Network, fx.Node], bool | str]
+    network: Network,
+    targets: Sequence[Any],
+    change: Callable[[Network, fx.Node], bool | str],
+    *,
+    keeps_shapes: bool = False,
 ) -> tuple[int, tuple[str, ...]]:
     """Change a network wherever it calls one of `targets`, from input to output.
 
     Args:
         change: gives True where it changed the place, False where there is nothing of its kind, and a place with the
             reason where it left that alone.
+        keeps_shapes: whatever it leaves in the graph gives what it gave, so that no shape is to be inferred again.
 
     Returns:
         How many places were changed, and those that were left alone.
@@ -236,9 +243,10 @@ def change_each(
             skipped.append(changed)
         else:
             count += changed
-    if count:  # inferring shapes takes as long as all the rest
+    if count:
         finish(network)
-        infer_shapes(network)
+        if not keeps_shapes:  # inferring them takes as long as all the rest
+            infer_shapes(network)
     return count, tuple(skipped)
 
 

@@ -36,6 +36,5 @@ def rewrite(network: Network) -> RewriteReport:
     infer_shapes(network)
     fold_layer_scale(network)
     skipped = [*writer.skipped, *fold_norm_affine(network)]
-    finish(network)
-    infer_shapes(network)
+    finish(network)  # the folds change no shape
     return RewriteReport(name=NAME, equivalence=EQUIVALENCE, count=writer.count, skipped=tuple(skipped))
