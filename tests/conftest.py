@@ -32,12 +32,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 raise pytest.UsageError(f"pytest-xdist does not keep {item.nodeid} with its group")
 
 
-def pytest_collection_finish() -> None:
-    """What is imported by now stays, so the collector need not look at it any more."""
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _ctrl_c_is_heard() -> None:
     """A shell's background job ignores Ctrl-C, and so would the processes that tests send it to."""
