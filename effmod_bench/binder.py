@@ -15,7 +15,7 @@ from effmod_bench.options.option import PANELS, WRITTEN
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.help import Entry, Section, print_help
 
-_HELP = {"help_option_names": ["-h", "--help"]}
+HELP_OPTIONS = {"help_option_names": ["-h", "--help"]}
 
 
 class Command(Protocol):
@@ -40,7 +40,7 @@ class _Leaf(msgspec.Struct, frozen=True):
     groups: tuple[str, ...]
 
 
-def bind(app: typer.Typer, name: str, kind: type[Any]) -> None:
+def bind(app: typer.Typer, name: str, kind: type[Command]) -> None:
     """Add a command to a group.
 
     Raises:
@@ -78,7 +78,7 @@ def bind(app: typer.Typer, name: str, kind: type[Any]) -> None:
         "panels": getattr(kind, "panels", {}),
     }
     shown = type(f"{kind.__name__}Command", (HelpfulCommand,), facts)
-    app.command(name, cls=shown, help=inspect.getdoc(kind), context_settings=_HELP)(call)
+    app.command(name, cls=shown, help=inspect.getdoc(kind), context_settings=HELP_OPTIONS)(call)
 
 
 def _leaves(kind: type[Any], default: Any = None, groups: tuple[str, ...] = ()) -> Iterator[_Leaf]:

@@ -7,13 +7,11 @@ import typer
 from typer.core import TyperGroup
 
 from effmod_bench import __version__
-from effmod_bench.binder import bind
+from effmod_bench.binder import HELP_OPTIONS, bind
 from effmod_bench.commands import COMMANDS, Group
 from effmod_bench.errors import ExitCode, exit_code
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.help import Entry, Section, print_help
-
-_HELP = {"help_option_names": ["-h", "--help"]}
 
 
 class HelpfulGroup(TyperGroup):
@@ -72,7 +70,7 @@ app = typer.Typer(
     cls=Commands,
     name="effmod",
     help="Export efficient vision networks, and measure their latency with numbers that can be trusted.",
-    context_settings=_HELP,
+    context_settings=HELP_OPTIONS,
     pretty_exceptions_enable=False,
 )
 
@@ -102,7 +100,7 @@ def effmod(
 def _bind_all(to: typer.Typer, commands: dict[str, Any]) -> None:
     for name, command in commands.items():
         if isinstance(command, Group):
-            group = typer.Typer(cls=HelpfulGroup, help=command.help, context_settings=_HELP)
+            group = typer.Typer(cls=HelpfulGroup, help=command.help, context_settings=HELP_OPTIONS)
             group.callback(invoke_without_command=True)(_print_help)
             _bind_all(group, dict(command.commands))
             to.add_typer(group, name=name)

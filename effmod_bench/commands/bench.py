@@ -38,7 +38,7 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     examples: ClassVar = (
         ("effmod bench", "the four EfficientMod networks, as the paper timed them"),
         ("effmod bench efficientmod_xxs mine.onnx -d cuda --runs 400", "a network and a file, on the GPU"),
-        ("effmod bench --table 1 --max-time 20m", "as much of the paper's Table 1 as 20 minutes allow"),
+        ("effmod bench 'efficientmod_*' --max-time 20m", "as many rounds of them as 20 minutes allow"),
         ("effmod bench --resume", "go on with what was cut short"),
     )
 

@@ -169,6 +169,18 @@ def test_examples_of_the_help_can_be_entered() -> None:
             inner.make_context(name, words[len(name.split()) :])  # raises where an option is wrong
 
 
+def test_examples_of_bench_make_sense_together() -> None:
+    """What can be entered can still be refused: options that do not go with each other."""
+    tried = 0
+    for example, _ in EVERY["bench"].examples:
+        _, *words = shlex.split(example)
+        if not {"--resume", "mine.onnx"} & set(words):  # these need a store, or a file
+            done = CliRunner().invoke(app, [*words, "--dry-run"])
+            assert done.exit_code == 0, (example, done.output)
+            tried += 1
+    assert tried == 2
+
+
 @pytest.mark.parametrize("group", [[], ["record"], ["cache"]])
 def test_a_group_alone_says_what_it_has_and_that_is_no_mistake(group: list[str]) -> None:
     lines = shown(*group, columns=80)
