@@ -6,7 +6,7 @@ effect, computations on constants alone, and the three outputs of a BatchNorm of
 
 import operator
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, cast
 
 import torch
@@ -49,9 +49,7 @@ def trace(model: nn.Module, image_size: int, batch_size: int) -> Network:
                 f"torch cannot trace {type(model).__name__}: {first_line(error)}; --rewrite none leaves it as it is"
             ) from error
         module = cast(fx.GraphModule, program.module())
-    network = _Cleaner(module).clean()
-    infer_shapes(network, example)
-    return network
+    return _Cleaner(module).clean()
 
 
 class _Cleaner:
@@ -66,7 +64,8 @@ class _Cleaner:
     def clean(self) -> Network:
         for node in self.module.graph.nodes:
             if node.op == "placeholder":
-                self.values[node] = self.graph.placeholder(node.name)
+                self.values[node] = image = self.graph.placeholder(node.name)
+                image.meta["val"] = node.meta["val"]
             elif node.op == "get_attr":
                 self.values[node] = _attribute(self.module, node.target)
             elif node.op == "call_function":
@@ -103,6 +102,8 @@ class _Cleaner:
         args, kwargs = fx.node.map_arg((args, node.kwargs), lambda old: self._argument(self.values[old]))
         new = self.graph.create_node("call_function", target, args, kwargs, name=node.name)
         new.meta["place"] = place(node)
+        given = node.meta["val"]
+        new.meta["val"] = given[0] if target is aten.batch_norm.default else given
         return new
 
     def _gives_one(self, old: Any) -> bool:
@@ -178,13 +179,33 @@ def shape(node: Any) -> tuple[int, ...]:
     return tuple(int(size) for size in node.meta["val"].shape)
 
 
-def infer_shapes(network: Network, example: Tensor | None = None) -> None:
+def infer_shapes(network: Network) -> None:
     """Note each node's shape, without computing anything."""
-    if example is None:
-        example = torch.zeros(image_shape(network))
-    mode = FakeTensorMode(allow_non_fake_inputs=True)
     with torch.no_grad():
-        FakeTensorProp(network, mode).propagate(example)
+        _Shapes(network, FakeTensorMode(allow_non_fake_inputs=True)).propagate(torch.zeros(image_shape(network)))
+
+
+class _Shapes(FakeTensorProp):
+    """Infers once what an operator gives for arguments of the same shapes: a network repeats its blocks."""
+
+    def __init__(self, network: Network, mode: FakeTensorMode) -> None:
+        super().__init__(network, mode)
+        self.known: dict[Hashable, Any] = {}
+
+    def call_function(self, target: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        key = (target, _form(args), _form(tuple(kwargs.items())))
+        if key not in self.known:
+            self.known[key] = super().call_function(target, args, kwargs)
+        return self.known[key]
+
+
+def _form(value: Any) -> Hashable:
+    """What decides the shape of a result: of a tensor its own, of any other argument its value."""
+    if isinstance(value, Tensor):
+        return value.dtype, tuple(value.shape), value.stride()
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_form, value))
+    return type(value), value
 
 
 def image_shape(network: Network) -> tuple[int, ...]:

@@ -25,6 +25,7 @@ from effmod_bench.instrument.subject import Subject
 from effmod_bench.runs.plan import RunPlan
 from models import Preprocessing
 from results import BenchPlan, ComparisonProcess, Outcome, Round, Store
+from tests.effmod_bench.network import IMAGE_SIZE, TARGET
 from tests.fakes import MACHINE, session_facts, timed_artifact, write_endless_onnx, write_onnx
 
 pytestmark = [
@@ -33,6 +34,7 @@ pytestmark = [
 ]
 
 EFFMOD = Path(sys.executable).with_name("effmod")
+SMALL = (TARGET, "--image-size", str(IMAGE_SIZE))
 MANY = ("--runs", "100000", "--rounds", "1000", "--warmup", "1")
 
 
@@ -120,7 +122,7 @@ def test_a_cached_file_that_was_cut_short_is_made_again_and_a_run_goes_on_with_i
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EFFMOD_CACHE", str(tmp_path / "cache"))
-    first = effmod("bench", "efficientmod_xxs", "--image-size", "32", "--runs", "2", "--rounds", "2", "--warmup", "1")
+    first = effmod("bench", *SMALL, "--runs", "2", "--rounds", "2", "--warmup", "1")
     assert first.returncode == 0, first.stderr
     (cached,) = (tmp_path / "cache").glob("artifacts/*/*.onnx")
     whole = cached.read_bytes()
@@ -250,14 +252,14 @@ def test_a_run_that_is_killed_while_it_exports_is_gone_on_with_and_no_older_one(
     few = ("--runs", "1", "--rounds", "1", "--threads", "1")
     assert effmod("bench", "old.onnx", *few).returncode == 0
     store = Store(tmp_path / "effmod-results")
-    with begun("bench", "efficientmod_xxs", "--image-size", "32", *few) as process:
+    with begun("bench", *SMALL, *few) as process:
         wait_until(lambda: len(store.read_kind(RunPlan)) == 2)
         process.kill()
     assert len(store.read()) == 1
     done = effmod("bench", "--resume", "--output-format", "csv")
     assert done.returncode == 0, done.stderr
-    assert "exporting efficientmod_xxs" in done.stderr
-    assert [row["name"] for row in csv.DictReader(io.StringIO(done.stdout))] == ["efficientmod_xxs"]
+    assert f"exporting {TARGET}" in done.stderr
+    assert [row["name"] for row in csv.DictReader(io.StringIO(done.stdout))] == ["network.py:small"]
     assert len(store.read_kind(RunPlan)) == 2
     assert len(store.read()) == 2
 

@@ -2,7 +2,6 @@
 
 import copy
 import csv
-import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +16,7 @@ import models
 import results
 from models import ImageSizeError, ModelSpec, Preprocessing
 from models.zoo.images import natural_images
-from tests.models.recount import recount, rewrite
+from tests.models.recount import recount, rewrite, without_values
 
 PUBLISHED = Path(results.__file__).with_name("published")
 # The tables that a file of published figures holds, as `ModelSpec.tables` names them.
@@ -143,10 +142,8 @@ class TestFigures:
 
 
 def run(spec: ModelSpec, image_size: int) -> Tensor:
-    """The network's output for one image, as a shape alone: to fill it with weights would take most of the time."""
-    with torch.device("meta"), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch, "linspace", functools.partial(torch.linspace, device="cpu"))  # whose values are read
-        model = models.create_model(spec.name, image_size=image_size).eval()
+    """The network's output for one image, as a shape alone."""
+    model = without_values(spec, image_size).eval()
     with torch.inference_mode():
         logits: Tensor = model(torch.empty(1, 3, image_size, image_size, device="meta"))
     return logits

@@ -14,6 +14,7 @@ from effmod_bench.runs.plan import RunPlan
 from exporters import read_sidecar, sha256_of
 from results import ComparisonProcess, Outcome, Round, RuntimeOptions, Store
 from tests.effmod_bench.commands.support import Workers, bench
+from tests.effmod_bench.network import IMAGE_SIZE, TARGET
 from tests.effmod_bench.support import Run, effmod
 from tests.fakes import write_onnx
 
@@ -159,10 +160,10 @@ def test_without_a_compiler_that_is_the_rows_reason(
 ) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))
-    arguments = ("--image-size", "32", "--runs", "1", "--rounds", "1", "--runtime", "torch-compile")
-    done = effmod_process("bench", "efficientmod_xxs", *arguments)
+    arguments = ("--image-size", str(IMAGE_SIZE), "--runs", "1", "--rounds", "1", "--runtime", "torch-compile")
+    done = effmod_process("bench", TARGET, *arguments)
     assert done.returncode == 1
-    assert "efficientmod_xxs: failed: " in done.stderr
+    assert "network.py:small: failed: " in done.stderr
     assert "torch.compile found no C++ compiler that works; install g++" in done.stderr
 
 

@@ -9,9 +9,10 @@ from effmod_bench.instrument.sessions.registry import open_session
 from effmod_bench.instrument.sessions.session import SessionRequest
 from models import find_model
 from results import Device, Runtime, RuntimeOptions, SessionFacts
+from tests.effmod_bench.network import IMAGE_SIZE, TARGET
 
-SPEC = find_model("efficientmod_xxs")
-X = np.random.default_rng(0).standard_normal((2, 3, 32, 32), dtype=np.float32)
+SPEC = find_model(TARGET)
+X = np.random.default_rng(0).standard_normal((2, 3, IMAGE_SIZE, IMAGE_SIZE), dtype=np.float32)
 Outputs = dict[str, npt.NDArray[np.float32]]
 
 
