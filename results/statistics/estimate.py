@@ -3,9 +3,13 @@
 import math
 from collections.abc import Sequence
 from enum import StrEnum
-from statistics import fmean, median, stdev
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
 
 import msgspec
+
+if TYPE_CHECKING:
+    from results.statistics.timed import Times
 
 # How often an interval may miss the truth.
 ERROR = 0.05
@@ -44,7 +48,7 @@ UNCHANGED = Estimate(ratio=1.0, low=1.0, high=1.0, half_width=0.0)
 """The baseline beside itself, which needs no measuring."""
 
 
-def median_ratio(baseline_ns: Sequence[int], candidate_ns: Sequence[int]) -> float:
+def median_ratio(baseline_ns: "Sequence[int] | Times", candidate_ns: "Sequence[int] | Times") -> float:
     """The median, over pairs of runs that followed each other, of the candidate's time over the baseline's.
 
     It passes over the pairs that something else on the machine interrupted: where that met a third of the runs, the
@@ -57,7 +61,11 @@ def median_ratio(baseline_ns: Sequence[int], candidate_ns: Sequence[int]) -> flo
     Raises:
         ValueError: there is no pair, or a run without its other.
     """
-    return median(b / a for a, b in zip(baseline_ns, candidate_ns, strict=True))
+    import numpy as np  # here, so that listing the zoo does not wait for it
+
+    if len(baseline_ns) != len(candidate_ns) or not len(baseline_ns):
+        raise ValueError(f"a run without its other: {len(baseline_ns)} of the one, {len(candidate_ns)} of the other")
+    return float(np.median(np.asarray(candidate_ns) / np.asarray(baseline_ns)))
 
 
 def estimate(process_ratios: Sequence[float], *, error: float = ERROR) -> Estimate | None:

@@ -32,7 +32,7 @@ def test_a_machine_that_slows_down_steadily_delays_both_alike() -> None:
 
 @pytest.mark.parametrize(("baseline", "candidate"), [([], []), ([1, 2], [1])])
 def test_runs_without_their_other_are_refused(baseline: list[int], candidate: list[int]) -> None:
-    with pytest.raises(ValueError, match=r"zip\(\)|no median"):
+    with pytest.raises(ValueError, match="a run without its other"):
         median_ratio(baseline, candidate)
 
 
