@@ -42,7 +42,9 @@ def read_record(path: Path, kinds: Iterable[type[R]]) -> R | None:
         content = _content(path)
         envelope = msgspec.json.decode(content, type=_Envelope)
         if not _OLDEST_VERSION <= envelope.schema_version <= SCHEMA_VERSION:
-            raise StoreError(
+            # Of a later one there may be many, which nobody wants left out; an earlier one there never was.
+            refusal = StoreError if envelope.schema_version > SCHEMA_VERSION else DamagedRecordError
+            raise refusal(
                 f"{path} has schema version {envelope.schema_version}, and this effmod reads versions "
                 f"{_OLDEST_VERSION} to {SCHEMA_VERSION}; use the effmod that wrote it, or another folder"
             )

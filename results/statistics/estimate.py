@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # How often an interval may miss the truth.
 ERROR = 0.05
+_WIDEST = 600.0  # its exponential is a number yet, and so it is beside any ratio of two times
 
 
 class Verdict(StrEnum):
@@ -82,8 +83,17 @@ def estimate(process_ratios: Sequence[float], *, error: float = ERROR) -> Estima
     from scipy.special import stdtrit  # the quantile of Student's t; scipy.stats would take a second to import
 
     logs = [math.log(ratio) for ratio in process_ratios]
-    mean = fmean(logs)
     half = float(stdtrit(len(logs) - 1, 1 - error / 2)) * stdev(logs) / math.sqrt(len(logs))
+    return around(fmean(logs), half, error=error)
+
+
+def around(mean: float, half: float, *, error: float) -> Estimate:
+    """The estimate of a ratio whose logarithm has this interval, and lies in its middle.
+
+    Args:
+        half: of the interval's width; what is wider than any number tells no more than one as wide as that.
+    """
+    half = min(half, _WIDEST)
     return Estimate(
         ratio=math.exp(mean),
         low=math.exp(mean - half),

@@ -81,3 +81,11 @@ def test_a_verdict_needs_an_interval_without_1_and_a_difference_that_matters(
 
 def test_without_an_interval_there_is_no_verdict() -> None:
     assert judge(None, 0.0) is None
+
+
+def test_two_processes_that_have_nothing_in_common_have_the_widest_interval() -> None:
+    found = estimate([1e-18, 1e18], error=1e-5)
+    assert found is not None
+    assert found.ratio == pytest.approx(1)
+    assert 0 < found.low < 1e-200 < 1e200 < found.high < float("inf")
+    assert found.speed.high == pytest.approx(1 / found.low)
