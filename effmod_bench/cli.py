@@ -10,6 +10,7 @@ from effmod_bench import __version__
 from effmod_bench.binder import HELP_OPTIONS, bind
 from effmod_bench.commands import COMMANDS, Group
 from effmod_bench.errors import ExitCode, exit_code
+from effmod_bench.options.parse import is_text
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.help import Entry, Section, print_help
 from results.tables.visible import visible
@@ -66,7 +67,7 @@ def _check_text(arguments: list[str]) -> None:
         typer.BadParameter: there is one.
     """
     for argument in arguments:
-        if not argument.isascii() and any("\ud800" <= char <= "\udfff" for char in argument):
+        if not is_text(argument):
             raise typer.BadParameter(f"{argument} is no text in UTF-8; rename the file, or what else it names")
 
 
