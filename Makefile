@@ -9,7 +9,7 @@ WORKERS ?= 2
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: bench test lint check-start check-loop check-cost check-compare check-coverage check-form check-form-table check-zoo check-coreml clean
+.PHONY: bench test lint check-start check-loop check-cost check-store check-compare check-coverage check-form check-form-table check-zoo check-coreml clean
 
 bench: $(READY)
 	$(VENV)/bin/effmod bench --rewrite none --runs $(RUNS)
@@ -30,6 +30,10 @@ check-loop: $(READY)
 	$(VENV)/bin/python -m tests.benchmarks.timed_loop
 check-cost: $(READY)
 	$(VENV)/bin/python -m tests.benchmarks.round_cost
+
+# What a store of 50,000 records costs the commands that read one; BEFORE, an older checkout, is measured beside it.
+check-store: $(READY)
+	$(VENV)/bin/python -m tests.benchmarks.store_reading --csv tests/benchmarks/store_reading.csv $(if $(BEFORE),--before $(BEFORE))
 
 # How often `effmod compare` is right; 100 trials take about an hour and a half.
 check-compare: $(READY)

@@ -10,8 +10,10 @@ from effmod_bench import __version__
 from effmod_bench.binder import HELP_OPTIONS, bind
 from effmod_bench.commands import COMMANDS, Group
 from effmod_bench.errors import ExitCode, exit_code
+from effmod_bench.options.parse import is_text
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.help import Entry, Section, print_help
+from results.tables.visible import visible
 
 
 class HelpfulGroup(TyperGroup):
@@ -32,6 +34,14 @@ class HelpfulGroup(TyperGroup):
 class Commands(HelpfulGroup):
     """Turns what a command raises into a message and an exit code."""
 
+    def make_context(self, info_name: Any, args: list[str], *rest: Any, **settings: Any) -> Any:
+        try:
+            _check_text(args)
+            return super().make_context(info_name, args, *rest, **settings)
+        except Exception as error:
+            _clean(error)
+            raise
+
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
@@ -42,11 +52,29 @@ class Commands(HelpfulGroup):
             raise typer.Exit(ExitCode.INTERRUPTED) from error
         except Exception as error:
             if hasattr(error, "format_message"):  # a wrong option: typer's own to show
+                _clean(error)
                 raise
             code = exit_code(error)
             message = _log_bug(error) if code is ExitCode.BUG else str(error)
             Console().error(message)
             raise typer.Exit(code) from error
+
+
+def _check_text(arguments: list[str]) -> None:
+    """Refuse the name of a file that is no text: neither a record nor a sidecar could hold it.
+
+    Raises:
+        typer.BadParameter: there is one.
+    """
+    for argument in arguments:
+        if not is_text(argument):
+            raise typer.BadParameter(f"{argument} is no text in UTF-8; rename the file, or what else it names")
+
+
+def _clean(error: Exception) -> None:
+    """Typer prints what the user wrote as it is."""
+    if isinstance(message := getattr(error, "message", None), str):
+        error.message = visible(message)  # type: ignore[attr-defined]
 
 
 def _log_bug(error: Exception) -> str:
@@ -60,7 +88,11 @@ def _log_bug(error: Exception) -> str:
     said = f"a bug in effmod: {type(error).__name__}: {error}"
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        log.write_text(f"effmod {__version__}\n{''.join(traceback.format_exception(error))}", encoding="utf-8")
+        log.write_text(
+            f"effmod {__version__}\n{''.join(traceback.format_exception(error))}",
+            encoding="utf-8",
+            errors="backslashreplace",
+        )
     except OSError:
         return said
     return f"{said}; please report it with {log}"

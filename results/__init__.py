@@ -9,6 +9,7 @@ from results.records.artifact import ArtifactSource, InputTensor, TimedArtifact
 from results.records.base import Record
 from results.records.by_hand import HandEntry
 from results.records.environment import Conditions, Environment, GpuState, Machine, SessionFacts
+from results.records.file import StoreError
 from results.records.measured import ComparisonProcess, Outcome, Round
 from results.records.plan import (
     RUNTIME_NAMES,
@@ -25,7 +26,7 @@ from results.statistics.estimate import Estimate, Verdict
 from results.statistics.latency import Latency, summarise_durations
 from results.statistics.stability import StabilityWarning
 from results.statistics.summary import Anchored, Measurement, summarise
-from results.store import Store, StoreError
+from results.store import Store
 
 __all__ = [
     "RUNTIME_NAMES",

@@ -4,34 +4,19 @@ import contextlib
 import errno
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from results.records.base import SCHEMA_VERSION, Record
+from results.records.base import Record
+from results.records.file import DamagedRecordError, StoreError, read_record
 from results.records.measured import Round
 
 _PARTIAL = ".partial-"
-_OLDEST_VERSION = 1
 
 R = TypeVar("R", bound=Record)
-
-
-class StoreError(OSError):
-    """The store cannot be read or written; what it holds stays as it is."""
-
-
-class DamagedRecordError(StoreError):
-    """One file of the store cannot be read, or contradicts another one."""
-
-
-class _Envelope(msgspec.Struct):
-    """What shows whether a file is one to decode."""
-
-    schema_version: int
-    kind: str = "round"
 
 
 class Store:
@@ -109,9 +94,7 @@ class Store:
         """
         rounds = self.read_kind(Round)
         if not rounds:
-            raise StoreError(
-                f"the store {self.path} holds no measurements; 'effmod bench --store {self.path}' adds some"
-            )
+            raise no_measurements(self.path)
         return rounds
 
     def read_kind(self, kind: type[R]) -> list[R]:
@@ -121,6 +104,14 @@ class Store:
             StoreError: no such folder, or a file that is no record of a version that can be read.
             DamagedRecordError: a file cannot be read, or has the id of another one, and nobody is to be told.
         """
+        return sorted(self.records(kind), key=lambda record: (record.started_at, record.id))
+
+    def records(self, *kinds: type[R]) -> Iterator[R]:
+        """Each record of these kinds, once, one at a time: of thousands, few need to be kept whole.
+
+        Raises:
+            StoreError, DamagedRecordError: as for `read_kind`.
+        """
         try:
             files = [path for path in self.path.iterdir() if path.suffix == ".json"]
         except FileNotFoundError as error:
@@ -129,22 +120,23 @@ class Store:
             ) from error
         except OSError as error:
             raise StoreError(f"cannot read the store {self.path}: {error.strerror}") from error
-        found: dict[str, tuple[Path, R]] = {}
+        first: dict[str, Path] = {}
         # A file that is named by its id comes before its copies.
         for path in sorted(files, key=lambda path: (len(path.name), path.name)):
             try:
-                record = _read(path, kind)
+                record = read_record(path, kinds)
                 if record is None:
                     continue
-                first, same = found.setdefault(record.id, (path, record))
-                if same != record:
+                known = first.setdefault(record.id, path)
+                if known is path:
+                    yield record
+                elif read_record(known, kinds) != record:
                     raise DamagedRecordError(
-                        f"{path} has the id of {first} and other content, and one record cannot be two; move the wrong "
+                        f"{path} has the id of {known} and other content, and one record cannot be two; move the wrong "
                         "one out of the store"
                     )
             except DamagedRecordError as error:
                 self._tell(error)
-        return sorted((record for _, record in found.values()), key=lambda record: (record.started_at, record.id))
 
     def _tell(self, damage: DamagedRecordError) -> None:
         if self._on_damaged is None:
@@ -154,29 +146,9 @@ class Store:
             self._on_damaged(f"left out: {damage}")
 
 
-def _read(path: Path, kind: type[R]) -> R | None:
-    """The record in a file; None where it is of another kind."""
-    try:
-        content = path.read_bytes()
-        envelope = msgspec.json.decode(content, type=_Envelope)
-        if not _OLDEST_VERSION <= envelope.schema_version <= SCHEMA_VERSION:
-            raise StoreError(
-                f"{path} has schema version {envelope.schema_version}, and this effmod reads versions "
-                f"{_OLDEST_VERSION} to {SCHEMA_VERSION}; use the effmod that wrote it, or another folder"
-            )
-        if envelope.kind != kind.__struct_config__.tag:
-            return None
-        return msgspec.json.decode(content, type=kind, dec_hook=_decode_path)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DamagedRecordError(f"{path} is not a record of effmod: {error}; move it out of the store") from error
-    except OSError as error:
-        if isinstance(error, StoreError):
-            raise
-        raise DamagedRecordError(f"cannot read {path}: {error.strerror}") from error
-
-
-def _decode_path(kind: type[Path], text: str) -> Path:
-    return kind(text)
+def no_measurements(path: Path) -> StoreError:
+    """What to raise of a store without any."""
+    return StoreError(f"the store {path} holds no measurements; 'effmod bench --store {path}' adds some")
 
 
 def _sync_folder(path: Path) -> None:

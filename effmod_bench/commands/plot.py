@@ -24,13 +24,17 @@ class Plot(msgspec.Struct, frozen=True, kw_only=True):
 
     def run(self, console: Console) -> None:
         from exporters import writing
-        from results import HandEntry, Store, summarise
+        from results import Store, summarise
+        from results.frame import read_contents
         from results.plots.tradeoff import plot_tradeoff
+        from results.store import no_measurements
 
-        store = Store(self.store, on_damaged=console.warn)
-        if store.read_kind(HandEntry):
+        contents = read_contents(Store(self.store, on_damaged=console.warn))
+        if contents.by_hand:
             console.note("Left out: figures entered by hand, of which there are no samples")
-        measurements = summarise(store.read())
+        if not contents.rounds:
+            raise no_measurements(self.store)
+        measurements = summarise(contents.rounds)
         with writing(self.output):
             left_out = plot_tradeoff(measurements, self.output)
         if left_out:

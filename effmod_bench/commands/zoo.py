@@ -69,5 +69,6 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
             console.json(network_info(spec, complexity))
             return
         if output_format is OutputFormat.TABLE:
-            console.print("\n".join([*describe(spec), ""]))
+            for line in (*describe(spec), ""):
+                console.print(line)
         console.table(stage_table(complexity), output_format)

@@ -26,6 +26,8 @@ from exporters.onnx import rewrites as onnx_rewrites
 from exporters.rewrites import AUTO, EXACT, RETRAIN, default_rewrites
 from models import ModelSpec
 
+_LABELS_BYTES = 1 << 24
+
 
 class Purpose(StrEnum):
     """What a package is made for, where that decides its form."""
@@ -325,8 +327,10 @@ def read_labels(path: Path | None) -> tuple[str, ...] | None:
     """
     if path is None:
         return None
+    from exporters.artifact.bounded import read_bounded
+
     try:
-        lines = path.read_text(encoding="utf-8-sig").rstrip().splitlines()
+        lines = read_bounded(path, _LABELS_BYTES).decode("utf-8-sig").rstrip().splitlines()
     except OSError as error:
         raise TargetError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:

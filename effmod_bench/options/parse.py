@@ -55,3 +55,12 @@ def check_folder(path: Path) -> Path:
     if path.suffix in (".onnx", ".mlpackage") and not path.is_dir():
         raise typer.BadParameter(f"{path} is to be a folder, and effmod names the files in it; try {path.parent}")
     return path
+
+
+def is_text(name: str) -> bool:
+    """Whether a name can be written into a record or a sidecar: on Linux a file's may be any bytes."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -9,7 +9,8 @@ from effmod_bench.screen.comparisons import print_comparisons
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.measurements import print_measurements
 from effmod_bench.suites import find_suite, table_of
-from results import ComparisonProcess, HandEntry, Measurement, Round, Store, StoreError, compare, summarise
+from results import Measurement, Store, StoreError, compare, summarise
+from results.frame import Contents, read_contents
 from results.tables.by_hand import hand_entry_table
 from results.tables.write import OutputFormat
 
@@ -34,21 +35,21 @@ def show_store(
         TargetError: there is no such run.
         StoreError: the store cannot be read, or holds nothing of what was asked for.
     """
-    rounds, processes = _read_runs(store, run_id)
-    benched = {record.run_id for record in rounds}
+    contents = _read_runs(store, run_id)
+    benched = {record.run_id for record in contents.rounds}
     # The pairs of a bench's run stand beside its measurements already.
-    compared = [record for record in processes if only is not None or record.run_id not in benched]
+    compared = [record for record in contents.pairs if only is not None or record.run_id not in benched]
     tables: dict[Shown, tuple[Sequence[Any], Callable[[Any], None]]] = {
         Shown.MEASUREMENTS: (
-            rounds,
-            lambda records: _print(console, summarise(records, processes), output_format),
+            contents.rounds,
+            lambda records: _print(console, summarise(records, contents.pairs), output_format),
         ),
         Shown.COMPARISONS: (
             compared,
             lambda records: print_comparisons(console, compare(records), output_format),
         ),
         Shown.BY_HAND: (
-            store.read_kind(HandEntry) if run_id is None else [],
+            contents.by_hand,
             lambda records: console.table(hand_entry_table(records), output_format),
         ),
     }
@@ -80,7 +81,8 @@ def show_table(
         StoreError: the store cannot be read, or holds no measurement of the table's networks.
     """
     networks = find_suite(table).networks()
-    measurements = [one for one in summarise(*_read_runs(store, run_id)) if one.name in networks]
+    contents = _read_runs(store, run_id)
+    measurements = [one for one in summarise(contents.rounds, contents.pairs) if one.name in networks]
     if not measurements:
         raise StoreError(
             f"the store {store.path} holds no network of Table {table}; "
@@ -95,15 +97,19 @@ def _print(
     print_measurements(console, measurements, table_of(measurements, table), output_format)
 
 
-def _read_runs(store: Store, run_id: str | None) -> tuple[list[Round], list[ComparisonProcess]]:
-    """What a run measured, or what all did."""
-    rounds, processes = store.read_kind(Round), store.read_kind(ComparisonProcess)
+def _read_runs(store: Store, run_id: str | None) -> Contents:
+    """What a run measured, or all that is there. What was entered by hand belongs to no run."""
+    contents = read_contents(store)
     if run_id is None:
-        return rounds, processes
-    records: list[Round | ComparisonProcess] = [*rounds, *processes]
-    latest_first = sorted(records, key=lambda record: record.started_at, reverse=True)
-    runs = list(dict.fromkeys(record.run_id for record in latest_first))
-    if run_id not in runs:
-        latest = f"; the latest are {', '.join(runs[:3])}" if runs else ""
+        return contents
+    of_run = Contents(
+        rounds=tuple(each for each in contents.rounds if each.run_id == run_id),
+        pairs=tuple(each for each in contents.pairs if each.run_id == run_id),
+        by_hand=(),
+    )
+    if not of_run.rounds and not of_run.pairs:
+        runs = {each.run_id for each in contents.rounds} | {each.run_id for each in contents.pairs}
+        latest_first = sorted(runs, reverse=True)  # an id begins with the time
+        latest = f"; the latest are {', '.join(latest_first[:3])}" if latest_first else ""
         raise TargetError(f"the store {store.path} holds no run {run_id!r}{latest}")
-    return [r for r in rounds if r.run_id == run_id], [p for p in processes if p.run_id == run_id]
+    return of_run

@@ -1,13 +1,13 @@
 """What a person sees. Tables go to standard output; notes, warnings, errors and progress to standard error."""
 
 import io
+import re
 import sys
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
-import msgspec
 from rich.cells import cell_len
 from rich.console import Console as RichConsole
 from rich.text import Text
@@ -15,6 +15,7 @@ from rich.text import Text
 from effmod_bench.screen.drawing import fold, rich_table
 from effmod_bench.screen.progress import ProgressDisplay
 from results.tables.table import Column, Row, Table
+from results.tables.visible import visible, visible_json
 from results.tables.write import OutputFormat, render
 
 if TYPE_CHECKING:
@@ -41,34 +42,34 @@ class Console:
 
     def note(self, text: str) -> None:
         if self.verbosity >= 0:
-            self._err.print(Text(text))
+            self._err.print(Text(_lines(text)))
 
     def detail(self, text: str) -> None:
         if self.verbosity >= 1:
-            self._err.print(Text(text, style="dim"))
+            self._err.print(Text(_lines(text), style="dim"))
 
     def warn(self, text: str) -> None:
         if self.verbosity >= 0:
-            self._err.print(Text.assemble(("warning: ", "yellow"), text))
+            self._err.print(Text.assemble(("warning: ", "yellow"), _lines(text)))
 
     def error(self, text: str) -> None:
-        self._err.print(Text.assemble(("error: ", "bold red"), text))
+        self._err.print(Text.assemble(("error: ", "bold red"), _lines(text)))
 
     def print(self, text: str) -> None:
         """A line of the command's own result."""
-        self._out.print(Text(text), soft_wrap=True)
+        self._out.print(Text(visible(text)), soft_wrap=True)
 
     def json(self, value: object) -> None:
         """One of our types, for another program."""
-        _write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+        _write(visible_json(value) + "\n")
 
     def table(self, table: Table[Row], output_format: OutputFormat) -> None:
         """Print a table, and its notes, in the format asked for."""
         if output_format is not OutputFormat.TABLE:
             _write(render(table, output_format))
             return
-        if table.title:
-            self._out.print(Text(table.title, style="bold"))
+        for line in table.heading:
+            self._out.print(Text(visible(line), style="bold"))
         shown = self._draw(table, table.main_columns())
         if self.verbosity >= 1 and any(column.detail for column in table.columns):
             details = [column for column in table.columns if column.detail]
@@ -76,14 +77,12 @@ class Console:
             shown += self._draw(table, filled)
         for note in table.notes:
             # A note whose mark stands in no header that is shown explains nothing.
-            if note[0] in "¹²³⁴⁵" and not any(
-                note[0] in text for text in (table.title or "", *(c.header for c in shown))
-            ):
+            if note[0] in "¹²³⁴⁵" and not any(note[0] in text for text in (*table.heading, *(c.header for c in shown))):
                 continue
             # Words stay whole, or what is to be copied from a note would not work.
             width = min(self._out.width, _NOTE_WIDTH)
             for line in textwrap.wrap(
-                note, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+                visible(note), width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
             ):
                 self._out.print(Text(line, style="dim"), soft_wrap=True)
 
@@ -114,9 +113,10 @@ class Console:
         first, *others = columns
         indent = 4 + max((cell_len(column.label) for column in others), default=0)
         for row in table.rows:
-            self.print(f"\n{first.text(row)}")
+            self.print("")
+            self.print(first.text(row))
             for column in others:
-                for i, line in enumerate(fold(column.text(row), self._out.width - indent)):
+                for i, line in enumerate(fold(visible(column.text(row)), self._out.width - indent)):
                     self.print(f"  {'' if i else column.label}".ljust(indent) + line)
         self.print("")
 
@@ -131,26 +131,32 @@ class Console:
 
     def track(self, items: Iterable[T], total: int, what: str) -> Iterator[T]:
         """The items, with a bar on a terminal that says how far they are and how long the rest takes."""
+        from rich.markup import escape
         from rich.progress import MofNCompleteColumn, Progress
 
         shown = self._err.is_terminal and self.verbosity >= 0
         columns = (*Progress.get_default_columns(), MofNCompleteColumn())
         with Progress(*columns, console=self._err, transient=True, disable=not shown) as progress:
-            yield from progress.track(items, total=total, description=what)
+            yield from progress.track(items, total=total, description=escape(visible(what)))
 
     def _bar(self) -> "Progress":
         from rich.progress import BarColumn, Progress, TextColumn
 
         # Drawn only when told to: a thread that redraws would take processor time from what is timed.
         return Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
-            TextColumn("{task.fields[rounds]}"),
-            TextColumn("{task.fields[left]}", justify="right"),
+            TextColumn("{task.fields[rounds]}", markup=False),
+            TextColumn("{task.fields[left]}", justify="right", markup=False),
             console=self._err,
             auto_refresh=False,
             transient=True,
         )
+
+
+def _lines(text: str) -> str:
+    """A message, whose lines but the first are indented: a name in it cannot begin one."""
+    return "\n".join(map(visible, re.split(r"\n(?= )", text)))
 
 
 def _write(text: str) -> None:

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 from rich.text import Text
 
 from results.tables.table import Column, Row, Table, is_number
+from results.tables.visible import visible
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -24,7 +25,7 @@ def rich_table(table: Table[Row], columns: Sequence[Column[Row]], room: int) -> 
     drawn = RichTable(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), collapse_padding=True)
     least, widths = [], []
     for i, column in enumerate(columns):
-        lines = [*column.header.splitlines(), *(column.text(row) for row in table.rows)]
+        lines = [*column.header.splitlines(), *(visible(column.text(row)) for row in table.rows)]
         widths.append(max(map(cell_len, lines), default=0))
         whole = i == 0 or is_number(column, table.rows)
         words = [word for line in lines for word in line.split()]
@@ -41,7 +42,7 @@ def rich_table(table: Table[Row], columns: Sequence[Column[Row]], room: int) -> 
             width=max(width, 1),
         )
     for row in table.rows:
-        drawn.add_row(*(Text(column.text(row)) for column in columns))
+        drawn.add_row(*(Text(visible(column.text(row))) for column in columns))
     return drawn
 
 

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from results.tables.visible import visible
+
 # So wide are names at most: of longer ones the value stands on a line of its own. Longer lines are hard to read.
 _NAMES = 28
 _WIDTH = 120
@@ -51,7 +53,7 @@ def print_help(usage: str, about: str, sections: Sequence[Section], examples: It
         for entry in section.entries:
             about_it = Text(entry.about)
             if entry.default is not None:
-                about_it.append(f" [{entry.default}]", style="dim")
+                about_it.append(f" [{visible(entry.default)}]", style="dim")
             name, _, value = entry.written.rpartition(" ")
             written = entry.written if len(entry.written) <= _NAMES else f"{name}\n        {value}"
             table.add_row(f"  {written}", about_it)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from results.tables.visible import visible
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -38,7 +40,7 @@ class ProgressDisplay:
         if self._bar and self._task is not None:
             self._bar.update(
                 self._task,
-                description=name,
+                description=visible(name),
                 rounds=counted,
                 left=left,
                 completed=rounds_done,

@@ -8,6 +8,7 @@ import msgspec
 
 from effmod_bench.errors import TargetError
 from effmod_bench.instrument.subject import FileStamp, Subject, stamp
+from effmod_bench.options.parse import is_text
 from effmod_bench.screen.console import Console
 from effmod_bench.targets.limits import check_memory
 from effmod_bench.targets.names import file_format
@@ -37,6 +38,8 @@ def file_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch
         MachineMismatchError: it is machine-specific, and was made on another kind of machine.
         TargetError: an input's shape is open, or more than this machine can hold, or `shapes` does not fit.
     """
+    if not is_text(str(path.resolve())):
+        raise TargetError(f"{path.resolve()} is no text in UTF-8, and effmod could not name it; rename its folder")
     if file_format(path) is Format.COREML:
         return _package_subject(path, shapes, batch_size=batch_size)
     from exporters.derived.machine import check_usable

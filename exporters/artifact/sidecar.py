@@ -144,22 +144,30 @@ def read_sidecar_as(path: Path, kind: type[Sidecar]) -> Sidecar | None:
     """The sidecar beside a file, where it is one of this kind; else None.
 
     Args:
-        kind: begins with its version, whose name tells it from the others.
+        kind: begins with its version, whose name tells it from the others, and whose default is the latest.
 
     Raises:
-        ArtifactError: there is one that cannot be read.
+        ArtifactError: there is one that cannot be read, or of a version that is none yet.
     """
     sidecar = sidecar_path(path)
     if not sidecar.is_file():
         return None
+    version = msgspec.structs.fields(kind)[0]
     try:
         with sidecar.open("rb") as file:
             content = file.read(_SIDECAR_BYTES)
-        if f'"{kind.__struct_fields__[0]}"'.encode() not in content:
+        if f'"{version.name}"'.encode() not in content:
             return None
-        return msgspec.json.decode(content, type=kind)
+        facts = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+        found = msgspec.json.decode(facts.get(version.name, b"1"), type=int)
+        if 1 <= found <= version.default:
+            return msgspec.json.decode(content, type=kind)
     except Exception as error:  # fed a stranger's bytes, a parser may raise anything
         raise ArtifactError(f"cannot read {sidecar}: {error}; export {path.name} again") from error
+    raise ArtifactError(
+        f"cannot read {sidecar}: its {version.name} is {found}, and this effmod reads versions 1 to {version.default}; "
+        f"use the effmod that wrote it, or export {path.name} again"
+    )
 
 
 def write_sidecar(path: Path, sidecar: msgspec.Struct) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from exporters.artifact.bounded import read_bounded
 from exporters.artifact.sidecar import TensorSpec
 from exporters.config import DeploymentTarget
 from exporters.coreml.tools import import_coremltools, quiet
@@ -17,6 +18,8 @@ SPECIFICATION_VERSIONS = {
     DeploymentTarget.IOS17: 8,
     DeploymentTarget.IOS18: 9,
 }
+
+_MANIFEST_BYTES = 1 << 20
 
 
 def read_specification(path: Path) -> Any:
@@ -94,7 +97,7 @@ def model_location(path: Path) -> str:
     Raises:
         OSError, msgspec.DecodeError, KeyError: the manifest cannot be read, is damaged, or names no model.
     """
-    manifest = msgspec.json.decode((path / "Manifest.json").read_bytes(), type=_Manifest)
+    manifest = msgspec.json.decode(read_bounded(path / "Manifest.json", _MANIFEST_BYTES), type=_Manifest)
     return manifest.item_info_entries[manifest.root_model_identifier].path
 
 

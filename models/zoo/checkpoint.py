@@ -59,7 +59,7 @@ def load_checkpoint(model: nn.Module, path: str | Path, *, use_ema: bool = True)
         raise CheckpointError(
             f"{path} is a checkpoint of another network, or of this one at another image size: it differs from "
             f"{type(model).__name__} in {len(differences) + len(others)} places:\n{listed}\n"
-            "Name the network that it was trained as, and the size with --image-size."
+            "  Name the network that it was trained as, and the size with --image-size."
         )
     model.load_state_dict(tensors)
     return Weights(source=WeightsSource.CHECKPOINT, file=path.name, sha256=sha256, entry=entry)
@@ -151,7 +151,7 @@ def _other_head(model: nn.Module, found: Mapping[str, Tensor]) -> str | None:
         "    def build():\n"
         "        import models\n"
         f"        return models.create_model(NAME, num_classes={classes})\n"
-        "and give net.py:build in the place of the network's NAME. They differ in:"
+        "  and give net.py:build in the place of the network's NAME. They differ in:"
     )
 
 

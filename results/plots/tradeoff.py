@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from results.records.plan import RUNTIME_NAMES, Device
 from results.statistics.summary import Measurement
+from results.tables.visible import visible
 from results.tables.words import counted, mode_in_words
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def _draw_points(axes: "Axes", drawn: Sequence[Measurement]) -> "list[Text]":
         ]
         axes.errorbar(x, y, xerr=bars, fmt="o", color=colour, elinewidth=1, capsize=2, zorder=2, label=setting)
         labels += [
-            axes.text(*point, m.name, fontsize=8 if len(drawn) > _FEW else 9)
+            axes.text(*point, visible(m.name), fontsize=8 if len(drawn) > _FEW else 9, parse_math=False)
             for point, m in zip(points, group, strict=True)
         ]
     return labels
@@ -105,7 +106,8 @@ def _label_axes(axes: "Axes") -> None:
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.margins(x=0.15, y=0.1)
     axes.grid(alpha=0.25)
-    axes.legend(loc="lower right", fontsize=8, frameon=False)
+    for text in axes.legend(loc="lower right", fontsize=8, frameon=False).get_texts():
+        text.set_parse_math(False)
 
 
 def _point(measurement: Measurement) -> tuple[float, float]:
@@ -141,4 +143,5 @@ def _setting(measurement: Measurement) -> str:
         f"batch {measurement.batch_size}",
         f"{measurement.artifact.form} form" if measurement.artifact.form else None,
     )
-    return ", ".join(filter(None, parts))
+    words = visible(", ".join(filter(None, parts)))
+    return f" {words}" if words.startswith("_") else words  # matplotlib leaves such a name out of the legend

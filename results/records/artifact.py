@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from results.records.base import Count
+
 
 class ArtifactSource(StrEnum):
     """Whether effmod exported an artifact, from a network that it knows by name, or it is a file of the user's own."""
@@ -16,7 +18,7 @@ class InputTensor(msgspec.Struct, frozen=True, kw_only=True):
     """One input as it was fed; `dtype` is the runtime's word, such as "float" or "int64"."""
 
     name: str
-    shape: tuple[int, ...]
+    shape: tuple[Count, ...]
     dtype: str
 
 
@@ -37,13 +39,13 @@ class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
     format: str
     form: str | None
     sha256: str
-    size_bytes: int
-    opset: int | None
-    specification_version: int | None = None
+    size_bytes: Count
+    opset: Count | None
+    specification_version: Count | None = None
     inputs: tuple[InputTensor, ...]
     weights: str | None
-    params: int | None
-    macs: int | None
+    params: Count | None
+    macs: Count | None
 
     @property
     def batch_size(self) -> int:

@@ -3,7 +3,7 @@
 import math
 
 from results.records.artifact import TimedArtifact
-from results.records.base import Record
+from results.records.base import Count, Record
 from results.records.plan import ComputeUnits
 
 
@@ -31,7 +31,7 @@ class HandEntry(Record, frozen=True, kw_only=True, tag="hand-entry"):
     tool: str
     mean_ms: float | None = None
     p50_ms: float | None = None
-    runs: int | None = None
+    runs: Count | None = None
     note: str = ""
 
     def __post_init__(self) -> None:

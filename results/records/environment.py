@@ -2,6 +2,8 @@
 
 import msgspec
 
+from results.records.base import Count
+
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
     """The computer and its software. A fact that the machine does not tell is None.
@@ -22,18 +24,18 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     os: str
     architecture: str
     cpu_model: str | None
-    physical_cores: int | None
-    logical_cores: int | None
-    available_cores: int
+    physical_cores: Count | None
+    logical_cores: Count | None
+    available_cores: Count
     cpu_quota: float | None
-    memory_bytes: int
+    memory_bytes: Count
     governor: str | None
     versions: dict[str, str]
     effmod_commit: str | None
-    affinity: tuple[int, ...] | None = None
+    affinity: tuple[Count, ...] | None = None
     smt: bool | None = None
-    memory_limit_bytes: int | None = None
-    swap_bytes: int | None = None
+    memory_limit_bytes: Count | None = None
+    swap_bytes: Count | None = None
     gpu_versions: dict[str, str] = {}
 
     @property
@@ -53,14 +55,14 @@ class GpuState(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str | None
     driver: str | None
-    memory_total_bytes: int | None
-    memory_used_bytes: int | None
-    sm_clock_mhz: int | None
-    memory_clock_mhz: int | None
+    memory_total_bytes: Count | None
+    memory_used_bytes: Count | None
+    sm_clock_mhz: Count | None
+    memory_clock_mhz: Count | None
     temperature_c: int | None
     power_w: float | None
     throttle_reasons: tuple[str, ...] | None
-    other_processes: int | None
+    other_processes: Count | None
 
 
 class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,13 +79,13 @@ class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
     runtime: str
     execution_provider: str
     provider_options: dict[str, str] = {}
-    intra_op_num_threads: int | None = None
-    inter_op_num_threads: int | None = None
+    intra_op_num_threads: Count | None = None
+    inter_op_num_threads: Count | None = None
     allow_spinning: bool | None = None
     graph_optimization_level: str | None = None
-    nodes: dict[str, dict[str, int]] | None = None
+    nodes: dict[str, dict[str, Count]] | None = None
     shared_threads: bool | None = None
-    gpu_memory_bytes: int | None = None
+    gpu_memory_bytes: Count | None = None
 
 
 class Conditions(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,13 +106,13 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
 
     elapsed_s: float
     other_cpu_s: float | None = None
-    thermal_throttles: int | None = None
-    quota_throttles: int | None = None
+    thermal_throttles: Count | None = None
+    quota_throttles: Count | None = None
     frequency_before_mhz: float | None = None
     frequency_after_mhz: float | None = None
     on_battery: bool | None = None
-    available_memory_bytes: int | None = None
-    swapped_in_bytes: int | None = None
+    available_memory_bytes: Count | None = None
+    swapped_in_bytes: Count | None = None
     memory_stall_s: float | None = None
 
 
@@ -126,7 +128,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     machine: Machine
-    threads: int | None
+    threads: Count | None
     session: SessionFacts | None
     load_average: float | None
     conditions: Conditions | None = None

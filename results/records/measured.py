@@ -3,7 +3,7 @@
 from enum import StrEnum
 
 from results.records.artifact import TimedArtifact
-from results.records.base import Record
+from results.records.base import Count, Nanoseconds, Record
 from results.records.environment import Environment, SessionFacts
 from results.records.plan import BenchPlan, ComparisonPlan
 
@@ -30,23 +30,30 @@ class Round(Record, frozen=True, kw_only=True, tag="round"):
         durations_ns: each timed inference, in the order in which they ran.
         gpu_durations_ns: as many inferences more, by events on the GPU's stream; None where there are none.
         peak_memory_bytes: largest resident memory of the process.
+
+    Raises:
+        ValueError: it came to its end, and timed nothing.
     """
 
     run_id: str
-    index: int
-    attempt: int = 0
+    index: Count
+    attempt: Count = 0
     plan: BenchPlan
     environment: Environment
     artifact: TimedArtifact
     outcome: Outcome
     failure: str | None = None
-    load_ns: int | None = None
-    first_inference_ns: int | None = None
-    warmup_runs: int | None = None
+    load_ns: Count | None = None
+    first_inference_ns: Count | None = None
+    warmup_runs: Count | None = None
     steady: bool | None = None
-    durations_ns: tuple[int, ...] = ()
-    gpu_durations_ns: tuple[int, ...] | None = None
-    peak_memory_bytes: int | None = None
+    durations_ns: tuple[Nanoseconds, ...] = ()
+    gpu_durations_ns: tuple[Count, ...] | None = None
+    peak_memory_bytes: Count | None = None
+
+    def __post_init__(self) -> None:
+        if self.outcome is Outcome.OK and not self.durations_ns:
+            raise ValueError("outcome is ok, and durations_ns is empty")
 
 
 class ComparisonProcess(Record, frozen=True, kw_only=True, tag="comparison"):
@@ -66,22 +73,36 @@ class ComparisonProcess(Record, frozen=True, kw_only=True, tag="comparison"):
         baseline_ns, candidate_ns: each timed inference, in the order in which they ran; the n-th of both are a pair.
         relative_error: of the candidate's outputs against the baseline's, for what both were fed, relative to the
             largest; None where they cannot be set side by side.
+
+    Raises:
+        ValueError: it came to its end, and timed nothing, or one artifact more often than the other; or its plan has no
+            such target.
     """
 
     run_id: str
-    target: int
-    index: int
-    attempt: int = 0
+    target: Count
+    index: Count
+    attempt: Count = 0
     plan: ComparisonPlan
     environment: Environment
     candidate_session: SessionFacts | None
-    cores: tuple[int, ...] | None
+    cores: tuple[Count, ...] | None
     baseline: TimedArtifact
     candidate: TimedArtifact
     load_order: str
     order: str
     outcome: Outcome
     failure: str | None = None
-    baseline_ns: tuple[int, ...] = ()
-    candidate_ns: tuple[int, ...] = ()
+    baseline_ns: tuple[Nanoseconds, ...] = ()
+    candidate_ns: tuple[Nanoseconds, ...] = ()
     relative_error: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.outcome is Outcome.OK and not self.baseline_ns:
+            raise ValueError("outcome is ok, and baseline_ns is empty")
+        if self.outcome is Outcome.OK and len(self.baseline_ns) != len(self.candidate_ns):
+            raise ValueError(
+                f"baseline_ns and candidate_ns are pairs, and have {len(self.baseline_ns)} and {len(self.candidate_ns)}"
+            )
+        if self.plan.target_options and self.target >= len(self.plan.target_options):
+            raise ValueError(f"target is {self.target}, and the plan has options of {len(self.plan.target_options)}")

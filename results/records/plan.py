@@ -4,6 +4,8 @@ from enum import StrEnum
 
 import msgspec
 
+from results.records.base import Count
+
 
 class Device(StrEnum):
     """Where an inference runs."""
@@ -71,7 +73,7 @@ class RuntimeOptions(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     runtime: Runtime = Runtime.ONNXRUNTIME
-    device_index: int = 0
+    device_index: Count = 0
     compute_units: ComputeUnits | None = None
     include_transfers: bool = False
     cuda_graph: bool = False
@@ -100,10 +102,10 @@ class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
     targets: tuple[str, ...] = ()
     device: Device = Device.CPU
     options: RuntimeOptions = msgspec.field(default_factory=RuntimeOptions)
-    threads: int | None = None
-    runs: int = 4000
-    rounds: int = 5
-    warmup_runs: int = 50
+    threads: Count | None = None
+    runs: Count = 4000
+    rounds: Count = 5
+    warmup_runs: Count = 50
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -139,11 +141,11 @@ class ComparisonPlan(msgspec.Struct, frozen=True, kw_only=True):
     device: Device = Device.CPU
     options: RuntimeOptions = msgspec.field(default_factory=RuntimeOptions)
     target_options: tuple[RuntimeOptions, ...] = ()
-    threads: int | None = None
+    threads: Count | None = None
     control: bool = False
-    processes: int = 6
-    blocks: int = 60
-    warmup_runs: int = 20
+    processes: Count = 6
+    blocks: Count = 60
+    warmup_runs: Count = 20
     seed: int = 0
     margin: float = 0.005
     until: float | None = None

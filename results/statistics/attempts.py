@@ -5,8 +5,10 @@ from collections.abc import Callable, Hashable, Iterable
 from typing import TypeVar
 
 from results.records.measured import ComparisonProcess, Outcome, Round
+from results.statistics.timed import TimedPair, TimedRound
 
-P = TypeVar("P", Round, ComparisonProcess)
+Process = Round | TimedRound | ComparisonProcess | TimedPair
+P = TypeVar("P", bound=Process)
 
 
 def last_attempts(records: Iterable[P], turn: Callable[[P], Hashable]) -> list[P]:
@@ -15,13 +17,13 @@ def last_attempts(records: Iterable[P], turn: Callable[[P], Hashable]) -> list[P
     Args:
         turn: what all attempts at one process have in common, and no other process has.
     """
-    records = list(records)
+    turns = [(turn(record), record) for record in records]
     last: dict[Hashable, int] = defaultdict(int)
-    for record in records:
-        last[turn(record)] = max(last[turn(record)], record.attempt)
-    return [record for record in records if record.attempt == last[turn(record)]]
+    for key, record in turns:
+        last[key] = max(last[key], record.attempt)
+    return [record for key, record in turns if record.attempt == last[key]]
 
 
-def failures(records: Iterable[Round | ComparisonProcess]) -> tuple[str, ...]:
+def failures(records: Iterable[Process]) -> tuple[str, ...]:
     """The reason of each process that failed."""
     return tuple(record.failure or "no reason recorded" for record in records if record.outcome is Outcome.FAILED)

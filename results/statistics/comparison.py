@@ -11,9 +11,11 @@ from results.records.measured import ComparisonProcess, Outcome
 from results.records.plan import ComparisonPlan, RuntimeOptions
 from results.statistics.attempts import failures, last_attempts
 from results.statistics.estimate import Estimate, Verdict, estimate, judge, median_ratio
-from results.statistics.latency import median_ms
+from results.statistics.latency import median_run_ms
 from results.statistics.looks import next_look
-from results.statistics.stability import StabilityWarning, fall_in_two, find_machine_warnings
+from results.statistics.modes import fall_in_two
+from results.statistics.stability import StabilityWarning, find_machine_warnings
+from results.statistics.timed import TimedPair
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,7 +56,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     failures: tuple[str, ...]
 
 
-def compare(records: Iterable[ComparisonProcess]) -> list[Comparison]:
+def compare(records: Iterable[ComparisonProcess | TimedPair]) -> list[Comparison]:
     """Group processes into comparisons: run by run, and in each in the order in which its targets were given.
 
     Runs are not pooled: what one may conclude depends on how often it was looked at. Nor are the machines and versions
@@ -63,19 +65,22 @@ def compare(records: Iterable[ComparisonProcess]) -> list[Comparison]:
     return [comparison for _, comparison in compare_by_environment(records)]
 
 
-def compare_by_environment(records: Iterable[ComparisonProcess]) -> list[tuple[bytes, Comparison]]:
+def compare_by_environment(records: Iterable[ComparisonProcess | TimedPair]) -> list[tuple[bytes, Comparison]]:
     """As `compare`, each beside `Environment.stable` of its records."""
     records = last_attempts(records, lambda record: (record.run_id, record.target, record.index))
-    runs = list(dict.fromkeys(record.run_id for record in records))
-    stable = [record.environment.stable for record in records]
-    environments = list(dict.fromkeys(stable))
-    groups: dict[tuple[int, int, int], list[ComparisonProcess]] = defaultdict(list)
-    for record, environment in zip(records, stable, strict=True):
-        groups[runs.index(record.run_id), record.target, environments.index(environment)].append(record)
-    return [(environments[key[-1]], _comparison(groups[key])) for key in sorted(groups)]
+    # Each in its place: a run, or an environment, where it is first met.
+    runs: dict[str, int] = {}
+    environments: dict[bytes, int] = {}
+    groups: dict[tuple[int, int, int], list[ComparisonProcess | TimedPair]] = defaultdict(list)
+    for record in records:
+        run = runs.setdefault(record.run_id, len(runs))
+        environment = environments.setdefault(record.environment.stable, len(environments))
+        groups[run, record.target, environment].append(record)
+    stable = list(environments)
+    return [(stable[key[-1]], _comparison(groups[key])) for key in sorted(groups)]
 
 
-def _comparison(records: Sequence[ComparisonProcess]) -> Comparison:
+def _comparison(records: Sequence[ComparisonProcess | TimedPair]) -> Comparison:
     first = records[0]
     good = [record for record in records if record.outcome is Outcome.OK]
     gpu = first.environment.gpu_before
@@ -93,8 +98,8 @@ def _comparison(records: Sequence[ComparisonProcess]) -> Comparison:
         threads=first.environment.threads,
         processes=len(good),
         runs=sum(len(record.baseline_ns) for record in good),
-        baseline_p50_ms=median_ms(ns for record in good for ns in record.baseline_ns),
-        candidate_p50_ms=median_ms(ns for record in good for ns in record.candidate_ns),
+        baseline_p50_ms=median_run_ms([record.baseline_ns for record in good]),
+        candidate_p50_ms=median_run_ms([record.candidate_ns for record in good]),
         process_ratios=ratios,
         estimate=found,
         verdict=judge(found, first.plan.margin),

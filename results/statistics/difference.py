@@ -2,10 +2,11 @@
 
 import math
 from collections.abc import Sequence
+from statistics import fmean, variance
 
 import msgspec
 
-from results.statistics.estimate import ERROR, Estimate, Verdict, judge
+from results.statistics.estimate import ERROR, Estimate, Verdict, around, judge
 from results.statistics.summary import Measurement
 
 
@@ -70,14 +71,15 @@ def ratio_of_means(before: Sequence[float], after: Sequence[float], *, error: fl
     """
     if min(len(before), len(after)) < 2:
         return None
-    from scipy.stats import ttest_ind
+    from scipy.special import stdtrit  # the quantile of Student's t; scipy.stats would take a second to import
 
-    logs = [math.log(value) for value in after], [math.log(value) for value in before]
-    low, high = ttest_ind(*logs, equal_var=False).confidence_interval(1 - error)
-    middle, half = (low + high) / 2, (high - low) / 2
-    return Estimate(
-        ratio=math.exp(middle), low=math.exp(low), high=math.exp(high), half_width=math.expm1(half), error=error
-    )
+    logs = [[math.log(value) for value in side] for side in (before, after)]
+    errors = [variance(side) / len(side) for side in logs]  # squared, of each mean
+    total, half = sum(errors), 0.0
+    if total > 0:
+        freedom = total**2 / sum(each**2 / (len(side) - 1) for each, side in zip(errors, logs, strict=True))
+        half = float(stdtrit(freedom, 1 - error / 2)) * math.sqrt(total)
+    return around(fmean(logs[1]) - fmean(logs[0]), half, error=error)
 
 
 def _difference(before: Measurement, after: Measurement, margin: float) -> Difference:

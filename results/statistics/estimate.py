@@ -3,12 +3,17 @@
 import math
 from collections.abc import Sequence
 from enum import StrEnum
-from statistics import fmean, median, stdev
+from statistics import fmean, stdev
+from typing import TYPE_CHECKING
 
 import msgspec
 
+if TYPE_CHECKING:
+    from results.statistics.timed import Times
+
 # How often an interval may miss the truth.
 ERROR = 0.05
+_WIDEST = 600.0  # its exponential is a number yet, and so it is beside any ratio of two times
 
 
 class Verdict(StrEnum):
@@ -44,7 +49,7 @@ UNCHANGED = Estimate(ratio=1.0, low=1.0, high=1.0, half_width=0.0)
 """The baseline beside itself, which needs no measuring."""
 
 
-def median_ratio(baseline_ns: Sequence[int], candidate_ns: Sequence[int]) -> float:
+def median_ratio(baseline_ns: "Sequence[int] | Times", candidate_ns: "Sequence[int] | Times") -> float:
     """The median, over pairs of runs that followed each other, of the candidate's time over the baseline's.
 
     It passes over the pairs that something else on the machine interrupted: where that met a third of the runs, the
@@ -57,7 +62,11 @@ def median_ratio(baseline_ns: Sequence[int], candidate_ns: Sequence[int]) -> flo
     Raises:
         ValueError: there is no pair, or a run without its other.
     """
-    return median(b / a for a, b in zip(baseline_ns, candidate_ns, strict=True))
+    import numpy as np  # here, so that listing the zoo does not wait for it
+
+    if len(baseline_ns) != len(candidate_ns) or not len(baseline_ns):
+        raise ValueError(f"a run without its other: {len(baseline_ns)} of the one, {len(candidate_ns)} of the other")
+    return float(np.median(np.asarray(candidate_ns) / np.asarray(baseline_ns)))
 
 
 def estimate(process_ratios: Sequence[float], *, error: float = ERROR) -> Estimate | None:
@@ -74,8 +83,17 @@ def estimate(process_ratios: Sequence[float], *, error: float = ERROR) -> Estima
     from scipy.special import stdtrit  # the quantile of Student's t; scipy.stats would take a second to import
 
     logs = [math.log(ratio) for ratio in process_ratios]
-    mean = fmean(logs)
     half = float(stdtrit(len(logs) - 1, 1 - error / 2)) * stdev(logs) / math.sqrt(len(logs))
+    return around(fmean(logs), half, error=error)
+
+
+def around(mean: float, half: float, *, error: float) -> Estimate:
+    """The estimate of a ratio whose logarithm has this interval, and lies in its middle.
+
+    Args:
+        half: of the interval's width; what is wider than any number tells no more than one as wide as that.
+    """
+    half = min(half, _WIDEST)
     return Estimate(
         ratio=math.exp(mean),
         low=math.exp(mean - half),

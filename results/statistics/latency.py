@@ -2,10 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from statistics import geometric_mean, median
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from results.statistics.estimate import estimate
+from results.statistics.stacks import of_each
+
+if TYPE_CHECKING:
+    from results.statistics.timed import Times
 
 _NS_PER_MS = 1e6
 
@@ -41,7 +46,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     process_p50_interval_ms: tuple[float, float] | None
 
 
-def summarise_durations(rounds: Sequence[Sequence[int]]) -> Latency:
+def summarise_durations(rounds: "Sequence[Sequence[int] | Times]") -> Latency:
     """Statistics of timed runs, given as nanoseconds by round.
 
     Raises:
@@ -49,18 +54,20 @@ def summarise_durations(rounds: Sequence[Sequence[int]]) -> Latency:
     """
     import numpy as np  # here, so that listing the zoo does not wait for it
 
-    if not rounds or not all(rounds):
+    if not rounds or not all(len(durations) for durations in rounds):
         raise ValueError("a round holds at least one timed run")
-    by_round = [np.asarray(durations, dtype=np.int64) / _NS_PER_MS for durations in rounds]
-    samples = np.concatenate(by_round)
-    p50, p90, p95, p99 = (float(value) for value in np.percentile(samples, (50, 90, 95, 99)))
-    quartiles = np.array([np.percentile(durations, (25, 50, 75)) for durations in by_round])
+    quartiles = np.array(of_each(rounds, lambda rows: np.percentile(rows / _NS_PER_MS, (25, 50, 75), axis=1).T))
     medians = tuple(float(value) for value in quartiles[:, 1])
+    samples = np.concatenate([np.asarray(durations) for durations in rounds], dtype=np.float64)
+    samples /= _NS_PER_MS
+    mean, std = float(samples.mean()), float(samples.std(ddof=1)) if len(samples) > 1 else 0.0
+    # The samples lose their order here; a copy of them may be large.
+    p50, p90, p95, p99 = (float(value) for value in np.percentile(samples, (50, 90, 95, 99), overwrite_input=True))
     return Latency(
         runs=len(samples),
         rounds=len(rounds),
-        mean_ms=float(samples.mean()),
-        std_ms=float(samples.std(ddof=1)) if len(samples) > 1 else 0.0,
+        mean_ms=mean,
+        std_ms=std,
         min_ms=float(samples.min()),
         p50_ms=p50,
         p90_ms=p90,
@@ -79,6 +86,14 @@ def median_ms(durations_ns: Iterable[int | None]) -> float | None:
     """The median of what is known, in milliseconds; None where nothing is."""
     known = [duration for duration in durations_ns if duration is not None]
     return median(known) / _NS_PER_MS if known else None
+
+
+def median_run_ms(rounds: "Sequence[Sequence[int] | Times]") -> float | None:
+    """The median of the runs of all rounds, in milliseconds; None where there are none."""
+    import numpy as np
+
+    runs = np.concatenate([np.asarray(durations) for durations in rounds]) if rounds else np.array([])
+    return float(np.median(runs)) / _NS_PER_MS if len(runs) else None
 
 
 def _interval(process_p50_ms: Sequence[float]) -> tuple[float, float] | None:

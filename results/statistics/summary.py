@@ -14,8 +14,9 @@ from results.records.plan import Device, RuntimeOptions
 from results.statistics.attempts import failures, last_attempts
 from results.statistics.comparison import Comparison, compare_by_environment
 from results.statistics.estimate import Estimate
-from results.statistics.latency import Latency, median_ms, summarise_durations
+from results.statistics.latency import Latency, median_ms, median_run_ms, summarise_durations
 from results.statistics.stability import StabilityWarning, find_warnings
+from results.statistics.timed import TimedPair, TimedRound
 
 
 class Anchored(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +87,9 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         return self.artifact.form == "rewritten" and paper_ms is not None
 
 
-def summarise(rounds: Iterable[Round], pairs: Iterable[ComparisonProcess] = ()) -> list[Measurement]:
+def summarise(
+    rounds: Iterable[Round | TimedRound], pairs: Iterable[ComparisonProcess | TimedPair] = ()
+) -> list[Measurement]:
     """Group rounds into measurements: run by run, and in each in the order in which its targets were given.
 
     Rounds belong together where the artifact, the device, the threads, the machine and the runtime are the
@@ -97,9 +100,11 @@ def summarise(rounds: Iterable[Round], pairs: Iterable[ComparisonProcess] = ()) 
         pairs: each target of a run beside its anchor; those of other runs and environments are passed over.
     """
     rounds = last_attempts(rounds, _turn)
-    runs = list(dict.fromkeys(record.run_id for record in rounds))
-    groups: dict[bytes, list[Round]] = defaultdict(list)
-    for record in sorted(rounds, key=lambda record: (runs.index(record.run_id), _place(record))):
+    runs: dict[str, int] = {}
+    for record in rounds:
+        runs.setdefault(record.run_id, len(runs))
+    groups: dict[bytes, list[Round | TimedRound]] = defaultdict(list)
+    for record in sorted(rounds, key=lambda record: (runs[record.run_id], _place(record))):
         groups[_identity(record)].append(record)
     measurements = _mark_indistinct([_measurement(group) for group in groups.values()])
     comparisons: dict[bytes, list[Comparison]] = defaultdict(list)
@@ -121,24 +126,24 @@ def circumstances(measurement: Measurement) -> bytes:
     return msgspec.json.encode(setting, order="sorted")
 
 
-def _turn(record: Round) -> tuple[object, ...]:
+def _turn(record: Round | TimedRound) -> tuple[object, ...]:
     """What all attempts at one round have in common."""
     return record.run_id, record.plan, record.artifact, record.index
 
 
-def _place(record: Round) -> tuple[int, int]:
+def _place(record: Round | TimedRound) -> tuple[int, int]:
     """Where its row stands among those of its run."""
     artifact, targets = record.artifact, record.plan.targets
     return targets.index(artifact.name) if artifact.name in targets else len(targets), artifact.batch_size
 
 
-def _identity(record: Round) -> bytes:
+def _identity(record: Round | TimedRound) -> bytes:
     """What the rounds of one measurement have in common."""
     of_all = record.artifact, record.plan.device, record.plan.options
     return msgspec.json.encode(of_all, order="sorted") + record.environment.stable
 
 
-def _measurement(rounds: Sequence[Round]) -> Measurement:
+def _measurement(rounds: Sequence[Round | TimedRound]) -> Measurement:
     first = rounds[0]
     good = [record for record in rounds if record.outcome is Outcome.OK]
     latency = summarise_durations([record.durations_ns for record in good]) if good else None
@@ -160,7 +165,7 @@ def _measurement(rounds: Sequence[Round]) -> Measurement:
         session=session,
         run_ids=tuple(dict.fromkeys(record.run_id for record in rounds)),
         latency=latency,
-        gpu_p50_ms=median_ms(ns for record in good for ns in record.gpu_durations_ns or ()),
+        gpu_p50_ms=median_run_ms([r.gpu_durations_ns for r in good if r.gpu_durations_ns is not None]),
         load_ms=median_ms(record.load_ns for record in good),
         first_inference_ms=median_ms(record.first_inference_ns for record in good),
         peak_memory_bytes=max((r.peak_memory_bytes for r in good if r.peak_memory_bytes is not None), default=None),
@@ -179,11 +184,11 @@ def _paper_ms(paper: Published | None, device: Device, options: RuntimeOptions, 
 
 
 def _beside_anchor(measurement: Measurement, comparisons: Sequence[Comparison]) -> Measurement:
+    runs = set(measurement.run_ids)
     own = [
         comparison
         for comparison in comparisons
-        if comparison.run_id in measurement.run_ids
-        and measurement.artifact in (comparison.baseline, comparison.candidate)
+        if comparison.run_id in runs and measurement.artifact in (comparison.baseline, comparison.candidate)
     ]
     if not own:
         return measurement

@@ -44,9 +44,7 @@ def reproduction_table(
     notes += last_notes(measurements)
     if not_measured:
         notes.append(f"Not measured: {', '.join(not_measured)}.")
-    return Table(
-        rows=tuple(rows), columns=tuple(columns), notes=tuple(notes), title="\n".join(filter(None, (title, shared)))
-    )
+    return Table(rows=tuple(rows), columns=tuple(columns), notes=tuple(notes), title=title, subtitle=shared)
 
 
 def _of_measurement(column: Column[Any]) -> Column[Reproduced]:

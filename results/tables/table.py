@@ -61,12 +61,22 @@ class Column(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
 
 
 class Table(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
-    """Rows with their columns, and the notes that stand under them."""
+    """Rows with their columns, and the notes that stand under them.
+
+    Attributes:
+        subtitle: a second line below the title.
+    """
 
     rows: tuple[Row, ...]
     columns: tuple[Column[Row], ...]
     notes: tuple[str, ...] = ()
     title: str | None = None
+    subtitle: str | None = None
+
+    @property
+    def heading(self) -> tuple[str, ...]:
+        """The lines above the table."""
+        return tuple(filter(None, (self.title, self.subtitle)))
 
     def main_columns(self) -> list[Column[Row]]:
         """The columns for people: no details, and none that is empty in every row."""

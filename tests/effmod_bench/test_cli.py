@@ -14,6 +14,10 @@ from tests.fakes import make_comparison_process, make_round, write_onnx
 
 # Arguments, the exit code, and what is said.
 WRONG_INPUT = [
+    (["bench", "\udcff.onnx"], 2, r"\udcff.onnx is no text in UTF-8; rename the file"),
+    (["--a\x1b[31m"], 2, r"No such option: --a\x1b[31m"),
+    (["bench", "--a\x1b[31m"], 2, r"No such option: --a\x1b[31m"),
+    (["ben\x1bch"], 2, r"No such command 'ben\x1bch'"),
     (["bench", "efficientmod_xx"], 2, "no network 'efficientmod_xx'; did you mean 'efficientmod_xxs'"),
     (["bench", "no_such"], 2, "Networks of timm are named as in timm:resnet50, your own path/to/file.py:function"),
     (["list", "timm:resnet1*"], 2, "patterns are for the zoo: name networks of timm one by one, as in timm:"),

@@ -82,6 +82,15 @@ def test_labels_that_cannot_be_used_say_why(content: bytes, said: str, tmp_path:
         read_labels(tmp_path / "labels.txt")
 
 
+def test_labels_are_read_from_a_file_and_nothing_else(tmp_path: Path) -> None:
+    with pytest.raises(TargetError, match=r"cannot read .*: it is no regular file"):
+        read_labels(tmp_path)
+    with (tmp_path / "sparse").open("wb") as sparse:
+        sparse.truncate(1 << 30)
+    with pytest.raises(TargetError, match="it has 1073741824 bytes"):
+        read_labels(tmp_path / "sparse")
+
+
 def test_a_missing_labels_file_says_so(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match="No such file"):
         read_labels(tmp_path / "labels.txt")

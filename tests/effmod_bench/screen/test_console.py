@@ -130,3 +130,27 @@ def test_a_long_note_is_several_lines_of_whole_words(capsys: pytest.CaptureFixtu
     assert max(map(len, lines[first : first + 2])) <= 120
     (note,) = (note for note in table.notes if note.startswith("² "))
     assert " ".join(" ".join(lines[first : first + 2]).split()) == note
+
+
+STRANGE = "x\x1b[31m\nerror: forged\u202e[red]y[/red]"
+SEEN = r"x\x1b[31m\nerror: forged\u202e[red]y[/red]"
+
+
+def test_a_name_moves_no_cursor_and_begins_no_line(capfd: pytest.CaptureFixture[str]) -> None:
+    shown = console.Console(verbosity=1)
+    for say in (shown.note, shown.detail, shown.warn, shown.error, shown.print):
+        say(f"name {STRANGE}")
+    with shown.progress("title") as progress:
+        progress.show(STRANGE, 0, 2, None)
+    shown.table(measurement_table(summarise([make_round(artifact=timed_artifact(STRANGE))])), OutputFormat.TABLE)
+    out, err = capfd.readouterr()
+    assert err.splitlines()[:4] == [f"name {SEEN}", f"name {SEEN}", f"warning: name {SEEN}", f"error: name {SEEN}"]
+    assert f"round 1 of 2, {SEEN}" in err
+    assert out.splitlines()[0] == f"name {SEEN}"
+    assert f" {SEEN} " in out
+    assert all(line.isprintable() for line in (out + err).splitlines())
+
+
+def test_the_lines_of_a_message_are_indented(capfd: pytest.CaptureFixture[str]) -> None:
+    console.Console().error("three places:\n  a\n  b\nc")
+    assert capfd.readouterr().err == "error: three places:\n  a\n  b\\nc\n"

@@ -1,3 +1,5 @@
+import os
+import sys
 from pathlib import Path
 
 import msgspec
@@ -104,3 +106,13 @@ def test_what_a_container_may_have_of_the_memory_is_all_there_is(
     monkeypatch.setattr(memory, "memory_limit", lambda: 44 * 30_000 - 1)
     with pytest.raises(TargetError, match="of memory"):
         file_subject(path, {}, batch_size=1)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_folder_whose_name_is_no_text_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / os.fsdecode(b"\xff")
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    write_onnx(folder.parent / "x.onnx").rename(folder / "x.onnx")
+    with pytest.raises(TargetError, match="is no text in UTF-8"):
+        file_subject(Path("x.onnx"), {}, batch_size=1)

@@ -1,10 +1,13 @@
 import os
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from exporters import ArtifactError, read_sidecar
 from exporters.artifact import sidecar as artifact
+from exporters.derived.machine import MachineFile
+from exporters.derived.rewritten import RewrittenFile
 
 
 def test_a_sidecar_that_cannot_be_read_says_what_to_do(tmp_path: Path) -> None:
@@ -27,6 +30,23 @@ def test_of_a_sidecar_without_end_not_all_is_read(tmp_path: Path, monkeypatch: p
     (tmp_path / "x.onnx.json").write_text('{"sidecar_version": 3, "model": "' + 200 * "x" + '"}')
     with pytest.raises(ArtifactError, match="truncated"):
         read_sidecar(tmp_path / "x.onnx")
+
+
+@pytest.mark.parametrize("kind", [artifact.Artifact, RewrittenFile, MachineFile])
+@pytest.mark.parametrize("version", [0, -1, 99])
+def test_a_sidecar_of_another_version_is_refused_by_its_number(
+    kind: type[msgspec.Struct], version: int, tmp_path: Path
+) -> None:
+    field = msgspec.structs.fields(kind)[0]
+    (tmp_path / "x.onnx.json").write_bytes(msgspec.json.encode({field.name: version, "model": "x"}))
+    said = rf"its {field.name} is {version}, and this effmod reads versions 1 to {field.default}; use the effmod that"
+    with pytest.raises(ArtifactError, match=said):
+        artifact.read_sidecar_as(tmp_path / "x.onnx", kind)
+
+
+def test_a_json_of_somebody_elses_is_no_sidecar(tmp_path: Path) -> None:
+    (tmp_path / "x.onnx.json").write_text('{"version": 99}')
+    assert read_sidecar(tmp_path / "x.onnx") is None
 
 
 def test_a_pipe_or_a_device_is_no_sidecar(tmp_path: Path) -> None:

@@ -1,12 +1,16 @@
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
+import matplotlib
+import msgspec
 import pytest
 
 from results import published, summarise
 from results.plots.tradeoff import PlotError, pareto_front, plot_tradeoff
 from results.published import read_table
-from tests.fakes import make_round, timed_artifact
+from results.tables.visible import visible
+from tests.fakes import MACHINE, make_round, timed_artifact
 
 
 def test_the_pareto_front_holds_what_nothing_beats() -> None:
@@ -33,6 +37,17 @@ def test_a_picture_is_drawn(ending: str, tmp_path: Path) -> None:
         first = path.read_bytes()
         plot_tradeoff(summarise(rounds), path)
         assert path.read_bytes() == first  # a picture in git changes only when its records do
+
+
+@pytest.mark.parametrize("cpu", ["_CPU $x$ $", "$\\\\frac{$ $x$", "two\nlines\x1b[0m"])
+def test_a_machines_name_is_no_formula_and_stands_in_the_legend(cpu: str, tmp_path: Path) -> None:
+    machine = msgspec.structs.replace(MACHINE, cpu_model=cpu)
+    path = tmp_path / "a.svg"
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        plot_tradeoff(summarise([make_round(machine=machine)]), path)
+    texts = [element.text for element in ElementTree.parse(path).iter() if element.tag.endswith("}text")]
+    (legend,) = (text.strip() for text in texts if text and "2 threads" in text)
+    assert legend.startswith(visible(cpu))
 
 
 SAME = dict.fromkeys(("efficientmod_xxs", "mobilenetv2_100", "edgevit_xxs", "mobileone_s1", "deit_tiny"), 10.0)

@@ -4,6 +4,7 @@ import statistics
 import msgspec
 import numpy as np
 import pytest
+from scipy.stats import ttest_ind
 
 from results import Anchored, ComparisonPlan, Measurement, Verdict, summarise
 from results.statistics.difference import differences, ratio_of_means
@@ -24,6 +25,20 @@ def test_the_variances_of_the_two_stores_add() -> None:
         2.457, abs=0.001
     )  # Welch's 5.90 degrees of freedom
     assert math.log(found.high / found.ratio) == pytest.approx(math.log(found.ratio / found.low))
+
+
+def test_processes_that_all_agree_have_no_width() -> None:
+    found = ratio_of_means([1.0, 1.0], [2.0, 2.0])
+    assert found
+    assert (found.low, found.ratio, found.high) == pytest.approx((2.0, 2.0, 2.0))
+
+
+def test_the_interval_is_welchs() -> None:
+    before, after = [1.0, 1.1, 1.2], [2.0, 2.5, 2.1, 2.6]
+    found = ratio_of_means(before, after, error=0.01)
+    assert found
+    low, high = ttest_ind(np.log(after), np.log(before), equal_var=False).confidence_interval(0.99)
+    assert (math.log(found.low), math.log(found.high)) == pytest.approx((low, high))
 
 
 def test_one_process_alone_tells_nothing() -> None:

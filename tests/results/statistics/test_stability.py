@@ -1,107 +1,14 @@
 """Synthetic times, of which the truth is known: how often each sign is seen where it is, and where it is not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from results import Conditions, GpuState, Round, StabilityWarning, summarise
-from results.statistics.stability import drifts, fall_in_two, find_warnings, has_two_modes
+from results.statistics.stability import find_warnings
 from tests.fakes import MACHINE, make_round
-
-Times = npt.NDArray[np.float64]
-
-
-def nanoseconds(milliseconds: Times) -> list[int]:
-    return [round(value * 1e6) for value in milliseconds]
-
-
-def normal(rng: np.random.Generator) -> Times:
-    return rng.normal(10, 0.3, 800)
-
-
-def lognormal(rng: np.random.Generator) -> Times:
-    return 9 + rng.lognormal(0, 0.8, 800)
-
-
-def with_outliers(rng: np.random.Generator) -> Times:
-    times = normal(rng)
-    times[rng.random(800) < 0.06] *= 3
-    return times
-
-
-def uniform(rng: np.random.Generator) -> Times:
-    return rng.uniform(8, 12, 800)
-
-
-def wandering(rng: np.random.Generator) -> Times:
-    return normal(rng) * (1 + 0.03 * np.sin(np.linspace(0, 20, 800)))
-
-
-@pytest.mark.parametrize("shape", [normal, lognormal, with_outliers, uniform, wandering])
-def test_one_mode_is_hardly_ever_taken_for_two(shape: Callable[[np.random.Generator], Times]) -> None:
-    rng = np.random.default_rng(0)
-    assert sum(has_two_modes(nanoseconds(shape(rng))) for _ in range(300)) <= 3
-
-
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.8])
-@pytest.mark.parametrize("outliers", [0.0, 0.03])
-def test_two_modes_thirty_percent_apart_are_seen(share: float, outliers: float) -> None:
-    rng = np.random.default_rng(0)
-    seen = 0
-    for _ in range(100):
-        times = normal(rng) * np.where(rng.random(800) < share, 1.3, 1.0)
-        seen += has_two_modes(nanoseconds(times * np.where(rng.random(800) < outliers, 3.0, 1.0)))
-    assert seen >= 99
-
-
-def test_two_modes_closer_than_five_percent_make_no_difference_worth_a_warning() -> None:
-    times = np.where(np.arange(800) % 2, 10.0, 10.3) + np.random.default_rng(0).normal(0, 0.01, 800)
-    assert not has_two_modes(nanoseconds(times))
-
-
-def test_few_runs_show_no_modes() -> None:
-    assert has_two_modes([10_000_000] * 50 + [13_000_000] * 50)
-    assert not has_two_modes([10_000_000] * 49 + [13_000_000] * 50)
-    assert not has_two_modes([10_000_000] * 800)
-
-
-@pytest.mark.parametrize(("rounds", "at_most"), [(5, 30), (10, 6), (20, 3)])
-def test_rounds_that_merely_scatter_do_not_fall_in_two(rounds: int, at_most: int) -> None:
-    rng = np.random.default_rng(0)
-    assert sum(fall_in_two(list(rng.normal(10, 1.5, rounds).clip(5))) for _ in range(300)) <= at_most
-
-
-@pytest.mark.parametrize("rounds", [5, 10, 20])
-def test_rounds_of_a_machine_with_two_speeds_fall_in_two(rounds: int) -> None:
-    rng = np.random.default_rng(0)
-    seen = 0
-    for _ in range(100):
-        speeds = np.where(np.arange(rounds) < rng.integers(2, rounds - 1), 1.0, 1.4)
-        seen += fall_in_two(list(speeds * rng.normal(10, 0.2, rounds)))
-    assert seen >= 95
-
-
-def test_one_slow_round_is_no_second_speed() -> None:
-    assert not fall_in_two([10.0, 10.1, 10.0, 10.1, 14.0])
-
-
-def test_noise_drifts_no_more_often_than_it_may() -> None:
-    rng = np.random.default_rng(0)
-    assert sum(drifts(list(rng.normal(10, 1, 10)), level=0.05) for _ in range(1000)) <= 50 + 2 * 7  # two sigma
-
-
-@pytest.mark.parametrize(("rise", "drifting"), [(0.05, True), (-0.05, True), (0.02, False)])
-def test_a_steady_rise_of_more_than_three_percent_is_a_drift(rise: float, drifting: bool) -> None:
-    times = np.linspace(10, 10 * (1 + rise), 10) + np.random.default_rng(0).normal(0, 0.02, 10)
-    assert drifts(list(times), level=0.004) is drifting
-
-
-def test_neither_a_spike_nor_four_values_are_a_drift() -> None:
-    assert not drifts([10, 10.01, 10, 10.02, 10.01, 10, 10.02, 10.01, 10, 30], level=0.02)
-    assert not drifts([10, 11, 12, 13], level=1.0)
 
 
 def rounds_with(changes: Sequence[dict[str, object]]) -> list[Round]:

@@ -4,10 +4,11 @@ import io
 import msgspec
 import pytest
 
-from results import Measurement
+from results import Measurement, summarise
 from results.tables.measurements import measurement_table
 from results.tables.table import Table
 from results.tables.write import OutputFormat, render
+from tests.fakes import make_round, timed_artifact
 
 
 def test_json_holds_the_types_whole(table: Table[Measurement]) -> None:
@@ -49,3 +50,45 @@ def test_only_a_screen_draws_a_table(table: Table[Measurement]) -> None:
 def test_an_empty_table_can_be_rendered() -> None:
     for output_format in (OutputFormat.JSON, OutputFormat.CSV, OutputFormat.MARKDOWN, OutputFormat.LATEX):
         assert isinstance(render(measurement_table([]), output_format), str)
+
+
+@pytest.fixture
+def strange() -> Table[Measurement]:
+    """Names that are markup, a formula, and more lines than one; and a reason as long."""
+    names = "a|b", "=1+1", "[2em]\x1b[31m\n& \\\\", "$x$"
+    rounds = [make_round(artifact=timed_artifact(name)) for name in names]
+    return measurement_table(summarise([*rounds, make_round(artifact=timed_artifact("z"), failure="no|\nline")]))
+
+
+def test_no_name_breaks_a_row_of_markdown(strange: Table[Measurement]) -> None:
+    lines = [line for line in render(strange, OutputFormat.MARKDOWN).splitlines() if line.startswith("|")]
+    assert len(lines) == 2 + 5
+    bars = {line.replace(r"\\", "").replace(r"\|", "").count("|") for line in lines}
+    assert bars == {len(strange.main_columns()) + 1}
+    assert lines[2].startswith(r"| a\|b ")
+    assert r"no\|\\nline" in lines[-1]
+
+
+def test_no_name_breaks_a_row_of_latex(strange: Table[Measurement]) -> None:
+    lines = render(strange, OutputFormat.LATEX).splitlines()
+    rows = lines[lines.index(r"\midrule") + 1 : lines.index(r"\bottomrule")]
+    assert len(rows) == 5
+    assert {row.replace(r"\&", "").count("&") for row in rows} == {len(strange.main_columns()) - 1}
+    assert all(row.endswith(r"\\") for row in rows)
+    assert rows[2].startswith(r" {[}2em]\textbackslash{}x1b{[}31m\textbackslash{}n\&")
+
+
+def test_no_name_breaks_a_row_of_csv_or_is_a_formula(strange: Table[Measurement]) -> None:
+    rows = list(csv.DictReader(io.StringIO(render(strange, OutputFormat.CSV))))
+    assert [row["name"] for row in rows] == ["a|b", "'=1+1", r"[2em]\x1b[31m\n& \\", "$x$", "z"]
+    assert rows[-1]["failures"] == r"no|\nline"
+
+
+def test_json_has_names_as_they_are(strange: Table[Measurement]) -> None:
+    rows = msgspec.json.decode(render(strange, OutputFormat.JSON))
+    assert rows[2]["name"] == "[2em]\x1b[31m\n& \\\\"
+
+
+def test_all_lines_above_a_table_of_latex_are_comments() -> None:
+    text = render(Table(rows=(), columns=(), title="a\nb", subtitle="c"), OutputFormat.LATEX)
+    assert text.splitlines()[:2] == [r"% a\nb", "% c"]
