@@ -12,6 +12,7 @@ from effmod_bench.commands import COMMANDS, Group
 from effmod_bench.errors import ExitCode, exit_code
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.help import Entry, Section, print_help
+from effmod_bench.streams import PrintError
 
 
 class HelpfulGroup(TyperGroup):
@@ -35,7 +36,7 @@ class Commands(HelpfulGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (typer.Exit, typer.Abort, BrokenPipeError):
+        except (typer.Exit, typer.Abort, PrintError):
             raise
         except KeyboardInterrupt as error:
             Console().error("interrupted")

@@ -3,6 +3,7 @@
 import errno
 from enum import IntEnum
 
+from effmod_bench.streams import PrintError, ReaderGoneError
 from exporters import (
     ArtifactError,
     ExportError,
@@ -37,12 +38,15 @@ class ExitCode(IntEnum):
     STORE = 5
     BUG = 70
     INTERRUPTED = 130
+    READER_GONE = 141  # as a shell calls the end by SIGPIPE
 
 
 def exit_code(error: Exception) -> ExitCode:
     """The exit code of an error that a command could not deal with; `BUG` for one that nobody foresaw."""
     match error:
-        case StoreError() | OutputError():
+        case ReaderGoneError():
+            return ExitCode.READER_GONE
+        case StoreError() | OutputError() | PrintError():
             return ExitCode.STORE
         case FormatUnavailableError() | DeviceUnavailableError() | MachineMismatchError():
             return ExitCode.UNAVAILABLE

@@ -48,6 +48,7 @@ FLOORS = {
         ("options",),
         ("instrument",),
         ("screen", "errors"),
+        ("streams",),
     ),
     "results": (
         ("frame", "plots"),

@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from effmod_bench import __main__ as program
-from effmod_bench import cli
+from effmod_bench import cli, streams
 from tests.effmod_bench.support import EFFMOD, Run, store_with
 from tests.fakes import make_comparison_process, make_round, timed_artifact
 
@@ -54,7 +54,7 @@ def test_a_signal_that_ends_it_is_heard_as_ctrl_c(name: str, monkeypatch: pytest
     number = signal.Signals[name]
     before = [(each, signal.getsignal(each)) for each in (signal.SIGTERM, signal.SIGHUP)]
     monkeypatch.setattr(cli, "app", lambda **_: signal.raise_signal(number))
-    monkeypatch.setattr(program, "never_fail_to_print", lambda: None)  # or pytest's own streams would be changed
+    monkeypatch.setattr(streams, "prepare", lambda: None)  # or pytest's own streams would be changed
     try:
         with pytest.raises(SystemExit) as ended:
             program.main()
