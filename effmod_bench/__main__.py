@@ -5,7 +5,7 @@ import signal
 import sys
 from pathlib import Path
 
-from effmod_bench import streams
+from effmod_bench import packages, streams
 
 
 def main() -> None:
@@ -15,13 +15,18 @@ def main() -> None:
     if stranger:
         _say(stranger)
         sys.exit(2)
-    from effmod_bench.errors import exit_code
-
+    try:
+        from effmod_bench.cli import app
+        from effmod_bench.errors import exit_code
+    except ImportError as error:
+        lacking = packages.explain(error)
+        if lacking is None:
+            raise
+        _say(lacking)
+        sys.exit(3)
     try:
         streams.check()
         _listen()
-        from effmod_bench.cli import app
-
         try:
             app(prog_name="effmod")
         finally:

@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 from effmod_bench import __version__
 from effmod_bench.binder import HELP_OPTIONS, bind
 from effmod_bench.commands import COMMANDS, Group
-from effmod_bench.errors import ExitCode, exit_code
+from effmod_bench.errors import ExitCode, describe, exit_code
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.help import Entry, Section, print_help
 from effmod_bench.streams import PrintError
@@ -45,7 +45,7 @@ class Commands(HelpfulGroup):
             if hasattr(error, "format_message"):  # a wrong option: typer's own to show
                 raise
             code = exit_code(error)
-            message = _log_bug(error) if code is ExitCode.BUG else str(error)
+            message = _log_bug(error) if code is ExitCode.BUG else describe(error)
             Console().error(message)
             raise typer.Exit(code) from error
 

@@ -48,7 +48,7 @@ FLOORS = {
         ("options",),
         ("instrument",),
         ("screen", "errors"),
-        ("streams",),
+        ("packages", "streams"),
     ),
     "results": (
         ("frame", "plots"),
