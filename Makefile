@@ -9,7 +9,7 @@ WORKERS ?= 2
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: bench test lint check-start check-loop check-cost check-store check-compare check-coverage check-form check-form-table check-zoo check-coreml clean
+.PHONY: bench test lint check-start check-loop check-cost check-store check-compare check-coverage check-form check-form-table check-zoo check-coreml check-wheels clean
 
 bench: $(READY)
 	$(VENV)/bin/effmod bench --rewrite none --runs $(RUNS)
@@ -58,6 +58,10 @@ check-zoo: $(READY)
 # The same of Core ML packages, in float32 and float16: tests/benchmarks/coreml_parity.csv.
 check-coreml: $(READY)
 	$(VENV)/bin/python -m tests.benchmarks.coreml_parity
+
+# Where the packages that effmod needs have wheels: tests/benchmarks/wheels.csv. It needs uv, and the package index.
+check-wheels: $(READY)
+	$(VENV)/bin/python -m tests.benchmarks.wheels --csv tests/benchmarks/wheels.csv
 
 # Modules are compiled when they are first imported: most of what is installed never is.
 $(READY): pyproject.toml

@@ -1,47 +1,58 @@
 """The `effmod` command."""
 
-import codecs
 import importlib.util
-import io
 import signal
 import sys
 from pathlib import Path
 
-# What tables mark things with, for where the output's encoding lacks it.
-_PLAIN = str.maketrans("¹²³⁴⁵≈─…", "12345~-.")
+from effmod_bench import packages, streams
 
 
 def main() -> None:
     """Run the command line."""
-    never_fail_to_print()
+    streams.prepare()
+    stranger = find_stranger()
+    if stranger:
+        _say(stranger)
+        sys.exit(2)
     try:
-        stranger = find_stranger()
-        if stranger:
-            print(f"error: {stranger}", file=sys.stderr)  # noqa: T201 - the console is one of the packages
-            sys.exit(2)
-        for name in ("SIGTERM", "SIGHUP"):
-            if hasattr(signal, name):
-                signal.signal(getattr(signal, name), _interrupt)
         from effmod_bench.cli import app
-
-        app(prog_name="effmod")
+        from effmod_bench.errors import exit_code
+    except ImportError as error:
+        lacking = packages.explain(error)
+        if lacking is None:
+            raise
+        _say(lacking)
+        sys.exit(3)
+    try:
+        streams.check()
+        _listen()
+        try:
+            app(prog_name="effmod")
+        finally:
+            streams.finish()
+    except streams.PrintError as error:
+        streams.give_up()
+        if not isinstance(error, streams.ReaderGoneError):
+            _say(str(error))
+        sys.exit(exit_code(error))
     except KeyboardInterrupt:
         sys.exit(130)
 
 
-def never_fail_to_print() -> None:
-    """Write something plain where the encoding of the output lacks a character, as those of Windows do."""
-    codecs.register_error("effmod", _in_plain)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="effmod")
+def _say(error: str) -> None:
+    print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the console is one of the packages
 
 
-def _in_plain(error: UnicodeError) -> tuple[str, int]:
-    if not isinstance(error, UnicodeEncodeError):
-        raise error
-    plain = error.object[error.start : error.end].translate(_PLAIN)
-    return plain.encode("ascii", "replace").decode(), error.end
+def _listen() -> None:
+    """Hear whoever ends this process, unless it was started not to: `nohup` and shells have it ignore signals.
+
+    SIGINT needs none of this: Python hears it, and where it is ignored leaves it so.
+    """
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
 
 
 def _interrupt(*_: object) -> None:

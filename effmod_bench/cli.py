@@ -9,10 +9,11 @@ from typer.core import TyperGroup
 from effmod_bench import __version__
 from effmod_bench.binder import HELP_OPTIONS, bind
 from effmod_bench.commands import COMMANDS, Group
-from effmod_bench.errors import ExitCode, exit_code
+from effmod_bench.errors import ExitCode, describe, exit_code
 from effmod_bench.options.parse import is_text
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.help import Entry, Section, print_help
+from effmod_bench.streams import PrintError
 from results.tables.visible import visible
 
 
@@ -45,7 +46,7 @@ class Commands(HelpfulGroup):
     def invoke(self, ctx: Any) -> Any:
         try:
             return super().invoke(ctx)
-        except (typer.Exit, typer.Abort, BrokenPipeError):
+        except (typer.Exit, typer.Abort, PrintError):
             raise
         except KeyboardInterrupt as error:
             Console().error("interrupted")
@@ -55,7 +56,7 @@ class Commands(HelpfulGroup):
                 _clean(error)
                 raise
             code = exit_code(error)
-            message = _log_bug(error) if code is ExitCode.BUG else str(error)
+            message = _log_bug(error) if code is ExitCode.BUG else describe(error)
             Console().error(message)
             raise typer.Exit(code) from error
 

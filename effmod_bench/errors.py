@@ -3,6 +3,8 @@
 import errno
 from enum import IntEnum
 
+from effmod_bench.packages import explain
+from effmod_bench.streams import PrintError, ReaderGoneError
 from exporters import (
     ArtifactError,
     ExportError,
@@ -26,6 +28,15 @@ class TargetError(ValueError):
     """A target cannot be used as it was given; the message says how to give it."""
 
 
+# What the system has too little of, and what would help.
+_TOO_LITTLE = {
+    errno.EMFILE: "this process may open too few files; 'ulimit -n 1024' in the same shell lets it open more",
+    errno.ENFILE: "the system has too many open files; close other programs",
+    errno.EAGAIN: "the system starts no more processes for this user; close other programs, or raise 'ulimit -u'",
+    errno.ENOMEM: "the system has no memory left; close other programs",
+}
+
+
 class ExitCode(IntEnum):
     """How a command ended."""
 
@@ -37,12 +48,17 @@ class ExitCode(IntEnum):
     STORE = 5
     BUG = 70
     INTERRUPTED = 130
+    READER_GONE = 141  # as a shell calls the end by SIGPIPE
 
 
 def exit_code(error: Exception) -> ExitCode:
     """The exit code of an error that a command could not deal with; `BUG` for one that nobody foresaw."""
+    if _lacking(error) is not None:
+        return ExitCode.UNAVAILABLE
     match error:
-        case StoreError() | OutputError():
+        case ReaderGoneError():
+            return ExitCode.READER_GONE
+        case StoreError() | OutputError() | PrintError():
             return ExitCode.STORE
         case FormatUnavailableError() | DeviceUnavailableError() | MachineMismatchError():
             return ExitCode.UNAVAILABLE
@@ -66,3 +82,20 @@ def exit_code(error: Exception) -> ExitCode:
         case OSError() if error.errno == errno.ENAMETOOLONG:  # as a target, or wherever a file is named
             return ExitCode.USAGE
     return ExitCode.BUG
+
+
+def describe(error: Exception) -> str:
+    """What to say of an error that is no bug."""
+    return _lacking(error) or str(error)
+
+
+def _lacking(error: Exception) -> str | None:
+    """What this machine or this installation lacks, and what would help; None where that is not the matter."""
+    match error:
+        case FormatUnavailableError() | DeviceUnavailableError() | OutputError():
+            return None  # they say it themselves
+        case OSError() if error.errno in _TOO_LITTLE:
+            return _TOO_LITTLE[error.errno]
+        case MemoryError():
+            return _TOO_LITTLE[errno.ENOMEM]
+    return explain(error)

@@ -5,6 +5,7 @@ Importing this package imports no torch; what needs it is imported when it is fi
 
 from typing import TYPE_CHECKING
 
+from models.privacy import silence
 from models.zoo.build import create_model, merged_branches, reparameterize
 from models.zoo.errors import CheckpointError, ImageSizeError, ModelTargetError, PluginError, UnknownModelError
 from models.zoo.find import find_model
@@ -47,6 +48,8 @@ __all__ = [
     "reparameterize",
     "tables_in_words",
 ]
+
+silence()
 
 __getattr__ = imported_late(
     __name__,

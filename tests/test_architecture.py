@@ -27,7 +27,7 @@ FLOORS = {
         ("mbconv",),
         ("efficientmod_variants",),
         ("efficientmod", "convmlp", "edgevit", "pvt"),
-        ("efficientmod_conv", "focalnet", "ghostnet", "layers", "mobileformer", "van", "zoo"),
+        ("efficientmod_conv", "focalnet", "ghostnet", "layers", "mobileformer", "privacy", "van", "zoo"),
     ),
     "exporters": (
         ("making", "derived", "operators"),
@@ -48,6 +48,7 @@ FLOORS = {
         ("options",),
         ("instrument",),
         ("screen", "errors"),
+        ("packages", "streams"),
     ),
     "results": (
         ("frame", "plots"),
@@ -167,6 +168,24 @@ def _loaded_after(code: str) -> set[str]:
 )
 def test_nothing_heavy_is_imported_before_it_is_needed(code: str) -> None:
     assert not set(HEAVY) & _loaded_after(code)
+
+
+@pytest.mark.parametrize("room", ["exporters", "effmod_bench.instrument"])
+def test_what_reports_home_is_imported_only_after_it_was_told_not_to(room: str) -> None:
+    """`import models` tells it, and nothing outside of these rooms and `models` imports such a library."""
+    assert "models.privacy" in _loaded_after(f"import {room}")
+    libraries = ("onnxruntime", "timm", "huggingface_hub")
+    importing = [
+        name
+        for name, path in MODULES.items()
+        if any(
+            f"import {library}" in path.read_text() or f"from {library}" in path.read_text() for library in libraries
+        )
+    ]
+    assert importing
+    assert [
+        name for name in importing if not name.startswith(("models.", "exporters.", "effmod_bench.instrument."))
+    ] == []
 
 
 def test_a_worker_imports_the_runtime_and_little_else() -> None:

@@ -4,20 +4,20 @@ They agree by locking one file: `EFFMOD_LOCK`, or one in /tmp, which all users s
 there is no such folder it is one in the temporary folder: one a user, where the system gives each user his own.
 """
 
-import errno
 import os
 import shlex
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import filelock
 import msgspec
 
 from effmod_bench.errors import DeviceUnavailableError
 from effmod_bench.instrument.clock import utc_now
+from effmod_bench.instrument.lock_file import LockFile
 
 # How often a waiting process looks: each look takes processor time from what the other one measures.
 _LOOK_S = 1.0
@@ -32,6 +32,9 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
 
     def __str__(self) -> str:
         return f"process {self.pid} ({self.command}), since {self.since}"
+
+
+_BEGINS = b'{"pid":'  # a holder, in JSON
 
 
 def lock_path() -> Path:
@@ -58,53 +61,39 @@ def measuring_alone(*, wait: bool, on_wait: Callable[[str], None]) -> Iterator[N
         DeviceUnavailableError: another process measures, and `wait` is False; or the lock cannot be had at all.
     """
     path = lock_path()
-    lock = filelock.FileLock(path, mode=0o666)  # for every user; filelock follows no link
+    lock = LockFile(path, begins=_BEGINS)
     try:
-        try:
-            lock.acquire(blocking=False)
-        except filelock.Timeout as error:
-            holder = _read_holder(path)
+        if not lock.acquire():
+            holder = _read_holder(lock)
             if not wait:
                 raise DeviceUnavailableError(
                     f"another effmod measures on this machine: {holder}; leave --no-wait out to wait for its end"
-                ) from error
+                )
             on_wait(f"another effmod measures on this machine, waiting for its end: {holder}")
-            lock.acquire(poll_interval=_LOOK_S)
-        _write_holder(path)
+            while not lock.acquire():
+                time.sleep(_LOOK_S)
     except OSError as error:
         raise DeviceUnavailableError(
             f"cannot make sure that nobody else measures, by locking {path}: {error.strerror}; name another file in "
             "EFFMOD_LOCK, the same one for everybody who measures on this machine"
         ) from error
     try:
+        lock.write(msgspec.json.encode(_this_process()))
         yield
     finally:
         lock.release()
 
 
-def _write_holder(path: Path) -> None:
-    """Say who holds the lock, in the locked file itself: another user could not replace a file beside it."""
-    holder = Holder(
+def _this_process() -> Holder:
+    return Holder(
         pid=os.getpid(),
         command=shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
         since=utc_now().isoformat(timespec="seconds"),
     )
-    # In a folder for all users the file's owner can replace it by a link to a file of ours, even now that it is locked.
-    with open(path, "r+b", opener=_open_no_link) as file:
-        file.truncate()
-        file.write(msgspec.json.encode(holder))
 
 
-def _open_no_link(path: str, flags: int) -> int:
-    descriptor = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0))
-    if os.fstat(descriptor).st_nlink > 1:
-        os.close(descriptor)
-        raise OSError(errno.EMLINK, "it is a link to another file")
-    return descriptor
-
-
-def _read_holder(path: Path) -> str:
+def _read_holder(lock: LockFile) -> str:
     try:
-        return str(msgspec.json.decode(path.read_bytes(), type=Holder))
+        return str(msgspec.json.decode(lock.read(), type=Holder))
     except (OSError, msgspec.DecodeError):  # it has the lock, and is about to say who it is
         return "a process that has just begun"

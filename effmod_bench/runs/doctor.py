@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from effmod_bench.errors import DeviceUnavailableError
+from effmod_bench.errors import DeviceUnavailableError, ExitCode, describe, exit_code
 from effmod_bench.instrument.available import check_installed, run_convolution
 from effmod_bench.instrument.lock import measuring_alone
 from effmod_bench.instrument.sessions.registry import RUNTIMES
@@ -69,8 +69,10 @@ def _findings(console: Console, devices: Sequence[Device], device_index: int) ->
                 check_installed(device, options)
                 console.note(f"trying {runtime} on {device} ...")
                 version = run_convolution(device, options)
-            except DeviceUnavailableError as error:
-                reason = str(error)
+            except Exception as error:  # a package may be missing anywhere
+                if exit_code(error) is not ExitCode.UNAVAILABLE:
+                    raise
+                reason = describe(error)
             yield Finding(device=device, runtime=runtime, usable=reason is None, version=version, reason=reason)
 
 

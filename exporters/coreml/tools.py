@@ -92,7 +92,7 @@ def _silent_stderr() -> Iterator[None]:
 
 def _unavailable(why: str) -> str:
     return (
-        f"Core ML packages cannot be made here: {why}. coremltools 9 is for Linux and macOS with Python 3.11 to 3.13, "
-        f"and this is {platform.system()} on {platform.machine()} with Python {sys.version_info[0]}."
-        f"{sys.version_info[1]}. Install effmod there, or use --format onnx"
+        f"Core ML packages cannot be made here: {why}. coremltools 9 is for macOS, and for Linux on x86-64, with "
+        f"Python 3.11 to 3.13, and this is {platform.system()} on {platform.machine()} with Python "
+        f"{sys.version_info[0]}.{sys.version_info[1]}. Install effmod there, or use --format onnx"
     )

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import msgspec
 import onnx
-import onnxsim
 import torch
 from torch import nn
 
@@ -46,6 +45,8 @@ def export(
         ExportError: torch cannot export the network, or wrote another opset than was asked.
         ParityError: the file computes something else, or in float16 NaN, infinity, or nothing that follows the image.
     """
+    if config.simplify:
+        import onnxsim  # noqa: F401 - where it is missing, that is said before the minutes that exporting takes
     reference = reference or model
     _write(model, path, config, type(reference).__name__)
     exact = msgspec.structs.replace(config, compute_precision=ComputePrecision.FLOAT32)
@@ -96,6 +97,8 @@ def _write(model: nn.Module, path: Path, config: OnnxConfig, name: str) -> None:
 
 def _simplify(path: Path, measure: Callable[[Path], Parity]) -> Parity | None:
     """Put onnxsim's file in the place of this one, and measure it; None where its outputs are not the network's."""
+    import onnxsim  # here: without it there is --no-simplify
+
     simplified = path.with_name("simplified.onnx")
     try:
         graph, _ = onnxsim.simplify(onnx.load(path))

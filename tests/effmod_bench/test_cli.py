@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from effmod_bench import __version__
 from effmod_bench.cli import app
+from models.privacy import SILENCED
 from tests.effmod_bench.support import Run, store_with
 from tests.fakes import make_comparison_process, make_round, write_onnx
 
@@ -110,10 +111,22 @@ def test_only_the_table_is_on_stdout(output_format: str, quickly: Run, tmp_path:
         assert json.loads(done.stdout)[0]["threads"] == 9
 
 
-def test_quiet_says_nothing_but_errors(effmod_process: Run, tmp_path: Path) -> None:
+def test_a_quiet_run_says_nothing_and_leaves_nothing_but_its_store(
+    effmod_process: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ONNX Runtime would write of itself to both folders, to report it later."""
+    for name in ("HOME", "TMPDIR"):
+        (tmp_path / name).mkdir()
+        monkeypatch.setenv(name, str(tmp_path / name))
+    for name in [*SILENCED, "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"]:
+        monkeypatch.delenv(name, raising=False)
     write_onnx(tmp_path / "x.onnx")
     assert effmod_process("bench", "x.onnx", "--runs", "2", "--rounds", "1", "-q").stderr == ""
-    assert "no store" in effmod_process("show", "nowhere", "-q").stderr
+    assert [*(tmp_path / "HOME").iterdir(), *(tmp_path / "TMPDIR").iterdir()] == []
+
+
+def test_quiet_hides_no_error(quickly: Run) -> None:
+    assert "no store" in quickly("show", "nowhere", "-q").stderr
 
 
 @pytest.mark.parametrize("arguments", [["show", "store"], ["diff", "store", "store"], ["plot", "store"]])

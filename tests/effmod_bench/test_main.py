@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from effmod_bench import __main__ as program
-from effmod_bench import cli
+from effmod_bench import cli, streams
 from tests.effmod_bench.support import EFFMOD, Run, store_with
 from tests.fakes import make_comparison_process, make_round, timed_artifact
 
@@ -54,7 +54,7 @@ def test_a_signal_that_ends_it_is_heard_as_ctrl_c(name: str, monkeypatch: pytest
     number = signal.Signals[name]
     before = [(each, signal.getsignal(each)) for each in (signal.SIGTERM, signal.SIGHUP)]
     monkeypatch.setattr(cli, "app", lambda **_: signal.raise_signal(number))
-    monkeypatch.setattr(program, "never_fail_to_print", lambda: None)  # or pytest's own streams would be changed
+    monkeypatch.setattr(streams, "prepare", lambda: None)  # or pytest's own streams would be changed
     try:
         with pytest.raises(SystemExit) as ended:
             program.main()
@@ -62,6 +62,43 @@ def test_a_signal_that_ends_it_is_heard_as_ctrl_c(name: str, monkeypatch: pytest
         for each, handler in before:
             signal.signal(each, handler)
     assert ended.value.code == 130
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_a_signal_that_was_to_be_ignored_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `nohup effmod bench` asks for: the terminal closes, and the run goes on."""
+    numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    before = [(each, signal.signal(each, signal.SIG_IGN)) for each in numbers]
+
+    def end(**_: str) -> None:
+        for each in numbers:
+            signal.raise_signal(each)
+
+    monkeypatch.setattr(cli, "app", end)
+    monkeypatch.setattr(streams, "prepare", lambda: None)
+    try:
+        program.main()
+        assert [signal.getsignal(each) for each in numbers] == [signal.SIG_IGN] * 3
+    finally:
+        for each, handler in before:
+            signal.signal(each, handler)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX")
+@pytest.mark.parametrize(
+    ("command", "code", "said"),
+    [
+        ("list >&-", 5, "error: cannot print: standard output is closed; '>/dev/null' throws away what is printed\n"),
+        ("--version >/dev/full", 5, "error: cannot print: No space left on device\n"),
+        ("--help | true", 141, ""),
+        ("show nowhere 2>/dev/full <&-", 5, ""),
+        ("--version >&- 2>&- <&-", 5, ""),
+    ],
+)
+def test_it_ends_with_a_message_and_a_code_whatever_the_streams_are(command: str, code: int, said: str) -> None:
+    shell = ["bash", "-c", f'set -o pipefail; "$0" {command}', str(EFFMOD)]
+    done = subprocess.run(shell, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (code, said)
 
 
 @pytest.mark.parametrize("name", ["models", "exporters", "results"])

@@ -15,6 +15,7 @@ import msgspec
 from effmod_bench.instrument.process.messages import Broken, Job, Message, PairJob, Warm
 from effmod_bench.instrument.process.pair import run_pair
 from effmod_bench.instrument.process.single import run
+from effmod_bench.packages import explain
 
 
 def main() -> None:
@@ -32,7 +33,8 @@ def main() -> None:
             else:
                 run(job, send)
         except Exception as error:  # whatever an artifact makes the runtime raise is the row's reason
-            send(Broken(reason=f"{type(error).__name__}: {error}".strip(), detail=traceback.format_exc()))
+            reason = explain(error) or f"{type(error).__name__}: {error}".strip()
+            send(Broken(reason=reason, detail=traceback.format_exc()))
 
 
 def _end_with_parent() -> None:

@@ -9,7 +9,8 @@ import msgspec
 
 from effmod_bench.errors import DeviceUnavailableError
 from effmod_bench.instrument.sessions.session import Session, SessionError, SessionRequest
-from results import RUNTIME_NAMES, Device, Runtime
+from effmod_bench.packages import missing
+from results import Device, Runtime
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +27,7 @@ class RuntimeRow(msgspec.Struct, frozen=True, kw_only=True):
         runs_network: it runs the network itself, not a file that it was exported to.
         in_turn: two of its sessions can be timed in turn in one process.
         guessed_by_macs: on a CPU it was seen to be about as fast as the first one, so that its time can be guessed.
-        package: that must be installed besides; None where effmod brings what is needed.
+        package: the runtime's own.
     """
 
     session: str
@@ -34,26 +35,31 @@ class RuntimeRow(msgspec.Struct, frozen=True, kw_only=True):
     runs_network: bool = False
     in_turn: bool = False
     guessed_by_macs: bool = False
-    package: str | None = None
+    package: str
 
 
 # Of those of a device the first is the default.
 ROWS: dict[Runtime, RuntimeRow] = {
     Runtime.ONNXRUNTIME: RuntimeRow(
         session="onnxruntime:OnnxRuntimeSession",
+        package="onnxruntime",
         devices=(Device.CPU, Device.CUDA),
         in_turn=True,
         guessed_by_macs=True,
     ),
-    Runtime.TENSORRT: RuntimeRow(session="onnxruntime:OnnxRuntimeSession", devices=(Device.CUDA,), in_turn=True),
-    Runtime.PYTORCH: RuntimeRow(session="pytorch:PyTorchSession", devices=(Device.CPU, Device.CUDA), runs_network=True),
+    Runtime.TENSORRT: RuntimeRow(
+        session="onnxruntime:OnnxRuntimeSession", package="onnxruntime", devices=(Device.CUDA,), in_turn=True
+    ),
+    Runtime.PYTORCH: RuntimeRow(
+        session="pytorch:PyTorchSession", package="torch", devices=(Device.CPU, Device.CUDA), runs_network=True
+    ),
     Runtime.TORCH_COMPILE: RuntimeRow(
-        session="pytorch:PyTorchSession", devices=(Device.CPU, Device.CUDA), runs_network=True
+        session="pytorch:PyTorchSession", package="torch", devices=(Device.CPU, Device.CUDA), runs_network=True
     ),
     Runtime.OPENVINO: RuntimeRow(
-        session="openvino:OpenVinoSession", devices=(Device.CPU,), guessed_by_macs=True, package="openvino"
+        session="openvino:OpenVinoSession", package="openvino", devices=(Device.CPU,), guessed_by_macs=True
     ),
-    Runtime.COREML: RuntimeRow(session="coreml:CoreMLSession", devices=(Device.COREML,)),
+    Runtime.COREML: RuntimeRow(session="coreml:CoreMLSession", package="coremltools", devices=(Device.COREML,)),
 }
 
 RUNTIMES: dict[Device, tuple[Runtime, ...]] = {
@@ -71,9 +77,8 @@ def check_package(runtime: Runtime) -> None:
         DeviceUnavailableError: it is not.
     """
     package = ROWS[runtime].package
-    if package is not None and importlib.util.find_spec(package) is None:
-        name = RUNTIME_NAMES[runtime]
-        raise DeviceUnavailableError(f"{name} is not installed; in effmod's environment: pip install {package}")
+    if importlib.util.find_spec(package) is None:
+        raise DeviceUnavailableError(missing(package))
 
 
 def open_session(request: SessionRequest, inputs: "Mapping[str, npt.NDArray[np.generic]]") -> Session:

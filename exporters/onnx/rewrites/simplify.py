@@ -10,7 +10,6 @@ from collections.abc import Mapping
 
 import onnx
 import onnx_ir as ir
-import onnxsim
 
 from exporters.rewrites import Equivalence, RewriteReport
 from models.zoo.words import first_line
@@ -20,6 +19,8 @@ NAME = "simplify"
 
 def rewrite(model: ir.Model, _: Mapping[str, tuple[int, ...]]) -> RewriteReport:
     """Put onnxsim's graph in the place of this one where it has fewer operators; the count is of those it saves."""
+    import onnxsim  # here: the other rewrites can do without it
+
     count = 0
     skipped: tuple[str, ...] = ()
     try:

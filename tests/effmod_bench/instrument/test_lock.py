@@ -7,13 +7,12 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import filelock
 import pytest
 
 from effmod_bench.errors import DeviceUnavailableError
 from effmod_bench.instrument.lock import lock_path, measuring_alone
+from effmod_bench.instrument.lock_file import LockFile
 
 HOLD = """
 import sys
@@ -77,28 +76,51 @@ def test_an_error_within_gives_the_machine_back() -> None:
         pass
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="becomes another user, which root can")
-def test_another_user_is_kept_out_and_let_in_alike(monkeypatch: pytest.MonkeyPatch) -> None:
-    def as_nobody() -> int:
-        child = os.fork()
-        if child == 0:
-            os.setgid(65534)
-            os.setuid(65534)
-            try:
-                with measuring_alone(wait=False, on_wait=never):
-                    os._exit(0)
-            except DeviceUnavailableError as error:
-                os._exit(3 if "another effmod measures" in str(error) else 4)
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="becomes other users, which root can")
+@pytest.mark.parametrize(("first", "second"), [(0, 65534), (65534, 0), (65534, 65533), (65534, 65534)])
+def test_users_share_the_lock_whoever_made_it(first: int, second: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ended(child: int) -> int:
         return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
     with tempfile.TemporaryDirectory(dir="/tmp") as shared:
         Path(shared).chmod(0o1777)  # as /tmp itself
         monkeypatch.setenv("EFFMOD_LOCK", f"{shared}/lock")
+        may_end, end = os.pipe()
+        began, begin = os.pipe()
+
+        def hold() -> None:
+            os.write(begin, b"x")
+            os.read(may_end, 1)
+
+        holder = as_user(first, hold)
+        os.close(begin)  # or a holder that ends early would leave it open
+        os.read(began, 1)
+        made_by = lock_path().stat().st_uid
+        meanwhile = ended(as_user(second, lambda: None))
+        os.write(end, b"x")
+        assert (made_by, meanwhile, ended(holder)) == (first, 3, 0)
+        for uid in (second, first, second):
+            assert ended(as_user(uid, lambda: None)) == 0
+        for descriptor in (may_end, end, began):
+            os.close(descriptor)
+
+
+def as_user(uid: int, do: Callable[[], None]) -> int:
+    """A process of another user that measures; it ends with 3 where somebody else does, with 4 where it may not."""
+    child = os.fork()
+    if child:
+        return child
+    try:
+        os.umask(0o077)
+        os.setgid(uid)
+        os.setuid(uid)
         with measuring_alone(wait=False, on_wait=never):
-            assert as_nobody() == 3
-        assert as_nobody() == 0
-        with measuring_alone(wait=False, on_wait=never):
-            pass
+            do()
+        os._exit(0)
+    except DeviceUnavailableError as error:
+        os._exit(3 if "another effmod measures" in str(error) else 4)
+    finally:
+        os._exit(5)
 
 
 @pytest.fixture
@@ -121,19 +143,23 @@ def test_a_link_in_the_locks_place_leaves_what_it_stands_for_as_it_is(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links of POSIX")
-def test_a_link_that_takes_the_locks_place_is_not_followed_either(
-    victim: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    acquire = filelock.FileLock.acquire
+def test_what_takes_the_locks_place_meanwhile_is_left_as_it_is(victim: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    acquire = LockFile.acquire
 
-    def replaced_meanwhile(lock: filelock.FileLock, **options: Any) -> Any:
-        held = acquire(lock, **options)
+    def replaced_meanwhile(lock: LockFile) -> bool:
+        held = acquire(lock)
         lock_path().unlink()
         lock_path().symlink_to(victim)
         return held
 
-    monkeypatch.setattr(filelock.FileLock, "acquire", replaced_meanwhile)
-    with pytest.raises(DeviceUnavailableError, match="cannot make sure that nobody else measures"):
+    monkeypatch.setattr(LockFile, "acquire", replaced_meanwhile)
+    with measuring_alone(wait=False, on_wait=never):
+        assert victim.read_text() == "precious"
+
+
+def test_a_file_of_something_else_is_no_lock(victim: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EFFMOD_LOCK", str(victim))
+    with pytest.raises(DeviceUnavailableError, match="victim: it is a file of something else; name another file"):
         measuring_alone(wait=False, on_wait=never).__enter__()
     assert victim.read_text() == "precious"
 
