@@ -26,6 +26,14 @@ class TargetError(ValueError):
     """A target cannot be used as it was given; the message says how to give it."""
 
 
+class UnfinishedError(ExportError):
+    """The process that loaded or made a file or network crashed, or took too long; the message says which."""
+
+
+class UnfinishedProofError(ParityError):
+    """The process that proved a file crashed, or took too long: it is not proved."""
+
+
 class ExitCode(IntEnum):
     """How a command ended."""
 

@@ -1,19 +1,23 @@
 """The file or the weights of a network, with a word to the user where it takes time."""
 
+import functools
 from collections.abc import Iterator
 
+from effmod_bench.isolation.apart import apart
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
-from exporters import DEFAULT_OPSET, Made, MadeNetwork, is_cached, is_network_cached, obtain, obtain_network
+from exporters import DEFAULT_OPSET, Made, MadeNetwork, cached, cached_network, obtain, obtain_network, sweep_unfinished
 from models import ModelSpec
 
 
 def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -> Made:
     """The artifact of a network, with a word to the user where it takes time or something was wrong."""
     config = choices.config(spec)
-    if not is_cached(spec, config, checkpoint=choices.checkpoint):
+    made = cached(spec, config, checkpoint=choices.checkpoint)
+    if made is None:
         console.note(f"exporting {spec.name} ({', '.join(_telling(choices))}) and checking it ...")
-    made = obtain(spec, config, checkpoint=choices.checkpoint)
+        make = functools.partial(obtain, spec, config, checkpoint=choices.checkpoint)
+        made = apart(make, what=spec.name, sweep=sweep_unfinished)
     if made.note:
         console.warn(made.note)
     if made.artifact.simplified is False:
@@ -36,9 +40,11 @@ def _telling(choices: ExportChoices) -> Iterator[str]:
 def obtain_weights(console: Console, spec: ModelSpec, choices: ExportChoices) -> MadeNetwork:
     """The network itself, for PyTorch, with a word to the user where it takes time or something was wrong."""
     image_size = choices.image_size or spec.image_size
-    if not is_network_cached(spec, image_size=image_size, checkpoint=choices.checkpoint):
+    made = cached_network(spec, image_size=image_size, checkpoint=choices.checkpoint)
+    if made is None:
         console.note(f"making the weights of {spec.name} ...")
-    made = obtain_network(spec, image_size=image_size, checkpoint=choices.checkpoint)
+        make = functools.partial(obtain_network, spec, image_size=image_size, checkpoint=choices.checkpoint)
+        made = apart(make, what=spec.name, sweep=sweep_unfinished)
     if made.note:
         console.warn(made.note)
     console.detail(f"{spec.name}: {made.path}")
