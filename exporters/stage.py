@@ -12,15 +12,20 @@ class Stage(StrEnum):
     PROVING = "proved"
 
 
-_listeners: list[Callable[[Stage], None]] = []
+Listener = Callable[[Stage, str | None], None]
+_listeners: list[Listener] = []
 
 
-def enter(stage: Stage) -> None:
-    """Say that this begins, or goes on with the next of many."""
+def enter(stage: Stage, what: str | None = None) -> None:
+    """Say that this begins, or goes on with the next of many.
+
+    Args:
+        what: it is done with, where that is something else than the file in hand.
+    """
     for listener in _listeners:
-        listener(stage)
+        listener(stage, what)
 
 
-def listen(listener: Callable[[Stage], None]) -> None:
+def listen(listener: Listener) -> None:
     """Be told of every stage from now on."""
     _listeners.append(listener)

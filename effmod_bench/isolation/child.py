@@ -44,7 +44,7 @@ def main() -> None:
         def send(message: Message) -> None:
             write(answers, pickle.dumps(message))
 
-        listen(lambda stage: send(Entered(stage)))
+        listen(lambda stage, what: send(Entered(stage, what)))
         reporter = RemoteReporter(send)
         while True:
             write(answers, _answer(work.get(), reporter))

@@ -23,9 +23,10 @@ class ForeignError(RuntimeError):
 
 
 class Entered(msgspec.Struct, frozen=True):
-    """A stage begins, or goes on with the next of many: the time for it begins anew."""
+    """A stage begins, or goes on with the next of many: the time for it begins anew. `what` is as for `enter`."""
 
     stage: Stage
+    what: str | None = None
 
 
 class Said(msgspec.Struct, frozen=True):

@@ -38,18 +38,22 @@ class Step:
     """
 
     def __init__(self, what: str, stage: Stage) -> None:
-        self._what, self._stage = what, stage
-        self.begin()
+        self._given = what
+        self.begin(stage)
 
-    def begin(self, stage: Stage | None = None) -> None:
-        """The next step begins, of the same stage where none is given."""
-        self._stage = stage or self._stage
+    def begin(self, stage: Stage, what: str | None = None) -> None:
+        """The next step begins, with something else where that is given."""
+        self._stage, self._what = stage, what or self._given
+        self.go_on()
+
+    def go_on(self) -> None:
+        """The next step of the same kind begins."""
         self._deadline = monotonic_s() + limit_s()
 
     def check(self) -> None:
         """Raises `UnfinishedError` or `UnfinishedProofError` where the time is up."""
         if monotonic_s() >= self._deadline:
-            raise self._error(f"{self._what} was not {self._stage} within {limit_s():g} s{advice()}")
+            raise self._error(f"{self._what}: it was not {self._stage} within {limit_s():g} s{advice()}")
 
     def crashed(self, returncode: int) -> Exception:
         """What is said of a process that ended by itself."""
@@ -164,17 +168,17 @@ class WorkProcess:
                 match message:
                     case Done() | Failed() | None:
                         return message
-                    case Entered(stage):
-                        step.begin(stage)
+                    case Entered(stage, what):
+                        step.begin(stage, what)
                     case Said(how, text):
                         getattr(console, how)(text)
-                    case Tracked(what, total, done):
-                        step.begin()
+                    case Tracked(title, total, done):
+                        step.go_on()
                         if console is not None:
-                            bar = bars.setdefault(what, console.track(range(total), total, what))
+                            bar = bars.setdefault(title, console.track(range(total), total, title))
                             next(bar, None)
                             if done:
-                                bars.pop(what)
+                                bars.pop(title)
         finally:
             for bar in bars.values():
                 bar.close()  # type: ignore[attr-defined]

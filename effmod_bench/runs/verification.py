@@ -28,7 +28,7 @@ from exporters import (
     read_sidecar,
     reference,
 )
-from exporters.stage import Stage
+from exporters.stage import Stage, enter
 from models import ModelSpec, Preprocessing, WeightsSource, find_model
 from results.tables.write import OutputFormat
 
@@ -223,6 +223,7 @@ def _find_network(asked: Verification, sidecar: Artifact | None) -> ModelSpec | 
     name = asked.against or (sidecar.model if sidecar else "")
     if asked.against is None and ".py:" in name:
         raise TargetError(f"{asked.path} holds {name}, a network of your own; say where it is: --against PATH/{name}")
+    enter(Stage.LOADING, name)
     return find_model(name)
 
 
@@ -283,6 +284,7 @@ def _measure_parities(case: _Case, reporter: Reporter) -> Mapping[ComputePrecisi
     from exporters.proof.parity import TOLERANCES, compare, ending_as, tolerance_of
 
     reporter.note(f"comparing {case.path.name} with {case.spec.name} ...")
+    enter(Stage.MAKING, case.spec.name)
     return compare(
         ending_as(reference(case.spec, case.config, checkpoint=case.checkpoint), case.config),
         case.artifact,

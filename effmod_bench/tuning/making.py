@@ -8,6 +8,7 @@ import numpy.typing as npt
 from effmod_bench.errors import TargetError
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.isolation.messages import Reporter
+from exporters import Parity
 from exporters.config import Int8
 
 
@@ -65,11 +66,11 @@ def quantize(source: Subject, new: Path, kind: Int8, baseline: Subject) -> None:
     quantize(source.path, new, kind, feeds_of(baseline))
 
 
-def relative_error(baseline: Subject, made: Subject) -> float:
-    """How far the outputs of a file are from the baseline's, relative to the largest."""
+def compare(baseline: Subject, made: Subject) -> Parity:
+    """How far the outputs of a file are from the baseline's."""
     from exporters.proof.files import compare_files
 
-    return compare_files(baseline.path, made.path, feeds_of(baseline)).relative_error
+    return compare_files(baseline.path, made.path, feeds_of(baseline))
 
 
 def top1(subject: Subject, data: Path, reporter: Reporter) -> float:

@@ -67,8 +67,8 @@ def prove(
             if same is not None:
                 on_left_out(_left_out(form.name, f"the same file as {same}", baseline, subject))
                 continue
-            compare = functools.partial(making.relative_error, baseline.subject, subject)
-            error = apart(compare, what=form.name, stage=Stage.PROVING)
+            compare = functools.partial(making.compare, baseline.subject, subject)
+            error = apart(compare, what=form.name, stage=Stage.PROVING).relative_error
         except (ArtifactError, ExportError, ParityError, RewriteError) as failure:
             on_left_out(_left_out(form.name, f"cannot be made: {failure}", baseline))
             continue

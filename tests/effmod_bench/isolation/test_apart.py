@@ -90,10 +90,12 @@ def test_what_takes_longer_than_allowed_is_ended_and_the_option_named_where_ther
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("effmod_bench.isolation.limit._Limit.seconds", 0.3)
-    with pytest.raises(UnfinishedError, match=r"^x was not loaded within 0\.3 s$"):
+    with pytest.raises(UnfinishedError, match=r"^x: it was not loaded within 0\.3 s$"):
         apart(work.sleep, what="x", stage=Stage.LOADING)
     allow(0.2)
-    with pytest.raises(UnfinishedProofError, match=r"^x was not proved within 0\.2 s; --timeout gives each step more$"):
+    with pytest.raises(
+        UnfinishedProofError, match=r"^x: it was not proved within 0\.2 s; --timeout gives each step more$"
+    ):
         apart(work.sleep, what="x", stage=Stage.PROVING)
     assert room._State.process is None
 
