@@ -28,6 +28,14 @@ class TargetError(ValueError):
     """A target cannot be used as it was given; the message says how to give it."""
 
 
+class UnfinishedError(ExportError):
+    """The process that loaded or made a file or network crashed, or took too long; the message says which."""
+
+
+class UnfinishedProofError(ParityError):
+    """The process that proved a file crashed, or took too long: it is not proved."""
+
+
 # What the system has too little of, and what would help.
 _TOO_LITTLE = {
     errno.EMFILE: "this process may open too few files; 'ulimit -n 1024' in the same shell lets it open more",

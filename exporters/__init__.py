@@ -3,8 +3,8 @@
 Importing this package imports neither torch nor onnx nor coremltools.
 """
 
-from exporters.artifact.cache import CacheInfo, cache_info, clear_cache
-from exporters.artifact.files import deliver, writing
+from exporters.artifact.cache import CacheInfo, cache_info, clear_cache, sweep_unfinished
+from exporters.artifact.files import deliver, sweep_partial, writing
 from exporters.artifact.hashes import package_sha256, sha256_of
 from exporters.artifact.names import public_name
 from exporters.artifact.sidecar import (
@@ -42,10 +42,11 @@ from exporters.errors import (
 )
 from exporters.formats import artifact_sha256
 from exporters.making.create import PRETRAINED
-from exporters.making.file import Made, is_cached, obtain, reference
+from exporters.making.file import Made, cached, is_cached, obtain, reference
 from exporters.making.network import (
     MadeNetwork,
     SavedNetwork,
+    cached_network,
     is_network_cached,
     load_network,
     obtain_network,
@@ -85,6 +86,8 @@ __all__ = [
     "TensorSpec",
     "artifact_sha256",
     "cache_info",
+    "cached",
+    "cached_network",
     "clear_cache",
     "count_operators",
     "deliver",
@@ -101,5 +104,7 @@ __all__ = [
     "save_network",
     "sha256_of",
     "sidecar_path",
+    "sweep_partial",
+    "sweep_unfinished",
     "writing",
 ]

@@ -23,6 +23,13 @@ class ComputePrecision(StrEnum):
     FLOAT32 = "float32"
 
 
+class Int8(StrEnum):
+    """When the scales of activations are found: anew in each inference, or once, over examples."""
+
+    DYNAMIC = "int8-dynamic"
+    STATIC = "int8-static"
+
+
 DEFAULT_PRECISION = {Format.ONNX: ComputePrecision.FLOAT32, Format.COREML: ComputePrecision.FLOAT16}
 
 

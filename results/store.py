@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from results.records.file import DamagedRecordError, StoreError, read_record
 from results.records.measured import Round
 
 _PARTIAL = ".partial-"
+_STALE_S = 3600.0  # a record is written in milliseconds: what is older is of a process that was killed
 
 R = TypeVar("R", bound=Record)
 
@@ -35,7 +37,7 @@ class Store:
         self._told: set[str] = set()
 
     def check_writable(self) -> None:
-        """Make the folder and write into it, before anything is measured.
+        """Make the folder and write into it, before anything is measured; what killed processes left goes.
 
         Raises:
             StoreError: that fails.
@@ -46,8 +48,21 @@ class Store:
                 probe.write(b"\0" * 4096)
                 probe.flush()
                 os.fsync(probe.fileno())
+                self._sweep(os.fstat(probe.fileno()).st_mtime)
         except OSError as error:
             raise _cannot_write(self.path, error) from error
+
+    def _sweep(self, now_s: float) -> None:
+        """Delete what killed processes were about to store.
+
+        Args:
+            now_s: by the clock of the file system.
+        """
+        for partial in self.path.glob(f"{_PARTIAL}*"):
+            with contextlib.suppress(OSError):  # another process sweeps, too
+                status = partial.lstat()
+                if stat.S_ISREG(status.st_mode) and status.st_mtime < now_s - _STALE_S:
+                    partial.unlink()
 
     def write(self, record: Record, *, again: bool = False) -> Path:
         """Store a record, so that it survives a crash of the process and of the machine.

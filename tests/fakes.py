@@ -1,11 +1,11 @@
 """Stand-ins at the seams: a clock that obeys, and small things that many tests need."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnx
@@ -28,6 +28,8 @@ from results import (
     SessionFacts,
     TimedArtifact,
 )
+
+T = TypeVar("T")
 
 
 class FakeClock:
@@ -53,6 +55,18 @@ class FakeClocks:
         monkeypatch.setattr("time.time", lambda: self.running_s + self.suspended_s + self.set_s)
         monkeypatch.setattr("time.CLOCK_BOOTTIME", 7, raising=False)
         monkeypatch.setattr("time.clock_gettime", lambda _: self.running_s + self.suspended_s, raising=False)
+
+
+class FakeWorkProcess:
+    """What is to be done in a process of its own is done here: starting one takes a second, importing torch two."""
+
+    is_there = True
+
+    def do(self, work: Callable[[], T], _: Any) -> T:
+        return work()
+
+    def end(self) -> None:
+        """There is nothing to end."""
 
 
 class FakeSession:

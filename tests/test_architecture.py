@@ -10,6 +10,8 @@ from pathlib import Path
 import hatchling.build
 import pytest
 
+from tests.fakes import write_onnx
+
 ROOT = Path(__file__).resolve().parent.parent
 MAY_IMPORT = {
     "models": set(),
@@ -36,7 +38,7 @@ FLOORS = {
         ("coreml", "onnx"),
         ("artifact",),
         ("rewrites",),
-        ("config", "errors", "quiet"),
+        ("config", "errors", "quiet", "stage"),
     ),
     "effmod_bench": (
         ("__main__",),
@@ -46,6 +48,7 @@ FLOORS = {
         ("suites",),
         ("targets",),
         ("options",),
+        ("isolation",),
         ("instrument",),
         ("screen", "errors"),
         ("packages", "streams"),
@@ -186,6 +189,15 @@ def test_what_reports_home_is_imported_only_after_it_was_told_not_to(room: str) 
     assert [
         name for name in importing if not name.startswith(("models.", "exporters.", "effmod_bench.instrument."))
     ] == []
+
+
+def test_what_reads_and_makes_files_is_imported_in_another_process(tmp_path: Path) -> None:
+    write_onnx(tmp_path / "x.onnx")
+    loaded = _loaded_after(
+        "from effmod_bench.cli import app\napp(['bench', 'x.onnx', '--dry-run'], standalone_mode=False)"
+    )
+    assert "effmod_bench.isolation.process" in loaded
+    assert not set(HEAVY) & loaded
 
 
 def test_a_worker_imports_the_runtime_and_little_else() -> None:

@@ -6,9 +6,11 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from effmod_bench.errors import ExitCode, TargetError
+from effmod_bench.isolation.limit import TIMEOUT_S, allow
 from effmod_bench.options.export import FileChoices, FileFormat, Purpose, read_labels
 from effmod_bench.options.option import APPLE, FILE, OUTPUT, but, option
 from effmod_bench.options.output import Loudness, OutputFolder
+from effmod_bench.options.protocol import Timeout
 from effmod_bench.options.targets import Table, Targets
 from effmod_bench.options.words import OWN, TABLES
 from effmod_bench.screen.console import Console
@@ -69,6 +71,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
             panel=OUTPUT,
         ),
     ] = False
+    timeout: Timeout = TIMEOUT_S
     output: OutputFolder = Path()
     loudness: Loudness = Loudness()
 
@@ -79,11 +82,18 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
 
         if not self.targets and self.table is None:
             raise TargetError("say what to export: a network of 'effmod list', or a table of the paper, --table 12")
+        allow(self.timeout)
         choices = self.file.choices(batch_size=self.file.one_batch_size(), labels=read_labels(self.file.labels))
         if files := split_files(self.targets or [], self.table, self.file.input_shape or []):
-            export_files(console, files, choices, self.file.shapes(), self.output, explain=self.explain)
-            return ExitCode.OK
-        specs = find_networks(self.targets or ["*"], image_size=choices.image_size, table=self.table)
+            return export_files(console, files, choices, self.file.shapes(), self.output, explain=self.explain)
+        targets = self.targets or ["*"]
+        failures: dict[str, Exception] = {}
+        specs = find_networks(
+            targets,
+            image_size=choices.image_size,
+            table=self.table,
+            on_unfinished=failures.__setitem__ if len(targets) > 1 else None,
+        )
         check_image_sizes(choices, specs)
         check_checkpoint(choices.checkpoint, specs)
-        return export_all(console, specs, choices, self.output, explain=self.explain)
+        return export_all(console, specs, choices, self.output, explain=self.explain, failures=failures)

@@ -6,11 +6,12 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from effmod_bench.errors import ExitCode, TargetError
+from effmod_bench.isolation.limit import TIMEOUT_S, allow
 from effmod_bench.options.export import NetworkChoices
 from effmod_bench.options.option import FILE, PRECISELY, but, option
 from effmod_bench.options.output import OutputFolder, Printing, StoreFolder, default_store
 from effmod_bench.options.parse import parse_duration
-from effmod_bench.options.protocol import Margin, NoWait, Seed
+from effmod_bench.options.protocol import Margin, NoWait, Seed, Timeout
 from effmod_bench.options.runtime import ON_ONNX_DEVICES, DeviceName, Tf32, Threads, parse_device
 from effmod_bench.options.targets import TunedTarget
 from effmod_bench.options.verification import Data
@@ -71,6 +72,7 @@ class Tune(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     file: NetworkChoices = NetworkChoices()
+    timeout: Timeout = TIMEOUT_S
     output: OutputFolder = Path()
     store: StoreFolder = msgspec.field(default_factory=default_store)
     printing: Printing = Printing()
@@ -85,6 +87,7 @@ class Tune(msgspec.Struct, frozen=True, kw_only=True):
             raise TargetError(f"--tf32 goes with --device cuda, not with --device {device}")
         if self.data is not None and not self.allow_inexact:
             raise TargetError("--data goes with --allow-inexact: whatever is proved equal is as often right")
+        allow(self.timeout)
         tuning = Tuning(
             target=self.network,
             plan=ComparisonPlan(

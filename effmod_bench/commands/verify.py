@@ -5,9 +5,11 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
+from effmod_bench.isolation.limit import TIMEOUT_S, allow
 from effmod_bench.options.export import Checkpoint
 from effmod_bench.options.option import but
 from effmod_bench.options.output import Printing
+from effmod_bench.options.protocol import Timeout
 from effmod_bench.options.targets import ArtifactPath
 from effmod_bench.options.verification import Against, Data
 from effmod_bench.screen.console import Console
@@ -26,11 +28,13 @@ class Verify(msgspec.Struct, frozen=True, kw_only=True):
     against: Against = None
     checkpoint: Annotated[Path | None, but(Checkpoint, rich_help_panel=None)] = None
     data: Data = None
+    timeout: Annotated[float, but(Timeout, hidden=False, rich_help_panel=None)] = TIMEOUT_S
     printing: Printing = Printing()
 
     def run(self, console: Console) -> None:
         from effmod_bench.runs.verification import Verification
 
+        allow(self.timeout)
         verification = Verification(
             path=self.artifact, against=self.against, checkpoint=self.checkpoint, data=self.data
         )

@@ -4,9 +4,11 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
+from effmod_bench.isolation.limit import TIMEOUT_S, allow
 from effmod_bench.options.export import ImageSize
 from effmod_bench.options.option import argument, but, option
 from effmod_bench.options.output import Printing
+from effmod_bench.options.protocol import Timeout
 from effmod_bench.options.targets import Network, Table
 from effmod_bench.options.words import TABLES
 from effmod_bench.screen.console import Console
@@ -53,17 +55,23 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
 
     network: Network
     image_size: Annotated[int | None, but(ImageSize, rich_help_panel=None)] = None
+    timeout: Annotated[
+        float, but(Timeout, help="Give up where building or counting it takes longer.", rich_help_panel=None)
+    ] = TIMEOUT_S
     printing: Printing = Printing()
 
     def run(self, console: Console) -> None:
         from effmod_bench.screen.zoo import describe, network_info, stage_table
-        from models import check_image_size, count, create_model, find_model
+        from effmod_bench.targets.complexity import find_complexity
+        from effmod_bench.targets.names import find_network
+        from models import check_image_size
         from results.tables.write import OutputFormat
 
-        spec = find_model(self.network, image_size=self.image_size)
+        allow(self.timeout)
+        spec = find_network(self.network, image_size=self.image_size)
         size = self.image_size or spec.image_size
         check_image_size(spec, size)
-        complexity = count(create_model(self.network, image_size=size), size)
+        complexity = find_complexity(self.network, size)
         output_format = self.printing.output_format
         if output_format is OutputFormat.JSON:
             console.json(network_info(spec, complexity))

@@ -18,6 +18,7 @@ from effmod_bench.instrument.process.messages import Broken, Job, Timed
 from effmod_bench.instrument.process.start import run_job
 from effmod_bench.instrument.sessions.registry import NETWORK_RUNTIMES, check_package
 from effmod_bench.instrument.sessions.session import SessionRequest
+from exporters.artifact.scratch import scratch
 from models import Preprocessing
 from results import Device, InputTensor, Runtime, RuntimeOptions
 
@@ -68,13 +69,11 @@ def run_convolution(device: Device, options: RuntimeOptions) -> str:
     Raises:
         DeviceUnavailableError: it failed, or ended the process.
     """
-    with tempfile.TemporaryDirectory() as folder:
+    with scratch(Path(tempfile.gettempdir()), "effmod-probe-") as folder:
         write = _write_network if options.runtime in NETWORK_RUNTIMES else _write_onnx
         preprocessing = Preprocessing()
         job = Job(
-            session=SessionRequest(
-                path=str(write(Path(folder))), device=device, options=options, intra_op_num_threads=1
-            ),
+            session=SessionRequest(path=str(write(folder)), device=device, options=options, intra_op_num_threads=1),
             inputs=(InputTensor(name="input", shape=_SHAPE, dtype="float"),),
             warmup_runs=0,
             runs=1,

@@ -6,7 +6,8 @@ from typing import Annotated
 import msgspec
 
 from effmod_bench.errors import TargetError
-from effmod_bench.options.option import OUTPUT, PRECISELY, WHERE, but, option
+from effmod_bench.isolation.limit import TIMEOUT_S
+from effmod_bench.options.option import FILE, OUTPUT, PRECISELY, WHERE, but, option
 from effmod_bench.options.parse import parse_duration, parse_percent, parse_width
 from effmod_bench.options.words import complete_network
 
@@ -62,6 +63,20 @@ NoWait = Annotated[
         "--no-wait",
         help="Give up where another effmod measures on this machine; EFFMOD_LOCK names another file to agree by.",
         panel=WHERE,
+        rare=True,
+    ),
+]
+
+
+Timeout = Annotated[
+    float,
+    option(
+        parser=parse_duration,
+        metavar="DURATION",
+        help="Give up on a file or network of which one step takes longer: loading it, making it, proving it, a batch "
+        "of images.",
+        show_default="30m",
+        panel=FILE,
         rare=True,
     ),
 ]
@@ -160,6 +175,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             rare=True,
         ),
     ] = None
+    timeout: Timeout = TIMEOUT_S
     no_wait: NoWait = False
     resume: Annotated[
         bool,
@@ -173,7 +189,16 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 # What a run that goes on takes anew: it has a value of its own for all else.
-_WITH_RESUME = {"--resume", "--round-timeout", "--no-wait", "--store", "--output-format", "--quiet", "--verbose"}
+_WITH_RESUME = {
+    "--resume",
+    "--round-timeout",
+    "--timeout",
+    "--no-wait",
+    "--store",
+    "--output-format",
+    "--quiet",
+    "--verbose",
+}
 
 
 def run_to_resume(written: Sequence[str], targets: Sequence[str] | None) -> str | None:

@@ -1,29 +1,62 @@
 """`effmod export` from its networks to their files."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
 from effmod_bench.errors import ExitCode, exit_code
+from effmod_bench.isolation.apart import apart
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.rewrites import operator_table, say_rewrites
 from effmod_bench.targets.limits import check_labels
 from effmod_bench.targets.obtain import obtain_artifact
-from exporters import Compression, CoreMLConfig, ExportError, Made, OnnxConfig, ParityError, count_operators, deliver
-from exporters.rewrites import DECISIVE
+from effmod_bench.targets.subjects import file_subject
+from exporters import (
+    Compression,
+    CoreMLConfig,
+    ExportError,
+    Made,
+    OnnxConfig,
+    Parity,
+    ParityError,
+    count_operators,
+    deliver,
+    sweep_partial,
+)
+from exporters.rewrites import DECISIVE, RewriteReport
+from exporters.stage import Stage
 from models import ModelSpec
 from results.tables.write import OutputFormat
 
-# What goes wrong with one network; a full disk or a missing converter goes wrong with all.
-_OF_ONE_NETWORK = (ExitCode.USAGE, ExitCode.CHECK_FAILED)
+# What goes wrong with one network or file; a full disk or a missing converter goes wrong with all.
+_OF_ONE = (ExitCode.USAGE, ExitCode.CHECK_FAILED)
+
+
+class Rewritten(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that was rewritten: where the new one is, and what its sidecar says that the user hears."""
+
+    path: Path
+    rewrites: tuple[RewriteReport, ...]
+    opset: int
+    parity: Parity
 
 
 def export_all(
-    console: Console, specs: Sequence[ModelSpec], choices: ExportChoices, folder: Path, *, explain: bool = False
+    console: Console,
+    specs: Sequence[ModelSpec],
+    choices: ExportChoices,
+    folder: Path,
+    *,
+    explain: bool = False,
+    failures: Mapping[str, Exception] | None = None,
 ) -> ExitCode:
     """Export networks into a folder; where there are several, a failure of one does not stop the others.
+
+    Args:
+        failures: of networks that were to be exported, too, by name.
 
     Raises:
         TargetError: the choices contradict each other, or do not fit a network.
@@ -34,33 +67,24 @@ def export_all(
     for spec in specs:
         choices.config(spec)  # wrong choices are said before the minutes that exporting takes
     check_labels(choices, specs)
-    failures: dict[str, Exception] = {}
-    for spec in specs:
-        try:
-            made = obtain_artifact(console, spec, choices)
-            path = deliver(made.path, folder)
-        except Exception as error:
-            if len(specs) == 1 or exit_code(error) not in _OF_ONE_NETWORK:
-                raise
-            console.warn(f"{spec.name} failed; on to the next")
-            failures[spec.name] = error
-            continue
+
+    def export(spec: ModelSpec) -> None:
+        made = obtain_artifact(console, spec, choices)
+        path = deliver(made.path, folder)
         _say_what_it_is(console, spec.name, made)
         if explain:
             _explain(console, spec, choices, made)
         console.print(str(path))
+
+    work = {spec.name: functools.partial(export, spec) for spec in specs}
+    failed = _do_all(console, work, failures or {})
     if choices.dynamic_batch and choices.rewrite is None:
         console.note("With --dynamic-batch nothing is rewritten: a rewritten file, faster on a CPU, has a fixed batch")
     if choices.checkpoint is None:
         console.note(
             "Weights are random(seed 0): right for latency, useless for predictions. Trained ones: --checkpoint"
         )
-    if not failures:
-        return ExitCode.OK
-    console.error(f"{len(failures)} of {len(specs)} networks failed:")
-    for name, failure in failures.items():
-        console.error(f"{name}: {failure}")
-    return ExitCode.SOME_FAILED
+    return _say_failed(console, failed, len(work) + len(failures or {}), "networks")
 
 
 def export_files(
@@ -71,35 +95,84 @@ def export_files(
     folder: Path,
     *,
     explain: bool = False,
-) -> None:
-    """Rewrite .onnx files of the user's own into a folder.
+) -> ExitCode:
+    """Rewrite .onnx files of the user's own into a folder; of several, a failure of one does not stop the others.
 
     Raises:
-        TargetError: an option is for networks alone, or a shape is open or does not fit.
-        ArtifactError, ExportError, ParityError, OutputError: as `exporters.derived.rewritten.rewrite_file`.
+        TargetError: an option is for networks alone; or of the only file a shape is open or does not fit.
+        OutputError: the folder cannot be written.
+        ArtifactError, ExportError, ParityError: the only file failed.
     """
-    from effmod_bench.targets.subjects import file_subject
+    names = choices.file_rewrites()
+
+    def rewrite(file: Path) -> None:
+        subject = file_subject(file, shapes, batch_size=choices.batch_size)
+        console.note(f"rewriting {file} and checking it ...")
+        work = functools.partial(_rewrite, file, folder, names, subject.shapes)
+        made = apart(work, what=str(file), stage=Stage.LOADING, sweep=functools.partial(sweep_partial, folder))
+        _say_rewritten(console, file, made, opset=subject.artifact.opset)
+        if explain:
+            say_rewrites(console, file.name, made.rewrites)
+            _say_operators(console, file.name, file, made.path)
+        console.print(str(made.path))
+
+    work = {str(file): functools.partial(rewrite, file) for file in files}
+    return _say_failed(console, _do_all(console, work, {}), len(work), "files")
+
+
+def _rewrite(file: Path, folder: Path, names: tuple[str, ...], shapes: dict[str, tuple[int, ...]]) -> Rewritten:
     from exporters.derived.rewritten import rewrite_file
 
-    names = choices.file_rewrites()
-    subjects = [file_subject(file, shapes, batch_size=choices.batch_size) for file in files]
-    for subject in subjects:
-        file = subject.path
-        console.note(f"rewriting {file} and checking it ...")
-        path, sidecar = rewrite_file(file, folder, names, subject.shapes)
-        parity = sidecar.parity
-        done = ", ".join(f"{report.name} {report.count}" for report in sidecar.rewrites)
-        console.note(
-            f"{file.name}: places changed: {done}; against the file over {parity.inputs} inputs: "
-            f"max abs error {parity.max_abs_error:.1e}, relative {parity.relative_error:.1e}"
-        )
-        if sidecar.opset != subject.artifact.opset:
-            console.note(f"{file.name}: the rewrites raised its opset from {subject.artifact.opset} to {sidecar.opset}")
-        if explain:
-            say_rewrites(console, file.name, sidecar.rewrites)
-            table = operator_table(file.name, count_operators(file), count_operators(path))
-            console.table(table, OutputFormat.TABLE)
-        console.print(str(path))
+    path, sidecar = rewrite_file(file, folder, names, shapes)
+    return Rewritten(path=path, rewrites=sidecar.rewrites, opset=sidecar.opset, parity=sidecar.parity)
+
+
+def _do_all(
+    console: Console, work: Mapping[str, Callable[[], None]], failures: Mapping[str, Exception]
+) -> dict[str, Exception]:
+    """Do one thing after the other; returns the failures, with those that there are already.
+
+    Raises:
+        Exception: the only thing failed, or with it everything would.
+    """
+    failed = dict(failures)
+    for name, do in work.items():
+        try:
+            do()
+        except Exception as error:
+            if len(work) + len(failures) == 1 or exit_code(error) not in _OF_ONE:
+                raise
+            console.warn(f"{name} failed; on to the next")
+            failed[name] = error
+    return failed
+
+
+def _say_failed(console: Console, failed: Mapping[str, Exception], count: int, what: str) -> ExitCode:
+    if not failed:
+        return ExitCode.OK
+    console.error(f"{len(failed)} of {count} {what} failed:")
+    for name, failure in failed.items():
+        console.error(f"{name}: {str(failure).removeprefix(f'{name}: ')}")
+    return ExitCode.SOME_FAILED
+
+
+def _say_rewritten(console: Console, file: Path, made: Rewritten, *, opset: int | None) -> None:
+    parity = made.parity
+    done = ", ".join(f"{report.name} {report.count}" for report in made.rewrites)
+    console.note(
+        f"{file.name}: places changed: {done}; against the file over {parity.inputs} inputs: "
+        f"max abs error {parity.max_abs_error:.1e}, relative {parity.relative_error:.1e}"
+    )
+    if made.opset != opset:
+        console.note(f"{file.name}: the rewrites raised its opset from {opset} to {made.opset}")
+
+
+def _say_operators(console: Console, name: str, before: Path, after: Path) -> None:
+    """How many operators of each kind two files have."""
+    counts = [
+        apart(functools.partial(count_operators, path), what=str(path), stage=Stage.LOADING) for path in (before, after)
+    ]
+    console.table(operator_table(name, *counts), OutputFormat.TABLE)
 
 
 def _explain(console: Console, spec: ModelSpec, choices: ExportChoices, made: Made) -> None:
@@ -117,8 +190,7 @@ def _explain(console: Console, spec: ModelSpec, choices: ExportChoices, made: Ma
     except (ExportError, ParityError) as error:
         console.warn(f"{spec.name}: its operators before the rewrites are not known, its plain form failed: {error}")
         return
-    table = operator_table(spec.name, count_operators(plain.path), count_operators(made.path))
-    console.table(table, OutputFormat.TABLE)
+    _say_operators(console, spec.name, plain.path, made.path)
 
 
 def _say_what_it_is(console: Console, name: str, made: Made) -> None:

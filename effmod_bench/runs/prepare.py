@@ -10,6 +10,7 @@ from effmod_bench.instrument.lock import measuring_alone
 from effmod_bench.instrument.machine.system import available_cores
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.instrument.threads import PAPER_THREADS, threads_to_use
+from effmod_bench.isolation.apart import end
 from effmod_bench.runs.items import find_targets
 from effmod_bench.runs.plan import Invocation
 from effmod_bench.screen.console import Console
@@ -59,6 +60,7 @@ def prepared(
                 once.setdefault(msgspec.json.encode(subject.artifact), subject)
             beside = anchor.subject(console) if anchor else None
             check([subject.artifact.name for subject in once.values()])
+            end()  # what has made the files is in the way of measuring
             yield list(once.values()), beside
     except KeyboardInterrupt:
         console.note(f"go on: {run.resume_command(store.path)}")

@@ -5,9 +5,8 @@ from pathlib import Path
 
 from effmod_bench.errors import TargetError
 from effmod_bench.instrument.clock import utc_now
-from effmod_bench.targets.names import is_file
+from effmod_bench.targets.names import find_network, is_file
 from exporters import public_name
-from models import find_model
 from results import ComputeUnits, HandEntry, Store, TimedArtifact
 
 
@@ -60,7 +59,7 @@ def enter(
 
 def _identify(target: str) -> tuple[str, TimedArtifact | None]:
     if not is_file(target):
-        return public_name(find_model(target).name), None
+        return public_name(find_network(target).name), None
     from effmod_bench.targets.subjects import file_subject
 
     artifact = file_subject(Path(target), {}, batch_size=1).artifact

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from effmod_bench.errors import TargetError
+from effmod_bench.isolation.limit import allow
 from effmod_bench.options.protocol import Limits, run_to_resume
 from effmod_bench.runs.plan import Command, Invocation, RunPlan
 from effmod_bench.screen.console import Console
@@ -36,6 +37,7 @@ def invoke(
             seen from this folder.
         StoreError: the store cannot be read.
     """
+    allow(limits.timeout)
     records = Store(store)
     if limits.resume:
         run = find_run(records, run_to_resume(written, targets), command)

@@ -1,13 +1,15 @@
 """`effmod verify` from a file to what is proved of it."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from effmod_bench.errors import TargetError
+from effmod_bench.isolation.apart import apart
+from effmod_bench.isolation.messages import Reporter
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.verified import Verified, verified_table, verified_title
 from effmod_bench.targets.limits import check_memory
@@ -15,15 +17,18 @@ from effmod_bench.targets.names import is_file, network_input
 from exporters import (
     PRETRAINED,
     Accuracy,
+    ActivationRange,
     Artifact,
     ComputePrecision,
     ExportConfig,
     OnnxConfig,
     Parity,
+    ParityError,
     artifact_sha256,
     read_sidecar,
     reference,
 )
+from exporters.stage import Stage, enter
 from models import ModelSpec, Preprocessing, WeightsSource, find_model
 from results.tables.write import OutputFormat
 
@@ -53,6 +58,19 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         run(self, console, output_format)
 
 
+class _Findings(msgspec.Struct, frozen=True, kw_only=True):
+    """What was found of a file.
+
+    Attributes:
+        failure: what it falls short in; None where it does not.
+    """
+
+    title: str
+    rows: list[Verified]
+    activation_range: ActivationRange | None
+    failure: ParityError | None
+
+
 def run(asked: Verification, console: Console, output_format: OutputFormat) -> None:
     """Compare the artifact with its network, or the file it was made of, try it on images, print what was found.
 
@@ -60,15 +78,31 @@ def run(asked: Verification, console: Console, output_format: OutputFormat) -> N
         ArtifactError, TargetError, UnknownModelError, CheckpointError, ImageFolderError: something cannot be used.
         MachineMismatchError: the artifact is machine-specific, and was made on another kind of machine.
         ParityError: the artifact is not its network, or that file; raised after the table is printed.
+        UnfinishedError, UnfinishedProofError: loading or running something crashed, or took too long.
     """
+    found = apart(functools.partial(_examine, asked, console), what=str(asked.path), stage=Stage.LOADING)
+    console.table(verified_table(found.title, found.rows, found.activation_range), output_format)
+    if found.failure is not None:
+        raise found.failure
+
+
+def _examine(asked: Verification, reporter: Reporter) -> _Findings:
     from exporters.derived.rewritten import read_rewritten
 
     rewritten = read_rewritten(asked.path)
     original = _find_original(asked, rewritten)
     if rewritten is not None and original is not None:
-        _compare_with_original(asked.path, rewritten, original, console, output_format)
-    else:
-        _compare_with_network(_resolve(asked, console), console, output_format)
+        return _compare_with_original(asked.path, rewritten, original, reporter)
+    return _compare_with_network(_resolve(asked, reporter), reporter)
+
+
+def _failure(judge: Callable[[], None]) -> ParityError | None:
+    """What a judgement comes to, which is raised after the table is printed."""
+    try:
+        judge()
+    except ParityError as error:
+        return error
+    return None
 
 
 def _find_original(asked: Verification, rewritten: "RewrittenFile | None") -> Path | None:
@@ -100,26 +134,27 @@ def _original_name(rewritten: "RewrittenFile") -> str:
     return f"{rewritten.original} (sha256 {rewritten.original_sha256[:12]})"
 
 
-def _compare_with_original(
-    path: Path, rewritten: "RewrittenFile", original: Path, console: Console, output_format: OutputFormat
-) -> None:
+def _compare_with_original(path: Path, rewritten: "RewrittenFile", original: Path, reporter: Reporter) -> _Findings:
     from exporters.derived.rewritten import compare_again
     from exporters.proof.files import judge_files
 
-    console.note(f"comparing {path.name} with {original}, from which it was rewritten ...")
+    reporter.note(f"comparing {path.name} with {original}, from which it was rewritten ...")
     parity = compare_again(path, rewritten, original)
-    _say_changed(path, rewritten.sha256, "rewritten", console)
+    _say_changed(path, rewritten.sha256, "rewritten", reporter)
     done = ", ".join(f"{report.name} {report.count}" for report in rewritten.rewrites)
     title = f"{path.name}: {_original_name(rewritten)}, rewritten: {done}"
-    row = Verified(precision=ComputePrecision.FLOAT32, parity=parity, accuracy=None)
-    console.table(verified_table(title, [row], None), output_format)
-    judge_files(original, path, parity)
+    return _Findings(
+        title=title,
+        rows=[Verified(precision=ComputePrecision.FLOAT32, parity=parity, accuracy=None)],
+        activation_range=None,
+        failure=_failure(functools.partial(judge_files, original, path, parity)),
+    )
 
 
-def _say_changed(path: Path, sha256: str, made: str, console: Console) -> None:
+def _say_changed(path: Path, sha256: str, made: str, reporter: Reporter) -> None:
     """Warn of a file that is no longer what its sidecar says."""
     if artifact_sha256(path) != sha256:
-        console.warn(f"{path} was changed since it was {made}: its hash is not its sidecar's")
+        reporter.warn(f"{path} was changed since it was {made}: its hash is not its sidecar's")
 
 
 class _Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,13 +177,13 @@ class _Case(msgspec.Struct, frozen=True, kw_only=True):
     images: "ImageFolder | None"
 
 
-def _resolve(asked: Verification, console: Console) -> _Case:
+def _resolve(asked: Verification, reporter: Reporter) -> _Case:
     """What the user and the sidecar say; a wrong folder of images is said before the time that comparing takes."""
     path = asked.path
     sidecar = read_sidecar(path)
     artifact = _open(path)
     if sidecar is not None:
-        _say_changed(path, sidecar.sha256, "exported", console)
+        _say_changed(path, sidecar.sha256, "exported", reporter)
     spec = _find_network(asked, sidecar)
     config = sidecar.config if sidecar is not None else _config(artifact, spec)
     check_memory(str(path), network_input(config.batch_size, config.image_size))
@@ -188,6 +223,7 @@ def _find_network(asked: Verification, sidecar: Artifact | None) -> ModelSpec | 
     name = asked.against or (sidecar.model if sidecar else "")
     if asked.against is None and ".py:" in name:
         raise TargetError(f"{asked.path} holds {name}, a network of your own; say where it is: --against PATH/{name}")
+    enter(Stage.LOADING, name)
     return find_model(name)
 
 
@@ -224,27 +260,31 @@ def _read_images(data: Path | None, preprocessing: Preprocessing, config: Export
     return read_folder(data, preprocessing, image_size=config.image_size)
 
 
-def _compare_with_network(case: _Case, console: Console, output_format: OutputFormat) -> None:
+def _compare_with_network(case: _Case, reporter: Reporter) -> _Findings:
     from exporters.proof.parity import judge
 
-    parities = _measure_parities(case, console)
-    accuracies = _measure_accuracies(case, console)
+    parities = _measure_parities(case, reporter)
+    accuracies = _measure_accuracies(case, reporter)
     rows = [
         Verified(precision=precision, parity=parities.get(precision), accuracy=accuracies.get(precision))
         for precision in case.artifact.precisions
     ]
-    title = verified_title(case.path, case.sidecar, case.spec)
-    console.table(verified_table(title, rows, case.artifact.activation_range), output_format)
-    judge(case.artifact, parities)
+    return _Findings(
+        title=verified_title(case.path, case.sidecar, case.spec),
+        rows=rows,
+        activation_range=case.artifact.activation_range,
+        failure=_failure(functools.partial(judge, case.artifact, parities)),
+    )
 
 
-def _measure_parities(case: _Case, console: Console) -> Mapping[ComputePrecision, Parity]:
+def _measure_parities(case: _Case, reporter: Reporter) -> Mapping[ComputePrecision, Parity]:
     """By precision; empty where there is no network to compare with."""
     if case.spec is None:
         return {}
     from exporters.proof.parity import TOLERANCES, compare, ending_as, tolerance_of
 
-    console.note(f"comparing {case.path.name} with {case.spec.name} ...")
+    reporter.note(f"comparing {case.path.name} with {case.spec.name} ...")
+    enter(Stage.MAKING, case.spec.name)
     return compare(
         ending_as(reference(case.spec, case.config, checkpoint=case.checkpoint), case.config),
         case.artifact,
@@ -255,23 +295,23 @@ def _measure_parities(case: _Case, console: Console) -> Mapping[ComputePrecision
     )
 
 
-def _measure_accuracies(case: _Case, console: Console) -> Mapping[ComputePrecision, Accuracy]:
+def _measure_accuracies(case: _Case, reporter: Reporter) -> Mapping[ComputePrecision, Accuracy]:
     """By precision; empty without images."""
     if case.images is None:
         return {}
     from exporters.proof.accuracy import measure_accuracy
 
     if case.sidecar is not None and case.sidecar.weights.source is WeightsSource.RANDOM:
-        console.warn(f"{case.path.name} has random weights: its accuracy says nothing of the network")
+        reporter.warn(f"{case.path.name} has random weights: its accuracy says nothing of the network")
     if case.sidecar is None and case.spec is None:
-        console.note(f"without a sidecar or --against, images are prepared as {_in_words(case.preprocessing)}")
+        reporter.note(f"without a sidecar or --against, images are prepared as {_in_words(case.preprocessing)}")
     return measure_accuracy(
         case.artifact,
         case.images,
         case.preprocessing,
         batch_size=case.config.batch_size,
         labels=getattr(case.config, "labels", None),
-        progress=functools.partial(console.track, what="classifying"),
+        progress=functools.partial(reporter.track, what="classifying"),
     )
 
 

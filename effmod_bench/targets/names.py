@@ -1,11 +1,15 @@
 """Targets of a command: names and patterns of the zoo, networks, ONNX files and Core ML packages of the user's own."""
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from effmod_bench.errors import TargetError
+from effmod_bench.errors import TargetError, UnfinishedError
+from effmod_bench.isolation.apart import apart
 from exporters import Format
+from exporters.stage import Stage
 from models import ModelSpec, UnknownModelError, find_model, list_models, list_tables
+from models.zoo.spec import is_own
 from results import InputTensor
 
 _PACKAGE = ".mlpackage"
@@ -81,17 +85,35 @@ def check_table(table: str) -> None:
         raise TargetError(f"the paper has no table {table!r} of networks; there are {', '.join(list_tables())}")
 
 
+def find_network(name: str, *, image_size: int | None = None) -> ModelSpec:
+    """The row of one network; one of the user's own, or of timm, is built and counted for it, apart from this process.
+
+    Raises:
+        UnknownModelError: there is none; or there is, and what it names cannot be built or run.
+        UnfinishedError: building or running it crashed, or took too long.
+    """
+    find = functools.partial(find_model, name, image_size=image_size)
+    return apart(find, what=name, stage=Stage.LOADING) if is_own(name) else find()
+
+
 def find_networks(
-    targets: Sequence[str], *, image_size: int | None = None, family: str | None = None, table: str | None = None
+    targets: Sequence[str],
+    *,
+    image_size: int | None = None,
+    family: str | None = None,
+    table: str | None = None,
+    on_unfinished: Callable[[str, UnfinishedError], None] | None = None,
 ) -> list[ModelSpec]:
     """The networks that names and patterns stand for, each once, in the order given.
 
     Args:
         family, table: of what a pattern stands for, only the networks of this family, of this table of the paper.
+        on_unfinished: told of each that crashed or took too long, which is left out; None to raise that.
 
     Raises:
         TargetError: there is no such table.
         UnknownModelError: a name or pattern stands for none.
+        UnfinishedError: building one crashed, or took too long.
     """
     if table is not None:
         check_table(table)
@@ -109,6 +131,12 @@ def find_networks(
                     hint = "patterns are for the zoo: name networks of timm one by one, as in timm:resnet50"
                 raise UnknownModelError(f"no network{what}{where}; {hint}")
         else:
-            matches = [find_model(target, image_size=image_size)]
+            try:
+                matches = [find_network(target, image_size=image_size)]
+            except UnfinishedError as error:
+                if on_unfinished is None:
+                    raise
+                on_unfinished(target, error)
+                continue
         found |= {spec.name: spec for spec in matches}
     return list(found.values())

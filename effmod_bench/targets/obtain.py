@@ -1,25 +1,38 @@
 """The file or the weights of a network, with a word to the user where it takes time."""
 
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
+from effmod_bench.isolation.apart import apart
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
-from exporters import DEFAULT_OPSET, Made, MadeNetwork, is_cached, is_network_cached, obtain, obtain_network
+from exporters import DEFAULT_OPSET, Made, MadeNetwork, cached, cached_network, obtain, obtain_network, sweep_unfinished
 from models import ModelSpec
+from models.zoo.spec import is_own
+
+T = TypeVar("T")
 
 
 def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -> Made:
     """The artifact of a network, with a word to the user where it takes time or something was wrong."""
     config = choices.config(spec)
-    if not is_cached(spec, config, checkpoint=choices.checkpoint):
+    made = look_up(spec, functools.partial(cached, spec, config, checkpoint=choices.checkpoint))
+    if made is None:
         console.note(f"exporting {spec.name} ({', '.join(_telling(choices))}) and checking it ...")
-    made = obtain(spec, config, checkpoint=choices.checkpoint)
+        make = functools.partial(obtain, spec, config, checkpoint=choices.checkpoint)
+        made = apart(make, what=spec.name, sweep=sweep_unfinished)
     if made.note:
         console.warn(made.note)
     if made.artifact.simplified is False:
         console.warn(f"{spec.name}: onnxsim failed or changed the outputs, so the file is not simplified")
     console.detail(f"{spec.name}: {made.path}")
     return made
+
+
+def look_up(spec: ModelSpec, find: Callable[[], T]) -> T:
+    """Look into the cache: apart, for a network of the user's own, whose code may have to say what is looked for."""
+    return apart(find, what=spec.name) if is_own(spec.name) else find()
 
 
 def _telling(choices: ExportChoices) -> Iterator[str]:
@@ -36,9 +49,12 @@ def _telling(choices: ExportChoices) -> Iterator[str]:
 def obtain_weights(console: Console, spec: ModelSpec, choices: ExportChoices) -> MadeNetwork:
     """The network itself, for PyTorch, with a word to the user where it takes time or something was wrong."""
     image_size = choices.image_size or spec.image_size
-    if not is_network_cached(spec, image_size=image_size, checkpoint=choices.checkpoint):
+    find = functools.partial(cached_network, spec, image_size=image_size, checkpoint=choices.checkpoint)
+    made = look_up(spec, find)
+    if made is None:
         console.note(f"making the weights of {spec.name} ...")
-    made = obtain_network(spec, image_size=image_size, checkpoint=choices.checkpoint)
+        make = functools.partial(obtain_network, spec, image_size=image_size, checkpoint=choices.checkpoint)
+        made = apart(make, what=spec.name, sweep=sweep_unfinished)
     if made.note:
         console.warn(made.note)
     console.detail(f"{spec.name}: {made.path}")

@@ -1,5 +1,6 @@
 """From targets to files that can be timed, each with what its record says of it."""
 
+import functools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -8,6 +9,7 @@ import msgspec
 
 from effmod_bench.errors import TargetError
 from effmod_bench.instrument.subject import FileStamp, Subject, stamp
+from effmod_bench.isolation.apart import apart
 from effmod_bench.options.parse import is_text
 from effmod_bench.screen.console import Console
 from effmod_bench.targets.limits import check_memory
@@ -15,6 +17,7 @@ from effmod_bench.targets.names import file_format
 from effmod_bench.targets.shapes import resolve_shape
 from exporters import Artifact, Format, Made, MadeNetwork, TensorSpec, package_sha256, read_sidecar, sha256_of
 from exporters.artifact.hashes import size_bytes
+from exporters.stage import Stage
 from models import Preprocessing
 from results import ArtifactSource, InputTensor, TimedArtifact
 
@@ -37,9 +40,15 @@ def file_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch
         ArtifactError: the file is not what its name says, is not valid, or reaches outside its folder.
         MachineMismatchError: it is machine-specific, and was made on another kind of machine.
         TargetError: an input's shape is open, or more than this machine can hold, or `shapes` does not fit.
+        UnfinishedError: reading or checking it crashed, or took too long.
     """
     if not is_text(str(path.resolve())):
         raise TargetError(f"{path.resolve()} is no text in UTF-8, and effmod could not name it; rename its folder")
+    read = functools.partial(_read_subject, path, shapes, batch_size=batch_size)
+    return apart(read, what=str(path), stage=Stage.LOADING)
+
+
+def _read_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch_size: int) -> Subject:
     if file_format(path) is Format.COREML:
         return _package_subject(path, shapes, batch_size=batch_size)
     from exporters.derived.machine import check_usable

@@ -1,32 +1,28 @@
 """What `effmod tune` tries: files that compute the same, and ways to tell the runtime to run them."""
 
 import functools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.instrument.threads import threads_to_use
+from effmod_bench.isolation.apart import apart
 from effmod_bench.screen.console import Console
 from effmod_bench.targets.subjects import derived_subject
 from effmod_bench.targets.target import NetworkTarget
+from effmod_bench.tuning import making
 from exporters import OLDEST_OPSET, Format
+from exporters.config import Int8
 from exporters.onnx import rewrites as onnx_rewrites
 from exporters.rewrites import AUTO
+from exporters.stage import Stage
 from results import ComparisonPlan, Device, GraphOptimization, RuntimeOptions
-
-if TYPE_CHECKING:
-    import numpy.typing as npt
-
-    from exporters.derived.int8 import Int8
 
 # What outputs may differ by, relative to the largest, where a candidate is said to be equal.
 EQUAL_WITHIN = 1e-5
-
-Feeds = Sequence[Mapping[str, "npt.NDArray[Any]"]]
-"""What files are compared on: for each inference, the inputs by name."""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,58 +105,52 @@ def file_forms(console: Console, given: Subject, folder: Path) -> list[Form]:
 
 
 def _rewrite(console: Console, given: Subject, folder: Path, names: tuple[str, ...]) -> Subject:
-    from exporters.derived.rewritten import rewrite_file
-
     console.note(f"rewriting {given.path.name} ({', '.join(names)}) and checking it ...")
-    path, _ = rewrite_file(given.path, folder, names, given.shapes)
-    return derived_subject(path, given)
+    work = functools.partial(making.rewrite, given, folder, names)
+    return derived_subject(apart(work, what=given.path.name, stage=Stage.LOADING), given)
 
 
-def machine_form(source: Candidate, feeds: Feeds, folder: Path) -> Form:
+def machine_form(source: Candidate, baseline: Subject, folder: Path) -> Form:
     """The graph that the runtime makes of a file for this machine.
 
     Args:
-        feeds: what the two are compared on.
+        baseline: the two are compared on what this is fed.
         folder: where it is written.
     """
     return Form(
-        name=f"{source.name}, machine-specific", make=functools.partial(_optimize, source.subject, feeds, folder)
+        name=f"{source.name}, machine-specific", make=functools.partial(_optimize, source.subject, baseline, folder)
     )
 
 
-def _optimize(source: Subject, feeds: Feeds, folder: Path) -> Subject:
-    from exporters.derived.machine import optimize
-
+def _optimize(source: Subject, baseline: Subject, folder: Path) -> Subject:
     new = folder / f"{source.path.stem}-machine.onnx"
-    optimize(source.path, new, feeds)
+    work = functools.partial(making.optimize, source, new, baseline)
+    apart(work, what=source.path.name, stage=Stage.LOADING)
     return derived_subject(new, source)
 
 
-def int8_forms(console: Console, source: Candidate, feeds: Feeds, folder: Path) -> list[Form]:
+def int8_forms(console: Console, source: Candidate, baseline: Subject, folder: Path) -> list[Form]:
     """A file with its products in int8, which are not equal.
 
     Args:
-        feeds: what the ranges of the values are found with.
+        baseline: the ranges of the values are found with what this is fed.
         folder: where they are written.
     """
-    from exporters.derived.int8 import Int8
-
     return [
         Form(
             name=f"{source.name}, {kind}",
-            make=functools.partial(_quantize, console, source.subject, kind, feeds, folder),
+            make=functools.partial(_quantize, console, source.subject, kind, baseline, folder),
             equal=False,
         )
         for kind in Int8
     ]
 
 
-def _quantize(console: Console, source: Subject, kind: "Int8", feeds: Feeds, folder: Path) -> Subject:
-    from exporters.derived.int8 import quantize
-
+def _quantize(console: Console, source: Subject, kind: Int8, baseline: Subject, folder: Path) -> Subject:
     console.note(f"quantizing {source.path.name} ({kind}) ...")
     new = folder / f"{source.path.stem}-{kind}.onnx"
-    quantize(source.path, new, kind, feeds)
+    work = functools.partial(making.quantize, source, new, kind, baseline)
+    apart(work, what=source.path.name)
     return derived_subject(new, source)
 
 

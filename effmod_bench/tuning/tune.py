@@ -10,6 +10,7 @@ from effmod_bench.errors import ExitCode, TargetError
 from effmod_bench.instrument.available import check_installed, check_runs
 from effmod_bench.instrument.clock import monotonic_s, utc_now
 from effmod_bench.instrument.lock import measuring_alone
+from effmod_bench.isolation.apart import end
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
 from effmod_bench.targets.limits import check_image_sizes
@@ -28,6 +29,7 @@ from effmod_bench.tuning.candidates import (
 from effmod_bench.tuning.proof import Standard, measure_top1, prove, read_standard
 from effmod_bench.tuning.race import Race, compare_again
 from effmod_bench.tuning.report import Winner, hand_over, list_trials, say_how_to_run, say_winner, title
+from exporters.artifact.scratch import scratch
 from results import ComparisonPlan, Store, Verdict
 from results.statistics.tuning import Trial, TuningReport
 from results.tables.trials import tuning_table
@@ -86,10 +88,10 @@ def run(tuning: Tuning, console: Console, output_format: OutputFormat) -> ExitCo
     store.check_writable()
     with (
         measuring_alone(wait=tuning.wait, on_wait=console.note),
-        tempfile.TemporaryDirectory(prefix="effmod-tune-") as folder,
+        scratch(Path(tempfile.gettempdir()), "effmod-tune-") as folder,
     ):
         check_runs(plan.device, plan.options)
-        return _tune(tuning, target, console, store, Path(folder), output_format)
+        return _tune(tuning, target, console, store, folder, output_format)
 
 
 def _find(tuning: Tuning) -> Target:
@@ -128,14 +130,15 @@ def _tune(
     standard = read_standard(plain, tuning.target, tuning.data)
     race = Race(tuning.plan, plain, read_machine(), store, began_s=began_s, budget_s=tuning.budget_s)
     left_out: list[Trial] = []
-    code = ExitCode.OK
+    code, top1 = ExitCode.OK, None
     try:
         _Search(tuning, console, folder, standard, race, left_out).run(others)
         winner = _winner(race, console)
+        top1 = measure_top1(plain.subject, standard.data, console)
     except KeyboardInterrupt:
         code, winner = ExitCode.INTERRUPTED, Winner(candidate=race.best())
         console.warn("interrupted: what was the best so far is not compared again")
-    trials = list_trials(race, winner, left_out, top1=measure_top1(plain.subject, standard.images, console))
+    trials = list_trials(race, winner, left_out, top1=top1)
     console.table(tuning_table(trials, title(race)), output_format)
     path = _hand_over(tuning, started_at, race, winner, trials, console)
     if output_format is OutputFormat.TABLE:
@@ -177,11 +180,11 @@ class _Search:
 
     def _further_forms(self, best: Candidate) -> list[Form]:
         """What the user allows to be made of the fastest form."""
-        tuning, feeds, baseline = self._tuning, self._standard.feeds, self._standard.baseline
-        forms = [machine_form(best, feeds, self._folder)] if tuning.allow_machine_specific else []
+        tuning, baseline = self._tuning, self._standard.baseline
+        forms = [machine_form(best, baseline.subject, self._folder)] if tuning.allow_machine_specific else []
         if tuning.allow_inexact:
             for source in {each.name: each for each in (baseline, best)}.values():
-                forms += int8_forms(self._console, source, feeds, self._folder)
+                forms += int8_forms(self._console, source, baseline.subject, self._folder)
         return forms
 
     def _proved(self, forms: Sequence[Form]) -> list[Candidate]:
@@ -189,6 +192,7 @@ class _Search:
         return [*prove(forms, known, self._standard, self._console, on_left_out=self._left_out.append)]
 
     def _let_race(self, candidates: Sequence[Candidate], *, share: float = 1.0) -> bool:
+        end()  # what has made the files is in the way of timing them
         with self._console.progress("tuning", unit="process") as progress:
             return self._race.run(candidates, progress, share=share)
 

@@ -7,7 +7,6 @@ each time it is used.
 
 import os
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -17,8 +16,10 @@ import msgspec
 import platformdirs
 
 from exporters.artifact.files import writing
+from exporters.artifact.scratch import scratch, sweep
 
 T = TypeVar("T")
+_MAKING = "making-"
 _ELSEWHERE = "name another folder in EFFMOD_CACHE"
 
 
@@ -65,13 +66,24 @@ def keep(
                     return path, found, True, None
                 note = f"the cached {path.name} was changed or cut short since it was made; it is made again"
                 shutil.rmtree(entry)
-            work = Path(tempfile.mkdtemp(dir=entry.parent, prefix="making-"))
-            try:
-                made = make(work / name)
-                work.rename(entry)
-            finally:
-                shutil.rmtree(work, ignore_errors=True)  # gone already where all went well
+            with scratch(entry.parent, _MAKING) as work:
+                new = work / key
+                new.mkdir()
+                made = make(new / name)
+                new.rename(entry)
     return path, made, False, note
+
+
+def find(key: str, name: str, *, read: Callable[[Path], T | None]) -> tuple[Path, T] | None:
+    """The entry of the cache under a key, as `keep` gives it; None where it would have to be made."""
+    path = _entries() / key / name
+    found = read(path) if path.exists() else None
+    return None if found is None else (path, found)
+
+
+def sweep_unfinished() -> None:
+    """Delete what a killed process was about to put into the cache."""
+    sweep(_entries(), _MAKING)
 
 
 def has_entry(key: str) -> bool:
@@ -81,11 +93,11 @@ def has_entry(key: str) -> bool:
 
 def cache_info() -> CacheInfo:
     """Count what the cache holds."""
-    files = [path for path in _entries().glob("*/**/*") if path.is_file()]
+    entries = [path for path in _entries().glob("*") if path.is_dir() and not path.name.startswith(_MAKING)]
     return CacheInfo(
         path=str(cache_root()),
-        artifacts=len({path.relative_to(_entries()).parts[0] for path in files}),
-        size_bytes=sum(path.stat().st_size for path in files),
+        artifacts=len(entries),
+        size_bytes=sum(file.stat().st_size for entry in entries for file in entry.rglob("*") if file.is_file()),
     )
 
 

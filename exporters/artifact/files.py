@@ -3,13 +3,16 @@
 import errno
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from exporters.artifact.scratch import scratch, sweep
 from exporters.artifact.sidecar import sidecar_path
 from exporters.errors import OutputError
+
+_PARTIAL = ".partial-"
+_ASIDE = "aside"
 
 
 def deliver(path: Path, folder: Path) -> Path:
@@ -40,8 +43,8 @@ def arriving(target: Path) -> Iterator[Path]:
     folder = target.parent
     with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder, prefix=".partial-") as partial:
-            new = Path(partial) / target.name
+        with scratch(folder, _PARTIAL, rescue=_bring_back) as partial:
+            new = partial / target.name
             yield new
             for source, final in ((sidecar_path(new), sidecar_path(target)), (new, target)):
                 if source.exists():
@@ -50,16 +53,29 @@ def arriving(target: Path) -> Iterator[Path]:
                     _remove(final)
 
 
+def sweep_partial(folder: Path) -> None:
+    """Delete from a folder what a killed process was about to put into it."""
+    sweep(folder, _PARTIAL, rescue=_bring_back)
+
+
+def _bring_back(partial: Path) -> None:
+    """The old package, where the process was killed just before the new one took its name."""
+    for old in (partial / _ASIDE).glob("*"):
+        if not os.path.lexists(partial.parent / old.name):
+            old.rename(partial.parent / old.name)
+
+
 def move_into_place(partial: Path, final: Path) -> None:
     """Give a whole artifact its final name, in the place of one that has it.
 
-    A folder cannot replace another in one step: the old one steps aside first, and comes back if the new one fails.
+    A folder cannot replace another in one step: the old one steps aside first, into the folder that the new one lies
+    in, and comes back if the new one fails.
     """
     if not partial.is_dir():
         partial.replace(final)
         return
-    aside = final.with_name(f".{final.name}.{os.getpid()}.old")
-    _remove(aside)
+    aside = partial.parent / _ASIDE / final.name
+    aside.parent.mkdir()
     replaced = final.exists() or final.is_symlink()
     if replaced:
         final.rename(aside)

@@ -4,7 +4,6 @@ import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +17,12 @@ from onnxruntime.quantization import (
     quantize_static,
 )
 
+from exporters.config import Int8
 from exporters.derived.cpu import read_cpu
 from exporters.errors import ExportError
 from models.zoo.words import first_line
 
 Feed = Mapping[str, npt.NDArray[Any]]
-
-
-class Int8(StrEnum):
-    """When the scales of activations are found: anew in each inference, or once, over examples."""
-
-    DYNAMIC = "int8-dynamic"
-    STATIC = "int8-static"
 
 
 class _Examples(CalibrationDataReader):

@@ -18,6 +18,7 @@ from exporters.onnx.graph import external_files, opset_of, read_graph, unshaped,
 from exporters.onnx.rewrites.registry import apply
 from exporters.proof.files import compare_files, judge_files
 from exporters.rewrites import RewriteReport
+from exporters.stage import Stage, enter
 from models.zoo.words import first_line
 
 
@@ -64,6 +65,7 @@ def rewrite_file(
     light = read_graph(path)
     beside = external_files(light, path)
     graph = onnx.load(path)
+    enter(Stage.MAKING)
     try:
         rewritten, reports = apply(graph, names, shapes)
         # In full it compares shapes, too, which the file must then have.

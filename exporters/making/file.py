@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from exporters import rewrites
-from exporters.artifact.cache import has_entry, keep
+from exporters.artifact.cache import find, has_entry, keep
 from exporters.artifact.exported import ExportJob
 from exporters.artifact.hashes import size_bytes
 from exporters.artifact.names import form_of, public_name
@@ -79,6 +79,17 @@ def reference(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None 
     """
     check_image_size(spec, config.image_size)
     return _rewrite(create(spec, config.image_size, checkpoint)[0], config)[1]
+
+
+def cached(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = None) -> Made | None:
+    """The artifact that `obtain` would find already made, whole; None where it would have to be made.
+
+    Raises:
+        CheckpointError: `checkpoint` cannot be read.
+    """
+    key = artifact_key(spec, config, weights_identity(checkpoint))
+    found = find(key, file_name(spec.name, config, spec.image_size), read=_intact)
+    return None if found is None else Made(path=found[0], artifact=found[1], reused=True)
 
 
 def is_cached(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = None) -> bool:

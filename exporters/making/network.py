@@ -72,9 +72,19 @@ def obtain_network(spec: ModelSpec, *, image_size: int, checkpoint: Path | None 
     def make(path: Path) -> SavedNetwork:
         return _save(spec, image_size, checkpoint, path)
 
-    name = "-".join(name_parts(spec.name, image_size, spec.image_size)) + ".safetensors"
-    path, network, _, note = cache.keep(_key(spec, image_size, checkpoint), name, read=_intact, make=make)
+    key = _key(spec, image_size, checkpoint)
+    path, network, _, note = cache.keep(key, _file_name(spec, image_size), read=_intact, make=make)
     return MadeNetwork(path=path, network=network, note=note)
+
+
+def cached_network(spec: ModelSpec, *, image_size: int, checkpoint: Path | None = None) -> MadeNetwork | None:
+    """The weights that `obtain_network` would find already written, whole; None where they would have to be made.
+
+    Raises:
+        CheckpointError: `checkpoint` cannot be read.
+    """
+    found = cache.find(_key(spec, image_size, checkpoint), _file_name(spec, image_size), read=_intact)
+    return None if found is None else MadeNetwork(path=found[0], network=found[1], note=None)
 
 
 def is_network_cached(spec: ModelSpec, *, image_size: int, checkpoint: Path | None = None) -> bool:
@@ -132,6 +142,10 @@ def _save(spec: ModelSpec, image_size: int, checkpoint: Path | None, path: Path)
     )
     write_sidecar(path, network)
     return network
+
+
+def _file_name(spec: ModelSpec, image_size: int) -> str:
+    return "-".join(name_parts(spec.name, image_size, spec.image_size)) + ".safetensors"
 
 
 def _intact(path: Path) -> SavedNetwork | None:

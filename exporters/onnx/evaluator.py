@@ -15,6 +15,7 @@ from exporters.artifact.sidecar import FLOAT16_MAX, ActivationRange
 from exporters.config import ComputePrecision
 from exporters.errors import ArtifactError
 from exporters.onnx import float16 as onnx_float16
+from exporters.stage import Stage, enter
 
 _HALF, _SINGLE = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
 
@@ -147,7 +148,9 @@ def run_onnx(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> lis
         ArtifactError: ONNX Runtime cannot run it.
     """
     with _telling(path):
+        enter(Stage.LOADING)
         session = _session(path)
+        enter(Stage.PROVING)
         runs = [session.run(None, dict(feed)) for feed in feeds]
     return [
         np.concatenate([np.reshape(x, (len(x) if x.ndim > 1 else 1, -1)) for x in output]).astype(np.float32)

@@ -14,6 +14,7 @@ from exporters.artifact.sidecar import Accuracy
 from exporters.config import ComputePrecision
 from exporters.errors import ImageFolderError
 from exporters.proof.parity import normalized
+from exporters.stage import Stage, enter
 from models import Preprocessing
 
 
@@ -61,6 +62,7 @@ def measure_accuracy(
         ImageFolderError: its classes are not the artifact's, or an image cannot be read.
         ArtifactError: the artifact cannot be evaluated.
     """
+    enter(Stage.PROVING)
     right: dict[ComputePrecision, list[npt.NDArray[np.bool_]]] = {precision: [] for precision in artifact.precisions}
     targets = iter([target for _, target in dataset.samples])
     indices: npt.NDArray[np.int64] | None = None

@@ -13,6 +13,7 @@ from exporters.artifact.sidecar import FLOAT16_MAX, Parity
 from exporters.config import ComputePrecision, ExportConfig
 from exporters.errors import ExportError, ParityError
 from exporters.proof.open import open_evaluator
+from exporters.stage import Stage, enter
 from models import Preprocessing
 from models.zoo.images import natural_images, natural_pixels
 
@@ -39,6 +40,7 @@ def measure_parity(model: nn.Module, path: Path, config: ExportConfig, preproces
         ExportError: the network's output is no (N, classes).
         ParityError: outputs differ by more than the tolerance, are not finite, or do not depend on the input.
     """
+    enter(Stage.PROVING)
     artifact = open_evaluator(path)
     parities = compare(
         ending_as(model, config),
@@ -78,6 +80,7 @@ def compare(
         ArtifactError: the artifact cannot be evaluated, or gives something else than scores.
         ParityError: the network itself gives NaN or infinity.
     """
+    enter(Stage.PROVING)
     count = max(_IMAGES, 2 * batch_size) // batch_size * batch_size
     images, given = _images_for(preprocessing, image_size, artifact.takes_pixels, count)
     expected = _network_scores(model, images, batch_size)

@@ -9,7 +9,18 @@ from typer.testing import CliRunner
 from effmod_bench.cli import app
 from effmod_bench.instrument import pairs as pair_runner
 from effmod_bench.instrument.process.messages import Broken, PairJob, PairTimed, Warm
+from effmod_bench.isolation import apart, limit
 from tests.effmod_bench.support import EFFMOD, PairAnswer, Run
+from tests.fakes import FakeWorkProcess
+
+
+@pytest.fixture(autouse=True)
+def _work_is_done_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unless a test is of that: `tests/effmod_bench/isolation`."""
+    monkeypatch.setattr(apart, "WorkProcess", FakeWorkProcess)
+    monkeypatch.setattr(apart._State, "process", None)
+    monkeypatch.setattr(limit._Limit, "seconds", limit.TIMEOUT_S)
+    monkeypatch.setattr(limit._Limit, "advice", "")
 
 
 @pytest.fixture

@@ -32,6 +32,19 @@ def test_a_store_is_one_file_a_round(store: Store) -> None:
     assert msgspec.json.decode(path.read_bytes())["durations_ns"] == [10_000_000, 11_000_000, 12_000_000]
 
 
+def test_what_a_killed_process_was_about_to_store_goes_once_nobody_can_be_writing_it(store: Store) -> None:
+    store.check_writable()
+    dead, living, folder = (store.path / f".partial-{name}" for name in ("dead", "living", "folder"))
+    folder.mkdir()
+    for file in (dead, living):
+        file.write_text("{")
+    now_s = living.stat().st_mtime
+    for path, age_s in ((dead, 3700), (living, 3500), (folder, 3700)):
+        os.utime(path, (now_s - age_s, now_s - age_s))
+    store.check_writable()
+    assert set(store.path.iterdir()) == {living, folder}
+
+
 def test_a_record_is_never_overwritten(store: Store) -> None:
     store.check_writable()
     store.write(make_round([1.0]))

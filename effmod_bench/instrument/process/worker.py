@@ -14,15 +14,17 @@ import msgspec
 
 from effmod_bench.instrument.process.messages import Broken, Job, Message, PairJob, Warm
 from effmod_bench.instrument.process.pair import run_pair
+from effmod_bench.instrument.process.parent import die_with_parent, wait_for_end
 from effmod_bench.instrument.process.single import run
 from effmod_bench.packages import explain
 
 
 def main() -> None:
+    die_with_parent()  # a round that nobody waits for would disturb the next one
     with os.fdopen(os.dup(1), "wb", buffering=0) as channel:
         os.dup2(2, 1)
         job = msgspec.json.decode(sys.stdin.buffer.readline(), type=Job | PairJob)
-        threading.Thread(target=_end_with_parent, daemon=True).start()
+        threading.Thread(target=wait_for_end, args=(sys.stdin.buffer,), daemon=True).start()
 
         def send(message: Message) -> None:
             channel.write(msgspec.json.encode(message) + b"\n")
@@ -35,12 +37,6 @@ def main() -> None:
         except Exception as error:  # whatever an artifact makes the runtime raise is the row's reason
             reason = explain(error) or f"{type(error).__name__}: {error}".strip()
             send(Broken(reason=reason, detail=traceback.format_exc()))
-
-
-def _end_with_parent() -> None:
-    """Wait, at no cost, for the end of standard input; a round that nobody waits for would disturb the next one."""
-    sys.stdin.buffer.read()
-    os._exit(1)
 
 
 if __name__ == "__main__":

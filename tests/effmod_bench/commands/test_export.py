@@ -1,3 +1,5 @@
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import onnx
@@ -10,12 +12,13 @@ import effmod_bench.targets.obtain
 import models
 from effmod_bench.cli import app
 from effmod_bench.errors import ExitCode
+from effmod_bench.isolation.process import Step
 from effmod_bench.targets.subjects import file_subject
 from exporters import OutputError, read_sidecar
 from results import ArtifactSource
-from tests.effmod_bench.support import Run
+from tests.effmod_bench.support import Run, effmod
 from tests.exporters.onnx.rewrites.support import graph
-from tests.fakes import write_onnx
+from tests.fakes import FakeWorkProcess, T, write_onnx
 
 SPEC = models.find_model("efficientmod_xxs")
 
@@ -170,3 +173,40 @@ def test_a_shape_without_a_file_is_refused() -> None:
     done = CliRunner().invoke(app, ["export", "efficientmod_xxs", "--input-shape", "1,3,8,8"])
     assert done.exit_code == ExitCode.USAGE
     assert "--input-shape is for .onnx files" in done.stderr
+
+
+class Crashing(FakeWorkProcess):
+    """A process that crashes with what is called so."""
+
+    def do(self, work: Callable[[], T], step: Step) -> T:
+        if "crash" in repr(work):
+            raise step.crashed(-signal.SIGSEGV)
+        return work()
+
+
+CRASHED = "the process that loaded it ended by signal 11 (SIGSEGV)"
+
+
+def test_a_file_that_crashes_is_a_row_and_the_others_are_rewritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("effmod_bench.isolation.apart.WorkProcess", Crashing)
+    for nodes, name in enumerate(("crash.onnx", "good.onnx"), start=1):
+        write_onnx(tmp_path / name, nodes=nodes)
+    done = effmod("export", "crash.onnx", "good.onnx", "-o", "out")
+    assert done.exit_code == ExitCode.SOME_FAILED
+    assert done.stdout.splitlines() == ["out/good-rewritten.onnx"]
+    assert f"error: 1 of 2 files failed:\nerror: crash.onnx: {CRASHED}\n" in done.stderr
+    alone = effmod("export", "crash.onnx", "-o", "out")
+    assert (alone.exit_code, alone.stderr) == (ExitCode.USAGE, f"error: crash.onnx: {CRASHED}\n")
+
+
+def test_a_function_that_crashes_is_a_row_and_the_other_networks_are_exported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("effmod_bench.isolation.apart.WorkProcess", Crashing)
+    small = ("--image-size", "32", "--no-simplify", "--rewrite", "none", "-o", "out")
+    done = effmod("export", "own.py:crash", "efficientmod_xxs", *small)
+    assert done.exit_code == ExitCode.SOME_FAILED
+    assert done.stdout.splitlines() == ["out/efficientmod_xxs-32px-unsimplified-plain.onnx"]
+    assert f"error: 1 of 2 networks failed:\nerror: own.py:crash: {CRASHED}\n" in done.stderr
+    alone = effmod("export", "own.py:crash", *small)
+    assert (alone.exit_code, alone.stderr) == (ExitCode.USAGE, f"error: own.py:crash: {CRASHED}\n")

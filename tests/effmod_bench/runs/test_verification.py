@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +10,16 @@ import onnx
 import pytest
 from typer.testing import CliRunner, Result
 
+import effmod_bench.isolation.apart
+import exporters.stage
 from effmod_bench.cli import app
+from effmod_bench.isolation.process import Step
 from exporters import Compression, CoreMLConfig, OnnxConfig, deliver, obtain, sha256_of
 from exporters.derived.rewritten import rewrite_file
+from exporters.stage import listen
 from models import find_model
 from tests.exporters.onnx.rewrites.support import graph
-from tests.fakes import write_onnx
+from tests.fakes import FakeWorkProcess, T, write_onnx
 
 NETWORK = "efficientmod_xxs"
 
@@ -205,3 +210,39 @@ def test_images_that_no_machine_holds_are_refused_before_they_are_made(tmp_path:
     result = effmod("verify", write_onnx(tmp_path / "x.onnx", shape=(1, 3, 10**7, 10**7)), "--against", NETWORK)
     assert result.exit_code == 2
     assert "x.onnx: to make input 'input' of shape 1,3,10000000,10000000 takes" in result.stderr
+
+
+class _Crash(BaseException):
+    """The process ends here."""
+
+
+class _Crashing(FakeWorkProcess):
+    def do(self, work: Callable[[], T], step: Step) -> T:
+        listen(step.begin)
+        try:
+            return work()
+        except _Crash:
+            raise step.crashed(-11) from None
+
+
+@pytest.mark.parametrize(
+    ("where", "code", "said"),
+    [
+        ("exporters.onnx.graph.load_graph", 2, "x.onnx: the process that loaded it ended by signal 11 (SIGSEGV)"),
+        ("effmod_bench.runs.verification.reference", 2, f"{NETWORK}: the process that made it ended by signal 11"),
+        ("exporters.onnx.evaluator.OnnxEvaluator.scores", 4, "x.onnx: the process that proved it ended by signal 11"),
+    ],
+)
+def test_a_crash_is_of_the_file_where_it_is_loaded_or_run_and_of_the_network_where_that_is_made(
+    where: str, code: int, said: str, onnx_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def crash(*_: object, **__: object) -> None:
+        raise _Crash
+
+    own = Path(shutil.copy(onnx_file, onnx_file.with_name("x.onnx")))
+    monkeypatch.setattr(exporters.stage, "_listeners", [])
+    monkeypatch.setattr(effmod_bench.isolation.apart, "WorkProcess", _Crashing)
+    monkeypatch.setattr(where, crash)
+    result = effmod("verify", own, "--against", NETWORK)
+    assert result.exit_code == code
+    assert said in result.stderr.splitlines()[-1]

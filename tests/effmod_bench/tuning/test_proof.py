@@ -7,6 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
+from effmod_bench.errors import UnfinishedProofError
 from effmod_bench.instrument.process.messages import PairJob
 from exporters import ExportError
 from results.statistics.tuning import Decision
@@ -51,10 +52,17 @@ def test_a_form_that_cannot_be_made_is_a_row_that_names_no_folder(forms: dict[st
     def fail() -> Path:
         raise ExportError(f"{Path.cwd()}/x.onnx does not fit")
 
+    def crash() -> Path:
+        raise UnfinishedProofError(f"{Path.cwd()}/x.onnx: the process that proved it ended by signal 11 (SIGSEGV)")
+
     forms["broken"] = fail
+    forms["crashing"] = crash
     forms["good"] = relu(Path("made/0.9.onnx"), 2)
     assert tune().exit_code == 0
     assert decisions("0.9.onnx")["broken"] == (Decision.DROPPED, "cannot be made: x.onnx does not fit")
+    decision, reason = decisions("0.9.onnx")["crashing"]
+    assert decision is Decision.DROPPED
+    assert reason == "cannot be made: x.onnx: the process that proved it ended by signal 11 (SIGSEGV)"
 
 
 def test_a_wrong_folder_of_images_is_said_before_anything_races(

@@ -62,8 +62,13 @@ def test_interrupted_it_gives_the_best_so_far(
             raise KeyboardInterrupt
         return float(Path(job.members["B"].session.path).stem)
 
+    def never(*_: object) -> None:
+        raise AssertionError("who interrupts it does not wait for images")
+
     let_take(monkeypatch, started, ratio)
-    done = tune()
+    monkeypatch.setattr("effmod_bench.tuning.making.check", lambda *_: None)
+    monkeypatch.setattr("effmod_bench.tuning.tune.measure_top1", never)
+    done = tune("--allow-inexact", "--data", "images")
     assert done.exit_code == 130
     assert done.stdout.splitlines()[-1] == "out/0.8.onnx"
     assert decisions("0.8.onnx")["fast"] == (Decision.CHOSEN, "not compared again")

@@ -8,8 +8,9 @@ import onnx
 import pytest
 
 from exporters import ExportError
+from exporters.config import Int8
 from exporters.derived import int8 as onnx_int8
-from exporters.derived.int8 import Int8, quantize
+from exporters.derived.int8 import quantize
 from exporters.onnx.evaluator import run_onnx
 from exporters.onnx.graph import read_tensors
 from tests.exporters.onnx.rewrites.support import graph, kinds
