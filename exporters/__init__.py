@@ -41,8 +41,9 @@ from exporters.errors import (
     ParityError,
 )
 from exporters.formats import artifact_sha256
-from exporters.making.create import PRETRAINED
+from exporters.making.create import PRETRAINED, RANDOM
 from exporters.making.file import Made, is_cached, obtain, reference
+from exporters.making.key import weights_identity
 from exporters.making.network import (
     MadeNetwork,
     SavedNetwork,
@@ -59,6 +60,7 @@ __all__ = [
     "FLOAT16_MAX",
     "OLDEST_OPSET",
     "PRETRAINED",
+    "RANDOM",
     "Accuracy",
     "ActivationRange",
     "Artifact",
@@ -101,5 +103,6 @@ __all__ = [
     "save_network",
     "sha256_of",
     "sidecar_path",
+    "weights_identity",
     "writing",
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
-from effmod_bench.options.export import Checkpoint
+from effmod_bench.options.export import Checkpoint, WeightsChoice, weights_asked
 from effmod_bench.options.option import but
 from effmod_bench.options.output import Printing
 from effmod_bench.options.targets import ArtifactPath
@@ -25,6 +25,10 @@ class Verify(msgspec.Struct, frozen=True, kw_only=True):
     artifact: ArtifactPath
     against: Against = None
     checkpoint: Annotated[Path | None, but(Checkpoint, rich_help_panel=None)] = None
+    weights: Annotated[
+        Path | None,
+        but(WeightsChoice, help="Give the network random weights, seed 0, whatever it has.", rich_help_panel=None),
+    ] = None
     data: Data = None
     printing: Printing = Printing()
 
@@ -32,6 +36,9 @@ class Verify(msgspec.Struct, frozen=True, kw_only=True):
         from effmod_bench.runs.verification import Verification
 
         verification = Verification(
-            path=self.artifact, against=self.against, checkpoint=self.checkpoint, data=self.data
+            path=self.artifact,
+            against=self.against,
+            checkpoint=weights_asked(self.checkpoint, self.weights),
+            data=self.data,
         )
         verification.run(console, self.printing.output_format)

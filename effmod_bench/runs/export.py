@@ -9,11 +9,12 @@ from effmod_bench.errors import ExitCode, exit_code
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.rewrites import operator_table, say_rewrites
+from effmod_bench.screen.weights import say_weights
 from effmod_bench.targets.limits import check_labels
 from effmod_bench.targets.obtain import obtain_artifact
 from exporters import Compression, CoreMLConfig, ExportError, Made, OnnxConfig, ParityError, count_operators, deliver
 from exporters.rewrites import DECISIVE
-from models import ModelSpec
+from models import ModelSpec, Weights, WeightsSource
 from results.tables.write import OutputFormat
 
 # What goes wrong with one network; a full disk or a missing converter goes wrong with all.
@@ -35,6 +36,7 @@ def export_all(
         choices.config(spec)  # wrong choices are said before the minutes that exporting takes
     check_labels(choices, specs)
     failures: dict[str, Exception] = {}
+    weights: dict[str, Weights] = {}
     for spec in specs:
         try:
             made = obtain_artifact(console, spec, choices)
@@ -45,16 +47,16 @@ def export_all(
             console.warn(f"{spec.name} failed; on to the next")
             failures[spec.name] = error
             continue
+        weights[spec.name] = made.artifact.weights
         _say_what_it_is(console, spec.name, made)
         if explain:
             _explain(console, spec, choices, made)
         console.print(str(path))
     if choices.dynamic_batch and choices.rewrite is None:
         console.note("With --dynamic-batch nothing is rewritten: a rewritten file, faster on a CPU, has a fixed batch")
-    if choices.checkpoint is None:
-        console.note(
-            "Weights are random(seed 0): right for latency, useless for predictions. Trained ones: --checkpoint"
-        )
+    say_weights(console, [(name, str(each)) for name, each in weights.items()])
+    if any(each.source is WeightsSource.RANDOM for each in weights.values()):
+        console.note("Random weights are right for latency, and useless for predictions. Trained ones: --checkpoint")
     if not failures:
         return ExitCode.OK
     console.error(f"{len(failures)} of {len(specs)} networks failed:")

@@ -10,21 +10,26 @@ import msgspec
 from effmod_bench.errors import TargetError
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.verified import Verified, verified_table, verified_title
+from effmod_bench.screen.weights import say_weights
 from effmod_bench.targets.limits import check_memory
 from effmod_bench.targets.names import is_file, network_input
 from exporters import (
     PRETRAINED,
+    RANDOM,
     Accuracy,
     Artifact,
     ComputePrecision,
     ExportConfig,
     OnnxConfig,
     Parity,
+    ParityError,
     artifact_sha256,
     read_sidecar,
     reference,
+    weights_identity,
 )
 from models import ModelSpec, Preprocessing, WeightsSource, find_model
+from models.zoo.output import prints_to_standard_error
 from results.tables.write import OutputFormat
 
 if TYPE_CHECKING:
@@ -39,7 +44,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         against: a network's name, or the file that this one was rewritten from; None for what the sidecar names.
-        checkpoint: the network's weights; None for those that the sidecar names, which random ones can be made of.
+        checkpoint: the network's weights, or `RANDOM`; None for those that the sidecar names, or a function returns.
         data: a folder of labelled images.
     """
 
@@ -80,10 +85,8 @@ def _find_original(asked: Verification, rewritten: "RewrittenFile | None") -> Pa
                 "with --against NETWORK"
             )
         if asked.data is not None or asked.checkpoint is not None:
-            raise TargetError(
-                f"{'--data' if asked.data else '--checkpoint'} is for networks, and {asked.against} is a file; leave "
-                "one of the two out"
-            )
+            option = "--data" if asked.data else "--weights" if asked.checkpoint == RANDOM else "--checkpoint"
+            raise TargetError(f"{option} is for networks, and {asked.against} is a file; leave one of the two out")
         return Path(asked.against)
     if rewritten is None or any(given is not None for given in (asked.against, asked.checkpoint, asked.data)):
         return None
@@ -128,7 +131,7 @@ class _Case(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         sidecar: None for a file of which nothing is known.
         spec: the network to compare with; None where only the images count.
-        checkpoint: the network's weights; None for random ones.
+        checkpoint: the network's weights, or `RANDOM`; None for those that it has by itself.
         config: the image and batch size that it is fed.
     """
 
@@ -212,7 +215,9 @@ def _find_checkpoint(asked: Verification, sidecar: Artifact | None) -> Path | No
             )
         case WeightsSource.PRETRAINED:
             return PRETRAINED
-        case _:
+        case WeightsSource.RANDOM:
+            return RANDOM
+        case WeightsSource.FUNCTION:
             return None
 
 
@@ -235,7 +240,26 @@ def _compare_with_network(case: _Case, console: Console, output_format: OutputFo
     ]
     title = verified_title(case.path, case.sidecar, case.spec)
     console.table(verified_table(title, rows, case.artifact.activation_range), output_format)
-    judge(case.artifact, parities)
+    changed = _changed_weights(case)
+    try:
+        judge(case.artifact, parities)
+    except ParityError as error:
+        raise error if changed is None else ParityError(f"{error} {changed}") from error
+    if changed is not None:
+        console.warn(f"{case.path.name}: {changed}")
+
+
+def _changed_weights(case: _Case) -> str | None:
+    """What to say where a function returns other weights than those of which the file was made."""
+    if case.sidecar is None or case.spec is None or case.sidecar.weights.source is not WeightsSource.FUNCTION:
+        return None
+    now = weights_identity(case.spec, case.config.image_size, case.checkpoint)
+    if now.source is not WeightsSource.FUNCTION or now == case.sidecar.weights:
+        return None
+    return (
+        f"It was made of other weights than {case.spec.name} returns now: let the function load those that were "
+        "exported, and not draw new ones each time"
+    )
 
 
 def _measure_parities(case: _Case, console: Console) -> Mapping[ComputePrecision, Parity]:
@@ -245,14 +269,18 @@ def _measure_parities(case: _Case, console: Console) -> Mapping[ComputePrecision
     from exporters.proof.parity import TOLERANCES, compare, ending_as, tolerance_of
 
     console.note(f"comparing {case.path.name} with {case.spec.name} ...")
-    return compare(
-        ending_as(reference(case.spec, case.config, checkpoint=case.checkpoint), case.config),
-        case.artifact,
-        case.preprocessing,
-        image_size=case.config.image_size,
-        batch_size=case.config.batch_size,
-        tolerance=tolerance_of(case.config) if case.sidecar else TOLERANCES[case.artifact.precisions[-1]],
-    )
+    weights = weights_identity(case.spec, case.config.image_size, case.checkpoint)
+    say_weights(console, [(case.spec.name, str(weights))])
+    network = reference(case.spec, case.config, checkpoint=case.checkpoint)
+    with prints_to_standard_error():  # a network of the user's own may print what it is fed
+        return compare(
+            ending_as(network, case.config),
+            case.artifact,
+            case.preprocessing,
+            image_size=case.config.image_size,
+            batch_size=case.config.batch_size,
+            tolerance=tolerance_of(case.config) if case.sidecar else TOLERANCES[case.artifact.precisions[-1]],
+        )
 
 
 def _measure_accuracies(case: _Case, console: Console) -> Mapping[ComputePrecision, Accuracy]:

@@ -1,6 +1,7 @@
 """`effmod verify` as a user runs it, in this process."""
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from effmod_bench.cli import app
 from exporters import Compression, CoreMLConfig, OnnxConfig, deliver, obtain, sha256_of
 from exporters.derived.rewritten import rewrite_file
 from models import find_model
+from models.zoo import own
 from tests.exporters.onnx.rewrites.support import graph
 from tests.fakes import write_onnx
 
@@ -205,3 +207,57 @@ def test_images_that_no_machine_holds_are_refused_before_they_are_made(tmp_path:
     result = effmod("verify", write_onnx(tmp_path / "x.onnx", shape=(1, 3, 10**7, 10**7)), "--against", NETWORK)
     assert result.exit_code == 2
     assert "x.onnx: to make input 'input' of shape 1,3,10000000,10000000 takes" in result.stderr
+
+
+OWN = """
+from pathlib import Path
+import torch
+from torch import nn
+
+def net():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4))
+    with torch.no_grad():
+        net[0].weight.mul_(float(Path(__file__).with_name("scale").read_text()))
+    return net
+"""
+
+
+@pytest.fixture
+def own_file(tmp_path: Path) -> Path:
+    """The file of a function's network; a number beside the function decides its weights."""
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "scale").write_text("1")
+    done = effmod("export", "own.py:net", "--image-size", "32", "--no-simplify", "--quiet")
+    assert done.exit_code == 0, done.stderr
+    assert done.stderr == "weights: the function's own\n"
+    return tmp_path / done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("scale", "code", "said"),
+    [
+        ("1", 0, None),
+        ("1.000001", 0, "was made of other weights than own.py:net returns now"),
+        ("2", 4, "does not compute what the network computes: .* made of other weights than own.py:net returns now"),
+    ],
+)
+def test_a_functions_network_is_compared_as_it_returns_it(
+    scale: str, code: int, said: str | None, own_file: Path
+) -> None:
+    own_file.with_name("scale").write_text(scale)
+    own._build.cache_clear()  # as in another process
+    done = effmod("verify", own_file, "--against", "own.py:net")
+    stderr = " ".join(done.stderr.split())
+    assert done.exit_code == code, stderr
+    assert "weights: the function's own" in stderr
+    if said is None:
+        assert "weights than" not in stderr
+    else:
+        assert re.search(said, stderr, re.IGNORECASE)
+
+
+def test_random_weights_are_compared_with_where_that_is_asked(own_file: Path) -> None:
+    done = effmod("verify", own_file, "--against", "own.py:net", "--weights", "random")
+    assert done.exit_code == 4
+    assert "weights: random(seed 0)" in done.stderr
+    assert "weights than" not in done.stderr
