@@ -152,7 +152,7 @@ def _resolve(asked: Verification, console: Console) -> _Case:
     artifact = _open(path)
     if sidecar is not None:
         _say_changed(path, sidecar.sha256, "exported", console)
-    spec = _find_network(asked, sidecar)
+    spec = _find_network(asked, sidecar, sidecar.config.image_size if sidecar is not None else artifact.shape[2])
     config = sidecar.config if sidecar is not None else _config(artifact, spec)
     check_memory(str(path), network_input(config.batch_size, config.image_size))
     preprocessing = sidecar.preprocessing if sidecar else spec.preprocessing if spec else Preprocessing()
@@ -179,8 +179,12 @@ def _open(path: Path) -> "Evaluator":
     return open_evaluator(path)
 
 
-def _find_network(asked: Verification, sidecar: Artifact | None) -> ModelSpec | None:
-    """The network to compare with; None where only the images count."""
+def _find_network(asked: Verification, sidecar: Artifact | None, image_size: int | None) -> ModelSpec | None:
+    """The network to compare with; None where only the images count.
+
+    Args:
+        image_size: that the file takes, and so one of the user's own is to take; None where the file leaves it open.
+    """
     if asked.against is None and sidecar is None:
         if asked.data is None:
             raise TargetError(
@@ -191,7 +195,7 @@ def _find_network(asked: Verification, sidecar: Artifact | None) -> ModelSpec | 
     name = asked.against or (sidecar.model if sidecar else "")
     if asked.against is None and ".py:" in name:
         raise TargetError(f"{asked.path} holds {name}, a network of your own; say where it is: --against PATH/{name}")
-    return find_model(name)
+    return find_model(name, image_size=image_size)
 
 
 def _config(artifact: "Evaluator", spec: ModelSpec | None) -> ExportConfig:
