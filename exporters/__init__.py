@@ -41,8 +41,9 @@ from exporters.errors import (
     ParityError,
 )
 from exporters.formats import artifact_sha256
-from exporters.making.create import PRETRAINED
+from exporters.making.create import PRETRAINED, RANDOM
 from exporters.making.file import Made, cached, is_cached, obtain, reference
+from exporters.making.key import weights_identity
 from exporters.making.network import (
     MadeNetwork,
     SavedNetwork,
@@ -60,6 +61,7 @@ __all__ = [
     "FLOAT16_MAX",
     "OLDEST_OPSET",
     "PRETRAINED",
+    "RANDOM",
     "Accuracy",
     "ActivationRange",
     "Artifact",
@@ -106,5 +108,6 @@ __all__ = [
     "sidecar_path",
     "sweep_partial",
     "sweep_unfinished",
+    "weights_identity",
     "writing",
 ]

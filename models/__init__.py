@@ -11,12 +11,22 @@ from models.zoo.errors import CheckpointError, ImageSizeError, ModelTargetError,
 from models.zoo.find import find_model
 from models.zoo.late import imported_late
 from models.zoo.registry import check_image_size, classes_of, family, list_models, list_tables, tables_in_words
-from models.zoo.spec import Complexity, Family, Form, ModelSpec, Preprocessing, StageComplexity, Weights, WeightsSource
+from models.zoo.spec import (
+    Complexity,
+    Family,
+    Form,
+    ModelSpec,
+    Preprocessing,
+    StageComplexity,
+    Weights,
+    WeightsSource,
+    is_function,
+)
 
 if TYPE_CHECKING:
     from models.zoo.checkpoint import load_checkpoint
     from models.zoo.complexity import count
-    from models.zoo.weights import create_filled, create_pretrained, fill
+    from models.zoo.weights import create_filled, create_own, create_pretrained, fill
 
 __all__ = [
     "CheckpointError",
@@ -37,10 +47,12 @@ __all__ = [
     "count",
     "create_filled",
     "create_model",
+    "create_own",
     "create_pretrained",
     "family",
     "fill",
     "find_model",
+    "is_function",
     "list_models",
     "list_tables",
     "load_checkpoint",
@@ -56,6 +68,7 @@ __getattr__ = imported_late(
     {
         "count": "models.zoo.complexity",
         "create_filled": "models.zoo.weights",
+        "create_own": "models.zoo.weights",
         "create_pretrained": "models.zoo.weights",
         "fill": "models.zoo.weights",
         "load_checkpoint": "models.zoo.checkpoint",

@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from effmod_bench.isolation.limit import TIMEOUT_S, allow
-from effmod_bench.options.export import Checkpoint
+from effmod_bench.options.export import Checkpoint, WeightsChoice, weights_asked
 from effmod_bench.options.option import but
 from effmod_bench.options.output import Printing
 from effmod_bench.options.protocol import Timeout
@@ -27,6 +27,10 @@ class Verify(msgspec.Struct, frozen=True, kw_only=True):
     artifact: ArtifactPath
     against: Against = None
     checkpoint: Annotated[Path | None, but(Checkpoint, rich_help_panel=None)] = None
+    weights: Annotated[
+        Path | None,
+        but(WeightsChoice, help="Give the network random weights, seed 0, whatever it has.", rich_help_panel=None),
+    ] = None
     data: Data = None
     timeout: Annotated[float, but(Timeout, hidden=False, rich_help_panel=None)] = TIMEOUT_S
     printing: Printing = Printing()
@@ -36,6 +40,9 @@ class Verify(msgspec.Struct, frozen=True, kw_only=True):
 
         allow(self.timeout)
         verification = Verification(
-            path=self.artifact, against=self.against, checkpoint=self.checkpoint, data=self.data
+            path=self.artifact,
+            against=self.against,
+            checkpoint=weights_asked(self.checkpoint, self.weights),
+            data=self.data,
         )
         verification.run(console, self.printing.output_format)

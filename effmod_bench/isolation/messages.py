@@ -67,6 +67,8 @@ class Reporter(Protocol):
 
     def warn(self, text: str) -> None: ...
 
+    def say(self, text: str) -> None: ...
+
     def track(self, items: Iterable[T], total: int, what: str) -> Iterator[T]: ...
 
 
@@ -81,6 +83,9 @@ class RemoteReporter:
 
     def warn(self, text: str) -> None:
         self._send(Said("warn", text))
+
+    def say(self, text: str) -> None:
+        self._send(Said("say", text))
 
     def track(self, items: Iterable[T], total: int, what: str) -> Iterator[T]:
         """The items; that each is begun is told."""

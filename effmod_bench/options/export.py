@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
+import typer
 
 from effmod_bench.errors import TargetError
 from effmod_bench.options.option import APPLE, FILE, option
@@ -13,6 +14,7 @@ from exporters import (
     DEFAULT_OPSET,
     DEFAULT_PRECISION,
     OLDEST_OPSET,
+    RANDOM,
     Compression,
     ComputePrecision,
     CoreMLConfig,
@@ -52,9 +54,51 @@ Checkpoint = Annotated[
         metavar="PATH",
         help="Trained weights: a .pth, .pth.tar or .safetensors file, or 'pretrained' to fetch timm's own.",
         panel=FILE,
-        show_default="random weights, seed 0",
+        show_default="random weights, seed 0; a function's own",
     ),
 ]
+
+
+def parse_weights(text: str) -> Path:
+    """What stands in a checkpoint's place.
+
+    Raises:
+        typer.BadParameter: it is a file, or nothing that there is.
+    """
+    if text != str(RANDOM):
+        hint = f"; a file of trained weights goes with --checkpoint {text}" if Path(text).suffix else ""
+        raise typer.BadParameter(f"{text!r} is none that there is: give 'random'{hint}")
+    return RANDOM
+
+
+WeightsChoice = Annotated[
+    Path | None,
+    option(
+        "--weights",
+        parser=parse_weights,
+        metavar="random",
+        help="Fill the network with random weights, seed 0, also one that a function returns with weights of its own.",
+        panel=FILE,
+        show_default=False,
+    ),
+]
+
+
+def weights_asked(checkpoint: Path | None, weights: Path | None) -> Path | None:
+    """What two options come to: a checkpoint, or what stands in its place.
+
+    Raises:
+        TargetError: both are given.
+    """
+    if checkpoint == RANDOM:
+        raise TargetError(f"for random weights give --weights random, in the place of --checkpoint {checkpoint}")
+    if checkpoint is not None and weights is not None:
+        raise TargetError(
+            f"--checkpoint {checkpoint} and --weights {weights} are two answers to one question; leave one out"
+        )
+    return checkpoint or weights
+
+
 FileFormat = Annotated[
     Format | None, option("--format", help="The kind of file.", panel=FILE, rare=True, show_default="the device's")
 ]
@@ -66,6 +110,7 @@ class NetworkChoices(msgspec.Struct, frozen=True, kw_only=True):
     image_size: ImageSize = None
     batch_size: BatchSize = "1"
     checkpoint: Checkpoint = None
+    weights: WeightsChoice = None
     input_shape: Annotated[
         list[str] | None,
         option(
@@ -104,7 +149,12 @@ class NetworkChoices(msgspec.Struct, frozen=True, kw_only=True):
             settled: by field, what is not for the user to say, or was worked out of what he said.
         """
         own = {name: getattr(self, name) for name in ExportChoices.__struct_fields__ if hasattr(self, name)}
-        return ExportChoices(**(own | {"batch_size": 1, "simplify": not getattr(self, "no_simplify", False)} | settled))
+        own |= {
+            "batch_size": 1,
+            "simplify": not getattr(self, "no_simplify", False),
+            "checkpoint": weights_asked(self.checkpoint, self.weights),
+        }
+        return ExportChoices(**(own | settled))
 
 
 class OnnxChoices(NetworkChoices, frozen=True, kw_only=True):
@@ -195,7 +245,11 @@ _OPTIONS = {"simplify": "--no-simplify", "purpose": "--for"}
 
 
 class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
-    """The export's options as the user gave them; None where a network's own value, or the format's default, holds."""
+    """The export's options as the user gave them; None where a network's own value, or the format's default, holds.
+
+    Attributes:
+        checkpoint: a file, or what stands in its place: `PRETRAINED`, or `RANDOM`.
+    """
 
     format: Format = Format.ONNX
     image_size: int | None = None
@@ -217,7 +271,7 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
         """The options that the user gave, as they are written, other than those of these fields."""
         default = ExportChoices()
         return [
-            _OPTIONS.get(name, f"--{name.replace('_', '-')}")
+            "--weights" if getattr(self, name) == RANDOM else _OPTIONS.get(name, f"--{name.replace('_', '-')}")
             for name in self.__struct_fields__
             if name not in apart_from and getattr(self, name) != getattr(default, name)
         ]

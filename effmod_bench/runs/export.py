@@ -11,6 +11,7 @@ from effmod_bench.isolation.apart import apart
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.rewrites import operator_table, say_rewrites
+from effmod_bench.screen.weights import say_weights
 from effmod_bench.targets.limits import check_labels
 from effmod_bench.targets.obtain import obtain_artifact
 from effmod_bench.targets.subjects import file_subject
@@ -28,7 +29,7 @@ from exporters import (
 )
 from exporters.rewrites import DECISIVE, RewriteReport
 from exporters.stage import Stage
-from models import ModelSpec
+from models import ModelSpec, Weights, WeightsSource
 from results.tables.write import OutputFormat
 
 # What goes wrong with one network or file; a full disk or a missing converter goes wrong with all.
@@ -67,10 +68,12 @@ def export_all(
     for spec in specs:
         choices.config(spec)  # wrong choices are said before the minutes that exporting takes
     check_labels(choices, specs)
+    weights: dict[str, Weights] = {}
 
     def export(spec: ModelSpec) -> None:
         made = obtain_artifact(console, spec, choices)
         path = deliver(made.path, folder)
+        weights[spec.name] = made.artifact.weights
         _say_what_it_is(console, spec.name, made)
         if explain:
             _explain(console, spec, choices, made)
@@ -80,10 +83,9 @@ def export_all(
     failed = _do_all(console, work, failures or {})
     if choices.dynamic_batch and choices.rewrite is None:
         console.note("With --dynamic-batch nothing is rewritten: a rewritten file, faster on a CPU, has a fixed batch")
-    if choices.checkpoint is None:
-        console.note(
-            "Weights are random(seed 0): right for latency, useless for predictions. Trained ones: --checkpoint"
-        )
+    say_weights(console, [(name, str(each)) for name, each in weights.items()])
+    if any(each.source is WeightsSource.RANDOM for each in weights.values()):
+        console.note("Random weights are right for latency, and useless for predictions. Trained ones: --checkpoint")
     return _say_failed(console, failed, len(work) + len(failures or {}), "networks")
 
 

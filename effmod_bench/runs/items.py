@@ -12,6 +12,7 @@ from effmod_bench.runs.plan import RunPlan
 from effmod_bench.targets.limits import check_checkpoint, check_image_sizes
 from effmod_bench.targets.names import check_file, find_networks, is_file
 from effmod_bench.targets.target import FileTarget, NetworkTarget, Target
+from exporters import RANDOM
 from models import ModelSpec
 from results import BenchPlan, Device
 
@@ -27,7 +28,7 @@ def find_targets(run: RunPlan) -> tuple[list[Target], Target | None]:
     found = [target for size in sizes for target in _of_batch_size(run, size)]
     if anchor in found:
         anchor = found[found.index(anchor)]  # read and hashed once
-    elif isinstance(anchor, NetworkTarget):
+    elif isinstance(anchor, NetworkTarget) and anchor.choices.checkpoint != RANDOM:
         # The weights that the user gave are another network's; latency does not depend on them.
         choices = msgspec.structs.replace(anchor.choices, checkpoint=None)
         anchor = msgspec.structs.replace(anchor, choices=choices)

@@ -14,6 +14,7 @@ from effmod_bench.isolation.apart import end
 from effmod_bench.runs.items import find_targets
 from effmod_bench.runs.plan import Invocation
 from effmod_bench.screen.console import Console
+from effmod_bench.screen.weights import say_weights
 from effmod_bench.targets.subjects import say_changed
 from effmod_bench.targets.target import FileTarget
 from results import BenchPlan, StoreError
@@ -60,6 +61,8 @@ def prepared(
                 once.setdefault(msgspec.json.encode(subject.artifact), subject)
             beside = anchor.subject(console) if anchor else None
             check([subject.artifact.name for subject in once.values()])
+            timed = [*once.values(), *([beside] if beside else [])]
+            say_weights(console, [(subject.artifact.name, subject.artifact.weights) for subject in timed])
             end()  # what has made the files is in the way of measuring
             yield list(once.values()), beside
     except KeyboardInterrupt:

@@ -10,7 +10,7 @@ from effmod_bench.options.protocol import Limits, run_to_resume
 from effmod_bench.runs.plan import Command, Invocation, RunPlan
 from effmod_bench.screen.console import Console
 from effmod_bench.targets.names import is_file
-from exporters import PRETRAINED
+from exporters import PRETRAINED, RANDOM
 from results import ComparisonProcess, Round, Store
 
 R = TypeVar("R", Round, ComparisonProcess)
@@ -115,5 +115,5 @@ def _files(run: RunPlan) -> Iterator[Path]:
         elif ".py:" in target:
             yield Path(target.rpartition(":")[0])
     checkpoint = run.choices.checkpoint
-    if checkpoint is not None and checkpoint != PRETRAINED:
+    if checkpoint is not None and checkpoint not in (PRETRAINED, RANDOM):
         yield checkpoint

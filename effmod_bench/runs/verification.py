@@ -12,10 +12,12 @@ from effmod_bench.isolation.apart import apart
 from effmod_bench.isolation.messages import Reporter
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.verified import Verified, verified_table, verified_title
+from effmod_bench.screen.weights import say_weights
 from effmod_bench.targets.limits import check_memory
 from effmod_bench.targets.names import is_file, network_input
 from exporters import (
     PRETRAINED,
+    RANDOM,
     Accuracy,
     ActivationRange,
     Artifact,
@@ -27,9 +29,11 @@ from exporters import (
     artifact_sha256,
     read_sidecar,
     reference,
+    weights_identity,
 )
 from exporters.stage import Stage, enter
 from models import ModelSpec, Preprocessing, WeightsSource, find_model
+from models.zoo.output import prints_to_standard_error
 from results.tables.write import OutputFormat
 
 if TYPE_CHECKING:
@@ -44,7 +48,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         against: a network's name, or the file that this one was rewritten from; None for what the sidecar names.
-        checkpoint: the network's weights; None for those that the sidecar names, which random ones can be made of.
+        checkpoint: the network's weights, or `RANDOM`; None for those that the sidecar names, or a function returns.
         data: a folder of labelled images.
     """
 
@@ -62,12 +66,14 @@ class _Findings(msgspec.Struct, frozen=True, kw_only=True):
     """What was found of a file.
 
     Attributes:
+        warnings: what the user should hear beside it.
         failure: what it falls short in; None where it does not.
     """
 
     title: str
     rows: list[Verified]
     activation_range: ActivationRange | None
+    warnings: tuple[str, ...] = ()
     failure: ParityError | None
 
 
@@ -82,6 +88,8 @@ def run(asked: Verification, console: Console, output_format: OutputFormat) -> N
     """
     found = apart(functools.partial(_examine, asked, console), what=str(asked.path), stage=Stage.LOADING)
     console.table(verified_table(found.title, found.rows, found.activation_range), output_format)
+    for warning in found.warnings:
+        console.warn(warning)
     if found.failure is not None:
         raise found.failure
 
@@ -114,10 +122,8 @@ def _find_original(asked: Verification, rewritten: "RewrittenFile | None") -> Pa
                 "with --against NETWORK"
             )
         if asked.data is not None or asked.checkpoint is not None:
-            raise TargetError(
-                f"{'--data' if asked.data else '--checkpoint'} is for networks, and {asked.against} is a file; leave "
-                "one of the two out"
-            )
+            option = "--data" if asked.data else "--weights" if asked.checkpoint == RANDOM else "--checkpoint"
+            raise TargetError(f"{option} is for networks, and {asked.against} is a file; leave one of the two out")
         return Path(asked.against)
     if rewritten is None or any(given is not None for given in (asked.against, asked.checkpoint, asked.data)):
         return None
@@ -163,7 +169,7 @@ class _Case(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         sidecar: None for a file of which nothing is known.
         spec: the network to compare with; None where only the images count.
-        checkpoint: the network's weights; None for random ones.
+        checkpoint: the network's weights, or `RANDOM`; None for those that it has by itself.
         config: the image and batch size that it is fed.
     """
 
@@ -184,7 +190,7 @@ def _resolve(asked: Verification, reporter: Reporter) -> _Case:
     artifact = _open(path)
     if sidecar is not None:
         _say_changed(path, sidecar.sha256, "exported", reporter)
-    spec = _find_network(asked, sidecar)
+    spec = _find_network(asked, sidecar, sidecar.config.image_size if sidecar is not None else artifact.shape[2])
     config = sidecar.config if sidecar is not None else _config(artifact, spec)
     check_memory(str(path), network_input(config.batch_size, config.image_size))
     preprocessing = sidecar.preprocessing if sidecar else spec.preprocessing if spec else Preprocessing()
@@ -211,8 +217,12 @@ def _open(path: Path) -> "Evaluator":
     return open_evaluator(path)
 
 
-def _find_network(asked: Verification, sidecar: Artifact | None) -> ModelSpec | None:
-    """The network to compare with; None where only the images count."""
+def _find_network(asked: Verification, sidecar: Artifact | None, image_size: int | None) -> ModelSpec | None:
+    """The network to compare with; None where only the images count.
+
+    Args:
+        image_size: that the file takes, and so one of the user's own is to take; None where the file leaves it open.
+    """
     if asked.against is None and sidecar is None:
         if asked.data is None:
             raise TargetError(
@@ -224,7 +234,7 @@ def _find_network(asked: Verification, sidecar: Artifact | None) -> ModelSpec | 
     if asked.against is None and ".py:" in name:
         raise TargetError(f"{asked.path} holds {name}, a network of your own; say where it is: --against PATH/{name}")
     enter(Stage.LOADING, name)
-    return find_model(name)
+    return find_model(name, image_size=image_size)
 
 
 def _config(artifact: "Evaluator", spec: ModelSpec | None) -> ExportConfig:
@@ -248,7 +258,9 @@ def _find_checkpoint(asked: Verification, sidecar: Artifact | None) -> Path | No
             )
         case WeightsSource.PRETRAINED:
             return PRETRAINED
-        case _:
+        case WeightsSource.RANDOM:
+            return RANDOM
+        case WeightsSource.FUNCTION:
             return None
 
 
@@ -269,11 +281,30 @@ def _compare_with_network(case: _Case, reporter: Reporter) -> _Findings:
         Verified(precision=precision, parity=parities.get(precision), accuracy=accuracies.get(precision))
         for precision in case.artifact.precisions
     ]
+    changed = _changed_weights(case)
+    failure = _failure(functools.partial(judge, case.artifact, parities))
+    if failure is not None and changed is not None:
+        failure = ParityError(f"{failure} {changed}")
+    warnings = [f"{case.path.name}: {changed}"] if failure is None and changed is not None else []
     return _Findings(
         title=verified_title(case.path, case.sidecar, case.spec),
         rows=rows,
         activation_range=case.artifact.activation_range,
-        failure=_failure(functools.partial(judge, case.artifact, parities)),
+        warnings=tuple(warnings),
+        failure=failure,
+    )
+
+
+def _changed_weights(case: _Case) -> str | None:
+    """What to say where a function returns other weights than those of which the file was made."""
+    if case.sidecar is None or case.spec is None or case.sidecar.weights.source is not WeightsSource.FUNCTION:
+        return None
+    now = weights_identity(case.spec, case.config.image_size, case.checkpoint)
+    if now.source is not WeightsSource.FUNCTION or now == case.sidecar.weights:
+        return None
+    return (
+        f"It was made of other weights than {case.spec.name} returns now: let the function load those that were "
+        "exported, and not draw new ones each time"
     )
 
 
@@ -285,14 +316,18 @@ def _measure_parities(case: _Case, reporter: Reporter) -> Mapping[ComputePrecisi
 
     reporter.note(f"comparing {case.path.name} with {case.spec.name} ...")
     enter(Stage.MAKING, case.spec.name)
-    return compare(
-        ending_as(reference(case.spec, case.config, checkpoint=case.checkpoint), case.config),
-        case.artifact,
-        case.preprocessing,
-        image_size=case.config.image_size,
-        batch_size=case.config.batch_size,
-        tolerance=tolerance_of(case.config) if case.sidecar else TOLERANCES[case.artifact.precisions[-1]],
-    )
+    weights = weights_identity(case.spec, case.config.image_size, case.checkpoint)
+    say_weights(reporter, [(case.spec.name, str(weights))])
+    network = reference(case.spec, case.config, checkpoint=case.checkpoint)
+    with prints_to_standard_error():  # a network of the user's own may print what it is fed
+        return compare(
+            ending_as(network, case.config),
+            case.artifact,
+            case.preprocessing,
+            image_size=case.config.image_size,
+            batch_size=case.config.batch_size,
+            tolerance=tolerance_of(case.config) if case.sidecar else TOLERANCES[case.artifact.precisions[-1]],
+        )
 
 
 def _measure_accuracies(case: _Case, reporter: Reporter) -> Mapping[ComputePrecision, Accuracy]:

@@ -32,7 +32,7 @@ class Console:
     """Where a command prints, and how much.
 
     Args:
-        verbosity: -1 with `--quiet` (errors only), 0, or the number of `-v`.
+        verbosity: -1 with `--quiet` (errors, and what must be known), 0, or the number of `-v`.
     """
 
     def __init__(self, verbosity: int = 0) -> None:
@@ -51,6 +51,10 @@ class Console:
     def warn(self, text: str) -> None:
         if self.verbosity >= 0:
             self._err.print(Text.assemble(("warning: ", "yellow"), _lines(text)))
+
+    def say(self, text: str) -> None:
+        """What must be known, with `--quiet`, too."""
+        self._err.print(Text(text))
 
     def error(self, text: str) -> None:
         self._err.print(Text.assemble(("error: ", "bold red"), _lines(text)))

@@ -22,7 +22,7 @@ def verified_title(path: Path, sidecar: Artifact | None, spec: ModelSpec | None)
     if sidecar is None:
         return f"{path.name}, against {spec.name}" if spec else path.name
     against = f", against {spec.name}" if spec and spec.name != sidecar.model else ""
-    return f"{path.name}: {sidecar.model}, {sidecar.form} form, {sidecar.weights}{against}"
+    return f"{path.name}: {sidecar.model}, {sidecar.form} form, weights: {sidecar.weights}{against}"
 
 
 def verified_table(title: str, rows: list[Verified], activation_range: ActivationRange | None) -> Table[Verified]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from effmod_bench.errors import TargetError
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.targets.names import network_input
-from exporters import PRETRAINED
+from exporters import PRETRAINED, RANDOM
 from models import ModelSpec, check_image_size, classes_of
 from results import InputTensor
 
@@ -17,7 +17,7 @@ def check_checkpoint(checkpoint: Path | None, networks: Sequence[ModelSpec]) -> 
     Raises:
         TargetError: that was asked.
     """
-    if checkpoint is not None and checkpoint != PRETRAINED and len(networks) != 1:
+    if checkpoint not in (None, PRETRAINED, RANDOM) and len(networks) != 1:
         names = ", ".join(spec.name for spec in networks) or "none"
         raise TargetError(
             f"--checkpoint {checkpoint} holds one network's weights; name that network alone, not {names}"

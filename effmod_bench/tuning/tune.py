@@ -13,6 +13,7 @@ from effmod_bench.instrument.lock import measuring_alone
 from effmod_bench.isolation.apart import end
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
+from effmod_bench.screen.weights import say_weights
 from effmod_bench.targets.limits import check_image_sizes
 from effmod_bench.targets.names import check_file, find_networks, is_file
 from effmod_bench.targets.subjects import say_changed
@@ -127,6 +128,7 @@ def _tune(
     began_s, started_at = monotonic_s(), utc_now().isoformat(timespec="milliseconds")
     first, *others = _forms(target, console, folder)
     plain = Candidate(name=first.name, subject=first.make(), options=tuning.plan.options)
+    say_weights(console, [(plain.subject.artifact.name, plain.subject.artifact.weights)])
     standard = read_standard(plain, tuning.target, tuning.data)
     race = Race(tuning.plan, plain, read_machine(), store, began_s=began_s, budget_s=tuning.budget_s)
     left_out: list[Trial] = []

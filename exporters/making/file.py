@@ -17,10 +17,11 @@ from exporters.artifact.versions import versions_of_makers
 from exporters.config import ExportConfig, Format
 from exporters.errors import ArtifactError
 from exporters.formats import FORMATS, artifact_sha256, file_name
-from exporters.making.create import create
+from exporters.making.create import RANDOM, create, keeps_own
 from exporters.making.key import artifact_key, weights_identity
 from exporters.rewrites import Equivalence, RewriteReport
 from models import ModelSpec, check_image_size
+from models.zoo.output import prints_to_standard_error
 
 if TYPE_CHECKING:
     from torch import nn
@@ -45,9 +46,10 @@ def obtain(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = N
     """The artifact of a network, from the cache or made now.
 
     Args:
-        checkpoint: a file, or `PRETRAINED`; None for the seeded filling.
+        checkpoint: a file, `PRETRAINED` or `RANDOM`; None for the seeded filling, or for what a function returns.
 
     Raises:
+        ModelTargetError: a function of the user's own fails.
         ImageSizeError: the network cannot take `config.image_size`.
         CheckpointError: `checkpoint` is not one of this network.
         FormatUnavailableError: the format's tools do not run here.
@@ -56,14 +58,9 @@ def obtain(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = N
         OutputError: the cache cannot be written.
     """
     check_image_size(spec, config.image_size)
-    retrain = sorted(set(config.rewrites) & set(rewrites.RETRAIN))
-    if retrain and checkpoint is not None:
-        raise rewrites.RewriteError(
-            f"{retrain[0]} is not a fold: it makes another network, whose weights must be trained again, and "
-            f"{checkpoint} is not of that network. Leave --checkpoint out, for latency alone, or --rewrite {retrain[0]}"
-        )
+    _check_retrain(spec, config, checkpoint)
     path, artifact, reused, note = keep(
-        artifact_key(spec, config, weights_identity(checkpoint)),
+        artifact_key(spec, config, weights_identity(spec, config.image_size, checkpoint)),
         file_name(spec.name, config, spec.image_size),
         read=_intact,
         make=functools.partial(_make, spec, config, checkpoint),
@@ -71,6 +68,7 @@ def obtain(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = N
     return Made(path=path, artifact=artifact, reused=reused, note=note)
 
 
+@prints_to_standard_error()
 def reference(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = None) -> "nn.Module":
     """The network that an artifact with these options is compared with, in eval mode.
 
@@ -87,16 +85,28 @@ def cached(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = N
     Raises:
         CheckpointError: `checkpoint` cannot be read.
     """
-    key = artifact_key(spec, config, weights_identity(checkpoint))
+    key = artifact_key(spec, config, weights_identity(spec, config.image_size, checkpoint))
     found = find(key, file_name(spec.name, config, spec.image_size), read=_intact)
     return None if found is None else Made(path=found[0], artifact=found[1], reused=True)
 
 
 def is_cached(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = None) -> bool:
     """Whether `obtain` would find the artifact already made."""
-    return has_entry(artifact_key(spec, config, weights_identity(checkpoint)))
+    return has_entry(artifact_key(spec, config, weights_identity(spec, config.image_size, checkpoint)))
 
 
+def _check_retrain(spec: ModelSpec, config: ExportConfig, checkpoint: Path | None) -> None:
+    """Refuse weights that were trained, where another network is made of the one that they were trained for."""
+    retrain = sorted(set(config.rewrites) & set(rewrites.RETRAIN))
+    if retrain and checkpoint != RANDOM and (checkpoint is not None or keeps_own(spec, checkpoint)):
+        whose = checkpoint or f"what {spec.name} returns"
+        raise rewrites.RewriteError(
+            f"{retrain[0]} is not a fold: it makes another network, whose weights must be trained again, and {whose} "
+            f"is not of that network. For latency alone, --weights random; else leave --rewrite {retrain[0]} out"
+        )
+
+
+@prints_to_standard_error()  # a network of the user's own may print what it is fed
 def _make(spec: ModelSpec, config: ExportConfig, checkpoint: Path | None, path: Path) -> Artifact:
     # Imported here, since a cached artifact needs neither torch nor the format's library.
     from exporters.proof.parity import measure_parity

@@ -14,12 +14,17 @@ from exporters.artifact.hashes import sha256_of
 from exporters.artifact.versions import installed_versions
 from exporters.config import ExportConfig
 from exporters.formats import FORMATS
-from exporters.making.create import PRETRAINED, SEED
-from models import ModelSpec, Weights, WeightsSource
+from exporters.making.create import PRETRAINED, RANDOM, SEED, keeps_own
+from models import ModelSpec, Weights, WeightsSource, is_function
 
 
-def weights_identity(checkpoint: Path | None) -> Weights:
-    if checkpoint is None:
+def weights_identity(spec: ModelSpec, image_size: int, checkpoint: Path | None) -> Weights:
+    """Which weights a network would get. What a function returns must be built for that; it is built but once."""
+    if keeps_own(spec, checkpoint):
+        from models import create_own
+
+        return create_own(spec, image_size=image_size)[1]
+    if checkpoint is None or checkpoint == RANDOM:
         return Weights(source=WeightsSource.RANDOM, seed=SEED)
     if checkpoint == PRETRAINED:
         return Weights(source=WeightsSource.PRETRAINED)
@@ -42,35 +47,42 @@ def _sha256(checkpoint: Path, _size: int, _modified_ns: int) -> str:
 
 
 def artifact_key(spec: ModelSpec, config: ExportConfig, weights: Weights) -> str:
-    return content_key(spec, config, weights, FORMATS[config.format].MAKERS)
+    return content_key(spec, config.image_size, config, weights, FORMATS[config.format].MAKERS)
 
 
-def content_key(spec: ModelSpec, options: object, weights: Weights, makers: Sequence[str]) -> str:
+def content_key(spec: ModelSpec, image_size: int, options: object, weights: Weights, makers: Sequence[str]) -> str:
     """A hash over everything that decides what is made of a network.
 
     Args:
+        image_size: that the network is built for.
         options: of what is made; anything that msgspec encodes.
         makers: the distributions that have a hand in it.
     """
     made_by = installed_versions(makers)
     content = msgspec.json.encode(
-        (spec, options, weights, made_by, _factory_digest(spec), _source_digest()), order="sorted"
+        (spec, options, weights, made_by, _factory_digest(spec, image_size), _source_digest()), order="sorted"
     )
     return hashlib.sha256(content).hexdigest()[:32]
 
 
-def _factory_digest(spec: ModelSpec) -> str | None:
-    """Hash of the file that builds a network of the user's own or of a plug-in; None for ours and timm's."""
-    place = spec.factory.rpartition(":")[0]
-    if place.endswith(".py"):
-        return sha256_of(Path(place))
+def _factory_digest(spec: ModelSpec, image_size: int) -> str | None:
+    """Hash of the code that builds a network of the user's own or of a plug-in; None for ours and timm's."""
+    if is_function(spec.factory):
+        from models.zoo import own
+
+        return own.build(spec.factory, image_size).source_sha256
     if spec.factory.startswith(("models.", "timm:")):
         return None
+    package = spec.factory.rpartition(":")[0].partition(".")[0]
     try:
-        found = importlib.util.find_spec(place)
+        found = importlib.util.find_spec(package)
     except Exception:  # whatever a stranger's package raises; building the network says it
         return None
-    return sha256_of(Path(found.origin)) if found and found.origin else None
+    if found is None or found.origin is None:
+        return None
+    folders = found.submodule_search_locations or []
+    files = [file for folder in folders for file in sorted(Path(folder).rglob("*.py"))]
+    return sha256_of(*(files or [Path(found.origin)]))
 
 
 @functools.cache

@@ -12,6 +12,7 @@ from exporters.artifact.sidecar import TensorSpec, sidecar_path, write_sidecar
 from exporters.artifact.versions import NETWORK
 from exporters.making import create, key
 from models import ModelSpec, Preprocessing, Weights, check_image_size
+from models.zoo.output import prints_to_standard_error
 
 if TYPE_CHECKING:
     from torch import nn
@@ -60,9 +61,10 @@ def obtain_network(spec: ModelSpec, *, image_size: int, checkpoint: Path | None 
     """The weights of a network, from the cache or written now.
 
     Args:
-        checkpoint: a file, or `PRETRAINED`; None for the seeded filling.
+        checkpoint: as of `obtain`.
 
     Raises:
+        ModelTargetError: a function of the user's own fails.
         ImageSizeError: the network cannot take `image_size`.
         CheckpointError: `checkpoint` is not one of this network.
         OutputError: the cache cannot be written.
@@ -124,6 +126,7 @@ def load_network(path: str | Path) -> "nn.Module":
     return model.eval()
 
 
+@prints_to_standard_error()
 def _save(spec: ModelSpec, image_size: int, checkpoint: Path | None, path: Path) -> SavedNetwork:
     from models import count
 
@@ -157,4 +160,5 @@ def _intact(path: Path) -> SavedNetwork | None:
 
 
 def _key(spec: ModelSpec, image_size: int, checkpoint: Path | None) -> str:
-    return key.content_key(spec, ("network", image_size), key.weights_identity(checkpoint), _MAKERS)
+    weights = key.weights_identity(spec, image_size, checkpoint)
+    return key.content_key(spec, image_size, ("network", image_size), weights, _MAKERS)

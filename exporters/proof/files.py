@@ -11,7 +11,7 @@ import numpy.typing as npt
 from exporters.artifact.sidecar import Parity
 from exporters.errors import ArtifactError, ParityError
 from exporters.onnx.evaluator import run_onnx
-from exporters.proof.parity import TOLERANCE, compare_outputs
+from exporters.proof.parity import TOLERANCE, compare_outputs, moves_enough
 
 
 def compare_files(original: Path, rewritten: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> Parity:
@@ -51,7 +51,7 @@ def judge_files(original: Path, rewritten: Path, parity: Parity) -> None:
             f"{parity.relative_error:.1e} over {parity.inputs} inputs, where {TOLERANCE:.0e} is allowed. "
             "Rewrite it with fewer rewrites, as in --rewrite batch_norm."
         )
-    if parity.output_change <= 10 * TOLERANCE:
+    if not moves_enough(parity):
         raise ParityError(
             f"{rewritten.name} cannot be checked: the outputs of {original.name} hardly depend on the input (they "
             f"move by {parity.output_change:.1e} of their size). Are these trained weights?"

@@ -67,10 +67,17 @@ def factory_function(factory: str) -> "Callable[..., nn.Module]":
         from models.zoo import user_file
 
         return user_file.load(factory)
-    try:
+    if factory.startswith("models."):
         function: Callable[..., nn.Module] = pkgutil.resolve_name(factory)
-    except (Exception, SystemExit) as error:  # whatever a stranger's code raises
-        raise PluginError(f"{factory}, which should build a network, cannot be imported: {error}") from error
+        return function
+    from models.zoo.guard import guarded, in_words
+
+    with guarded(factory, PluginError):
+        try:
+            function = pkgutil.resolve_name(factory)
+        except (Exception, SystemExit) as error:  # whatever a stranger's code raises
+            message = f"{factory}, which should build a network, cannot be imported: {in_words(error)}"
+            raise PluginError(message) from error
     if not callable(function):
         raise PluginError(f"{factory}, which should build a network, is no function")
     return function
@@ -95,10 +102,13 @@ def _build(factory: str, form: Form, image_size: int | None, kwargs: dict[str, A
         return function(**kwargs)
     from torch import nn
 
-    try:
-        model = function(**kwargs)
-    except (Exception, SystemExit) as error:  # whatever a stranger's code raises
-        raise PluginError(f"{factory}, which should build a network: {type(error).__name__}: {error}") from error
+    from models.zoo.guard import guarded, in_words
+
+    with guarded(factory, PluginError):
+        try:
+            model = function(**kwargs)
+        except (Exception, SystemExit) as error:  # whatever a stranger's code raises
+            raise PluginError(f"{factory}, which should build a network: {in_words(error)}") from error
     if not isinstance(model, nn.Module):
         raise PluginError(f"{factory} returned a {type(model).__name__}, not a torch.nn.Module")
     return model

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from models.zoo.output import prints_to_standard_error
 from models.zoo.spec import Complexity, StageComplexity
 
 aten = torch.ops.aten
@@ -69,11 +70,12 @@ def count(model: nn.Module, image_size: int) -> Complexity:
     Stages are the network's direct children, a `ModuleList` or `Sequential` child by its items, in the order
     in which they run; parameters outside all of them stand in the total alone.
     """
-    try:
-        return _count(copy.deepcopy(model).to("meta").eval(), image_size)
-    except RuntimeError:
-        # A network of the user's own may hold a tensor that `to` does not move, or read a value, and meta has none.
-        return _count(copy.deepcopy(model).cpu().eval(), image_size)
+    with prints_to_standard_error():  # a network of the user's own may print what it is fed
+        try:
+            return _count(copy.deepcopy(model).to("meta").eval(), image_size)
+        except RuntimeError:
+            # Or it holds a tensor that `to` does not move, or reads a value, and meta has none.
+            return _count(copy.deepcopy(model).cpu().eval(), image_size)
 
 
 def _count(model: nn.Module, image_size: int) -> Complexity:

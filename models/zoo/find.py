@@ -3,7 +3,7 @@
 from models.zoo.build import create_model, factory_function, image_size_parameter
 from models.zoo.errors import ModelTargetError
 from models.zoo.registry import zoo_row
-from models.zoo.spec import TIMM_PREFIX, Family, ModelSpec, Preprocessing, is_own
+from models.zoo.spec import TIMM_PREFIX, Complexity, Family, ModelSpec, Preprocessing, is_function, is_own
 
 
 def find_model(name: str, *, image_size: int | None = None) -> ModelSpec:
@@ -23,8 +23,6 @@ def find_model(name: str, *, image_size: int | None = None) -> ModelSpec:
 
 
 def _own_spec(target: str, image_size: int | None) -> ModelSpec:
-    from models.zoo.complexity import count
-
     if target.startswith(TIMM_PREFIX):
         from models.zoo import timm as timm_zoo
 
@@ -42,12 +40,7 @@ def _own_spec(target: str, image_size: int | None) -> ModelSpec:
         family, preprocessing = "own", Preprocessing()
         source = Family(title=target)
     image_size = own_size if image_size is None else image_size
-    model = create_model(target, image_size=image_size)
-    try:
-        complexity = count(model, image_size)
-    except Exception as error:  # whatever a stranger's network raises
-        message = f"{target} does not run on images of {image_size}x{image_size}: {type(error).__name__}: {error}"
-        raise ModelTargetError(message) from error
+    complexity = _count(target, image_size)
     return ModelSpec(
         name=target,
         family=family,
@@ -60,3 +53,18 @@ def _own_spec(target: str, image_size: int | None) -> ModelSpec:
         preprocessing=preprocessing,
         source=source,
     )
+
+
+def _count(target: str, image_size: int) -> Complexity:
+    if is_function(target):
+        from models.zoo import own
+
+        return own.build(target, image_size).complexity
+    from models.zoo.complexity import count
+
+    model = create_model(target, image_size=image_size)
+    try:
+        return count(model, image_size)
+    except Exception as error:  # whatever a stranger's network raises
+        message = f"{target} does not run on images of {image_size}x{image_size}: {type(error).__name__}: {error}"
+        raise ModelTargetError(message) from error

@@ -25,15 +25,18 @@ def plugin_rows(families: Collection[str]) -> Iterator[ModelSpec]:
         return
     from importlib.metadata import entry_points
 
+    from models.zoo.guard import guarded, in_words
+
     for point in entry_points(group=PLUGIN_GROUP):
         package = point.dist.name if point.dist else "a package"
         where = f"plug-in {point.name!r} of {package}"
-        try:
-            rows = point.load()
-            specs = msgspec.convert(rows() if callable(rows) else rows, list[ModelSpec])
-        except (Exception, SystemExit) as error:  # whatever a stranger's code raises
-            message = f"{where} cannot be read: {type(error).__name__}: {error}; update or uninstall {package}"
-            raise PluginError(message) from error
+        with guarded(where, PluginError):
+            try:
+                rows = point.load()
+                specs = msgspec.convert(rows() if callable(rows) else rows, list[ModelSpec])
+            except (Exception, SystemExit) as error:  # whatever a stranger's code raises
+                message = f"{where} cannot be read: {in_words(error)}; update or uninstall {package}"
+                raise PluginError(message) from error
         for spec in specs:
             if spec.source is None and spec.family not in families:
                 raise PluginError(f"{where}: {spec.name!r} is of no family of the zoo, so its row needs a `source`")

@@ -112,15 +112,18 @@ class WeightsSource(StrEnum):
     RANDOM = "random"
     CHECKPOINT = "checkpoint"
     PRETRAINED = "pretrained"
+    FUNCTION = "the function's own"
 
 
 class Weights(msgspec.Struct, frozen=True, kw_only=True):
     """Which weights a network holds: the seeded filling, a file, named by its hash, or those that timm publishes.
 
+    A network that a function of the user's own returns may also hold what it held then.
+
     Attributes:
         seed: of the filling; None for a checkpoint.
         file: name of the checkpoint, without its folder; for timm's own weights, the name that timm gives them.
-        sha256: of the checkpoint's bytes.
+        sha256: of the checkpoint's bytes, or of the values that a function's network holds.
         entry: what was taken from it, such as "state_dict_ema".
     """
 
@@ -134,10 +137,17 @@ class Weights(msgspec.Struct, frozen=True, kw_only=True):
         if self.source is WeightsSource.RANDOM:
             return f"random(seed {self.seed})"
         if self.source is WeightsSource.PRETRAINED:
-            return f"pretrained({self.file})"
+            return f"pretrained({self.file})" if self.file else str(self.source)
+        if self.source is WeightsSource.FUNCTION:
+            return str(self.source)
         return f"{self.file} (sha256 {(self.sha256 or '')[:12]})"
 
 
 def is_own(name: str) -> bool:
     """Whether a name is a target of the user's own, not one of the zoo."""
-    return name.startswith(TIMM_PREFIX) or ".py:" in name
+    return name.startswith(TIMM_PREFIX) or is_function(name)
+
+
+def is_function(name: str) -> bool:
+    """Whether a name is that of a function in a Python file of the user's own, `path/to/file.py:function`."""
+    return ".py:" in name

@@ -6,8 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.zoo import own
 from models.zoo.build import create_model, reparameterize
 from models.zoo.errors import CheckpointError
+from models.zoo.fingerprint import tensors_sha256
 from models.zoo.images import natural_images
 from models.zoo.registry import family
 from models.zoo.spec import TIMM_PREFIX, Form, ModelSpec, Weights, WeightsSource
@@ -49,6 +51,16 @@ def create_pretrained(spec: ModelSpec, *, image_size: int | None = None) -> tupl
     except (OSError, RuntimeError, ValueError) as error:
         raise CheckpointError(f"timm's weights for {name} cannot be had: {first_line(error)}") from error
     return model.eval(), Weights(source=WeightsSource.PRETRAINED, file=published)
+
+
+def create_own(spec: ModelSpec, *, image_size: int) -> tuple[nn.Module, Weights]:
+    """The network that a function of the user's own returns, in eval mode, with the weights that it has there.
+
+    Raises:
+        ModelTargetError: the function fails, or its network holds no values.
+    """
+    model = own.build(spec.factory, image_size).model
+    return model.eval(), Weights(source=WeightsSource.FUNCTION, sha256=tensors_sha256(model))
 
 
 def fill(model: nn.Module, *, image_size: int, seed: int = 0, linear_scale: float = 1.0) -> Weights:

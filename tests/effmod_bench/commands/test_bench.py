@@ -46,6 +46,19 @@ def test_a_users_own_file_is_timed_beside_the_zoo(effmod_process: Run, tmp_path:
     assert row["latency"]["runs"] == 5
 
 
+def test_a_users_own_function_is_timed_with_its_weights_and_finds_the_modules_beside_it(
+    effmod_process: Run, tmp_path: Path
+) -> None:
+    (tmp_path / "parts.py").write_text("from torch import nn\nprint('read')\nhead = nn.Linear\n")
+    net = "import parts\n\ndef net():\n    return parts.nn.Sequential(parts.nn.Flatten(), parts.head(192, 2))\n"
+    (tmp_path / "own.py").write_text(net)
+    options = ("--image-size", "8", "--runs", "2", "--rounds", "1", "--quiet", "--output-format", "json")
+    done = effmod_process("bench", "own.py:net", "--runtime", "pytorch", *options)
+    assert (done.returncode, done.stderr) == (0, "read\nweights: the function's own\n")
+    (row,) = json.loads(done.stdout)
+    assert (row["artifact"]["weights"], row["published"], row["latency"]["runs"]) == ("the function's own", None, 2)
+
+
 def test_a_file_that_effmod_exported_is_known_by_its_sidecar(effmod_process: Run, tmp_path: Path) -> None:
     effmod_process("export", "efficientmod_xxs", "--image-size", "32")
     options = ("--runs", "2", "--rounds", "1", "--output-format", "json")

@@ -2,10 +2,19 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import typer
 
 from effmod_bench.errors import TargetError
-from effmod_bench.options.export import ExportChoices, Purpose, parse_input_shapes, read_labels
-from exporters import Compression, ComputePrecision, CoreMLConfig, DeploymentTarget, Format, InputKind
+from effmod_bench.options.export import (
+    ExportChoices,
+    NetworkChoices,
+    Purpose,
+    parse_input_shapes,
+    parse_weights,
+    read_labels,
+    weights_asked,
+)
+from exporters import RANDOM, Compression, ComputePrecision, CoreMLConfig, DeploymentTarget, Format, InputKind
 from exporters.rewrites import AUTO
 from models import find_model
 
@@ -110,3 +119,31 @@ def test_a_networks_own_image_size_holds_where_none_is_given() -> None:
     spec = find_model("efficientmod_xxs")
     assert ExportChoices(opset=20).config(spec).image_size == 224
     assert ExportChoices(opset=20, image_size=256).config(spec).image_size == 256
+
+
+def test_random_weights_stand_in_a_checkpoints_place() -> None:
+    assert NetworkChoices(weights=RANDOM).choices().checkpoint == RANDOM
+    assert NetworkChoices(checkpoint=Path("x.pth")).choices().checkpoint == Path("x.pth")
+    assert NetworkChoices().choices().checkpoint is None
+    assert NetworkChoices(weights=RANDOM).choices().given(apart_from=()) == ["--weights"]
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "weights", "said"),
+    [
+        (Path("x.pth"), RANDOM, "--checkpoint x.pth and --weights random are two answers to one question"),
+        (Path("random"), None, "give --weights random, in the place of --checkpoint random"),
+    ],
+)
+def test_two_kinds_of_weights_are_refused(checkpoint: Path, weights: Path | None, said: str) -> None:
+    with pytest.raises(TargetError, match=said):
+        weights_asked(checkpoint, weights)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("own", "'own' is none that there is: give 'random'$"), ("net.pth", "goes with --checkpoint net.pth$")],
+)
+def test_weights_that_there_are_not_are_refused(text: str, said: str) -> None:
+    with pytest.raises(typer.BadParameter, match=said):
+        parse_weights(text)

@@ -14,7 +14,7 @@ from effmod_bench.options.export import ExportChoices
 from effmod_bench.runs.export import export_all
 from effmod_bench.screen.console import Console
 from exporters import ExportError, Format, FormatUnavailableError, Made, OutputError, ParityError
-from models import ModelSpec
+from models import ModelSpec, Weights, WeightsSource
 
 SPEC = models.find_model("efficientmod_xxs")
 COREML = ExportChoices(format=Format.COREML)
@@ -26,7 +26,8 @@ def failing(names: Mapping[str, Exception]) -> object:
     def obtain_artifact(_: Console, spec: ModelSpec, __: ExportChoices) -> Made:
         if spec.name in names:
             raise names[spec.name]
-        return SimpleNamespace(path=Path("made"))  # type: ignore[return-value]
+        weights = Weights(source=WeightsSource.RANDOM, seed=0)
+        return SimpleNamespace(path=Path("made"), artifact=SimpleNamespace(weights=weights))  # type: ignore[return-value]
 
     return obtain_artifact
 
@@ -61,6 +62,7 @@ def test_a_table_goes_on_past_a_failure_and_names_it_at_the_end(monkeypatch: pyt
     assert done.stdout.count("out") == len(table) - 1
     assert f"1 of {len(table)} networks failed" in done.stderr
     assert f"{table[1].name}: an operator is lacking" in done.stderr
+    assert done.stderr.count("weights: random(seed 0)") == 1
 
 
 @pytest.mark.usefixtures("no_files")

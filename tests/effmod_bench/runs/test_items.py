@@ -8,6 +8,7 @@ from effmod_bench.options.export import ExportChoices
 from effmod_bench.runs.items import find_targets
 from effmod_bench.runs.plan import Anchor, RunPlan
 from effmod_bench.targets.target import NetworkTarget, Target
+from exporters import RANDOM
 from results import BenchPlan, ComparisonPlan, Device, Runtime, RuntimeOptions
 from tests.effmod_bench.runs.support import run_plan
 
@@ -51,6 +52,8 @@ def test_weights_that_the_user_gave_are_not_the_anchors_unless_it_is_the_target(
     assert (checkpoint_of(target), checkpoint_of(anchor)) == (Path("best.pth"), None)
     (target,), anchor = find_targets(run("efficientmod_s", anchor="efficientmod_s", choices=choices))
     assert target == anchor
+    _, anchor = find_targets(run("efficientmod_s", anchor="efficientmod_xxs", choices=ExportChoices(checkpoint=RANDOM)))
+    assert checkpoint_of(anchor) == RANDOM  # which is nobody's
 
 
 @pytest.mark.parametrize("runtime", [Runtime.ONNXRUNTIME, Runtime.PYTORCH])

@@ -1,6 +1,7 @@
 """`effmod verify` as a user runs it, in this process."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from exporters import Compression, CoreMLConfig, OnnxConfig, deliver, obtain, sh
 from exporters.derived.rewritten import rewrite_file
 from exporters.stage import listen
 from models import find_model
+from models.zoo import own
 from tests.exporters.onnx.rewrites.support import graph
 from tests.fakes import FakeWorkProcess, T, write_onnx
 
@@ -246,3 +248,57 @@ def test_a_crash_is_of_the_file_where_it_is_loaded_or_run_and_of_the_network_whe
     result = effmod("verify", own, "--against", NETWORK)
     assert result.exit_code == code
     assert said in result.stderr.splitlines()[-1]
+
+
+OWN = """
+from pathlib import Path
+import torch
+from torch import nn
+
+def net():
+    net = nn.Sequential(nn.Conv2d(3, 8, 3, 2), nn.Flatten(), nn.Linear(8 * 15**2, 4))  # for images of 32x32 alone
+    with torch.no_grad():
+        net[0].weight.mul_(float(Path(__file__).with_name("scale").read_text()))
+    return net
+"""
+
+
+@pytest.fixture
+def own_file(tmp_path: Path) -> Path:
+    """The file of a function's network; a number beside the function decides its weights."""
+    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "scale").write_text("1")
+    done = effmod("export", "own.py:net", "--image-size", "32", "--no-simplify", "--quiet")
+    assert done.exit_code == 0, done.stderr
+    assert done.stderr == "weights: the function's own\n"
+    return tmp_path / done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("scale", "code", "said"),
+    [
+        ("1", 0, None),
+        ("1.000001", 0, "was made of other weights than own.py:net returns now"),
+        ("2", 4, "does not compute what the network computes: .* made of other weights than own.py:net returns now"),
+    ],
+)
+def test_a_functions_network_is_compared_as_it_returns_it(
+    scale: str, code: int, said: str | None, own_file: Path
+) -> None:
+    own_file.with_name("scale").write_text(scale)
+    own._build.cache_clear()  # as in another process
+    done = effmod("verify", own_file, "--against", "own.py:net")
+    stderr = " ".join(done.stderr.split())
+    assert done.exit_code == code, stderr
+    assert "weights: the function's own" in stderr
+    if said is None:
+        assert "weights than" not in stderr
+    else:
+        assert re.search(said, stderr, re.IGNORECASE)
+
+
+def test_random_weights_are_compared_with_where_that_is_asked(own_file: Path) -> None:
+    done = effmod("verify", own_file, "--against", "own.py:net", "--weights", "random")
+    assert done.exit_code == 4
+    assert "weights: random(seed 0)" in done.stderr
+    assert "weights than" not in done.stderr

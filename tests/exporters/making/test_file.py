@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+import onnxruntime
 import pytest
 import torch
 from torch import nn
@@ -15,6 +17,7 @@ import exporters.making.key
 import exporters.proof.parity
 import models
 from exporters import (
+    RANDOM,
     Compression,
     ComputePrecision,
     CoreMLConfig,
@@ -29,9 +32,11 @@ from exporters import (
     package_sha256,
     read_sidecar,
     sha256_of,
+    weights_identity,
 )
 from exporters.rewrites import AUTO, EXACT, RETRAIN, RewriteError
-from models import CheckpointError, ImageSizeError, ModelSpec
+from models import CheckpointError, ImageSizeError, ModelSpec, WeightsSource
+from models.zoo import own
 from tests.exporters.support import CONFIG, COREML, needs_coremltools
 
 REWRITTEN = msgspec.structs.replace(CONFIG, rewrites=EXACT)
@@ -50,6 +55,71 @@ def small(tmp_path: Path) -> ModelSpec:
     """A network that is exported in a second, for tests that do so again."""
     (tmp_path / "net.py").write_text(SMALL)
     return models.find_model("net.py:small", image_size=32)
+
+
+OWN = """
+from pathlib import Path
+
+import torch
+from torch import nn
+
+
+class Said(nn.Module):
+    def forward(self, x):
+        print("fed")
+        return x
+
+
+def trained():
+    net = nn.Sequential(Said(), nn.Conv2d(3, 8, 3, 2), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 4))
+    with torch.no_grad():
+        net[-1].bias.copy_(torch.tensor([100.0, 200.0, 300.0, 400.0]))
+    net[0].stride = int(Path(__file__).with_name("stride").read_text())
+    net[-1].bias.data[0] += float(Path(__file__).with_name("bias").read_text())
+    return net
+"""
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> ModelSpec:
+    """A network that a function returns with weights of its own, of which some stand in files beside it."""
+    for name, content in {"own.py": OWN, "stride": "2", "bias": "0"}.items():
+        (tmp_path / name).write_text(content)
+    return models.find_model("own.py:trained", image_size=32)
+
+
+def test_what_a_function_returns_is_exported_as_it_is(trained: ModelSpec, capfd: pytest.CaptureFixture[str]) -> None:
+    made = obtain(trained, CONFIG)
+    assert capfd.readouterr().out == ""  # it prints what it is fed
+    assert (made.artifact.weights.source, str(made.artifact.weights)) == (
+        WeightsSource.FUNCTION,
+        "the function's own",
+    )
+    x = np.random.default_rng(0).standard_normal((1, 3, 32, 32), dtype=np.float32)
+    session = onnxruntime.InferenceSession(made.path, providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"input": x})
+    with torch.inference_mode():
+        expected = models.create_model("own.py:trained")(torch.from_numpy(x)).numpy()
+    assert np.allclose(found, expected, rtol=1e-6)  # the biases are hundreds of times what the image adds to them
+    assert np.allclose(found, [[100, 200, 300, 400]], atol=5)
+
+
+def test_a_functions_weights_and_random_ones_are_two_files(trained: ModelSpec, cache: Path) -> None:
+    filled = obtain(trained, CONFIG, checkpoint=RANDOM)
+    assert str(filled.artifact.weights) == "random(seed 0)"
+    assert is_cached(trained, CONFIG, checkpoint=RANDOM)
+    assert not is_cached(trained, CONFIG)
+    assert filled.path.is_relative_to(cache)
+
+
+@pytest.mark.parametrize("name", ["bias", "stride"])
+def test_what_a_function_reads_beside_it_is_part_of_the_key(name: str, trained: ModelSpec, tmp_path: Path) -> None:
+    keys = []
+    for content in ("2", "1"):
+        (tmp_path / name).write_text(content)
+        own._build.cache_clear()  # as in another process
+        keys.append(exporters.making.key.artifact_key(trained, CONFIG, weights_identity(trained, 32, None)))
+    assert len(set(keys)) == 2
 
 
 def test_an_artifact_is_made_once(spec: ModelSpec) -> None:
@@ -306,5 +376,12 @@ def test_retraining_rewrites_refuse_a_checkpoint(tmp_path: Path) -> None:
     spec = models.find_model("efficientmod_xxs")
     torch.save(models.create_model(spec.name).state_dict(), tmp_path / "x.pth")
     config = msgspec.structs.replace(REWRITTEN, rewrites=RETRAIN)
-    with pytest.raises(RewriteError, match="not a fold"):
+    with pytest.raises(RewriteError, match=r"not a fold: .* and .*x\.pth is not of that network"):
         obtain(spec, config, checkpoint=tmp_path / "x.pth")
+
+
+def test_retraining_rewrites_refuse_what_a_function_returns(trained: ModelSpec) -> None:
+    config = msgspec.structs.replace(REWRITTEN, rewrites=RETRAIN)
+    with pytest.raises(RewriteError, match=r"what own\.py:trained returns is not of .* alone, --weights random"):
+        obtain(trained, config)
+    exporters.making.file._check_retrain(trained, config, RANDOM)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import models
-from exporters import is_network_cached, load_network, obtain_network, sha256_of
+from exporters import RANDOM, is_network_cached, load_network, obtain_network, sha256_of
 from models import ImageSizeError
 
 
@@ -51,3 +51,13 @@ def test_a_checkpoint_and_a_network_of_the_users_own_are_written_and_read(tmp_pa
 def test_an_image_size_that_the_network_cannot_take_is_refused() -> None:
     with pytest.raises(ImageSizeError):
         obtain_network(models.find_model("efficientmod_xxs"), image_size=1)
+
+
+def test_what_a_function_returns_is_written_and_random_weights_in_its_place_where_asked(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text("from torch import nn\n\ndef net():\n    return nn.Conv2d(3, 4, 1)\n")
+    spec = models.find_model("mine.py:net", image_size=32)
+    own, filled = obtain_network(spec, image_size=32), obtain_network(spec, image_size=32, checkpoint=RANDOM)
+    assert [str(each.network.weights) for each in (own, filled)] == ["the function's own", "random(seed 0)"]
+    expected = models.create_model("mine.py:net").state_dict()
+    assert all(torch.equal(value, expected[key]) for key, value in load_network(own.path).state_dict().items())
+    assert not any(torch.equal(value, expected[key]) for key, value in load_network(filled.path).state_dict().items())

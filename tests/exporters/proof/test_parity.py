@@ -1,13 +1,15 @@
 import functools
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from exporters import ExportError, OnnxConfig, ParityError
 from exporters.onnx.export import export as export_onnx
-from exporters.proof.parity import measure_parity
+from exporters.proof.parity import compare_outputs, measure_parity, moves_enough
 from models import Preprocessing
 
 export = functools.partial(export_onnx, measure_parity=measure_parity)
@@ -47,3 +49,21 @@ def test_parity_refuses_nan(small: nn.Module, tmp_path: Path) -> None:
         small.get_parameter("head.bias")[0] = float("nan")
     with pytest.raises(ParityError):
         export(small, tmp_path / "x.onnx", OnnxConfig(image_size=32), Preprocessing())
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "enough"),
+    [
+        (3e-4, 1e-7, True),  # a head with biases a thousand times what comes to it
+        (3e-4, 4e-5, False),  # a wrong part of what moves
+        (9e-6, 0.0, False),  # no more than float32 itself may move it by
+        (0.5, 9e-5, True),
+        (np.nan, 0.0, False),
+    ],
+)
+def test_equality_says_something_where_outputs_move_by_far_more_than_they_differ(
+    change: float, error: float, enough: bool
+) -> None:
+    outputs = np.eye(3, dtype=np.float32)
+    parity = compare_outputs(outputs, outputs, 1e-4)
+    assert moves_enough(msgspec.structs.replace(parity, output_change=change, relative_error=error)) is enough

@@ -157,9 +157,12 @@ def test_a_file_that_is_no_checkpoint_says_so(
 
 def test_a_pipe_is_no_checkpoint_and_is_not_waited_for(fresh: torch.nn.Module, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.pth")
-    for read in (lambda path: models.load_checkpoint(fresh, path), weights_identity):
-        with pytest.raises(CheckpointError, match=r"cannot read checkpoint .*x\.pth: it is not a file"):
-            read(tmp_path / "x.pth")
+    spec = models.find_model("efficientmod_xxs")
+    said = r"cannot read checkpoint .*x\.pth: it is not a file"
+    with pytest.raises(CheckpointError, match=said):
+        models.load_checkpoint(fresh, tmp_path / "x.pth")
+    with pytest.raises(CheckpointError, match=said):
+        weights_identity(spec, 224, tmp_path / "x.pth")
 
 
 def test_a_checkpoint_that_is_cut_short_says_so(trained: torch.nn.Module, tmp_path: Path) -> None:

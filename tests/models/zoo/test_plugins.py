@@ -70,7 +70,11 @@ class TestPlugins:
                 f"rows = [{ROW}]".replace('"params"', '"size_multiple": 0, "params"'),
                 "size_multiple is at least 1, not 0",
             ),
-            ("raise SystemExit(3)", "cannot be read: SystemExit: 3"),
+            ("raise SystemExit(3)", r"cannot be read: it ended the program, by sys\.exit\(3\)"),
+            (
+                f"import os\nos.chdir('/')\nrows = [{ROW}]",
+                "plug-in 'house' of house changed the working folder from .* to /, .* it was put back",
+            ),
         ],
     )
     def test_one_that_cannot_be_read_is_named_with_the_cause(
@@ -80,14 +84,28 @@ class TestPlugins:
         with pytest.raises(PluginError, match=message):
             models.list_models()
 
+    def test_what_it_prints_does_not_mix_with_what_is_listed(
+        self, install: Install, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        install(f"print('hello')\nrows = [{ROW}]")
+        assert models.list_models()[-1].name == "house_net"
+        assert capfd.readouterr() == ("", "hello\n")
+
     @pytest.mark.parametrize(
         ("content", "said"),
         [
-            (f"rows = [{ROW}]", "cannot be imported: module 'house_models' has no attribute 'net'"),
-            (f"rows = [{ROW}]".replace("house_models:net", "a b"), "a b, which .* cannot be imported: invalid format"),
+            (f"rows = [{ROW}]", "cannot be imported: AttributeError: module 'house_models' has no attribute 'net'"),
+            (
+                f"rows = [{ROW}]".replace("house_models:net", "a b"),
+                "a b, which .* cannot be imported: ValueError: invalid format",
+            ),
             (f"rows = [{ROW}]\nnet = 3", "is no function"),
             (f"rows = [{ROW}]\ndef net(): return 3", "returned a int, not a torch"),
-            (f"rows = [{ROW}]\ndef net(): raise SystemExit(3)", "house_models:net, which .*: SystemExit: 3"),
+            (f"rows = [{ROW}]\ndef net(): raise SystemExit(3)", "house_models:net, which .*: it ended the program"),
+            (
+                f"rows = [{ROW}]\nimport torch\ndef net():\n    torch.nn.Linear.forward = None",
+                r"house_models:net replaced torch\.nn\.modules\.linear\.Linear\.forward, which",
+            ),
         ],
     )
     def test_a_factory_that_makes_no_network_is_named(self, install: Install, content: str, said: str) -> None:

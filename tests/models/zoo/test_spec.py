@@ -21,5 +21,6 @@ def test_targets_of_the_users_own_are_told_from_names_of_the_zoo(name: str, own:
 def test_weights_say_where_they_come_from() -> None:
     assert str(Weights(source=WeightsSource.RANDOM, seed=3)) == "random(seed 3)"
     assert str(Weights(source=WeightsSource.PRETRAINED, file="timm/a")) == "pretrained(timm/a)"
+    assert str(Weights(source=WeightsSource.FUNCTION, sha256="0123")) == "the function's own"
     weights = Weights(source=WeightsSource.CHECKPOINT, file="x.pth", sha256="0123456789abcdef")
     assert str(weights) == "x.pth (sha256 0123456789ab)"

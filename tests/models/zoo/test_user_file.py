@@ -1,9 +1,11 @@
 """Networks of the user's own files."""
 
+import os
 import sys
 from pathlib import Path
 
 import pytest
+import torch
 from torch import nn
 
 import models
@@ -23,6 +25,9 @@ NETWORK = """
 
     def broken():
         raise RuntimeError("no luck")
+
+    def leaves():
+        raise SystemExit(0)
 
     not_a_function = 1
 
@@ -67,11 +72,12 @@ class TestFileTargets:
         [
             ("net.py", r"net\.py: name the function of it that builds the network, as in .*net\.py:FUNCTION"),
             ("missing.py:net", r"there is no file .*missing\.py"),
-            ("net.py:large", r"net\.py has no function 'large'; it has flat, small, number, broken"),
+            ("net.py:large", r"net\.py has no function 'large'; it has flat, small, number, broken, leaves"),
             ("net.py:not_a_function", r"net\.py has no function 'not_a_function'; it has flat"),
             ("net.py:ready", r"is a network, not a function .* 'def build\(\): return ready' .* name .*net\.py:build"),
             ("net.py:number", r"net\.py:number returned a int, not a torch\.nn\.Module"),
             ("net.py:broken", r"net\.py:broken failed at line 14: RuntimeError: no luck"),
+            ("net.py:leaves", r"net\.py:leaves failed at line 17: it ended the program, by sys\.exit\(0\)"),
         ],
     )
     def test_what_is_wrong_with_a_target_is_said(self, file: Path, target: str, message: str) -> None:
@@ -86,12 +92,32 @@ class TestFileTargets:
     @pytest.mark.parametrize(
         ("content", "message"),
         [
-            ("import neighbour", "failed at line 1: ModuleNotFoundError: .*; install it, the file's own folder is not"),
+            ("import nowhere", "failed at line 1: ModuleNotFoundError: .*; install it .*, or put it beside the file"),
+            ("raise SystemExit('bye')", r"failed at line 1: it ended the program, by sys\.exit\('bye'\)"),
+            ("import os; os.chdir('/')", r"net\.py changed the working folder from .* to /, .* it was put back"),
+            ("import torch; torch.relu = abs", r"net\.py replaced torch\.relu, which .* it was put back"),
             ("\ndef net(:\n", "cannot be imported, it failed: SyntaxError: "),
         ],
     )
     def test_a_file_that_cannot_be_imported_says_why(self, file: Path, content: str, message: str) -> None:
-        (file.parent / "neighbour.py").touch()
         file.write_text(content)
         with pytest.raises(ModelTargetError, match=message):
             models.create_model(f"{file}:net")
+        assert Path.cwd() == file.parent
+
+    def test_a_function_draws_the_same_weights_each_time_and_other_draws_are_not_disturbed(self, file: Path) -> None:
+        drawn = torch.random.get_rng_state()
+        first, second = (models.create_model(f"{file}:small").state_dict() for _ in range(2))
+        assert all(torch.equal(first[name], second[name]) for name in first)
+        assert torch.equal(torch.random.get_rng_state(), drawn)
+
+    def test_a_changed_module_beside_it_is_read_again(self, file: Path) -> None:
+        beside = file.with_name("beside.py")
+        for classes in (3, 40):  # as many letters are another size, if not another time
+            beside.write_text(f"CLASSES = {classes}\n")
+            os.utime(beside, ns=(classes, classes))
+            file.write_text(
+                "from torch import nn\n\ndef net():\n    import beside\n    return nn.Linear(2, beside.CLASSES)\n"
+            )
+            os.utime(file, ns=(1, 1))
+            assert models.create_model(f"{file}:net").get_parameter("bias").shape == (classes,)
