@@ -1,6 +1,5 @@
 """A package that is missing, or does not load, is named with the line that installs it. It is no bug of effmod's."""
 
-import importlib.metadata
 import importlib.util
 import platform
 import re
@@ -97,6 +96,8 @@ def _importer(error: BaseException) -> str | None:
 
 def _requirement(module: str) -> str | None:
     """What to install for a package: as effmod asks for it on this machine, or by the name that others need it by."""
+    import importlib.metadata
+
     for line in _lines(_OURS):
         if _of(line, module) and _holds(line):
             return line.partition(";")[0].strip()
@@ -106,6 +107,8 @@ def _requirement(module: str) -> str | None:
 
 def _lines(distribution: str) -> list[str]:
     """What a distribution asks for, with its extras, as `name>=1; marker`."""
+    import importlib.metadata  # here, since `effmod --help` would wait for it
+
     try:
         return importlib.metadata.requires(distribution) or []
     except importlib.metadata.PackageNotFoundError:

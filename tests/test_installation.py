@@ -1,4 +1,4 @@
-"""effmod can be installed wherever README says that it works, from wheels alone; it was no packager who asked.
+"""effmod can be installed wherever README says that it can, from wheels alone.
 
 Which packages have wheels where stands in tests/benchmarks/wheels.csv, which `make check-wheels` writes.
 """
