@@ -7,22 +7,27 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from effmod_bench.errors import TargetError
+from effmod_bench.errors import ExitCode, TargetError, exit_code
 from effmod_bench.screen.console import Console
-from effmod_bench.screen.verified import Verified, verified_table, verified_title
+from effmod_bench.screen.verified import Verified, say_top1, say_worse, verified_table, verified_title
 from effmod_bench.targets.limits import check_memory
 from effmod_bench.targets.names import is_file, network_input
 from exporters import (
     PRETRAINED,
     Accuracy,
     Artifact,
+    Compression,
     ComputePrecision,
     ExportConfig,
     OnnxConfig,
     Parity,
+    ParityError,
     artifact_sha256,
+    installed_versions,
+    public_name,
     read_sidecar,
     reference,
+    sidecar_path,
 )
 from models import ModelSpec, Preprocessing, WeightsSource, find_model
 from results.tables.write import OutputFormat
@@ -56,11 +61,44 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 def run(asked: Verification, console: Console, output_format: OutputFormat) -> None:
     """Compare the artifact with its network, or the file it was made of, try it on images, print what was found.
 
+    A file that is not the one that its sidecar describes is refused whatever it computes; what it computes is told
+    where that can be found out.
+
     Raises:
         ArtifactError, TargetError, UnknownModelError, CheckpointError, ImageFolderError: something cannot be used.
         MachineMismatchError: the artifact is machine-specific, and was made on another kind of machine.
-        ParityError: the artifact is not its network, or that file; raised after the table is printed.
+        ParityError: the artifact is not its network, or that file, or not its sidecar's; raised after the table is
+            printed.
     """
+    changed = _changed(asked.path)
+    try:
+        _compare(asked, console, output_format)
+    except Exception as error:
+        if changed is None or exit_code(error) not in (ExitCode.USAGE, ExitCode.CHECK_FAILED):
+            raise
+        raise ParityError(f"{changed} What was found of it: {error}") from error
+    if changed is not None:
+        raise ParityError(changed)
+
+
+def _changed(path: Path) -> str | None:
+    """What is wrong with a file that is no longer what its sidecar describes; None where it is, or there is none."""
+    from exporters.derived.machine import read_machine_file
+    from exporters.derived.rewritten import read_rewritten
+
+    sidecar = read_sidecar(path) or read_rewritten(path) or read_machine_file(path)
+    if sidecar is None or not path.exists():
+        return None
+    found = artifact_sha256(path)
+    if found == sidecar.sha256:
+        return None
+    return (
+        f"{path} is not the file that its sidecar {sidecar_path(path).name} describes: its sha256 is {found[:12]}, and "
+        f"{sidecar.sha256[:12]} stands there. It was changed or damaged since it was made: make it again."
+    )
+
+
+def _compare(asked: Verification, console: Console, output_format: OutputFormat) -> None:
     from exporters.derived.rewritten import read_rewritten
 
     rewritten = read_rewritten(asked.path)
@@ -68,7 +106,7 @@ def run(asked: Verification, console: Console, output_format: OutputFormat) -> N
     if rewritten is not None and original is not None:
         _compare_with_original(asked.path, rewritten, original, console, output_format)
     else:
-        _compare_with_network(_resolve(asked, console), console, output_format)
+        _compare_with_network(_resolve(asked), console, output_format)
 
 
 def _find_original(asked: Verification, rewritten: "RewrittenFile | None") -> Path | None:
@@ -108,18 +146,12 @@ def _compare_with_original(
 
     console.note(f"comparing {path.name} with {original}, from which it was rewritten ...")
     parity = compare_again(path, rewritten, original)
-    _say_changed(path, rewritten.sha256, "rewritten", console)
     done = ", ".join(f"{report.name} {report.count}" for report in rewritten.rewrites)
     title = f"{path.name}: {_original_name(rewritten)}, rewritten: {done}"
     row = Verified(precision=ComputePrecision.FLOAT32, parity=parity, accuracy=None)
     console.table(verified_table(title, [row], None), output_format)
+    say_worse(console, path.name, parity, recorded=rewritten.parity)
     judge_files(original, path, parity)
-
-
-def _say_changed(path: Path, sha256: str, made: str, console: Console) -> None:
-    """Warn of a file that is no longer what its sidecar says."""
-    if artifact_sha256(path) != sha256:
-        console.warn(f"{path} was changed since it was {made}: its hash is not its sidecar's")
 
 
 class _Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -142,15 +174,13 @@ class _Case(msgspec.Struct, frozen=True, kw_only=True):
     images: "ImageFolder | None"
 
 
-def _resolve(asked: Verification, console: Console) -> _Case:
+def _resolve(asked: Verification) -> _Case:
     """What the user and the sidecar say; a wrong folder of images is said before the time that comparing takes."""
     path = asked.path
     sidecar = read_sidecar(path)
     artifact = _open(path)
-    if sidecar is not None:
-        _say_changed(path, sidecar.sha256, "exported", console)
     spec = _find_network(asked, sidecar)
-    config = sidecar.config if sidecar is not None else _config(artifact, spec)
+    config = _made_with(sidecar) if sidecar is not None else _config(artifact, spec)
     check_memory(str(path), network_input(config.batch_size, config.image_size))
     preprocessing = sidecar.preprocessing if sidecar else spec.preprocessing if spec else Preprocessing()
     return _Case(
@@ -191,6 +221,14 @@ def _find_network(asked: Verification, sidecar: Artifact | None) -> ModelSpec | 
     return find_model(name)
 
 
+def _made_with(sidecar: Artifact) -> ExportConfig:
+    """What a file was made with: one that onnxsim could not simplify was left as it was."""
+    config = sidecar.config
+    if isinstance(config, OnnxConfig) and sidecar.simplified is False:
+        return msgspec.structs.replace(config, simplify=False)
+    return config
+
+
 def _config(artifact: "Evaluator", spec: ModelSpec | None) -> ExportConfig:
     """The image and batch size of a file without a sidecar; what the file leaves open is the network's own, and one."""
     batch, _, height, width = artifact.shape
@@ -225,7 +263,7 @@ def _read_images(data: Path | None, preprocessing: Preprocessing, config: Export
 
 
 def _compare_with_network(case: _Case, console: Console, output_format: OutputFormat) -> None:
-    from exporters.proof.parity import judge
+    from exporters.proof.parity import judge, summary
 
     parities = _measure_parities(case, console)
     accuracies = _measure_accuracies(case, console)
@@ -235,6 +273,11 @@ def _compare_with_network(case: _Case, console: Console, output_format: OutputFo
     ]
     title = verified_title(case.path, case.sidecar, case.spec)
     console.table(verified_table(title, rows, case.artifact.activation_range), output_format)
+    if parities:
+        own = summary(case.artifact, parities)
+        say_top1(console, case.path.name, own)
+        if case.sidecar is not None and _is_of(case.sidecar, case.spec):
+            say_worse(console, case.path.name, own, recorded=case.sidecar.parity)
     judge(case.artifact, parities)
 
 
@@ -245,14 +288,39 @@ def _measure_parities(case: _Case, console: Console) -> Mapping[ComputePrecision
     from exporters.proof.parity import TOLERANCES, compare, ending_as, tolerance_of
 
     console.note(f"comparing {case.path.name} with {case.spec.name} ...")
+    with_program = _is_known_rounding(case, console)
+    expected = reference(case.spec, case.config, checkpoint=case.checkpoint, with_program=with_program)
     return compare(
-        ending_as(reference(case.spec, case.config, checkpoint=case.checkpoint), case.config),
+        ending_as(expected.network, case.config),
         case.artifact,
         case.preprocessing,
+        origin=expected.origin if case.sidecar is not None and _is_of(case.sidecar, case.spec) else None,
         image_size=case.config.image_size,
         batch_size=case.config.batch_size,
         tolerance=tolerance_of(case.config) if case.sidecar else TOLERANCES[case.artifact.precisions[-1]],
     )
+
+
+def _is_known_rounding(case: _Case, console: Console) -> bool:
+    """Whether the program can be made again that a float16 artifact is a rounding of."""
+    sidecar, name = case.sidecar, case.path.name
+    if case.artifact.precisions[-1] is ComputePrecision.FLOAT32:
+        return False
+    if sidecar is None:
+        console.note(f"{name} has no sidecar that says how it was made: an error as small as float16's is not seen")
+        return False
+    if not _is_of(sidecar, case.spec) or getattr(case.config, "compress", Compression.NONE) is not Compression.NONE:
+        return False
+    here = installed_versions(sidecar.versions)
+    others = [f"{maker} {version}" for maker, version in sidecar.versions.items() if here.get(maker) != version]
+    if others:
+        console.note(f"{name} was made with {', '.join(others)}: an error as small as float16's is not seen here")
+    return not others
+
+
+def _is_of(sidecar: Artifact, spec: ModelSpec | None) -> bool:
+    """Whether a network is the one that an artifact was made of."""
+    return spec is not None and public_name(spec.name) == sidecar.model
 
 
 def _measure_accuracies(case: _Case, console: Console) -> Mapping[ComputePrecision, Accuracy]:

@@ -86,6 +86,7 @@ def prove(
         known: those that are in the race already.
         on_left_out: is told of each form that is not let through, and why.
     """
+    from exporters.proof.departure import in_words
     from exporters.proof.files import compare_files
 
     baseline = standard.baseline
@@ -97,13 +98,15 @@ def prove(
             if same is not None:
                 on_left_out(_left_out(form.name, f"the same file as {same}", baseline, subject))
                 continue
-            error = compare_files(baseline.subject.path, subject.path, standard.feeds).relative_error
+            tolerance = EQUAL_WITHIN if form.equal else None
+            parity = compare_files(baseline.subject.path, subject.path, standard.feeds, tolerance=tolerance)
+            error = parity.relative_error
         except (ArtifactError, ExportError, ParityError, RewriteError) as failure:
             on_left_out(_left_out(form.name, f"cannot be made: {failure}", baseline))
             continue
         files[subject.artifact.sha256] = form.name
         if form.equal and not error <= EQUAL_WITHIN:
-            reason = f"not equal: {EQUAL_WITHIN:.0e} is allowed"
+            reason = f"not equal: {EQUAL_WITHIN:.0e} is allowed. {in_words(parity.first_departure)}"
             on_left_out(_left_out(form.name, reason, baseline, subject, error))
             continue
         yield Candidate(
