@@ -24,6 +24,7 @@ from exporters.stage import Stage
 
 T = TypeVar("T")
 _LOOK_S = 0.2
+_EXIT_S = 10.0  # that it has to end once it has closed its output
 
 
 class RemoteTraceback(Exception):  # noqa: N818 - it is no error of its own
@@ -193,7 +194,11 @@ class WorkProcess:
                     return None
                 step.check()
                 continue
-            return None if content is None else pickle.loads(content)
+            if content is None:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(_EXIT_S)  # or how it ended would not be known
+                return None
+            return pickle.loads(content)
 
     def _kill(self) -> None:
         """End it, and what it has started. Nothing that it does can hold this up."""

@@ -1,19 +1,23 @@
 """The file or the weights of a network, with a word to the user where it takes time."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from effmod_bench.isolation.apart import apart
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
 from exporters import DEFAULT_OPSET, Made, MadeNetwork, cached, cached_network, obtain, obtain_network, sweep_unfinished
 from models import ModelSpec
+from models.zoo.spec import is_own
+
+T = TypeVar("T")
 
 
 def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -> Made:
     """The artifact of a network, with a word to the user where it takes time or something was wrong."""
     config = choices.config(spec)
-    made = cached(spec, config, checkpoint=choices.checkpoint)
+    made = look_up(spec, functools.partial(cached, spec, config, checkpoint=choices.checkpoint))
     if made is None:
         console.note(f"exporting {spec.name} ({', '.join(_telling(choices))}) and checking it ...")
         make = functools.partial(obtain, spec, config, checkpoint=choices.checkpoint)
@@ -24,6 +28,11 @@ def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -
         console.warn(f"{spec.name}: onnxsim failed or changed the outputs, so the file is not simplified")
     console.detail(f"{spec.name}: {made.path}")
     return made
+
+
+def look_up(spec: ModelSpec, find: Callable[[], T]) -> T:
+    """Look into the cache: apart, for a network of the user's own, whose code may have to say what is looked for."""
+    return apart(find, what=spec.name) if is_own(spec.name) else find()
 
 
 def _telling(choices: ExportChoices) -> Iterator[str]:
@@ -40,7 +49,8 @@ def _telling(choices: ExportChoices) -> Iterator[str]:
 def obtain_weights(console: Console, spec: ModelSpec, choices: ExportChoices) -> MadeNetwork:
     """The network itself, for PyTorch, with a word to the user where it takes time or something was wrong."""
     image_size = choices.image_size or spec.image_size
-    made = cached_network(spec, image_size=image_size, checkpoint=choices.checkpoint)
+    find = functools.partial(cached_network, spec, image_size=image_size, checkpoint=choices.checkpoint)
+    made = look_up(spec, find)
     if made is None:
         console.note(f"making the weights of {spec.name} ...")
         make = functools.partial(obtain_network, spec, image_size=image_size, checkpoint=choices.checkpoint)

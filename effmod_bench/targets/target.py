@@ -1,5 +1,6 @@
 """A target, resolved once: a network, or a file of the user's own, and what is known of it before it is timed."""
 
+import functools
 from functools import cached_property
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import msgspec
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
-from effmod_bench.targets.obtain import obtain_artifact, obtain_weights
+from effmod_bench.targets.obtain import look_up, obtain_artifact, obtain_weights
 from effmod_bench.targets.subjects import file_subject, network_subject, zoo_subject
 from exporters import ExportConfig, is_cached, is_network_cached
 from models import ModelSpec
@@ -47,10 +48,11 @@ class NetworkTarget(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @property
     def is_cached(self) -> bool:
         """Whether nothing need be made."""
-        checkpoint = self.choices.checkpoint
+        spec, config, checkpoint = self.spec, self.config, self.choices.checkpoint
         if self.as_it_is:
-            return is_network_cached(self.spec, image_size=self.config.image_size, checkpoint=checkpoint)
-        return is_cached(self.spec, self.config, checkpoint=checkpoint)
+            find = functools.partial(is_network_cached, spec, image_size=config.image_size, checkpoint=checkpoint)
+            return look_up(spec, find)
+        return look_up(spec, functools.partial(is_cached, spec, config, checkpoint=checkpoint))
 
     def subject(self, console: Console) -> Subject:
         """What is timed, made now where the cache lacks it.
