@@ -14,9 +14,12 @@ from exporters.artifact.sidecar import TensorSpec
 from exporters.config import ExportConfig, Format
 from exporters.coreml import format as coreml
 from exporters.onnx import format as onnx
+from models import Preprocessing
 
 if TYPE_CHECKING:
-    from exporters.artifact.evaluator import Evaluator
+    from torch import nn
+
+    from exporters.artifact.evaluator import Evaluator, Origin
 
 Config = TypeVar("Config", bound=ExportConfig)
 
@@ -44,6 +47,17 @@ class FileFormat(Protocol[Config]):
 
     def export(self, job: ExportJob[Config], path: Path, measure_parity: MeasureParity[Config]) -> Exported:
         """Write the file, and prove it; raises `ExportError` or `ParityError`."""
+        ...
+
+    def origin(
+        self, network: "nn.Module", config: Config, preprocessing: Preprocessing, *, with_program: bool
+    ) -> "Origin":
+        """What a file with these options is made of; raises `ExportError`.
+
+        Args:
+            network: as it is exported, in eval mode.
+            with_program: make the float32 program as well, that a float16 file is a rounding of. Takes seconds.
+        """
         ...
 
     def read_tensors(self, path: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:

@@ -11,6 +11,7 @@ from effmod_bench.isolation.apart import apart
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.rewrites import operator_table, say_rewrites
+from effmod_bench.screen.verified import changed_top1, rounding_in_words
 from effmod_bench.screen.weights import say_weights
 from effmod_bench.targets.limits import check_labels
 from effmod_bench.targets.obtain import obtain_artifact
@@ -208,6 +209,10 @@ def _say_what_it_is(console: Console, name: str, made: Made) -> None:
         f"max abs error {parity.max_abs_error:.1e}, relative {parity.relative_error:.1e}, "
         f"same top-1 in {parity.top1_agreement:.0%}"
     )
+    if parity.rounding is not None:
+        console.note(f"{name}: {rounding_in_words(parity.rounding)}")
+    for warning in changed_top1(name, parity):
+        console.warn(warning)
     if isinstance(config, CoreMLConfig) and config.compress is not Compression.NONE:
         console.warn(f"{name}: its weights are compressed ({config.compress}): it is not equal to the network")
     if isinstance(config, OnnxConfig) and parity.tolerance is None:

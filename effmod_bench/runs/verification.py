@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from effmod_bench.errors import TargetError
+from effmod_bench.errors import ExitCode, TargetError, exit_code
 from effmod_bench.isolation.apart import apart
 from effmod_bench.isolation.messages import Reporter
 from effmod_bench.screen.console import Console
-from effmod_bench.screen.verified import Verified, verified_table, verified_title
+from effmod_bench.screen.verified import Verified, changed_top1, verified_table, verified_title, worse
 from effmod_bench.screen.weights import say_weights
 from effmod_bench.targets.limits import check_memory
 from effmod_bench.targets.names import is_file, network_input
@@ -21,14 +21,18 @@ from exporters import (
     Accuracy,
     ActivationRange,
     Artifact,
+    Compression,
     ComputePrecision,
     ExportConfig,
     OnnxConfig,
     Parity,
     ParityError,
     artifact_sha256,
+    installed_versions,
+    public_name,
     read_sidecar,
     reference,
+    sidecar_path,
     weights_identity,
 )
 from exporters.stage import Stage, enter
@@ -73,21 +77,26 @@ class _Findings(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     rows: list[Verified]
     activation_range: ActivationRange | None
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[str, ...]
     failure: ParityError | None
 
 
 def run(asked: Verification, console: Console, output_format: OutputFormat) -> None:
     """Compare the artifact with its network, or the file it was made of, try it on images, print what was found.
 
+    A file that is not the one that its sidecar describes is refused whatever it computes; what it computes is told
+    where that can be found out.
+
     Raises:
         ArtifactError, TargetError, UnknownModelError, CheckpointError, ImageFolderError: something cannot be used.
         MachineMismatchError: the artifact is machine-specific, and was made on another kind of machine.
-        ParityError: the artifact is not its network, or that file; raised after the table is printed.
+        ParityError: the artifact is not its network, or that file, or not its sidecar's; raised after the table is
+            printed.
         UnfinishedError, UnfinishedProofError: loading or running something crashed, or took too long.
     """
     found = apart(functools.partial(_examine, asked, console), what=str(asked.path), stage=Stage.LOADING)
-    console.table(verified_table(found.title, found.rows, found.activation_range), output_format)
+    if found.rows:
+        console.table(verified_table(found.title, found.rows, found.activation_range), output_format)
     for warning in found.warnings:
         console.warn(warning)
     if found.failure is not None:
@@ -95,13 +104,44 @@ def run(asked: Verification, console: Console, output_format: OutputFormat) -> N
 
 
 def _examine(asked: Verification, reporter: Reporter) -> _Findings:
+    changed = _changed(asked.path)
+    try:
+        found = _compare(asked, reporter)
+    except Exception as error:
+        if changed is None or exit_code(error) not in (ExitCode.USAGE, ExitCode.CHECK_FAILED):
+            raise
+        raise ParityError(f"{changed} What was found of it: {error}") from error
+    if changed is None:
+        return found
+    said = f"{changed} What was found of it: {found.failure}" if found.failure is not None else changed
+    return msgspec.structs.replace(found, failure=ParityError(said))
+
+
+def _changed(path: Path) -> str | None:
+    """What is wrong with a file that is no longer what its sidecar describes; None where it is, or there is none."""
+    from exporters.derived.machine import read_machine_file
+    from exporters.derived.rewritten import read_rewritten
+
+    sidecar = read_sidecar(path) or read_rewritten(path) or read_machine_file(path)
+    if sidecar is None or not path.exists():
+        return None
+    found = artifact_sha256(path)
+    if found == sidecar.sha256:
+        return None
+    return (
+        f"{path} is not the file that its sidecar {sidecar_path(path).name} describes: its sha256 is {found[:12]}, and "
+        f"{sidecar.sha256[:12]} stands there. It was changed or damaged since it was made: make it again."
+    )
+
+
+def _compare(asked: Verification, reporter: Reporter) -> _Findings:
     from exporters.derived.rewritten import read_rewritten
 
     rewritten = read_rewritten(asked.path)
     original = _find_original(asked, rewritten)
     if rewritten is not None and original is not None:
         return _compare_with_original(asked.path, rewritten, original, reporter)
-    return _compare_with_network(_resolve(asked, reporter), reporter)
+    return _compare_with_network(_resolve(asked), reporter)
 
 
 def _failure(judge: Callable[[], None]) -> ParityError | None:
@@ -146,21 +186,15 @@ def _compare_with_original(path: Path, rewritten: "RewrittenFile", original: Pat
 
     reporter.note(f"comparing {path.name} with {original}, from which it was rewritten ...")
     parity = compare_again(path, rewritten, original)
-    _say_changed(path, rewritten.sha256, "rewritten", reporter)
     done = ", ".join(f"{report.name} {report.count}" for report in rewritten.rewrites)
     title = f"{path.name}: {_original_name(rewritten)}, rewritten: {done}"
     return _Findings(
         title=title,
         rows=[Verified(precision=ComputePrecision.FLOAT32, parity=parity, accuracy=None)],
         activation_range=None,
+        warnings=tuple(worse(path.name, parity, recorded=rewritten.parity)),
         failure=_failure(functools.partial(judge_files, original, path, parity)),
     )
-
-
-def _say_changed(path: Path, sha256: str, made: str, reporter: Reporter) -> None:
-    """Warn of a file that is no longer what its sidecar says."""
-    if artifact_sha256(path) != sha256:
-        reporter.warn(f"{path} was changed since it was {made}: its hash is not its sidecar's")
 
 
 class _Case(msgspec.Struct, frozen=True, kw_only=True):
@@ -183,15 +217,13 @@ class _Case(msgspec.Struct, frozen=True, kw_only=True):
     images: "ImageFolder | None"
 
 
-def _resolve(asked: Verification, reporter: Reporter) -> _Case:
+def _resolve(asked: Verification) -> _Case:
     """What the user and the sidecar say; a wrong folder of images is said before the time that comparing takes."""
     path = asked.path
     sidecar = read_sidecar(path)
     artifact = _open(path)
-    if sidecar is not None:
-        _say_changed(path, sidecar.sha256, "exported", reporter)
     spec = _find_network(asked, sidecar, sidecar.config.image_size if sidecar is not None else artifact.shape[2])
-    config = sidecar.config if sidecar is not None else _config(artifact, spec)
+    config = _made_with(sidecar) if sidecar is not None else _config(artifact, spec)
     check_memory(str(path), network_input(config.batch_size, config.image_size))
     preprocessing = sidecar.preprocessing if sidecar else spec.preprocessing if spec else Preprocessing()
     return _Case(
@@ -237,6 +269,14 @@ def _find_network(asked: Verification, sidecar: Artifact | None, image_size: int
     return find_model(name, image_size=image_size)
 
 
+def _made_with(sidecar: Artifact) -> ExportConfig:
+    """What a file was made with: one that onnxsim could not simplify was left as it was."""
+    config = sidecar.config
+    if isinstance(config, OnnxConfig) and sidecar.simplified is False:
+        return msgspec.structs.replace(config, simplify=False)
+    return config
+
+
 def _config(artifact: "Evaluator", spec: ModelSpec | None) -> ExportConfig:
     """The image and batch size of a file without a sidecar; what the file leaves open is the network's own, and one."""
     batch, _, height, width = artifact.shape
@@ -273,7 +313,7 @@ def _read_images(data: Path | None, preprocessing: Preprocessing, config: Export
 
 
 def _compare_with_network(case: _Case, reporter: Reporter) -> _Findings:
-    from exporters.proof.parity import judge
+    from exporters.proof.parity import judge, summary
 
     parities = _measure_parities(case, reporter)
     accuracies = _measure_accuracies(case, reporter)
@@ -281,11 +321,18 @@ def _compare_with_network(case: _Case, reporter: Reporter) -> _Findings:
         Verified(precision=precision, parity=parities.get(precision), accuracy=accuracies.get(precision))
         for precision in case.artifact.precisions
     ]
-    changed = _changed_weights(case)
+    warnings: list[str] = []
+    if parities:
+        own = summary(case.artifact, parities)
+        warnings += changed_top1(case.path.name, own)
+        if case.sidecar is not None and _is_of(case.sidecar, case.spec):
+            warnings += worse(case.path.name, own, recorded=case.sidecar.parity)
     failure = _failure(functools.partial(judge, case.artifact, parities))
-    if failure is not None and changed is not None:
-        failure = ParityError(f"{failure} {changed}")
-    warnings = [f"{case.path.name}: {changed}"] if failure is None and changed is not None else []
+    if changed := _changed_weights(case):
+        if failure is None:
+            warnings.append(f"{case.path.name}: {changed}")
+        else:
+            failure = ParityError(f"{failure} {changed}")
     return _Findings(
         title=verified_title(case.path, case.sidecar, case.spec),
         rows=rows,
@@ -315,19 +362,43 @@ def _measure_parities(case: _Case, reporter: Reporter) -> Mapping[ComputePrecisi
     from exporters.proof.parity import TOLERANCES, compare, ending_as, tolerance_of
 
     reporter.note(f"comparing {case.path.name} with {case.spec.name} ...")
+    with_program = _is_known_rounding(case, reporter)
     enter(Stage.MAKING, case.spec.name)
     weights = weights_identity(case.spec, case.config.image_size, case.checkpoint)
     say_weights(reporter, [(case.spec.name, str(weights))])
-    network = reference(case.spec, case.config, checkpoint=case.checkpoint)
+    expected = reference(case.spec, case.config, checkpoint=case.checkpoint, with_program=with_program)
     with prints_to_standard_error():  # a network of the user's own may print what it is fed
         return compare(
-            ending_as(network, case.config),
+            ending_as(expected.network, case.config),
             case.artifact,
             case.preprocessing,
+            origin=expected.origin if case.sidecar is not None and _is_of(case.sidecar, case.spec) else None,
             image_size=case.config.image_size,
             batch_size=case.config.batch_size,
             tolerance=tolerance_of(case.config) if case.sidecar else TOLERANCES[case.artifact.precisions[-1]],
         )
+
+
+def _is_known_rounding(case: _Case, reporter: Reporter) -> bool:
+    """Whether the program can be made again that a float16 artifact is a rounding of."""
+    sidecar, name = case.sidecar, case.path.name
+    if case.artifact.precisions[-1] is ComputePrecision.FLOAT32:
+        return False
+    if sidecar is None:
+        reporter.note(f"{name} has no sidecar that says how it was made: an error as small as float16's is not seen")
+        return False
+    if not _is_of(sidecar, case.spec) or getattr(case.config, "compress", Compression.NONE) is not Compression.NONE:
+        return False
+    here = installed_versions(sidecar.versions)
+    others = [f"{maker} {version}" for maker, version in sidecar.versions.items() if here.get(maker) != version]
+    if others:
+        reporter.note(f"{name} was made with {', '.join(others)}: an error as small as float16's is not seen here")
+    return not others
+
+
+def _is_of(sidecar: Artifact, spec: ModelSpec | None) -> bool:
+    """Whether a network is the one that an artifact was made of."""
+    return spec is not None and public_name(spec.name) == sidecar.model
 
 
 def _measure_accuracies(case: _Case, reporter: Reporter) -> Mapping[ComputePrecision, Accuracy]:

@@ -8,7 +8,6 @@ import numpy.typing as npt
 from effmod_bench.errors import TargetError
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.isolation.messages import Reporter
-from exporters import Parity
 from exporters.config import Int8
 
 
@@ -66,11 +65,17 @@ def quantize(source: Subject, new: Path, kind: Int8, baseline: Subject) -> None:
     quantize(source.path, new, kind, feeds_of(baseline))
 
 
-def compare(baseline: Subject, made: Subject) -> Parity:
-    """How far the outputs of a file are from the baseline's."""
+def compare(baseline: Subject, made: Subject, tolerance: float | None) -> tuple[float, str]:
+    """How far the outputs of a file are from the baseline's, relative to the largest; and where that begins, in words.
+
+    Args:
+        tolerance: beyond which that is looked for; None where the two are not meant to be equal.
+    """
+    from exporters.proof.departure import in_words
     from exporters.proof.files import compare_files
 
-    return compare_files(baseline.path, made.path, feeds_of(baseline))
+    parity = compare_files(baseline.path, made.path, feeds_of(baseline), tolerance=tolerance)
+    return parity.relative_error, in_words(parity.first_departure)
 
 
 def top1(subject: Subject, data: Path, reporter: Reporter) -> float:

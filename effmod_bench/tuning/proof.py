@@ -67,14 +67,15 @@ def prove(
             if same is not None:
                 on_left_out(_left_out(form.name, f"the same file as {same}", baseline, subject))
                 continue
-            compare = functools.partial(making.compare, baseline.subject, subject)
-            error = apart(compare, what=form.name, stage=Stage.PROVING).relative_error
+            tolerance = EQUAL_WITHIN if form.equal else None
+            compare = functools.partial(making.compare, baseline.subject, subject, tolerance)
+            error, where = apart(compare, what=form.name, stage=Stage.PROVING)
         except (ArtifactError, ExportError, ParityError, RewriteError) as failure:
             on_left_out(_left_out(form.name, f"cannot be made: {failure}", baseline))
             continue
         files[subject.artifact.sha256] = form.name
         if form.equal and not error <= EQUAL_WITHIN:
-            reason = f"not equal: {EQUAL_WITHIN:.0e} is allowed"
+            reason = f"not equal: {EQUAL_WITHIN:.0e} is allowed. {where}"
             on_left_out(_left_out(form.name, reason, baseline, subject, error))
             continue
         yield Candidate(

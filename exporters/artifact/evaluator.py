@@ -4,9 +4,9 @@ Each format's folder says how its files are evaluated (`onnx/evaluator.py`, `cor
 have in common.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 import numpy as np
@@ -16,7 +16,20 @@ from exporters.artifact.sidecar import ActivationRange
 from exporters.config import ComputePrecision
 from exporters.errors import ArtifactError
 
+if TYPE_CHECKING:
+    from torch import nn
+
 Images = npt.NDArray[np.float32]
+Values = Mapping[str, npt.NDArray[Any]]
+"""Arrays by the names that a graph has for them."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """An operator that was computed, with its results. They are named as in the float32 program, whatever was made."""
+
+    kind: str
+    name: str
+    results: Values
 
 
 class Evaluator(Protocol):
@@ -47,6 +60,39 @@ class Evaluator(Protocol):
             ArtifactError: it cannot be evaluated, or gives something else than scores.
         """
         ...
+
+    def steps(self, images: Images, precision: ComputePrecision) -> Iterator[Step]:
+        """Each operator of one inference, in the order of computation.
+
+        Args:
+            images: of one inference, (N, 3, H, W).
+
+        Raises:
+            ArtifactError: it cannot be evaluated.
+        """
+        ...
+
+    def rounded_as(self, half: Any) -> "Evaluator":
+        """This float32 program with its constants rounded as a float16 artifact that was made of it stores them.
+
+        Args:
+            half: an evaluator of the same format.
+        """
+        ...
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """What an artifact was made of.
+
+    Attributes:
+        network: as it was exported: rewritten, and with what the artifact holds before and behind it. It takes what
+            the artifact takes.
+        program: the float32 program that a float16 artifact is a rounding of; None for a float32 artifact, and where
+            it is not known.
+    """
+
+    network: "nn.Module"
+    program: Evaluator | None = None
 
 
 def widest(before: ActivationRange | None, seen: ActivationRange) -> ActivationRange:

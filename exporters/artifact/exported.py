@@ -14,10 +14,12 @@ from models import ModelSpec, Preprocessing, Weights
 if TYPE_CHECKING:
     from torch import nn
 
+    from exporters.artifact.evaluator import Origin
+
 Config = TypeVar("Config", bound=ExportConfig)
 
-MeasureParity = Callable[["nn.Module", Path, Config, Preprocessing], Parity]
-"""Compares a new file or package with its network; raises `ParityError` where they differ."""
+MeasureParity = Callable[["nn.Module", Path, Config, Preprocessing, "Origin"], Parity]
+"""Compares a new file or package with its network, and what it was made of; raises `ParityError` where they differ."""
 
 
 class ExportJob(msgspec.Struct, Generic[Config], frozen=True, kw_only=True):

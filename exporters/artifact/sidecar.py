@@ -47,6 +47,41 @@ class ActivationRange(msgspec.Struct, frozen=True, kw_only=True):
     overflow_kind: str | None = None
 
 
+class Departure(msgspec.Struct, frozen=True, kw_only=True):
+    """The first operator, in the order of computation, whose result is not what it should be.
+
+    Attributes:
+        kind, name: of the operator; or a layer of the network, where that itself is at fault.
+        relative_error: of its result, over the largest value that it should have; None where it gives NaN or infinity.
+        unmatched: the operators right before it, in words, of which nothing is known: one of them may be at fault.
+    """
+
+    kind: str
+    name: str
+    relative_error: float | None
+    unmatched: tuple[str, ...] = ()
+
+
+class Rounding(msgspec.Struct, frozen=True, kw_only=True):
+    """The error of a float16 artifact, taken apart; each error relative to the largest output.
+
+    Rounded weights and float16 arithmetic hide a wrong program: theirs is a hundred times what a right one has.
+    So the program is proved before it is rounded, and the artifact as the rounding of that program.
+
+    Attributes:
+        program_relative_error: of the float32 program that it was made of, against the network.
+        rounded_relative_error: evaluated in float32, against that program with its constants rounded to float16.
+            Where its weights were compressed afterwards: before that. Both are None where the program is not known.
+        arithmetic_relative_error: evaluated in float16, against itself in float32: what float16's arithmetic adds.
+        tolerance: of the first two.
+    """
+
+    program_relative_error: float | None
+    rounded_relative_error: float | None
+    arithmetic_relative_error: float
+    tolerance: float
+
+
 class Parity(msgspec.Struct, frozen=True, kw_only=True):
     """How closely an artifact's outputs are the network's, over `inputs` different images.
 
@@ -63,6 +98,8 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
         float32_relative_error: evaluated in float32: what is left of the error where only the weights are rounded.
             None for ONNX in float32.
         activation_range: over the same images; None for ONNX in float32.
+        rounding: None in float32, and in sidecars from before it was measured.
+        first_departure: None where nothing falls short, and where it cannot be told.
     """
 
     inputs: int
@@ -74,6 +111,8 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     tolerance: float | None
     float32_relative_error: float | None = None
     activation_range: ActivationRange | None = None
+    rounding: Rounding | None = None
+    first_departure: Departure | None = None
 
 
 class Accuracy(msgspec.Struct, frozen=True, kw_only=True):

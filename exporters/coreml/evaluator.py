@@ -1,38 +1,58 @@
-"""A Core ML package as a function, evaluated from what was saved, on any system."""
+"""A Core ML program as a function, on any system: from what was saved, or as it was before it was rounded."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
 
-from exporters.artifact.evaluator import Images, image_shape, in_batches, scores_of, widest
+from exporters.artifact.evaluator import Images, Step, image_shape, in_batches, scores_of, widest
 from exporters.artifact.sidecar import ActivationRange
 from exporters.config import ComputePrecision
-from exporters.coreml.program.program import load_program
+from exporters.coreml.program.program import Program, load_program, original_name
 from exporters.errors import ArtifactError
 
 
-class PackageEvaluator:
-    """A saved Core ML package, its operators evaluated with torch."""
+def open_package(path: Path) -> "ProgramEvaluator":
+    """A saved package, its operators evaluated with torch.
 
-    def __init__(self, path: Path) -> None:
-        self.name = path.name
-        self._program = load_program(path)
-        if len(self._program.input_names) != 1:
-            raise ArtifactError(f"{path} takes {len(self._program.input_names)} inputs, where one image is expected")
-        self.shape = image_shape(path, self._program.input_shapes[0] or (None,) * 4)
-        self.takes_pixels = bool(self._program.image_inputs)
+    Raises:
+        ArtifactError: it cannot be read, has operators that cannot be evaluated, or does not take one image.
+    """
+    program = load_program(path)
+    if len(program.input_names) != 1:
+        raise ArtifactError(f"{path} takes {len(program.input_names)} inputs, where one image is expected")
+    return ProgramEvaluator(program, takes_pixels=bool(program.image_inputs))
+
+
+class ProgramEvaluator:
+    """A program that takes one image, its operators evaluated with torch."""
+
+    def __init__(self, program: Program, *, takes_pixels: bool) -> None:
+        self.name = program.path.name
+        self.program = program
+        self.shape = image_shape(program.path, program.input_shapes[0] or (None,) * 4)
+        self.takes_pixels = takes_pixels
         # What float16 does to a program is told apart from what its rounded weights do.
-        self.precisions = tuple(dict.fromkeys((ComputePrecision.FLOAT32, self._program.precision)))
+        self.precisions = tuple(dict.fromkeys((ComputePrecision.FLOAT32, program.precision)))
         self.activation_range: ActivationRange | None = None
 
     def scores(self, images: Images, precision: ComputePrecision, batch_size: int) -> Images:
         return in_batches(images, batch_size, lambda x: scores_of(self.name, self._run(x, precision)))
 
+    def steps(self, images: Images, precision: ComputePrecision) -> Iterator[Step]:
+        for operator, results in self.program.results(self._fed(images), precision=precision):
+            yield Step(operator.kind, original_name(operator.name), results)
+
+    def rounded_as(self, half: "ProgramEvaluator") -> "ProgramEvaluator":
+        return ProgramEvaluator(self.program.rounded_as(half.program), takes_pixels=self.takes_pixels)
+
+    def _fed(self, images: Images) -> dict[str, Images]:
+        return {self.program.input_names[0]: images}
+
     def _run(self, images: Images, precision: ComputePrecision) -> dict[str, npt.NDArray[Any]]:
-        inputs = {self._program.input_names[0]: images}
         if precision is not ComputePrecision.FLOAT32:
-            return self._program.run(inputs, precision=precision)
-        outputs, seen = self._program.run_observed(inputs)
+            return self.program.run(self._fed(images), precision=precision)
+        outputs, seen = self.program.run_observed(self._fed(images))
         self.activation_range = widest(self.activation_range, seen)
         return outputs

@@ -5,10 +5,7 @@ coremltools takes seconds to import and talks a lot, so it is imported where it 
 
 import contextlib
 import os
-import re
 import shutil
-import tempfile
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,25 +14,23 @@ import msgspec
 import torch
 from torch import Tensor, nn
 
+from exporters.artifact.evaluator import Origin
 from exporters.artifact.exported import MeasureParity
 from exporters.artifact.files import move_into_place, writing
 from exporters.artifact.sidecar import Parity
 from exporters.config import Compression, CoreMLConfig, InputKind
+from exporters.coreml.convert import CLASS, INPUT, convert, example
 from exporters.coreml.deployed import Deployed
+from exporters.coreml.evaluator import ProgramEvaluator
 from exporters.coreml.package import SPECIFICATION_VERSIONS, model_file, read_specification
+from exporters.coreml.program.program import Program
 from exporters.coreml.tools import check_compression, import_coremltools, quiet
-from exporters.errors import ExportError, OutputError
+from exporters.errors import ExportError
 from models import Preprocessing
-from models.zoo.images import natural_images
 from models.zoo.words import first_line
 
-INPUT = "input"
-CLASS = "classLabel"
 COMPUTE_UNITS = "all"
 """Which processors a package is meant for: coremltools' word for CPU, GPU and Neural Engine, as the system likes."""
-
-# What coremltools says of an operator that came with a later system.
-_LACKS = re.compile(r"No available version for (\w+) in the .* at least (?:coremltools\.target\.)?(iOS\d+)", re.DOTALL)
 
 
 class PackageMetadata(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,18 +76,70 @@ def export(
     _check_classes(deployed, config, name)
     with writing(path), _replacing(path) as partial:
         with quiet():
-            package = _compress(_convert(ct, deployed, config, name), config.compress)
+            converted = convert(ct, deployed, config, name)
+        proof = _Proof(reference or model, preprocessing, measure_parity)
+        origin = Origin(network=deployed, program=_evaluator(converted.program, config))
+        compressed = config.compress is not Compression.NONE
+        # What compression adds is measured, and not judged; so the package is proved before.
+        whole = proof.of_whole(Path(converted.package.package_path), config, origin) if compressed else None
+        with quiet():
+            package = _compress(converted.package, config.compress)
             _describe(package, config, preprocessing, metadata)
             package.save(str(partial))
         _tidy(partial)
         _check(partial, config)
-        return measure_parity(reference or model, partial, config, preprocessing) if measure_parity else None
+        if compressed:
+            origin = Origin(network=deployed)
+        parity = proof.of(partial, config, origin)
+        return parity and _with_rounding_of(whole, parity)
+
+
+class _Proof(msgspec.Struct, frozen=True):
+    """The proof of a network's packages; without `measure_parity` there is none."""
+
+    network: nn.Module
+    preprocessing: Preprocessing
+    measure_parity: MeasureParity[CoreMLConfig] | None
+
+    def of(self, path: Path, config: CoreMLConfig, origin: Origin) -> Parity | None:
+        measure = self.measure_parity
+        return measure(self.network, path, config, self.preprocessing, origin) if measure else None
+
+    def of_whole(self, path: Path, config: CoreMLConfig, origin: Origin) -> Parity | None:
+        """Of a package whose weights are to be compressed."""
+        return self.of(path, msgspec.structs.replace(config, compress=Compression.NONE), origin)
+
+
+def _with_rounding_of(whole: Parity | None, parity: Parity) -> Parity:
+    """The parity of a compressed package, with what was proved of it before it was compressed."""
+    if whole is None or whole.rounding is None or parity.rounding is None:
+        return parity
+    own = parity.rounding.arithmetic_relative_error
+    return msgspec.structs.replace(
+        parity, rounding=msgspec.structs.replace(whole.rounding, arithmetic_relative_error=own)
+    )
+
+
+def float32_program(deployed: Deployed, config: CoreMLConfig) -> ProgramEvaluator | None:
+    """The program that a float16 package is a rounding of, made again; None where the package is in float32.
+
+    Raises:
+        FormatUnavailableError: coremltools cannot be had here.
+        ExportError: the network cannot be converted.
+    """
+    ct = import_coremltools()
+    with quiet():
+        return _evaluator(convert(ct, deployed, config, type(deployed.network).__name__).program, config)
+
+
+def _evaluator(program: Program | None, config: CoreMLConfig) -> ProgramEvaluator | None:
+    return None if program is None else ProgramEvaluator(program, takes_pixels=config.input is InputKind.IMAGE)
 
 
 def _check_classes(deployed: Deployed, config: CoreMLConfig, name: str) -> None:
     try:
         with torch.inference_mode():
-            found = deployed(_example(config))
+            found = deployed(example(config))
     except Exception as error:  # whatever the network raises
         raise ExportError(f"{name} does not run: {first_line(error)}") from error
     shape = tuple(found.shape) if isinstance(found, Tensor) else ()
@@ -104,92 +151,6 @@ def _check_classes(deployed: Deployed, config: CoreMLConfig, name: str) -> None:
             f"there are {len(config.labels)} labels, and {name} tells {shape[1]} classes apart; write one label a "
             "line, in the order of the classes"
         )
-
-
-def _example(config: CoreMLConfig) -> Tensor:
-    return torch.zeros(config.batch_size, 3, config.image_size, config.image_size)
-
-
-def _convert(ct: Any, deployed: Deployed, config: CoreMLConfig, name: str) -> Any:
-    """The converted network: from what torch exports, or where that fails, from a trace."""
-    try:
-        with torch.no_grad():
-            exported = torch.export.export(deployed, (_example(config),)).run_decompositions({})
-        return _convert_graph(ct, exported, config)
-    except Exception as error:  # torch and coremltools raise dozens of types
-        traceback.clear_frames(error.__traceback__)  # they hold a temporary folder
-        first = error
-    if isinstance(first, OSError):
-        raise first
-    if "FileWriter" in str(first):  # coremltools' word for a disk that takes no more
-        raise OutputError(
-            f"coremltools cannot write the weights into {tempfile.gettempdir()}; free some space there, or name "
-            "another folder in TMPDIR"
-        ) from first
-    try:
-        return _convert_graph(ct, _trace(deployed, config), config)
-    except OSError:
-        raise
-    except Exception as second:
-        traceback.clear_frames(second.__traceback__)
-        raise ExportError(_refusal(name, config, first, second)) from first
-
-
-def _convert_graph(ct: Any, graph: Any, config: CoreMLConfig) -> Any:
-    import numpy as np
-
-    shape = tuple(_example(config).shape)
-    if config.input is InputKind.IMAGE:
-        feed = ct.ImageType(name=INPUT, shape=shape, color_layout=ct.colorlayout.RGB)
-    else:
-        feed = ct.TensorType(name=INPUT, shape=shape, dtype=np.float32)
-    converted = ct.convert(
-        graph,
-        source="pytorch",
-        convert_to="mlprogram",
-        inputs=[feed],
-        # A classifier's outputs are named after the conversion.
-        outputs=None if config.labels else [ct.TensorType(name=config.output, dtype=np.float32)],
-        classifier_config=ct.ClassifierConfig(list(config.labels), CLASS) if config.labels else None,
-        minimum_deployment_target=ct.target[config.target],
-        compute_precision=ct.precision[config.compute_precision.name],
-        skip_model_load=True,
-    )
-    if not config.labels:
-        return converted
-    specification = converted.get_spec()
-    ct.utils.rename_feature(specification, specification.description.predictedProbabilitiesName, config.output)
-    return ct.models.MLModel(specification, weights_dir=converted.weights_dir, skip_model_load=True)
-
-
-def _trace(deployed: Deployed, config: CoreMLConfig) -> Any:
-    with torch.no_grad():
-        traced: Any = torch.jit.trace(deployed, (_example(config),), check_trace=False)  # type: ignore[no-untyped-call]
-        # A trace holds the way that the example went; other images show whether the network takes another for them.
-        for x in _other_images(config):
-            expected, found = deployed(x), traced(x)
-            if not torch.allclose(expected, found, rtol=1e-3, atol=1e-3 * float(expected.abs().max())):
-                raise ExportError("it computes differently from image to image, which no fixed program does")
-    return traced
-
-
-def _other_images(config: CoreMLConfig) -> Iterator[Tensor]:
-    for seed in range(4):
-        x = torch.from_numpy(natural_images(config.batch_size, (config.image_size, config.image_size), seed=seed))
-        if config.input is InputKind.IMAGE:
-            x = (x - x.min()) / (x.max() - x.min()) * 255
-            yield from (x, 255 - x)
-        else:
-            yield from (x, -x)
-
-
-def _refusal(name: str, config: CoreMLConfig, first: Exception, second: Exception) -> str:
-    where = f"{name} for {config.target}"
-    for error in (first, second):
-        if lacks := _LACKS.search(str(error)):
-            return f"cannot convert {where}, which has no operator {lacks[1]}; give --target {lacks[2]} or later"
-    reasons = " / ".join(dict.fromkeys(map(first_line, (first, second))))
-    return f"coremltools could not convert {where}: {reasons}; --format onnx may take it"
 
 
 def _compress(package: Any, compress: Compression) -> Any:

@@ -13,10 +13,13 @@ from exporters.artifact.sidecar import TensorSpec
 from exporters.artifact.versions import NETWORK
 from exporters.config import Compression, CoreMLConfig, DeploymentTarget, InputKind
 from exporters.rewrites import AUTO
-from models import family
+from models import Preprocessing, family
 
 if TYPE_CHECKING:
-    from exporters.coreml.evaluator import PackageEvaluator
+    from torch import nn
+
+    from exporters.artifact.evaluator import Origin
+    from exporters.coreml.evaluator import ProgramEvaluator
 
 SUFFIX = ".mlpackage"
 IS_FOLDER = True
@@ -87,6 +90,15 @@ def export(job: ExportJob[CoreMLConfig], path: Path, measure_parity: MeasurePari
     return Exported(parity=parity, specification_version=SPECIFICATION_VERSIONS[job.config.target])
 
 
+def origin(network: "nn.Module", config: CoreMLConfig, preprocessing: Preprocessing, *, with_program: bool) -> "Origin":
+    from exporters.artifact.evaluator import Origin
+    from exporters.coreml.deployed import Deployed
+    from exporters.coreml.export import float32_program
+
+    deployed = Deployed(network, config, preprocessing).eval()
+    return Origin(network=deployed, program=float32_program(deployed, config) if with_program else None)
+
+
 def read_tensors(path: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
     from exporters.coreml.package import read_tensors
 
@@ -97,10 +109,10 @@ def sha256(path: Path) -> str:
     return package_sha256(path)
 
 
-def open_evaluator(path: Path) -> "PackageEvaluator":
-    from exporters.coreml.evaluator import PackageEvaluator
+def open_evaluator(path: Path) -> "ProgramEvaluator":
+    from exporters.coreml.evaluator import open_package
 
-    return PackageEvaluator(path)
+    return open_package(path)
 
 
 def count_operators(path: Path) -> Counter[str]:

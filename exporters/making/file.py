@@ -26,6 +26,8 @@ from models.zoo.output import prints_to_standard_error
 if TYPE_CHECKING:
     from torch import nn
 
+    from exporters.artifact.evaluator import Origin
+
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
     """An artifact in the cache.
@@ -68,15 +70,29 @@ def obtain(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = N
     return Made(path=path, artifact=artifact, reused=reused, note=note)
 
 
+class Reference(msgspec.Struct, frozen=True):
+    """The network that an artifact is compared with, in eval mode, and what the artifact was made of."""
+
+    network: "nn.Module"
+    origin: "Origin"
+
+
 @prints_to_standard_error()
-def reference(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = None) -> "nn.Module":
-    """The network that an artifact with these options is compared with, in eval mode.
+def reference(
+    spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = None, with_program: bool = False
+) -> Reference:
+    """What an artifact with these options is compared with.
+
+    Args:
+        with_program: make the float32 program again, too, that a float16 artifact is a rounding of. Takes seconds.
 
     Raises:
-        ImageSizeError, CheckpointError, RewriteError: as `obtain`.
+        ImageSizeError, CheckpointError, RewriteError, ExportError: as `obtain`.
     """
     check_image_size(spec, config.image_size)
-    return _rewrite(create(spec, config.image_size, checkpoint)[0], config)[1]
+    rewritten, network, _ = _rewrite(create(spec, config.image_size, checkpoint)[0], config)
+    format_ = FORMATS[config.format]
+    return Reference(network, format_.origin(rewritten, config, spec.preprocessing, with_program=with_program))
 
 
 def cached(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = None) -> Made | None:

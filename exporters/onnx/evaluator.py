@@ -10,39 +10,51 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 
-from exporters.artifact.evaluator import Images, image_shape, in_batches, scores_of, widest
+from exporters.artifact.evaluator import Images, Step, Values, image_shape, in_batches, scores_of, widest
 from exporters.artifact.sidecar import FLOAT16_MAX, ActivationRange
 from exporters.config import ComputePrecision
 from exporters.errors import ArtifactError
 from exporters.onnx import float16 as onnx_float16
+from exporters.onnx import inside
 from exporters.stage import Stage, enter
 
 _HALF, _SINGLE = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
 
 
-class OnnxEvaluator:
-    """An ONNX file in ONNX Runtime, on the CPU."""
+def open_onnx(path: Path) -> "OnnxEvaluator":
+    """A saved file, in ONNX Runtime on the CPU.
 
-    def __init__(self, path: Path) -> None:
+    Raises:
+        ArtifactError: ONNX Runtime cannot load it, or it does not take one image.
+    """
+    with _telling(path):
+        session = _session(path)
+    return OnnxEvaluator(path, onnx.load(path), session)
+
+
+class OnnxEvaluator:
+    """An ONNX graph in ONNX Runtime, on the CPU."""
+
+    def __init__(self, path: Path, model: onnx.ModelProto, session: onnxruntime.InferenceSession | None = None) -> None:
+        """Of a graph with its weights inside; `path` names it, and `session` holds it already, if given."""
         self.name = path.name
         self.takes_pixels = False
         self.activation_range: ActivationRange | None = None
-        with _telling(path):
-            session = _session(path)
+        self._path, self._model = path, model
+        session = session or _session(model.SerializeToString())
         self._sessions = {ComputePrecision.FLOAT32: session}
         if len(session.get_inputs()) != 1:
             raise ArtifactError(f"{path} takes {len(session.get_inputs())} inputs, where one image is expected")
         given = session.get_inputs()[0]
         self.shape = image_shape(path, tuple(size if isinstance(size, int) else None for size in given.shape))
-        model = onnx.load(path)
         self._halves = onnx_float16.half_results(model)
         if any(tensor.data_type == _HALF for tensor in model.graph.initializer):
             # ONNX Runtime's CPU provider would compute it in float32 from end to end, whatever it says.
             self._sessions = {
                 ComputePrecision.FLOAT32: _session(
-                    onnx_float16.observed(_in_float32(model, rounding=False), self._halves).SerializeToString()
+                    onnx_float16.observed(self._graph(ComputePrecision.FLOAT32), self._halves).SerializeToString()
                 ),
-                ComputePrecision.FLOAT16: _session(_in_float32(model, rounding=True).SerializeToString()),
+                ComputePrecision.FLOAT16: _session(self._graph(ComputePrecision.FLOAT16).SerializeToString()),
             }
         self.precisions = tuple(self._sessions)
 
@@ -50,6 +62,19 @@ class OnnxEvaluator:
         session = self._sessions[precision]
         name = session.get_inputs()[0].name
         return in_batches(images, batch_size, lambda x: scores_of(self.name, self._run(session, {name: x})))
+
+    def steps(self, images: Images, precision: ComputePrecision) -> Iterator[Step]:
+        name = self._sessions[precision].get_inputs()[0].name
+        graph = self._graph(precision) if len(self.precisions) > 1 else self._model
+        with _telling(self.name):
+            yield from inside.steps(graph, {name: images}, self._model.graph.node)
+
+    def rounded_as(self, half: "OnnxEvaluator") -> "OnnxEvaluator":
+        return OnnxEvaluator(self._path, onnx_float16.rounded_as(self._model, half._model))
+
+    def _graph(self, precision: ComputePrecision) -> onnx.ModelProto:
+        """A float16 graph as ONNX Runtime evaluates it in this precision."""
+        return _in_float32(self._model, rounding=precision is ComputePrecision.FLOAT16)
 
     def _run(self, session: onnxruntime.InferenceSession, inputs: Mapping[str, Images]) -> dict[str, Any]:
         with _telling(self.name):
@@ -138,6 +163,16 @@ def _rounded(node: onnx.NodeProto, half: set[str]) -> Iterator[onnx.NodeProto]:
     for name in stored:
         yield onnx.helper.make_node("Cast", [f"{name}/full"], [f"{name}/half"], to=_HALF)
         yield onnx.helper.make_node("Cast", [f"{name}/half"], [name], to=_SINGLE)
+
+
+def onnx_steps(path: Path, feed: Values) -> Iterator[Step]:
+    """Each operator of an ONNX file, in the order of computation, in ONNX Runtime on the CPU.
+
+    Raises:
+        ArtifactError: ONNX Runtime cannot run it.
+    """
+    with _telling(path):
+        yield from inside.steps(onnx.load(path), feed)
 
 
 @np.errstate(over="ignore")  # a float64 beyond float32 becomes infinity, of which the comparison tells

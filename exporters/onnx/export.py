@@ -1,5 +1,6 @@
 """Network to ONNX: torch's exporter, the checker, onnxsim, and the proof that nothing changed."""
 
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,11 +9,13 @@ import onnx
 import torch
 from torch import nn
 
+from exporters.artifact.evaluator import Origin
 from exporters.artifact.exported import MeasureParity
 from exporters.artifact.sidecar import Parity
 from exporters.config import DEFAULT_OPSET, ComputePrecision, OnnxConfig
 from exporters.errors import ExportError, ParityError
 from exporters.onnx import float16 as onnx_float16
+from exporters.onnx.evaluator import OnnxEvaluator
 from exporters.onnx.graph import INPUT, OUTPUT, opset_of
 from exporters.quiet import quiet
 from models import Preprocessing
@@ -30,7 +33,8 @@ def export(
 ) -> tuple[Parity, bool | None]:
     """Write a network to one ONNX file, weights inside, and prove it equal to the network.
 
-    A float16 file is made of the float32 one that was proved, and is not equal: its error is measured.
+    A float16 file is made of the float32 one that was proved. It is proved to be the rounding of that one; how far
+    rounding takes it from the network is measured, and not judged.
 
     Args:
         model: in eval mode; input (N, 3, H, W), output (N, classes).
@@ -50,16 +54,35 @@ def export(
     reference = reference or model
     _write(model, path, config, type(reference).__name__)
     exact = msgspec.structs.replace(config, compute_precision=ComputePrecision.FLOAT32)
-    parity = measure_parity(reference, path, exact, preprocessing)
+    origin = Origin(network=model)
+    parity = measure_parity(reference, path, exact, preprocessing, origin)
     simplified = None
     if config.simplify:
-        better = _simplify(path, lambda simpler: measure_parity(reference, simpler, exact, preprocessing))
+        better = _simplify(path, lambda simpler: measure_parity(reference, simpler, exact, preprocessing, origin))
         # The file is right without it; the sidecar says that it is not simplified.
         parity, simplified = better or parity, better is not None
     if config.compute_precision is ComputePrecision.FLOAT16:
+        origin = msgspec.structs.replace(origin, program=OnnxEvaluator(path, onnx.load(path)))
         onnx_float16.convert(path)
-        parity = measure_parity(reference, path, config, preprocessing)
+        parity = measure_parity(reference, path, config, preprocessing, origin)
     return parity, simplified
+
+
+def float32_program(model: nn.Module, config: OnnxConfig) -> OnnxEvaluator:
+    """The float32 file that a float16 one with these options was made of, made again.
+
+    Raises:
+        ExportError: torch cannot export the network, or wrote another opset than was asked.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "float32.onnx"
+        _write(model, path, config, type(model).__name__)
+        graph = onnx.load(path)
+    if config.simplify:
+        import onnxsim  # here: without it there is --no-simplify
+
+        graph, _ = onnxsim.simplify(graph)
+    return OnnxEvaluator(path, graph)
 
 
 def _write(model: nn.Module, path: Path, config: OnnxConfig, name: str) -> None:

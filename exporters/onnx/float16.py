@@ -1,16 +1,21 @@
 """ONNX in float16: the conversion, and where float16 does not suffice."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import onnx
-from onnx import NodeProto, TensorProto, helper
+from onnx import NodeProto, TensorProto, helper, numpy_helper
 from onnxruntime.transformers.float16 import convert_float_to_float16
 from onnxruntime.transformers.onnx_model import OnnxModel
 
+from exporters.artifact.sidecar import FLOAT16_MAX
 from exporters.errors import ExportError
 from models.zoo.words import first_line
 
+_SMALLEST = 2.0**-24
 LARGEST = "largest/"
 """Before a result's name: the output of an observed graph that holds its largest magnitude."""
 
@@ -30,6 +35,32 @@ def convert(path: Path) -> None:
         raise ExportError(
             f"{path.name} cannot be converted to float16: {first_line(error)}; leave it in float32"
         ) from error
+
+
+def rounded_as(single: onnx.ModelProto, half: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy of a float32 graph, the constants rounded that a float16 graph made of it stores in float16."""
+    stored = {name for name, tensor in _constants(half) if tensor.data_type == TensorProto.FLOAT16}
+    copy = onnx.ModelProto()
+    copy.CopyFrom(single)
+    for name, tensor in _constants(copy):
+        if name in stored and tensor.data_type == TensorProto.FLOAT:
+            tensor.CopyFrom(numpy_helper.from_array(_rounded(numpy_helper.to_array(tensor)), tensor.name))
+    return copy
+
+
+def _constants(model: onnx.ModelProto) -> Iterator[tuple[str, TensorProto]]:
+    """By the names that operators have for them."""
+    yield from ((tensor.name, tensor) for tensor in model.graph.initializer)
+    for node in model.graph.node:
+        if node.op_type == "Constant":
+            yield from ((node.output[0], each.t) for each in node.attribute if each.HasField("t"))
+
+
+def _rounded(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """As the converter rounds: no number becomes zero or infinity that was not."""
+    within = np.where(np.isinf(array), array, np.clip(array, -FLOAT16_MAX, FLOAT16_MAX))
+    rounded = within.astype(np.float16).astype(np.float32)
+    return np.where((rounded == 0) & (array != 0), np.sign(array) * np.float32(_SMALLEST), rounded)
 
 
 def half_results(graph: onnx.ModelProto) -> dict[str, NodeProto]:

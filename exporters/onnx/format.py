@@ -12,8 +12,12 @@ from exporters.artifact.sidecar import TensorSpec
 from exporters.artifact.versions import NETWORK
 from exporters.config import DEFAULT_OPSET, OnnxConfig
 from exporters.rewrites import default_rewrites
+from models import Preprocessing
 
 if TYPE_CHECKING:
+    from torch import nn
+
+    from exporters.artifact.evaluator import Origin
     from exporters.onnx.evaluator import OnnxEvaluator
 
 SUFFIX = ".onnx"
@@ -58,6 +62,13 @@ def export(job: ExportJob[OnnxConfig], path: Path, measure_parity: MeasureParity
     return Exported(parity=parity, simplified=simplified, opset=job.config.opset)
 
 
+def origin(network: "nn.Module", config: OnnxConfig, _: Preprocessing, *, with_program: bool) -> "Origin":
+    from exporters.artifact.evaluator import Origin
+    from exporters.onnx.export import float32_program
+
+    return Origin(network=network, program=float32_program(network, config) if with_program else None)
+
+
 def read_tensors(path: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
     from exporters.onnx.graph import read_graph, read_tensors
 
@@ -69,9 +80,9 @@ def sha256(path: Path) -> str:
 
 
 def open_evaluator(path: Path) -> "OnnxEvaluator":
-    from exporters.onnx.evaluator import OnnxEvaluator
+    from exporters.onnx.evaluator import open_onnx
 
-    return OnnxEvaluator(path)
+    return open_onnx(path)
 
 
 def count_operators(path: Path) -> Counter[str]:

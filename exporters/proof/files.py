@@ -8,17 +8,23 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from exporters.artifact.sidecar import Parity
+from exporters.artifact.evaluator import Images
+from exporters.artifact.sidecar import Departure, Parity
 from exporters.errors import ArtifactError, ParityError
-from exporters.onnx.evaluator import run_onnx
-from exporters.proof.parity import TOLERANCE, compare_outputs, moves_enough
+from exporters.onnx.evaluator import onnx_steps, run_onnx
+from exporters.proof.comparison import TOLERANCE, compare_outputs, falls_short, moves_enough
+from exporters.proof.departure import by_name, first_departure, in_words
+
+Feeds = Sequence[Mapping[str, npt.NDArray[Any]]]
 
 
-def compare_files(original: Path, rewritten: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> Parity:
+def compare_files(original: Path, rewritten: Path, feeds: Feeds, *, tolerance: float | None = TOLERANCE) -> Parity:
     """Compare a rewritten ONNX file's outputs with the original file's, for several inputs.
 
     Args:
         feeds: for each inference, the inputs by name.
+        tolerance: of the error relative to the largest output, beyond which the operator is looked for where the two
+            begin to differ; None where they are not meant to be equal.
 
     Returns:
         The parity of the output that differs most, with the change of the output that moves most.
@@ -30,9 +36,39 @@ def compare_files(original: Path, rewritten: Path, feeds: Sequence[Mapping[str, 
     expected, found = run_onnx(original, feeds), run_onnx(rewritten, feeds)
     if len(expected) != len(found):
         raise ParityError(f"{rewritten.name} has {len(found)} outputs, and {original.name} has {len(expected)}.")
-    parities = [compare_outputs(*outputs, TOLERANCE) for outputs in zip(expected, found, strict=True)]
+    parities = [compare_outputs(*outputs, tolerance) for outputs in zip(expected, found, strict=True)]
     worst = max(parities, key=lambda parity: np.nan_to_num(parity.relative_error, nan=np.inf))
-    return msgspec.structs.replace(worst, output_change=float(np.max([parity.output_change for parity in parities])))
+    departure = None
+    if tolerance is not None and falls_short(worst):
+        departure = _departure(original, rewritten, feeds[_worst_feed(expected, found, len(feeds))], tolerance)
+    return msgspec.structs.replace(
+        worst,
+        output_change=float(np.max([parity.output_change for parity in parities])),
+        first_departure=departure,
+    )
+
+
+@np.errstate(invalid="ignore", over="ignore")
+def _worst_feed(expected: Sequence[Images], found: Sequence[Images], feeds: int) -> int:
+    """For which of the feeds an output is furthest off, or gives no number."""
+    errors = [
+        np.nan_to_num(np.abs(ours - theirs), nan=np.inf, posinf=np.inf).reshape(feeds, -1).max(axis=1, initial=0)
+        for ours, theirs in zip(expected, found, strict=True)
+    ]
+    return int(np.max(errors, axis=0).argmax())
+
+
+def _departure(
+    original: Path, rewritten: Path, feed: Mapping[str, npt.NDArray[Any]], tolerance: float
+) -> Departure | None:
+    if not all(np.isfinite(output).all() for output in run_onnx(original, [feed])):
+        return _not_finite(original, feed)
+    expected = by_name(onnx_steps(original, feed))
+    return first_departure(onnx_steps(rewritten, feed), expected, tolerance)
+
+
+def _not_finite(path: Path, feed: Mapping[str, npt.NDArray[Any]]) -> Departure | None:
+    return first_departure(onnx_steps(path, feed), {}, TOLERANCE)
 
 
 def judge_files(original: Path, rewritten: Path, parity: Parity) -> None:
@@ -42,13 +78,15 @@ def judge_files(original: Path, rewritten: Path, parity: Parity) -> None:
         ParityError: outputs differ by more than the tolerance, are not finite, or do not depend on the inputs.
     """
     if not np.isfinite(parity.output_change):
-        raise _nothing_to_compare(original)
+        raise _nothing_to_compare(original, parity.first_departure)
     if not np.isfinite(parity.max_abs_error):
-        raise ParityError(f"{rewritten.name} gives NaN or infinity where {original.name} does not.")
+        where = in_words(parity.first_departure)
+        raise ParityError(f"{rewritten.name} gives NaN or infinity where {original.name} does not. {where}")
     if parity.relative_error > TOLERANCE:
         raise ParityError(
             f"{rewritten.name} does not compute what {original.name} computes: relative error "
             f"{parity.relative_error:.1e} over {parity.inputs} inputs, where {TOLERANCE:.0e} is allowed. "
+            f"{in_words(parity.first_departure)} "
             "Rewrite it with fewer rewrites, as in --rewrite batch_norm."
         )
     if not moves_enough(parity):
@@ -58,7 +96,7 @@ def judge_files(original: Path, rewritten: Path, parity: Parity) -> None:
         )
 
 
-def check_repeatable(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> None:
+def check_repeatable(path: Path, feeds: Feeds) -> None:
     """Refuse a file that no other can be proved equal to.
 
     Args:
@@ -70,7 +108,8 @@ def check_repeatable(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]
     """
     for output in run_onnx(path, [*feeds, feeds[0]]):
         if not np.isfinite(output).all():
-            raise _nothing_to_compare(path)
+            feed = next(feed for feed in feeds if not all(np.isfinite(x).all() for x in run_onnx(path, [feed])))
+            raise _nothing_to_compare(path, _not_finite(path, feed))
         first, *_, again = np.split(output, len(feeds) + 1)
         if not np.allclose(first, again, rtol=0, atol=TOLERANCE * float(np.abs(first).max())):
             raise ArtifactError(
@@ -79,5 +118,7 @@ def check_repeatable(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]
             )
 
 
-def _nothing_to_compare(path: Path) -> ParityError:
-    return ParityError(f"{path.name} gives NaN or infinity, so that nothing can be compared with it.")
+def _nothing_to_compare(path: Path, departure: Departure | None) -> ParityError:
+    return ParityError(
+        f"{path.name} gives NaN or infinity, so that nothing can be compared with it. {in_words(departure)}"
+    )

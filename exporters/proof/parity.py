@@ -8,10 +8,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from exporters.artifact.evaluator import Evaluator, Images
+from exporters.artifact.evaluator import Evaluator, Images, Origin
 from exporters.artifact.sidecar import FLOAT16_MAX, Parity
 from exporters.config import ComputePrecision, ExportConfig
 from exporters.errors import ExportError, ParityError
+from exporters.proof.comparison import TOLERANCE, Comparison, follows, moves_enough, worst_inference
+from exporters.proof.departure import in_words, network_departure
 from exporters.proof.open import open_evaluator
 from exporters.stage import Stage, enter
 from models import Preprocessing
@@ -20,10 +22,7 @@ from models.zoo.images import natural_images, natural_pixels
 # By what an artifact computes in, relative to the largest output. Right float32 graphs are 10 to 100 times closer.
 # In float16 rounding alone reaches 2e-2 in deep networks without normalization (MobileOne); EfficientMod stays
 # under 2e-3.
-TOLERANCES = {ComputePrecision.FLOAT32: 1e-4, ComputePrecision.FLOAT16: 5e-2}
-TOLERANCE = TOLERANCES[ComputePrecision.FLOAT32]
-# What float32 moves outputs by where nothing else does is a hundredth of this, or less.
-_LEAST_CHANGE = 1e-5
+TOLERANCES = {ComputePrecision.FLOAT32: TOLERANCE, ComputePrecision.FLOAT16: 5e-2}
 _IMAGES = 8
 
 
@@ -32,7 +31,9 @@ def tolerance_of(config: ExportConfig) -> float | None:
     return TOLERANCES[config.compute_precision] if config.is_equal else None
 
 
-def measure_parity(model: nn.Module, path: Path, config: ExportConfig, preprocessing: Preprocessing) -> Parity:
+def measure_parity(
+    model: nn.Module, path: Path, config: ExportConfig, preprocessing: Preprocessing, origin: Origin | None = None
+) -> Parity:
     """Prove a new file or package: its outputs are the network's, over several images, in each precision that it has.
 
     Where the batch axis is open, the images go through one by one and all at once as well.
@@ -51,6 +52,7 @@ def measure_parity(model: nn.Module, path: Path, config: ExportConfig, preproces
         image_size=config.image_size,
         batch_size=config.batch_size,
         tolerance=tolerance_of(config),
+        origin=origin,
     )
     return _kept(artifact, parities)
 
@@ -68,6 +70,7 @@ def compare(
     image_size: int,
     batch_size: int = 1,
     tolerance: float | None,
+    origin: Origin | None = None,
 ) -> dict[ComputePrecision, Parity]:
     """Compare an artifact's outputs with the network's, over several images, in each precision that it has.
 
@@ -76,6 +79,8 @@ def compare(
         batch_size: images in one inference of the network, and of the artifact unless its batch axis is open: then
             one, so many, and all of them at once, of which the worst counts.
         tolerance: of the error relative to the largest output; None for an artifact that is not meant to be equal.
+        origin: what the artifact was made of: with its program a float16 artifact's error is taken apart, and with its
+            network a refusal names the operator at fault.
 
     Raises:
         ExportError: the network's output is no (N, classes).
@@ -87,18 +92,13 @@ def compare(
     images, given = _images_for(preprocessing, image_size, artifact.takes_pixels, count)
     expected = _network_scores(model, images, batch_size)
     if not np.isfinite(expected).all():
+        at_fault = network_departure(model, images[worst_inference(expected, np.zeros_like(expected), batch_size)])
         raise ParityError(
-            "the network itself gives NaN or infinity, so that no file can be proved equal to it. Are its weights "
-            "whole?"
+            "the network itself gives NaN or infinity, so that no file can be proved equal to it. "
+            f"{in_words(at_fault)} Are its weights whole?"
         )
     sizes = {batch_size} if artifact.shape[0] is not None else {1, batch_size, count}
-    return {
-        precision: max(
-            (compare_outputs(expected, artifact.scores(given, precision, size), tolerance) for size in sizes),
-            key=lambda parity: np.nan_to_num(parity.relative_error, nan=np.inf),
-        )
-        for precision in artifact.precisions
-    }
+    return Comparison(artifact, origin, expected, given, sizes).parities(tolerance)
 
 
 def summary(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> Parity:
@@ -117,9 +117,11 @@ def judge(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> N
     Raises:
         ParityError: outputs differ by more than the tolerance, are not finite, or do not depend on the input.
     """
+    _judge_rounding(artifact, next(iter(parities.values())))
     seen = artifact.activation_range
     for precision, parity in parities.items():
         within = "" if len(parities) == 1 else f", evaluated in {precision},"
+        where = in_words(parity.first_departure)
         if not np.isfinite(parity.max_abs_error):
             if precision is ComputePrecision.FLOAT16 and seen is not None and seen.overflow is not None:
                 raise ParityError(
@@ -128,12 +130,13 @@ def judge(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> N
                     f"{seen.kind} {seen.operator!r}). Ask for --compute-precision float32."
                 )
             raise ParityError(
-                f"{artifact.name}{within} does not compute what the network computes: it gives NaN or infinity."
+                f"{artifact.name}{within} does not compute what the network computes: it gives NaN or infinity. {where}"
             )
         if parity.tolerance is not None and parity.relative_error > parity.tolerance:
             raise ParityError(
                 f"{artifact.name}{within} does not compute what the network computes: relative error "
-                f"{parity.relative_error:.1e} over {parity.inputs} images, where {parity.tolerance:.0e} is allowed."
+                f"{parity.relative_error:.1e} over {parity.inputs} images, where {parity.tolerance:.0e} is allowed. "
+                f"{where}"
             )
         if parity.tolerance is not None and not moves_enough(parity):
             raise ParityError(
@@ -141,21 +144,32 @@ def judge(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> N
                 f"{parity.output_change:.1e} of its size). Are these trained weights? Where its latency alone is "
                 "wanted, --weights random fills it with others."
             )
-        # Outputs that stand still are off by half of what the network's move, at least.
-        if parity.tolerance is None and not parity.output_change > 2 * parity.relative_error:
+        if parity.tolerance is None and not follows(parity):
             raise ParityError(
                 f"{artifact.name}{within} does not follow its network: it is off by {parity.relative_error:.1e} of the "
-                f"largest output, which moves by {parity.output_change:.1e} from image to image. "
+                f"largest output, which moves by {parity.output_change:.1e} from image to image. {where} "
                 "Ask for a higher precision, or less compression."
             )
 
 
-def moves_enough(parity: Parity) -> bool:
-    """Whether outputs move with the input by far more than they differ, so that equality of the two says something.
-
-    A head with large biases moves by little of its largest output, and is proved the closer.
-    """
-    return parity.output_change > max(_LEAST_CHANGE, 10 * parity.relative_error)
+def _judge_rounding(artifact: Evaluator, parity: Parity) -> None:
+    """Refuse a float16 artifact whose float32 program is not the network, or that is not that program, rounded."""
+    found, where = parity.rounding, in_words(parity.first_departure)
+    if found is None:
+        return
+    for error, what, other in (
+        (found.program_relative_error, f"the float32 program that {artifact.name} was made of", "the network computes"),
+        (
+            found.rounded_relative_error,
+            f"{artifact.name}, evaluated in float32,",
+            "the float32 program computes that it was made of, with its constants rounded to float16",
+        ),
+    ):
+        if error is not None and not error <= found.tolerance:
+            raise ParityError(
+                f"{what} does not compute what {other}: relative error {error:.1e} over {parity.inputs} images, where "
+                f"{found.tolerance:.0e} is allowed. {where}"
+            )
 
 
 def _kept(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> Parity:
@@ -196,28 +210,3 @@ def _network_scores(model: nn.Module, images: Images, batch_size: int) -> Images
                 )
             scores.append(found.numpy())
     return np.concatenate(scores)
-
-
-@np.errstate(invalid="ignore", over="ignore")  # what is not finite is told by who judges, in words
-def compare_outputs(expected: Images, found: Images, tolerance: float | None) -> Parity:
-    if expected.shape != found.shape:
-        raise ParityError(
-            f"the artifact gives {found.shape[1:]} for an image, where the network gives {expected.shape[1:]}; is it "
-            "another network's?"
-        )
-    largest = float(np.abs(expected).max())
-    error = float(np.abs(expected - found).max())
-    return Parity(
-        inputs=len(expected),
-        max_abs_error=error,
-        relative_error=error / largest if largest else 0.0 if error == 0 else np.inf,
-        cosine=float(_cosines(expected, found).min()),
-        top1_agreement=float((expected.argmax(axis=1) == found.argmax(axis=1)).mean()),
-        output_change=float(np.ptp(expected, axis=0).max()) / largest if largest else 0.0,
-        tolerance=tolerance,
-    )
-
-
-def _cosines(a: Images, b: Images) -> Images:
-    cosines = nn.functional.cosine_similarity(torch.from_numpy(a).double(), torch.from_numpy(b).double(), dim=1)
-    return cosines.numpy()

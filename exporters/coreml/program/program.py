@@ -11,10 +11,11 @@ operator in float32, as the Neural Engine and the GPU may or may not do.
 import inspect
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -35,6 +36,7 @@ from exporters.coreml.program.reader import (
 )
 from exporters.errors import ArtifactError
 
+_SMALLEST_HALF = 2.0**-24
 _SEVERAL = ("values",)  # the parameters that take several arguments
 
 
@@ -49,6 +51,8 @@ class Program:
         constants: Mapping[str, Value],
         operators: Sequence[Operator],
         outputs: Sequence[str],
+        *,
+        half_constants: Collection[str] = (),
     ) -> None:
         self.path = path
         self._inputs = tuple(inputs)
@@ -56,6 +60,7 @@ class Program:
         self._constants = dict(constants)
         self._operators = tuple(operators)
         self._outputs = tuple(outputs)
+        self._half_constants = frozenset(half_constants)
 
     @property
     def precision(self) -> ComputePrecision:
@@ -101,6 +106,46 @@ class Program:
         """
         values = self._evaluate(inputs, precision)
         return {name: _to_numpy(values[name]) for name in self._outputs}
+
+    def rounded_as(self, half: "Program") -> "Program":
+        """This float32 program with its constants rounded as a float16 program of the same operators stores them.
+
+        An operator's constant stays as it is where the float16 program keeps it in float32 (coremltools does so with
+        an epsilon, or with what float16 cannot hold), and is rounded everywhere else.
+        """
+        kept = {
+            (original_name(operator.name), parameter)
+            for operator in half._operators
+            for parameter, bindings in operator.arguments.items()
+            if any(b.name in half._constants and b.name not in half._half_constants for b in _references(bindings))
+        }
+        rounded = {name: rounded_to_half(value) for name, value in self._constants.items()}
+        operators = [
+            msgspec.structs.replace(
+                operator,
+                arguments={
+                    parameter: bindings
+                    if (operator.name, parameter) in kept
+                    else [rounded.get(b.name, b) if isinstance(b, Reference) else b for b in bindings]
+                    for parameter, bindings in operator.arguments.items()
+                },
+            )
+            for operator in self._operators
+        ]
+        return Program(self.path, self._inputs, self._colours, self._constants, operators, self._outputs)
+
+    def results(
+        self, inputs: Mapping[str, npt.NDArray[Any]], *, precision: ComputePrecision
+    ) -> Iterator[tuple[Operator, Mapping[str, npt.NDArray[Any]]]]:
+        """Each operator, in the order of computation, with its results by the names that they have in float32."""
+        seen: list[tuple[Operator, Mapping[str, npt.NDArray[Any]]]] = []
+
+        def observe(operator: Operator, results: Sequence[Value]) -> None:
+            named = zip((original_name(declared.name) for declared in operator.results), results, strict=True)
+            seen.append((operator, {name: x.numpy() for name, x in named if isinstance(x, Tensor)}))
+
+        self._evaluate(inputs, precision, observe)
+        return iter(seen)
 
     def run_observed(
         self, inputs: Mapping[str, npt.NDArray[Any]]
@@ -213,10 +258,14 @@ def _read_program(path: Path, proto: "Specification", reader: "Reader") -> Progr
     main = functions["main"]
     block = main.block_specializations[main.opset]
     constants: dict[str, Value] = {}
+    halves: set[str] = set()
     operators: list[Operator] = []
     for operation in block.operations:
         if operation.type == "const":
-            constants[operation.outputs[0].name] = reader.value(operation.attributes["val"])
+            (result,) = operation.outputs
+            constants[result.name] = reader.value(operation.attributes["val"])
+            if reader.declared(result).dtype == "FLOAT16":
+                halves.add(result.name)
         else:
             operators.append(reader.operator(operation))
     _check_known(path, operators)
@@ -232,7 +281,7 @@ def _read_program(path: Path, proto: "Specification", reader: "Reader") -> Progr
         defined |= {result.name for result in operator.results}
     if not block.outputs or not set(block.outputs) <= defined:
         raise ArtifactError(f"the specification of {path} is damaged: it lacks an output. Export it again")
-    return Program(path, inputs, reader.colours(), constants, operators, block.outputs)
+    return Program(path, inputs, reader.colours(), constants, operators, block.outputs, half_constants=halves)
 
 
 def _check_known(path: Path, operators: Sequence[Operator]) -> None:
@@ -249,6 +298,29 @@ def _check_known(path: Path, operators: Sequence[Operator]) -> None:
         raise UnknownOperatorError(
             f"{path} uses operators that effmod cannot compute, so it cannot be checked: {names}"
         )
+
+
+def original_name(name: str) -> str:
+    """What an operator, or its result, is called before coremltools makes it compute in float16."""
+    return name.replace("_cast_fp16", "")
+
+
+def rounded_to_half(constant: Value) -> Value:
+    """A constant as coremltools stores it in float16; what is no float stays as it is.
+
+    A float that would become zero becomes the smallest that float16 holds: of an epsilon nothing else would be left.
+    coremltools does so in small arrays alone (`_check_underflow_to_zero`); in large ones it changes nothing to speak
+    of.
+    """
+    if not isinstance(constant, Tensor) or not constant.is_floating_point():
+        return constant
+    rounded = constant.half().float()
+    lost = (rounded == 0) & (constant != 0)
+    return torch.where(lost, constant.sign() * _SMALLEST_HALF, rounded)
+
+
+def _references(bindings: Iterable[Any]) -> Iterator[Reference]:
+    return (b for b in bindings if isinstance(b, Reference))
 
 
 def _fits(x: Value, shape: tuple[int | None, ...] | None) -> bool:

@@ -3,10 +3,12 @@
 import json
 import re
 import shutil
+import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 from typer.testing import CliRunner, Result
@@ -15,7 +17,16 @@ import effmod_bench.isolation.apart
 import exporters.stage
 from effmod_bench.cli import app
 from effmod_bench.isolation.process import Step
-from exporters import Compression, CoreMLConfig, OnnxConfig, deliver, obtain, sha256_of
+from exporters import (
+    Compression,
+    CoreMLConfig,
+    OnnxConfig,
+    deliver,
+    obtain,
+    package_sha256,
+    sha256_of,
+    sidecar_path,
+)
 from exporters.derived.rewritten import rewrite_file
 from exporters.stage import listen
 from models import find_model
@@ -24,6 +35,15 @@ from tests.exporters.onnx.rewrites.support import graph
 from tests.fakes import FakeWorkProcess, T, write_onnx
 
 NETWORK = "efficientmod_xxs"
+OWN = """
+    import torch
+    from torch import nn
+
+    def small():
+        torch.manual_seed(0)
+        layers = [nn.Conv2d(3, 128, 3, stride=4), nn.ReLU(), nn.Conv2d(128, 256, 1), nn.ReLU()]
+        return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(256, 10))
+"""
 
 
 def effmod(*arguments: str | Path) -> Result:
@@ -35,10 +55,18 @@ def onnx_file(tmp_path: Path) -> Path:
     return deliver(obtain(find_model(NETWORK), OnnxConfig(image_size=64)).path, tmp_path)
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A network of the user's own that converts in a second."""
+    path = tmp_path_factory.mktemp("own") / "own.py"
+    path.write_text(textwrap.dedent(OWN))
+    return f"{path}:small"
+
+
 @pytest.fixture
-def package(tmp_path: Path) -> Path:
+def package(small: str, tmp_path: Path) -> Path:
     pytest.importorskip("coremltools.proto", reason="coremltools has no wheel for this Python or platform")
-    return deliver(obtain(find_model(NETWORK), CoreMLConfig(image_size=64)).path, tmp_path)
+    return deliver(obtain(find_model(small), CoreMLConfig(image_size=64)).path, tmp_path)
 
 
 def rows(result: Result) -> list[dict[str, Any]]:
@@ -72,33 +100,107 @@ def test_another_networks_file_is_refused_after_its_table(onnx_file: Path) -> No
     assert "does not compute what the network computes" in result.stderr
 
 
-def test_a_package_is_compared_in_both_precisions(package: Path) -> None:
-    result = effmod("verify", package, "--output-format", "json")
-    assert result.exit_code == 0
+def test_a_package_is_compared_in_both_precisions(package: Path, small: str) -> None:
+    result = effmod("verify", package, "--against", small, "--output-format", "json")
+    assert result.exit_code == 0, result.stderr
     full, own = rows(result)
     assert (full["precision"], own["precision"]) == ("float32", "float16")
-    assert full["parity"]["relative_error"] < own["parity"]["relative_error"] < 5e-3
-    assert "largest activation" in effmod("verify", package).stdout
+    assert full["parity"]["relative_error"] < 5e-3 > own["parity"]["relative_error"]
+    rounding = own["parity"]["rounding"]
+    assert rounding["program_relative_error"] < 1e-5 > rounding["rounded_relative_error"]
+    assert 1e-5 < rounding["arithmetic_relative_error"] < 5e-3
+    assert rounding == pytest.approx(json.loads(sidecar_path(package).read_bytes())["parity"]["rounding"])
 
 
-def test_a_corrupted_weight_of_a_package_is_found(package: Path) -> None:
-    weights = next(package.rglob("weight.bin"))
-    data = bytearray(weights.read_bytes())
-    middle = len(data) // 2
-    data[middle : middle + 64] = bytes(byte ^ 0x40 for byte in data[middle : middle + 64])
-    weights.write_bytes(data)
-    result = effmod("verify", package)
+def test_a_sidecar_from_before_rounding_was_told_apart_is_read(package: Path, small: str) -> None:
+    change_sidecar(package, lambda said: [said["parity"].pop(key) for key in ("rounding", "first_departure")])
+    result = effmod("verify", package, "--against", small)
+    assert result.exit_code == 0, result.stderr
+    assert "largest activation" in result.stdout
+    assert "float16's arithmetic alone: " in " ".join(result.stdout.split())
+
+
+def zero_16_kib(weights: Any) -> None:
+    weights[:8192] = 0
+
+
+def flip_a_sign(weights: Any) -> None:
+    weights[0] = -weights[0]
+
+
+def damage(package: Path, how: Callable[[Any], None]) -> None:
+    """Change the float16 weights of a package somewhere in the middle."""
+    file = next(package.rglob("weight.bin"))
+    data = bytearray(file.read_bytes())
+    how(np.frombuffer(data, np.float16, offset=len(data) // 4 * 2))
+    file.write_bytes(data)
+
+
+def change_sidecar(path: Path, how: Callable[[dict[str, Any]], object]) -> None:
+    said = json.loads(sidecar_path(path).read_bytes())
+    how(said)
+    sidecar_path(path).write_text(json.dumps(said))
+
+
+@pytest.mark.parametrize("how", [zero_16_kib, flip_a_sign])
+def test_a_damaged_package_is_not_its_sidecars(how: Callable[[Any], None], package: Path, small: str) -> None:
+    recorded = package_sha256(package)
+    damage(package, how)
+    result = effmod("verify", package, "--against", small)
     assert result.exit_code == 4
-    assert "was changed since it was exported" in result.stderr
-    assert "does not compute what the network computes" in result.stderr
+    said = " ".join(result.stderr.split())
+    assert f"{package} is not the file that its sidecar {package.name}.json describes" in said
+    assert f"its sha256 is {package_sha256(package)[:12]}, and {recorded[:12]} stands there" in said
+    assert "float16" in result.stdout  # what it computes is told nevertheless
+    assert "The first operator that departs is conv 'conv2d_1'" in said
 
 
-def test_compressed_weights_are_reported_as_not_meant_to_be_equal(tmp_path: Path) -> None:
+def test_damage_that_float16_would_hide_is_found_without_the_hash(package: Path, small: str) -> None:
+    damage(package, zero_16_kib)
+    change_sidecar(package, lambda said: said.update(sha256=package_sha256(package)))
+    result = effmod("verify", package, "--against", small)
+    assert result.exit_code == 4
+    assert "not equal" in result.stdout
+    said = " ".join(result.stderr.split())
+    assert "evaluated in float32, does not compute what the float32 program computes that it was made of" in said
+    assert "The first operator that departs is conv 'conv2d_1'" in said
+    assert "and it was" in said  # so much worse than its sidecar says
+
+
+def test_a_package_of_other_versions_is_proved_as_far_as_float16_goes(package: Path, small: str) -> None:
+    change_sidecar(package, lambda said: said["versions"].update(torch="1.0"))
+    result = effmod("verify", package, "--against", small, "--output-format", "json")
+    assert result.exit_code == 0, result.stderr
+    assert "was made with torch 1.0: an error as small as float16's is not seen here" in " ".join(result.stderr.split())
+    _, own = rows(result)
+    assert own["parity"]["rounding"]["rounded_relative_error"] is None
+
+
+def test_a_file_that_is_not_its_sidecars_is_refused_though_it_computes_the_same(onnx_file: Path) -> None:
+    graph = onnx.load(onnx_file)
+    graph.doc_string = "mine"
+    onnx.save(graph, onnx_file)
+    result = effmod("verify", onnx_file)
+    assert result.exit_code == 4
+    assert "equal" in result.stdout
+    assert f"is not the file that its sidecar {onnx_file.name}.json describes" in " ".join(result.stderr.split())
+
+
+def test_a_damaged_file_that_cannot_be_evaluated_is_first_of_all_not_its_sidecars(onnx_file: Path) -> None:
+    onnx_file.write_bytes(onnx_file.read_bytes()[:1000])
+    result = effmod("verify", onnx_file)
+    assert result.exit_code == 4
+    said = " ".join(result.stderr.split())
+    assert f"is not the file that its sidecar {onnx_file.name}.json describes" in said
+    assert "is not an ONNX file that can be read" in said
+
+
+def test_compressed_weights_are_reported_as_not_meant_to_be_equal(small: str, tmp_path: Path) -> None:
     pytest.importorskip("coremltools.proto", reason="coremltools has no wheel for this Python or platform")
     config = CoreMLConfig(image_size=64, compress=Compression.INT8)
-    path = deliver(obtain(find_model(NETWORK), config).path, tmp_path)
-    result = effmod("verify", path)
-    assert result.exit_code == 0
+    path = deliver(obtain(find_model(small), config).path, tmp_path)
+    result = effmod("verify", path, "--against", small)
+    assert result.exit_code == 0, result.stderr
     assert "not meant to be equal" in result.stdout
 
 
@@ -137,8 +239,10 @@ def test_a_rewritten_file_that_was_changed_is_found(rewritten: Path) -> None:
     result = effmod("verify", rewritten, "--against", rewritten.parent.parent / "mine.onnx")
     assert result.exit_code == 4
     assert "not equal" in result.stdout
-    assert "was changed since it was rewritten" in result.stderr
-    assert "mine-batch_norm.onnx does not compute what mine.onnx computes" in " ".join(result.stderr.split())
+    said = " ".join(result.stderr.split())
+    assert "mine-batch_norm.onnx is not the file that its sidecar mine-batch_norm.onnx.json describes" in said
+    assert "mine-batch_norm.onnx does not compute what mine.onnx computes" in said
+    assert "The first operator that departs is Conv " in said
 
 
 def test_a_rewritten_file_without_its_original_says_what_it_is(rewritten: Path) -> None:

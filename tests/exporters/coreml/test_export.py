@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+import exporters.coreml.convert
 import exporters.coreml.export
 import models
 from exporters import (
@@ -27,6 +28,7 @@ from exporters import (
     ParityError,
     package_sha256,
 )
+from exporters.artifact.evaluator import Origin
 from exporters.coreml.package import read_specification, read_tensors
 from models import Preprocessing
 from tests.exporters.coreml.support import METADATA, constant, operators, write
@@ -236,7 +238,7 @@ def test_a_full_temporary_folder_is_not_taken_for_a_fault_of_the_network(
     def full(*_: Any, **__: Any) -> None:
         raise RuntimeError("[MIL FileWriter]: Unknown error occurred while writing data to the file.")
 
-    monkeypatch.setattr(exporters.coreml.export, "_convert_graph", full)
+    monkeypatch.setattr(exporters.coreml.convert, "_convert_graph", full)
     with pytest.raises(OutputError, match=r"cannot write the weights into .*; free some space there"):
         write(small, tmp_path / "x.mlpackage")
     assert not list(tmp_path.iterdir())
@@ -245,7 +247,10 @@ def test_a_full_temporary_folder_is_not_taken_for_a_fault_of_the_network(
 def test_the_proof_sees_the_saved_package_and_is_handed_back(small: nn.Module, tmp_path: Path) -> None:
     seen = []
 
-    def measure(model: nn.Module, path: Path, config: CoreMLConfig, preprocessing: Preprocessing) -> Parity:
+    def measure(
+        model: nn.Module, path: Path, config: CoreMLConfig, preprocessing: Preprocessing, origin: Origin
+    ) -> Parity:
+        assert origin.program is not None
         seen.append((model, path.suffix, read_tensors(path)[1][0].name, config.image_size, preprocessing))
         return PARITY
 

@@ -9,7 +9,8 @@ from torch import nn
 
 from exporters import ExportError, OnnxConfig, ParityError
 from exporters.onnx.export import export as export_onnx
-from exporters.proof.parity import compare_outputs, measure_parity, moves_enough
+from exporters.proof.comparison import compare_outputs, moves_enough
+from exporters.proof.parity import measure_parity
 from models import Preprocessing
 
 export = functools.partial(export_onnx, measure_parity=measure_parity)
