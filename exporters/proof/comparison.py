@@ -65,7 +65,7 @@ class Comparison:
         departure = self._network_departure(program, FULL, first, {FULL: exact})
         if departure is None and falls_short(second):
             images = self._images[self._worst_place(expected, full)]
-            steps = self._artifact.steps(images, FULL)
+            steps = list(self._artifact.steps(images, FULL))
             departure = first_departure(steps, by_name(rounded.steps(images, FULL)), TOLERANCE)
         return _rounding(first.relative_error, second.relative_error, arithmetic), departure
 
@@ -78,10 +78,11 @@ class Comparison:
         place = self._worst_place(self._expected, found[precision])
         images, expected = self._images[place], next(iter(self._expected.values()))[place]
         tolerance = parity.output_change / 2 if parity.tolerance is None else parity.tolerance
+        steps = list(program.steps(images, precision))
         if self._origin is None:
-            return first_departure(program.steps(images, precision), {}, tolerance)
+            return first_departure(steps, {}, tolerance)
         rewritten = self._origin.network
-        departure = first_departure(program.steps(images, precision), network_results(rewritten, images), tolerance)
+        departure = first_departure(steps, network_results(rewritten, images), tolerance)
         if departure is None and falls_short(compare_outputs(expected, _outputs(rewritten, images), tolerance)):
             return Departure(kind=REWRITES, name="", relative_error=None)
         return departure

@@ -64,11 +64,11 @@ def _departure(
     if not all(np.isfinite(output).all() for output in run_onnx(original, [feed])):
         return _not_finite(original, feed)
     expected = by_name(onnx_steps(original, feed))
-    return first_departure(onnx_steps(rewritten, feed), expected, tolerance)
+    return first_departure(list(onnx_steps(rewritten, feed)), expected, tolerance)
 
 
 def _not_finite(path: Path, feed: Mapping[str, npt.NDArray[Any]]) -> Departure | None:
-    return first_departure(onnx_steps(path, feed), {}, TOLERANCE)
+    return first_departure(list(onnx_steps(path, feed)), {}, TOLERANCE)
 
 
 def judge_files(original: Path, rewritten: Path, parity: Parity) -> None:
