@@ -118,8 +118,11 @@ class _Recorder(torch.fx.Interpreter):
 def network_departure(network: nn.Module, images: Images) -> Departure | None:
     """The first operator of a network itself that gives NaN or infinity, in its layer; None where none does."""
     watch = _Watch()
-    with torch.inference_mode(), _layers(network, watch.layers), watch:
-        network(torch.from_numpy(images))
+    try:
+        with torch.inference_mode(), _layers(network, watch.layers), watch:
+            network(torch.from_numpy(images))
+    except Exception:  # it ran, and may not run while it is watched; the refusal is told without it
+        return None
     return watch.found
 
 
