@@ -22,13 +22,14 @@ def open_package(path: Path) -> "ProgramEvaluator":
     program = load_program(path)
     if len(program.input_names) != 1:
         raise ArtifactError(f"{path} takes {len(program.input_names)} inputs, where one image is expected")
-    return ProgramEvaluator(program, takes_pixels=bool(program.image_inputs))
+    return ProgramEvaluator(program, takes_pixels=bool(program.image_inputs), observed=True)
 
 
 class ProgramEvaluator:
     """A program that takes one image, its operators evaluated with torch."""
 
-    def __init__(self, program: Program, *, takes_pixels: bool) -> None:
+    def __init__(self, program: Program, *, takes_pixels: bool, observed: bool = False) -> None:
+        """Of a program; `observed` where its activation range is asked for, which takes time."""
         self.name = program.path.name
         self.program = program
         self.shape = image_shape(program.path, program.input_shapes[0] or (None,) * 4)
@@ -36,6 +37,7 @@ class ProgramEvaluator:
         # What float16 does to a program is told apart from what its rounded weights do.
         self.precisions = tuple(dict.fromkeys((ComputePrecision.FLOAT32, program.precision)))
         self.activation_range: ActivationRange | None = None
+        self._observed = observed
 
     def scores(self, images: Images, precision: ComputePrecision, batch_size: int) -> Images:
         return in_batches(images, batch_size, lambda x: scores_of(self.name, self._run(x, precision)))
@@ -51,7 +53,7 @@ class ProgramEvaluator:
         return {self.program.input_names[0]: images}
 
     def _run(self, images: Images, precision: ComputePrecision) -> dict[str, npt.NDArray[Any]]:
-        if precision is not ComputePrecision.FLOAT32:
+        if precision is not ComputePrecision.FLOAT32 or not self._observed:
             return self.program.run(self._fed(images), precision=precision)
         outputs, seen = self.program.run_observed(self._fed(images))
         self.activation_range = widest(self.activation_range, seen)

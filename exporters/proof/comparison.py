@@ -1,6 +1,7 @@
 """An artifact beside its network: how far apart their outputs are, what of that is whose, and where it begins."""
 
 from collections.abc import Collection
+from contextlib import suppress
 
 import msgspec
 import numpy as np
@@ -10,7 +11,7 @@ from torch import nn
 from exporters.artifact.evaluator import Evaluator, Images, Origin
 from exporters.artifact.sidecar import Departure, Parity, Rounding
 from exporters.config import ComputePrecision
-from exporters.errors import ParityError
+from exporters.errors import ArtifactError, ParityError
 from exporters.proof.departure import REWRITES, by_name, first_departure, network_results
 
 TOLERANCE = 1e-4
@@ -67,8 +68,9 @@ class Comparison:
         departure = self._network_departure(program, FULL, first, {FULL: exact})
         if departure is None and falls_short(second):
             images = self._images[self._worst_place(expected, full)]
-            steps = self._artifact.steps(images, FULL)
-            departure = first_departure(steps, by_name(rounded.steps(images, FULL)), TOLERANCE)
+            with suppress(ArtifactError):  # it may be too large to show all its results
+                steps = list(self._artifact.steps(images, FULL))
+                departure = first_departure(steps, by_name(rounded.steps(images, FULL)), TOLERANCE)
         return _rounding(first.relative_error, second.relative_error, arithmetic), departure
 
     def _network_departure(
@@ -80,10 +82,14 @@ class Comparison:
         place = self._worst_place(self._expected, found[precision])
         images, expected = self._images[place], next(iter(self._expected.values()))[place]
         tolerance = parity.output_change / 2 if parity.tolerance is None else parity.tolerance
+        try:
+            steps = list(program.steps(images, precision))
+        except ArtifactError:  # it may be too large to show all its results
+            return None
         if self._origin is None:
-            return first_departure(program.steps(images, precision), {}, tolerance)
+            return first_departure(steps, {}, tolerance)
         rewritten = self._origin.network
-        departure = first_departure(program.steps(images, precision), network_results(rewritten, images), tolerance)
+        departure = first_departure(steps, network_results(rewritten, images), tolerance)
         if departure is None and falls_short(compare_outputs(expected, _outputs(rewritten, images), tolerance)):
             return Departure(kind=REWRITES, name="", relative_error=None)
         return departure

@@ -6,7 +6,7 @@ exports, whose names the converters keep. An operator that has no counterpart is
 fault; so those that stand between the last that is right and the first that departs are told with it.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -20,12 +20,14 @@ from exporters.artifact.evaluator import Images, Step, Values
 from exporters.artifact.sidecar import Departure
 from exporters.quiet import quiet
 
+OUTPUT = "<output>"
+"""In place of a result's name: what a network gives in the end, which the last operator gives by a name of its own."""
 REWRITES = "rewrites"
 """In place of an operator's kind: the rewritten network is at fault, and not what was made of it."""
 UNKNOWN = "Which operator departs first cannot be told: none that does has a counterpart by name."
 
 
-def first_departure(found: Iterable[Step], expected: Values, tolerance: float) -> Departure | None:
+def first_departure(found: Sequence[Step], expected: Values, tolerance: float) -> Departure | None:
     """The first operator that gives NaN or infinity where it should not, or departs by more than the tolerance.
 
     Args:
@@ -38,7 +40,7 @@ def first_departure(found: Iterable[Step], expected: Values, tolerance: float) -
         for name, result in step.results.items():
             if result.dtype.kind != "f" or not result.size:
                 continue
-            counterpart = expected.get(name)
+            counterpart = expected.get(name, expected.get(OUTPUT) if step is found[-1] else None)
             if counterpart is None or counterpart.shape != result.shape:
                 if not np.isfinite(result).all():
                     return Departure(kind=step.kind, name=step.name, relative_error=None)
@@ -93,7 +95,7 @@ def network_results(network: nn.Module, images: Images) -> Values:
     except Exception:  # torch raises dozens of types; the refusal is told without it
         return {}
     doubtful = {name for name in whole.keys() & parts.keys() if not _alike(whole[name], parts[name])}
-    return {name: result for name, result in {**parts, **whole}.items() if name not in doubtful}
+    return {name: result for name, result in (parts | whole).items() if name not in doubtful}
 
 
 class _Recorder(torch.fx.Interpreter):
@@ -101,8 +103,10 @@ class _Recorder(torch.fx.Interpreter):
 
     def record(self, x: Tensor) -> dict[str, npt.NDArray[Any]]:
         self._found: dict[str, npt.NDArray[Any]] = {}
-        self.run(x)
-        return self._found
+        output = self.run(x)
+        return self._found | {
+            OUTPUT: next(iter(output)).numpy() if isinstance(output, (tuple, list)) else output.numpy()
+        }
 
     def run_node(self, n: torch.fx.Node) -> Any:
         result = super().run_node(n)
@@ -114,8 +118,11 @@ class _Recorder(torch.fx.Interpreter):
 def network_departure(network: nn.Module, images: Images) -> Departure | None:
     """The first operator of a network itself that gives NaN or infinity, in its layer; None where none does."""
     watch = _Watch()
-    with torch.inference_mode(), _layers(network, watch.layers), watch:
-        network(torch.from_numpy(images))
+    try:
+        with torch.inference_mode(), _layers(network, watch.layers), watch:
+            network(torch.from_numpy(images))
+    except Exception:  # it ran, and may not run while it is watched; the refusal is told without it
+        return None
     return watch.found
 
 
@@ -131,7 +138,7 @@ class _Watch(TorchDispatchMode):  # type: ignore[no-untyped-call]
         result = func(*args, **(kwargs or {}))
         if self.found is None and _has_no_number(result):
             kind = func.overloadpacket.__name__.removeprefix("_")
-            self.found = Departure(kind=kind, name=self.layers[-1] if self.layers else "", relative_error=None)
+            self.found = Departure(kind=kind, name=self.layers[-1], relative_error=None)
         return result
 
 
@@ -148,7 +155,8 @@ def _layers(network: nn.Module, inside: list[str]) -> Iterator[None]:
 
     handles = []
     for name, layer in network.named_modules():
-        handles.append(layer.register_forward_pre_hook(lambda *_, name=name: inside.append(name)))
+        told = name or type(network).__name__
+        handles.append(layer.register_forward_pre_hook(lambda *_, name=told: inside.append(name)))
         handles.append(layer.register_forward_hook(leave))
     try:
         yield

@@ -27,6 +27,7 @@ from exporters import (
     sha256_of,
     sidecar_path,
 )
+from exporters.derived.machine import optimize
 from exporters.derived.rewritten import rewrite_file
 from exporters.stage import listen
 from models import find_model
@@ -184,6 +185,16 @@ def test_a_file_that_is_not_its_sidecars_is_refused_though_it_computes_the_same(
     assert result.exit_code == 4
     assert "equal" in result.stdout
     assert f"is not the file that its sidecar {onnx_file.name}.json describes" in " ".join(result.stderr.split())
+
+
+def test_a_machine_specific_file_that_is_not_its_sidecars_is_refused(tmp_path: Path) -> None:
+    feeds = [{"x": np.random.default_rng(seed).random((1, 3, 8, 8), np.float32)} for seed in range(2)]
+    path = tmp_path / "fast.onnx"
+    optimize(write_onnx(tmp_path / "own.onnx", shape=(1, 3, 8, 8)), path, feeds)
+    path.write_bytes(write_onnx(tmp_path / "other.onnx", operator="Sigmoid", shape=(1, 3, 8, 8)).read_bytes())
+    result = effmod("verify", path, "--against", NETWORK)
+    assert result.exit_code == 4, result.output
+    assert "fast.onnx is not the file that its sidecar fast.onnx.json describes" in " ".join(result.stderr.split())
 
 
 def test_a_damaged_file_that_cannot_be_evaluated_is_first_of_all_not_its_sidecars(onnx_file: Path) -> None:

@@ -1,9 +1,18 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from effmod_bench.screen.verified import Verified, verified_table, verified_title
-from exporters import ActivationRange, ComputePrecision, Parity
+from effmod_bench.screen.console import Console
+from effmod_bench.screen.verified import (
+    Verified,
+    rounding_in_words,
+    say_top1,
+    say_worse,
+    verified_table,
+    verified_title,
+)
+from exporters import ActivationRange, ComputePrecision, Parity, Rounding
 from models import find_model
 
 
@@ -34,6 +43,55 @@ def test_a_verdict_follows_from_the_error_and_what_is_allowed(found: Parity | No
     shown = {column.key: column.text(row) for column in table.columns}
     assert shown["verdict"] == verdict
     assert shown["top1"] == ""
+
+
+def taken_apart(program: float | None, rounded: float | None) -> Rounding:
+    return Rounding(
+        program_relative_error=program, rounded_relative_error=rounded, arithmetic_relative_error=2e-3, tolerance=1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("rounding", "verdict"),
+    [
+        (taken_apart(1e-6, 1e-6), "equal"),
+        (taken_apart(None, None), "equal"),
+        (taken_apart(2e-4, 1e-6), "not equal"),
+        (taken_apart(1e-6, float("nan")), "not equal"),
+    ],
+)
+def test_what_rounding_hides_is_not_equal(rounding: Rounding, verdict: str) -> None:
+    found = msgspec.structs.replace(parity(1e-3, 5e-2), rounding=rounding)
+    row = Verified(precision=ComputePrecision.FLOAT16, parity=found, accuracy=None)
+    table = verified_table("a file", [row], None)
+    assert {column.key: column.text(row) for column in table.columns}["verdict"] == verdict
+    assert rounding_in_words(rounding) in table.notes
+
+
+def test_the_error_of_float16s_arithmetic_is_told_apart() -> None:
+    assert rounding_in_words(taken_apart(None, None)) == "float16's arithmetic alone: 2.0e-03"
+    said = rounding_in_words(taken_apart(1e-6, 2e-7))
+    assert said.startswith("the program before it was rounded: 1.0e-06 from the network; the file in float32: 2.0e-07 ")
+    assert said.endswith("each may be 1e-04. float16's arithmetic alone: 2.0e-03")
+
+
+def test_images_that_are_taken_for_something_else_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    found = msgspec.structs.replace(parity(1e-3, 5e-2), inputs=8, top1_agreement=0.875)
+    say_top1(Console(), "x", found)
+    assert "x: in 1 of 8 images its first class is not the network's" in capsys.readouterr().err
+    say_top1(Console(), "x", parity(1e-3, 5e-2))
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "said"),
+    [(2e-2, 1.8e-3, True), (5e-3, 1.8e-3, False), (9e-6, 1e-7, False), (2e-5, 1e-7, True), (float("nan"), 0.1, True)],
+)
+def test_an_error_much_worse_than_was_recorded_is_said(
+    now: float, then: float, said: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    say_worse(Console(), "x", parity(now, 5e-2), recorded=parity(then, 5e-2))
+    assert ("when the file was made" in capsys.readouterr().err) == said
 
 
 def test_the_first_operator_that_float16_does_not_hold_is_named() -> None:

@@ -4,16 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from torch import nn
 
-import exporters.coreml.convert
 import exporters.coreml.export
 import models
 from exporters import (
@@ -159,44 +156,6 @@ def test_a_palette_stores_six_bits_a_weight(tmp_path: Path) -> None:
     assert sizes[Compression.NONE] - sizes[Compression.PALETTE6] == pytest.approx(128 * 27 * 10 / 8, rel=0.1)
 
 
-def with_middle(function: Callable[[torch.Tensor], torch.Tensor]) -> nn.Module:
-    class Network(nn.Module):
-        def forward(self, x: torch.Tensor) -> torch.Tensor:
-            return function(x).mean(dim=(2, 3))
-
-    return Network().eval()
-
-
-def test_an_operator_that_the_target_lacks_is_named(tmp_path: Path) -> None:
-    model = with_middle(lambda x: nn.functional.pixel_unshuffle(x, 2))
-    message = r"cannot convert Network for iOS15, which has no operator pixel_unshuffle; give --target iOS16 or later"
-    with pytest.raises(ExportError, match=message):
-        write(model, tmp_path / "x.mlpackage", target=DeploymentTarget.IOS15)
-    assert not list(tmp_path.iterdir())
-    assert write(model, tmp_path / "x.mlpackage", target=DeploymentTarget.IOS16).is_dir()
-
-
-def test_an_operator_that_no_target_has_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match=r"special_i0.*--format onnx may take it"):
-        write(with_middle(torch.special.i0), tmp_path / "x.mlpackage")
-
-
-def test_a_network_that_torch_cannot_export_is_traced(
-    small: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: Any, **__: Any) -> None:
-        raise RuntimeError("no")
-
-    monkeypatch.setattr(torch.export, "export", fail)
-    assert read_tensors(write(small, tmp_path / "x.mlpackage"))[1][0].name == "logits"
-
-
-def test_a_trace_that_holds_for_one_image_alone_is_refused(tmp_path: Path) -> None:
-    model = with_middle(lambda x: x if x.mean() > 0 else x * x)
-    with pytest.raises(ExportError, match="differently from image to image"):
-        write(model, tmp_path / "x.mlpackage")
-
-
 def test_an_output_that_is_not_of_classes_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"gives \(1, 3, 32, 32\), where \(N, classes\) is expected"):
         write(nn.Identity().eval(), tmp_path / "x.mlpackage")
@@ -230,18 +189,6 @@ def test_a_full_disk_leaves_the_older_package(
         write(small, package, softmax=True)
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.mlpackage"]
     assert package_sha256(package) == before
-
-
-def test_a_full_temporary_folder_is_not_taken_for_a_fault_of_the_network(
-    small: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: Any, **__: Any) -> None:
-        raise RuntimeError("[MIL FileWriter]: Unknown error occurred while writing data to the file.")
-
-    monkeypatch.setattr(exporters.coreml.convert, "_convert_graph", full)
-    with pytest.raises(OutputError, match=r"cannot write the weights into .*; free some space there"):
-        write(small, tmp_path / "x.mlpackage")
-    assert not list(tmp_path.iterdir())
 
 
 def test_the_proof_sees_the_saved_package_and_is_handed_back(small: nn.Module, tmp_path: Path) -> None:

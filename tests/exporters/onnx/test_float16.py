@@ -1,12 +1,13 @@
 import functools
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 import torch
-from onnx import TensorProto
+from onnx import TensorProto, numpy_helper
 from torch import nn
 
 import exporters.onnx.graph
@@ -97,6 +98,29 @@ def test_the_largest_magnitude_of_each_result_is_observed(tmp_path: Path) -> Non
     for name in shared:
         largest, result = session.run([onnx_float16.LARGEST + name, name], {"input": x})
         assert largest == np.abs(result).max()
+
+
+def test_the_constants_are_rounded_that_the_float16_file_stores_so() -> None:
+    single, half = (small_graph(third) for third in (np.float32(1 / 3), np.float16(1 / 3)))
+    rounded = {tensor.name: tensor for tensor in onnx_float16.rounded_as(single, half).graph.initializer}
+    assert numpy_helper.to_array(rounded["third"]) == np.float32(np.float16(1 / 3))
+    assert numpy_helper.to_array(rounded["whole"]) == np.float32(1 / 7)  # which stays float32 in either
+    (original, _) = single.graph.initializer
+    assert numpy_helper.to_array(original) == np.float32(1 / 3)
+
+
+def test_no_constant_becomes_zero_or_infinity_that_was_not() -> None:
+    values = np.array([1e-12, -1e-12, 0, 1e6, -1e6, np.inf], np.float32)
+    (rounded, _) = onnx_float16.rounded_as(small_graph(values), small_graph(np.float16(1))).graph.initializer
+    assert numpy_helper.to_array(rounded).tolist() == [2**-24, -(2**-24), 0, 65504, -65504, np.inf]
+
+
+def small_graph(third: "np.generic | np.ndarray[Any, Any]") -> onnx.ModelProto:
+    constants = [
+        numpy_helper.from_array(np.asarray(third), "third"),
+        numpy_helper.from_array(np.asarray(np.float32(1 / 7)), "whole"),
+    ]
+    return onnx.helper.make_model(onnx.helper.make_graph([], "g", [], [], constants))
 
 
 def test_a_file_without_float16_has_no_half_results(tmp_path: Path) -> None:

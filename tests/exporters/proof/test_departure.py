@@ -8,6 +8,7 @@ from torch import nn
 from exporters import Departure
 from exporters.artifact.evaluator import Step
 from exporters.proof.departure import (
+    OUTPUT,
     REWRITES,
     UNKNOWN,
     by_name,
@@ -94,3 +95,10 @@ def test_a_network_that_torch_cannot_export_has_no_results() -> None:
             return x if x.mean() > 0 else -x
 
     assert network_results(Branching(), np.ones((1, 3, 4, 4), np.float32)) == {}
+
+
+def test_the_last_operator_is_held_against_the_output_whatever_it_is_called() -> None:
+    found = [step("conv", "a", 1, 2), step("log", "logits", 3, 5)]
+    assert first_departure(found, {**RIGHT, OUTPUT: np.array([3, 4], np.float32)}, 1e-3) == Departure(
+        kind="log", name="logits", relative_error=0.25
+    )

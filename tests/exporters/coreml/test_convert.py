@@ -1,0 +1,67 @@
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+import exporters.coreml.convert
+from exporters import DeploymentTarget, ExportError, OutputError
+from exporters.coreml.package import read_tensors
+from tests.exporters.coreml.support import write
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("coremltools") is None, reason="coremltools has no wheel for this platform and Python"
+)
+
+
+def with_middle(function: Callable[[torch.Tensor], torch.Tensor]) -> nn.Module:
+    class Network(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return function(x).mean(dim=(2, 3))
+
+    return Network().eval()
+
+
+def test_an_operator_that_the_target_lacks_is_named(tmp_path: Path) -> None:
+    model = with_middle(lambda x: nn.functional.pixel_unshuffle(x, 2))
+    message = r"cannot convert Network for iOS15, which has no operator pixel_unshuffle; give --target iOS16 or later"
+    with pytest.raises(ExportError, match=message):
+        write(model, tmp_path / "x.mlpackage", target=DeploymentTarget.IOS15)
+    assert not list(tmp_path.iterdir())
+    assert write(model, tmp_path / "x.mlpackage", target=DeploymentTarget.IOS16).is_dir()
+
+
+def test_an_operator_that_no_target_has_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match=r"special_i0.*--format onnx may take it"):
+        write(with_middle(torch.special.i0), tmp_path / "x.mlpackage")
+
+
+def test_a_network_that_torch_cannot_export_is_traced(
+    small: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(torch.export, "export", fail)
+    assert read_tensors(write(small, tmp_path / "x.mlpackage"))[1][0].name == "logits"
+
+
+def test_a_trace_that_holds_for_one_image_alone_is_refused(tmp_path: Path) -> None:
+    model = with_middle(lambda x: x if x.mean() > 0 else x * x)
+    with pytest.raises(ExportError, match="differently from image to image"):
+        write(model, tmp_path / "x.mlpackage")
+
+
+def test_a_full_temporary_folder_is_not_taken_for_a_fault_of_the_network(
+    small: nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise RuntimeError("[MIL FileWriter]: Unknown error occurred while writing data to the file.")
+
+    monkeypatch.setattr(exporters.coreml.convert, "_convert_graph", full)
+    with pytest.raises(OutputError, match=r"cannot write the weights into .*; free some space there"):
+        write(small, tmp_path / "x.mlpackage")
+    assert not list(tmp_path.iterdir())
