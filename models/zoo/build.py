@@ -1,5 +1,6 @@
 """From a row of the zoo, or a name of the user's own, to a network."""
 
+import contextlib
 import pkgutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -67,14 +68,11 @@ def factory_function(factory: str) -> "Callable[..., nn.Module]":
         from models.zoo import user_file
 
         return user_file.load(factory)
-    if factory.startswith("models."):
-        function: Callable[..., nn.Module] = pkgutil.resolve_name(factory)
-        return function
     from models.zoo.guard import guarded, in_words
 
-    with guarded(factory, PluginError):
+    with contextlib.nullcontext() if factory.startswith("models.") else guarded(factory, PluginError):
         try:
-            function = pkgutil.resolve_name(factory)
+            function: Callable[..., nn.Module] = pkgutil.resolve_name(factory)
         except (Exception, SystemExit) as error:  # whatever a stranger's code raises
             message = f"{factory}, which should build a network, cannot be imported: {in_words(error)}"
             raise PluginError(message) from error

@@ -365,7 +365,7 @@ def test_a_crash_is_of_the_file_where_it_is_loaded_or_run_and_of_the_network_whe
     assert said in result.stderr.splitlines()[-1]
 
 
-OWN = """
+SCALED = """
 from pathlib import Path
 import torch
 from torch import nn
@@ -381,7 +381,7 @@ def net():
 @pytest.fixture
 def own_file(tmp_path: Path) -> Path:
     """The file of a function's network; a number beside the function decides its weights."""
-    (tmp_path / "own.py").write_text(OWN)
+    (tmp_path / "own.py").write_text(SCALED)
     (tmp_path / "scale").write_text("1")
     done = effmod("export", "own.py:net", "--image-size", "32", "--no-simplify", "--quiet")
     assert done.exit_code == 0, done.stderr

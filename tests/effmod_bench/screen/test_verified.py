@@ -3,14 +3,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from effmod_bench.screen.console import Console
 from effmod_bench.screen.verified import (
     Verified,
+    changed_top1,
     rounding_in_words,
-    say_top1,
-    say_worse,
     verified_table,
     verified_title,
+    worse,
 )
 from exporters import ActivationRange, ComputePrecision, Parity, Rounding
 from models import find_model
@@ -75,23 +74,19 @@ def test_the_error_of_float16s_arithmetic_is_told_apart() -> None:
     assert said.endswith("each may be 1e-04. float16's arithmetic alone: 2.0e-03")
 
 
-def test_images_that_are_taken_for_something_else_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+def test_images_that_are_taken_for_something_else_are_counted() -> None:
     found = msgspec.structs.replace(parity(1e-3, 5e-2), inputs=8, top1_agreement=0.875)
-    say_top1(Console(), "x", found)
-    assert "x: in 1 of 8 images its first class is not the network's" in capsys.readouterr().err
-    say_top1(Console(), "x", parity(1e-3, 5e-2))
-    assert capsys.readouterr().err == ""
+    assert list(changed_top1("x", found)) == ["x: in 1 of 8 images its first class is not the network's"]
+    assert list(changed_top1("x", parity(1e-3, 5e-2))) == []
 
 
 @pytest.mark.parametrize(
     ("now", "then", "said"),
     [(2e-2, 1.8e-3, True), (5e-3, 1.8e-3, False), (9e-6, 1e-7, False), (2e-5, 1e-7, True), (float("nan"), 0.1, True)],
 )
-def test_an_error_much_worse_than_was_recorded_is_said(
-    now: float, then: float, said: bool, capsys: pytest.CaptureFixture[str]
-) -> None:
-    say_worse(Console(), "x", parity(now, 5e-2), recorded=parity(then, 5e-2))
-    assert ("when the file was made" in capsys.readouterr().err) == said
+def test_an_error_much_worse_than_was_recorded_is_said(now: float, then: float, said: bool) -> None:
+    warnings = list(worse("x", parity(now, 5e-2), recorded=parity(then, 5e-2)))
+    assert ["when the file was made" in warning for warning in warnings] == [True] * said
 
 
 def test_the_first_operator_that_float16_does_not_hold_is_named() -> None:
