@@ -8,8 +8,6 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch._inductor.cpp_builder import get_cpp_compiler
-from torch._inductor.exc import InvalidCxxCompiler
 
 from effmod_bench.instrument.machine.gpu import own_memory_bytes
 from effmod_bench.instrument.sessions.session import SessionError, SessionRequest
@@ -50,9 +48,10 @@ class PyTorchSession:
         model = model.to(self._device)
         self._input = self._host.to(self._device)
         if self._compiled:
+            from torch._inductor import config  # here: it takes as long to import as torch
+
             self._check_compiler()
-            # Its helper processes would still be there while the clock runs.
-            torch._inductor.config.compile_threads = 1
+            config.compile_threads = 1  # its helper processes would still be there while the clock runs
             model.compile()
         self._model = model
         self._output = torch.empty(0)
@@ -67,6 +66,9 @@ class PyTorchSession:
     def _check_compiler(self) -> None:
         if self._device.type != "cpu":
             return
+        from torch._inductor.cpp_builder import get_cpp_compiler
+        from torch._inductor.exc import InvalidCxxCompiler
+
         try:
             get_cpp_compiler()
         except InvalidCxxCompiler as error:
