@@ -2,15 +2,15 @@
 
 Run it with `make check-coreml`: about twenty minutes on two cores. Each network is converted as `effmod export
 --format coreml` does it (iOS 16, from an image, rewritten), in float32 and in float16; the saved package is evaluated
-and compared with the network. It writes `tests/benchmarks/coreml_parity.csv`, and ends with 1 where a network fails or
-is further off than we promise.
+and compared with the network, and in float16 with its float32 program, rounded. It writes
+`tests/benchmarks/coreml_parity.csv`, and ends with 1 where a network fails or is further off than we promise.
 """
 
 import csv
 import sys
 from pathlib import Path
 
-from exporters import ComputePrecision, CoreMLConfig, ExportError, Format, Made, ParityError, obtain
+from exporters import ComputePrecision, CoreMLConfig, ExportError, Format, Made, Parity, ParityError, obtain
 from exporters.coreml.program.program import load_program
 from exporters.rewrites import AUTO
 from models import ModelSpec, list_models
@@ -23,7 +23,7 @@ _REWRITES = AUTO[Format.COREML]
 _TABLE = Path(__file__).with_name("coreml_parity.csv")
 _COLUMNS = (
     *("network", "precision", "operators", "transposes", "layer_norms", "convolutions"),
-    *("relative_error", "limit", "top1_agreement", "largest_activation", "result"),
+    *("program_error", "rounded_error", "relative_error", "limit", "top1_agreement", "largest_activation", "result"),
 )
 
 
@@ -61,12 +61,23 @@ def measure(spec: ModelSpec, precision: ComputePrecision) -> list[object]:
         operators["transpose"],
         operators["layer_norm"],
         operators["conv"],
+        *_apart(parity),
         f"{parity.relative_error:.1e}",
         f"{limit:.0e}",
         f"{parity.top1_agreement:.0%}",
         f"{parity.activation_range.largest:.3g}",
         "ok" if parity.relative_error < limit else "beyond the limit",
     ]
+
+
+def _apart(parity: Parity) -> tuple[str, str]:
+    """What a float16 package is proved by: its float32 program's error, and its own beside that program, rounded."""
+    rounding = parity.rounding
+    if rounding is None:
+        return "", ""
+    assert rounding.program_relative_error is not None  # of a package that was made here
+    assert rounding.rounded_relative_error is not None
+    return f"{rounding.program_relative_error:.1e}", f"{rounding.rounded_relative_error:.1e}"
 
 
 def export(spec: ModelSpec, precision: ComputePrecision) -> Made:
