@@ -45,7 +45,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     examples: ClassVar = (
         ("effmod export efficientmod_xxs", "an ONNX file, and its sidecar"),
         ("effmod export --format coreml efficientmod_xxs", "a package for the iPhone"),
-        ("effmod export mine.py:net --checkpoint net.pth -o files", "your own network, with the weights of a file"),
+        ("effmod export mine.py:net --checkpoint net.pth -o files", "your own network, with a file's weights"),
         ("effmod export theirs.onnx --explain", "a file rewritten, and what changed in it"),
     )
     panels: ClassVar = {FILE: "The file"}

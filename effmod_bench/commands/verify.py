@@ -29,7 +29,12 @@ class Verify(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint: Annotated[Path | None, but(Checkpoint, rich_help_panel=None)] = None
     weights: Annotated[
         Path | None,
-        but(WeightsChoice, help="Give the network random weights, seed 0, whatever it has.", rich_help_panel=None),
+        but(
+            WeightsChoice,
+            help="Give the network random weights, seed 0, whatever it has.",
+            hidden=False,
+            rich_help_panel=None,
+        ),
     ] = None
     data: Data = None
     timeout: Annotated[float, but(Timeout, hidden=False, rich_help_panel=None)] = TIMEOUT_S

@@ -79,6 +79,7 @@ WeightsChoice = Annotated[
         metavar="random",
         help="Fill the network with random weights, seed 0, also one that a function returns with weights of its own.",
         panel=FILE,
+        rare=True,
         show_default=False,
     ),
 ]
