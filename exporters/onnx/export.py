@@ -55,12 +55,14 @@ def export(
     _write(model, path, config, type(reference).__name__)
     exact = msgspec.structs.replace(config, compute_precision=ComputePrecision.FLOAT32)
     origin = Origin(network=model)
-    parity = measure_parity(reference, path, exact, preprocessing, origin)
-    simplified = None
-    if config.simplify:
-        better = _simplify(path, lambda simpler: measure_parity(reference, simpler, exact, preprocessing, origin))
-        # The file is right without it; the sidecar says that it is not simplified.
-        parity, simplified = better or parity, better is not None
+
+    def measure(file: Path) -> Parity:
+        return measure_parity(reference, file, exact, preprocessing, origin)
+
+    parity = _simplify(path, measure) if config.simplify else None
+    # Where that changed the outputs, the file is right without it, and the sidecar says that it is not simplified.
+    simplified = parity is not None if config.simplify else None
+    parity = parity or measure(path)
     if config.compute_precision is ComputePrecision.FLOAT16:
         origin = msgspec.structs.replace(origin, program=OnnxEvaluator(path, onnx.load(path)))
         onnx_float16.convert(path)
