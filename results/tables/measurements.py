@@ -1,12 +1,32 @@
 """The table of what was measured."""
 
-from collections.abc import Callable, Collection, Container, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from typing import Any
 
 from results.published import PAPER_CPU, PAPER_RUNS
+from results.records.artifact import TimedArtifact
+from results.records.plan import ComparisonPlan
+from results.statistics.latency import FEWEST_RUNS
 from results.statistics.summary import Measurement
-from results.tables.columns import hash_column, runtime_column
-from results.tables.table import Cell, Column, Shared, Table, differing, in_common, main_columns, settle
+from results.tables.columns import (
+    MACHINE_DETAILS,
+    core_columns,
+    hash_column,
+    interval_level,
+    machine_details,
+    runtime_column,
+)
+from results.tables.table import (
+    Cell,
+    Column,
+    Shared,
+    Table,
+    differing,
+    in_common,
+    main_columns,
+    settle,
+    told_apart_by,
+)
 from results.tables.words import counted, digits, look_alike, milliseconds, mode_in_words
 
 
@@ -53,6 +73,21 @@ def _anchored(name: str, header: str) -> Column[Measurement]:
     return Column(key=f"anchor_{name}", header=header, get=get, show=digits(3))
 
 
+def _names_alike(key: str, get: Callable[[Measurement], Sequence[str]]) -> Column[Measurement]:
+    """The mark of a row that cannot be told from its neighbours by the interval that stands before it."""
+    return Column(key=key, header="", get=lambda row: ", ".join(get(row)) or None, show=lambda _: "≈")
+
+
+def _of_pairs(key: str, header: str, get: Callable[[ComparisonPlan], Cell]) -> Column[Measurement]:
+    """What was asked of the processes that timed a row in turn with the anchor."""
+    return Column(
+        key=f"anchor_{key}",
+        header=header,
+        get=lambda row: get(row.anchored.plan) if row.anchored else None,
+        detail=True,
+    )
+
+
 def _fact(
     key: str,
     header: str,
@@ -65,15 +100,42 @@ def _fact(
     return Column(key=key, header=header, get=get, detail=True, fact=True, shared=Shared(words=words, place=place))
 
 
+def _detail(key: str, header: str, get: Callable[[Measurement], Cell]) -> Column[Measurement]:
+    """What makes a row another one, and is shown only where nothing else tells it apart."""
+    return Column(key=key, header=header, get=get, detail=True, fact=True)
+
+
 def _versions(names: Container[str] | None = None) -> Column[Measurement]:
     """The versions of the machine's software: those of these names, or all."""
 
     def get(row: Measurement) -> str | None:
         versions = row.machine.versions.items()
-        return ", ".join(f"{name} {version}" for name, version in versions if names is None or name in names) or None
+        return _listed({name: version for name, version in versions if names is None or name in names})
 
     return _fact("versions", "versions", get)
 
+
+def _listed(versions: Mapping[str, str]) -> str | None:
+    return ", ".join(f"{name} {version}" for name, version in versions.items()) or None
+
+
+def _inputs(artifact: TimedArtifact) -> str | None:
+    """Such as "input 1x3x224x224 float"."""
+    inputs = artifact.inputs
+    return (
+        ", ".join(f"{one.name} {'x'.join(map(str, one.shape))} {one.dtype}".replace("  ", " ") for one in inputs)
+        or None
+    )
+
+
+def _device(row: Measurement) -> str:
+    """As it was asked for: such as "cuda:1" for the second GPU."""
+    index = row.options.device_index
+    return f"{row.device}:{index}" if index else str(row.device)
+
+
+# What is shown only where nothing else tells rows apart, beside their hashes.
+_DETAILS = {"format", "source", "inputs", "gpu_versions", *MACHINE_DETAILS}
 
 MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="name", header="network", get=lambda row: row.name),
@@ -96,7 +158,10 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     _fact("image_size", "image\nsize", lambda row: row.artifact.image_size, words="{} px".format, place=8),
     _fact("opset", "opset", lambda row: row.artifact.opset),
     _fact("specification_version", "spec", lambda row: row.artifact.specification_version),
-    _fact("device", "device", lambda row: str(row.device)),
+    _detail("format", "format", lambda row: row.artifact.format),
+    _detail("source", "source", lambda row: str(row.artifact.source)),
+    _detail("inputs", "inputs", lambda row: _inputs(row.artifact)),
+    _fact("device", "device", _device),
     runtime_column(lambda row: row.options.runtime, place=3),
     _fact(
         "compute_units",
@@ -108,6 +173,7 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     _fact("mode", "mode", lambda row: mode_in_words(row.options), words=str, place=5),
     _fact("threads", "threads", lambda row: row.threads, words=lambda n: counted(n, "thread"), place=6),
     _fact("batch_size", "batch", lambda row: row.batch_size, words="batch {}".format, place=7),
+    _fact("warmup_runs", "warm-up\nruns", lambda row: row.warmup_runs),
     _of_latency(
         "runs",
         "runs",
@@ -138,12 +204,16 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     _of_latency("process_p50_ms", "p50 by\nround ²"),
     _interval("process_p50_low_ms", "95 %\nfrom", 0),
     _interval("process_p50_high_ms", "\nto", 1),
-    Column(
-        key="indistinct_from", header="", get=lambda row: ", ".join(row.indistinct_from) or None, show=lambda _: "≈"
-    ),
+    interval_level(lambda row: row.interval_level if row.latency and row.latency.process_p50_interval_ms else None),
+    _names_alike("indistinct_from", lambda row: row.indistinct_from),
     _anchored("ratio", "time /\nanchor's ⁴"),
     _anchored("low", "95 %\nfrom"),
     _anchored("high", "\nto"),
+    interval_level(
+        lambda row: 1 - row.anchored.estimate.error if row.anchored and row.anchored.estimate else None,
+        key="anchor_interval_level",
+    ),
+    _names_alike("anchor_indistinct_from", lambda row: row.anchored.indistinct_from if row.anchored else ()),
     Column(
         key="anchor",
         header="anchor",
@@ -153,6 +223,22 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
         shared=Shared(),
     ),
     hash_column(lambda row: row.anchored and row.anchored.anchor.sha256, key="anchor_sha256", header="anchor\nsha256"),
+    Column(
+        key="anchor_processes",
+        header="anchor's\nprocesses",
+        get=lambda row: len(row.anchored.process_ratios) if row.anchored and row.anchored.runs else None,
+        detail=True,
+    ),
+    Column(
+        key="anchor_runs",
+        header="anchor's\nruns",
+        get=lambda row: (row.anchored.runs or None) if row.anchored else None,
+        detail=True,
+    ),
+    _of_pairs("warmup_runs", "anchor's\nwarm-up", lambda plan: plan.warmup_runs),
+    _of_pairs("blocks", "anchor's\nblocks", lambda plan: plan.blocks),
+    _of_pairs("until", "anchor's\nuntil", lambda plan: plan.until),
+    _of_pairs("seed", "anchor's\nseed", lambda plan: plan.seed),
     Column(
         key="images_per_second",
         header="images\na second",
@@ -186,9 +272,15 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     _fact("weights", "weights", lambda row: row.artifact.weights),
     _fact("cpu_model", "CPU", lambda row: row.machine.cpu_model, words=str, place=2),
     _fact("gpu", "GPU", lambda row: row.gpu, words=str, place=1),
+    _fact("gpu_driver", "driver", lambda row: row.gpu_driver),
     _fact("os", "system", lambda row: row.machine.os),
-    _fact("available_cores", "cores", lambda row: row.machine.available_cores),
+    _fact("available_cores", "available\ncores", lambda row: row.machine.available_cores),
+    *core_columns(lambda row: row.machine),
     _versions(),
+    _detail("gpu_versions", "GPU libraries", lambda row: _listed(row.machine.gpu_versions)),
+    *machine_details(lambda row: row.machine),
+    Column(key="seeds", header="seeds", get=lambda row: ", ".join(map(str, row.seeds)), detail=True),
+    Column(key="run_ids", header="runs' ids", get=lambda row: ", ".join(row.run_ids), detail=True),
     Column(
         key="gpu_memory_bytes",
         header="GPU memory\nMB",
@@ -217,6 +309,11 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     """
     columns, title = settle_measurements(measurements)
     notes = first_notes(measurements, {column.key for column in main_columns(columns, measurements)})
+    if any(m.latency and m.latency.p99_ms is None for m in measurements):
+        fewest = " and ".join(f"p{share} of {runs}" for share, runs in FEWEST_RUNS.items() if share > 90)
+        notes.append(
+            f"The least runs to tell a percentile of: {fewest} (MLPerf's early stopping). Of fewer it is left out."
+        )
     if any(m.paper_ratio for m in measurements):
         notes.append(f"³ published: mean of {PAPER_RUNS} runs on a {PAPER_CPU}. Not the paper's hardware here.")
     notes += last_notes(measurements)
@@ -229,6 +326,9 @@ def settle_measurements(measurements: Sequence[Measurement]) -> tuple[tuple[Colu
     names = {name for each in versions for name in each if len({other.get(name) for other in versions}) > 1}
     columns = [_versions(names) if column.key == "versions" else column for column in MEASUREMENT_COLUMNS]
     telling = differing(columns, measurements)
+    if all(m.machine.affinity is not None for m in measurements):
+        telling.discard("available_cores")  # which ones says how many, too
+    telling |= told_apart_by(columns, measurements, telling=telling, details=_DETAILS)
     if any(m.batch_size > 1 for m in measurements):
         telling.add("images_per_second")
     if look_alike(m.artifact for m in measurements):
@@ -249,7 +349,7 @@ def first_notes(measurements: Sequence[Measurement], shown: Collection[str]) -> 
             "The paper timed the plain form: 'effmod bench --rewrite none' does so too, and shows its latencies beside "
             "ours."
         )
-    if any(m.indistinct_from for m in measurements):
+    if any(m.indistinct_from or (m.anchored and m.anchored.indistinct_from) for m in measurements):
         notes.append(
             "≈ its interval overlaps with that of the next faster or slower network: the order of the two is not "
             "known. 'effmod compare A B' tells them apart."
