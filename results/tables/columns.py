@@ -33,11 +33,6 @@ def runtime_column(get: Callable[[Any], Runtime], *, place: int = 0) -> Column[A
     )
 
 
-def interval_level(get: Callable[[Any], float | None], *, key: str = "interval_level") -> Column[Any]:
-    """How often such an interval holds the truth."""
-    return Column(key=key, header="interval's\nlevel", get=get, show=digits(3), detail=True)
-
-
 # Of a machine, what makes its rows others, and is shown only where nothing else tells them apart.
 MACHINE_DETAILS = {
     "architecture": "architecture",

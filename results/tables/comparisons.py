@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from results.records.artifact import TimedArtifact
-from results.records.plan import RUNTIME_NAMES, ComparisonPlan, Runtime
+from results.records.plan import RUNTIME_NAMES, Runtime
 from results.statistics.comparison import Comparison
 from results.statistics.estimate import Verdict
 from results.tables.columns import (
@@ -11,10 +11,10 @@ from results.tables.columns import (
     RATIO_COLUMNS,
     core_columns,
     hash_column,
-    interval_level,
     machine_details,
     runtime_column,
 )
+from results.tables.protocol import COMPARISON_PROTOCOL
 from results.tables.table import Cell, Column, Shared, Table, differing, settle, told_apart_by
 from results.tables.words import ARTIFACT_FACTS, look_alike, milliseconds, mode_in_words, percent
 
@@ -41,11 +41,6 @@ def _of_artifact(prefix: str, artifact: Callable[[Comparison], TimedArtifact]) -
 def _setting(key: str, header: str, get: Callable[[Comparison], Cell]) -> Column[Comparison]:
     """What all rows usually share, and is a column where they differ in it."""
     return Column(key=key, header=header, get=get, detail=True, fact=True, shared=Shared())
-
-
-def _asked(key: str, header: str, get: Callable[[ComparisonPlan], Cell]) -> Column[Comparison]:
-    """What was asked of the processes, for programs."""
-    return Column(key=key, header=header, get=lambda row: get(row.plan), detail=True)
 
 
 # What stands above the table; where rows differ in one of these, all of them are columns.
@@ -96,12 +91,8 @@ COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
     Column(key="device", header="device", get=lambda row: str(row.plan.device), detail=True),
     runtime_column(lambda row: row.plan.options.runtime),
     Column(key="margin", header="margin", get=lambda row: row.plan.margin, show=percent, detail=True),
-    _asked("blocks", "blocks", lambda plan: plan.blocks),
-    _asked("until", "until", lambda plan: plan.until),
-    _asked("max_time_s", "time,\nat most", lambda plan: plan.max_time_s),
-    _asked("seed", "seed", lambda plan: plan.seed),
-    interval_level(lambda row: 1 - row.estimate.error if row.estimate else None),
-    Column(key="run_id", header="run", get=lambda row: row.run_id, detail=True, fact=True),
+    *COMPARISON_PROTOCOL,
+    Column(key="run_id", header="run", spare=7, get=lambda row: row.run_id, detail=True),
     Column(key="warnings", header="warnings", spare=6, get=lambda row: ", ".join(row.warnings) or None),
     Column(key="failures", header="failed", spare=4, get=lambda row: "; ".join(dict.fromkeys(row.failures)) or None),
 )

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from results.statistics.difference import Difference
 from results.statistics.summary import Measurement
-from results.tables.columns import RATIO_COLUMNS, interval_level
+from results.tables.columns import RATIO_COLUMNS
+from results.tables.protocol import DIFFERENCE_PROTOCOL
 from results.tables.table import Cell, Column, Shared, Table, differing, settle
 from results.tables.words import cores_in_words, digits, milliseconds, mode_in_words
 
@@ -47,29 +48,6 @@ def _p50(side: str) -> Column[Difference]:
     return Column(key=f"p50_{side}_ms", header=f"{side}\np50 ms", get=p50_ms, show=milliseconds, detail=True)
 
 
-def _protocol(side: str) -> tuple[Column[Difference], ...]:
-    """How a side was measured, for programs."""
-
-    def column(key: str, header: str, get: Callable[[Measurement], Cell]) -> Column[Difference]:
-        return Column(
-            key=f"{key}_{side}", header=f"{header}\n{side}", get=lambda row: get(getattr(row, side)), detail=True
-        )
-
-    return (
-        column("runs", "runs", lambda one: one.latency.runs if one.latency else None),
-        column("rounds", "rounds", lambda one: one.latency.rounds if one.latency else None),
-        column("warmup_runs", "warm-up", lambda one: one.warmup_runs),
-        column("seeds", "seeds", lambda one: ", ".join(map(str, one.seeds))),
-        column("affinity", "cores", lambda one: cores_in_words(one.machine.affinity)),
-        column("run_ids", "runs' ids", lambda one: ", ".join(one.run_ids)),
-    )
-
-
-def _processes(key: str, side: int) -> Column[Difference]:
-    """How many processes of a side the interval is over."""
-    return Column(key=key, header=key.replace("_", "\n"), get=lambda row: row.processes[side], detail=True)
-
-
 DIFFERENCE_COLUMNS: tuple[Column[Difference], ...] = (
     Column(key="name", header="network", get=lambda row: row.after.name),
     _fact("form", "form", lambda row: row.after.artifact.form, spare=4),
@@ -87,11 +65,7 @@ DIFFERENCE_COLUMNS: tuple[Column[Difference], ...] = (
     Column(key="same_file", header="file", spare=3, get=lambda row: "same" if row.same_file else "changed"),
     Column(key="cpu_before", header="CPU\nbefore", get=lambda row: row.before.machine.cpu_model, detail=True),
     Column(key="cpu_after", header="CPU\nafter", get=lambda row: row.after.machine.cpu_model, detail=True),
-    _processes("processes_before", 0),
-    _processes("processes_after", 1),
-    interval_level(lambda row: 1 - row.estimate.error if row.estimate else None),
-    *_protocol("before"),
-    *_protocol("after"),
+    *DIFFERENCE_PROTOCOL,
 )
 
 

@@ -5,17 +5,16 @@ from typing import Any
 
 from results.published import PAPER_CPU, PAPER_RUNS
 from results.records.artifact import TimedArtifact
-from results.records.plan import ComparisonPlan
 from results.statistics.latency import FEWEST_RUNS
 from results.statistics.summary import Measurement
 from results.tables.columns import (
     MACHINE_DETAILS,
     core_columns,
     hash_column,
-    interval_level,
     machine_details,
     runtime_column,
 )
+from results.tables.protocol import MEASUREMENT_PROTOCOL
 from results.tables.table import (
     Cell,
     Column,
@@ -78,16 +77,6 @@ def _names_alike(key: str, get: Callable[[Measurement], Sequence[str]]) -> Colum
     return Column(key=key, header="", get=lambda row: ", ".join(get(row)) or None, show=lambda _: "≈")
 
 
-def _of_pairs(key: str, header: str, get: Callable[[ComparisonPlan], Cell]) -> Column[Measurement]:
-    """What was asked of the processes that timed a row in turn with the anchor."""
-    return Column(
-        key=f"anchor_{key}",
-        header=header,
-        get=lambda row: get(row.anchored.plan) if row.anchored else None,
-        detail=True,
-    )
-
-
 def _fact(
     key: str,
     header: str,
@@ -120,12 +109,9 @@ def _listed(versions: Mapping[str, str]) -> str | None:
 
 
 def _inputs(artifact: TimedArtifact) -> str | None:
-    """Such as "input 1x3x224x224 float"."""
-    inputs = artifact.inputs
-    return (
-        ", ".join(f"{one.name} {'x'.join(map(str, one.shape))} {one.dtype}".replace("  ", " ") for one in inputs)
-        or None
-    )
+    """Such as "input 1x3x224x224 float"; a scalar has no shape."""
+    words = [(one.name, "x".join(map(str, one.shape)), one.dtype) for one in artifact.inputs]
+    return ", ".join(" ".join(filter(None, each)) for each in words) or None
 
 
 def _device(row: Measurement) -> str:
@@ -204,15 +190,10 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     _of_latency("process_p50_ms", "p50 by\nround ²"),
     _interval("process_p50_low_ms", "95 %\nfrom", 0),
     _interval("process_p50_high_ms", "\nto", 1),
-    interval_level(lambda row: row.interval_level if row.latency and row.latency.process_p50_interval_ms else None),
     _names_alike("indistinct_from", lambda row: row.indistinct_from),
     _anchored("ratio", "time /\nanchor's ⁴"),
     _anchored("low", "95 %\nfrom"),
     _anchored("high", "\nto"),
-    interval_level(
-        lambda row: 1 - row.anchored.estimate.error if row.anchored and row.anchored.estimate else None,
-        key="anchor_interval_level",
-    ),
     _names_alike("anchor_indistinct_from", lambda row: row.anchored.indistinct_from if row.anchored else ()),
     Column(
         key="anchor",
@@ -223,22 +204,6 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
         shared=Shared(),
     ),
     hash_column(lambda row: row.anchored and row.anchored.anchor.sha256, key="anchor_sha256", header="anchor\nsha256"),
-    Column(
-        key="anchor_processes",
-        header="anchor's\nprocesses",
-        get=lambda row: len(row.anchored.process_ratios) if row.anchored and row.anchored.runs else None,
-        detail=True,
-    ),
-    Column(
-        key="anchor_runs",
-        header="anchor's\nruns",
-        get=lambda row: (row.anchored.runs or None) if row.anchored else None,
-        detail=True,
-    ),
-    _of_pairs("warmup_runs", "anchor's\nwarm-up", lambda plan: plan.warmup_runs),
-    _of_pairs("blocks", "anchor's\nblocks", lambda plan: plan.blocks),
-    _of_pairs("until", "anchor's\nuntil", lambda plan: plan.until),
-    _of_pairs("seed", "anchor's\nseed", lambda plan: plan.seed),
     Column(
         key="images_per_second",
         header="images\na second",
@@ -279,8 +244,6 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     _versions(),
     _detail("gpu_versions", "GPU libraries", lambda row: _listed(row.machine.gpu_versions)),
     *machine_details(lambda row: row.machine),
-    Column(key="seeds", header="seeds", get=lambda row: ", ".join(map(str, row.seeds)), detail=True),
-    Column(key="run_ids", header="runs' ids", get=lambda row: ", ".join(row.run_ids), detail=True),
     Column(
         key="gpu_memory_bytes",
         header="GPU memory\nMB",
@@ -299,6 +262,7 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="paper_ratio", header="ours /\npaper's ³", spare=2, get=lambda row: row.paper_ratio, show=digits(2)),
     Column(key="warnings", header="warnings", spare=9, get=lambda row: ", ".join(row.warnings) or None),
     Column(key="failures", header="failed", spare=2, get=lambda row: "; ".join(dict.fromkeys(row.failures)) or None),
+    *MEASUREMENT_PROTOCOL,
 )
 
 
@@ -310,9 +274,8 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     columns, title = settle_measurements(measurements)
     notes = first_notes(measurements, {column.key for column in main_columns(columns, measurements)})
     if any(m.latency and m.latency.p99_ms is None for m in measurements):
-        fewest = " and ".join(f"p{share} of {runs}" for share, runs in FEWEST_RUNS.items() if share > 90)
         notes.append(
-            f"The least runs to tell a percentile of: {fewest} (MLPerf's early stopping). Of fewer it is left out."
+            f"p95 is told of {FEWEST_RUNS[95]} timed runs or more, p99 of {FEWEST_RUNS[99]} (MLPerf's early stopping)."
         )
     if any(m.paper_ratio for m in measurements):
         notes.append(f"³ published: mean of {PAPER_RUNS} runs on a {PAPER_CPU}. Not the paper's hardware here.")

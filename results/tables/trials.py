@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from results.statistics.estimate import Estimate
 from results.statistics.tuning import Trial
-from results.tables.columns import hash_column, interval_level
+from results.tables.columns import hash_column
+from results.tables.protocol import TUNING_PROTOCOL
 from results.tables.table import Column, Table
 from results.tables.words import digits
 
@@ -34,12 +35,9 @@ TUNING_COLUMNS: tuple[Column[Trial], ...] = (
     Column(key="top1", header="top-1\n%", spare=1, get=lambda row: row.top1, show=digits(2)),
     Column(key="decision", header="outcome", get=lambda row: str(row.decision)),
     Column(key="reason", header="why", get=lambda row: row.reason),
-    interval_level(lambda row: 1 - row.estimate.error if row.estimate and row.processes else None),
-    Column(key="runs", header="runs\nof each", get=lambda row: row.runs or None, detail=True),
-    Column(key="warmup_runs", header="warm-up\nruns", get=lambda row: row.warmup_runs, detail=True),
-    Column(key="seed", header="seed", get=lambda row: row.seed, detail=True),
     Column(key="file", header="file", get=lambda row: row.file, detail=True),
     hash_column(lambda row: row.sha256),
+    *TUNING_PROTOCOL,
 )
 
 

@@ -163,7 +163,7 @@ def test_percentiles_that_need_more_runs_are_left_out_and_a_note_says_so() -> No
     table = measurement_table(summarise([few, more]))
     shown = {column.key: [column.text(row) for row in table.rows] for column in table.main_columns()}
     assert (shown["p95_ms"], shown["p99_ms"]) == (["10.00", "10.00"], ["", "10.00"])
-    assert [note for note in table.notes if "p95 of 130 and p99 of 662" in note]
+    assert [note for note in table.notes if "p95 is told of 130 timed runs or more, p99 of 662" in note]
     assert not [note for note in measurement_table(summarise([more])).notes if "662" in note]
 
 
