@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TextIO
 
 # What tables mark things with, for where the output's encoding lacks it.
-_PLAIN = str.maketrans("¹²³⁴⁵≈─…", "12345~-.")
+_PLAIN = str.maketrans("¹²³⁴⁵⁶≈─…", "123456~-.")
 _IN_PLAIN = "effmod"
 
 

@@ -1,20 +1,30 @@
 """How many threads run an inference, and on which cores."""
 
+import math
 import os
 import random
 from itertools import zip_longest
 
-from effmod_bench.instrument.machine.system import available_cores, physical_cores
+from effmod_bench.instrument.machine.system import available_cores, cpu_quota, physical_cores
 from results import BenchPlan, ComparisonPlan, Device
 
 PAPER_THREADS = 4
 
 
 def threads_to_use(plan: BenchPlan | ComparisonPlan) -> int | None:
-    """What was asked, or the paper's 4, or as many as there are cores where there are fewer; None for Core ML."""
+    """What was asked, or the paper's 4, or as many as have a core where those are fewer; None for Core ML."""
     if plan.device is Device.COREML:
         return None
-    return plan.threads if plan.threads is not None else min(PAPER_THREADS, available_cores())
+    return plan.threads if plan.threads is not None else min(PAPER_THREADS, usable_cores())
+
+
+def usable_cores() -> int:
+    """Cores that threads can keep busy: those that this process may use, or what a container's limit leaves of them.
+
+    Of a limit such as 1.5 cores a second thread has a half.
+    """
+    quota = cpu_quota()
+    return available_cores() if quota is None else min(available_cores(), math.ceil(quota))
 
 
 def draw_cores(draws: random.Random, threads: int) -> tuple[int, ...] | None:

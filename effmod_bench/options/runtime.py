@@ -37,7 +37,7 @@ Threads = Annotated[
         min=1,
         help="Threads within an operator.",
         panel=WHERE,
-        show_default="the paper's 4, or one for each core where there are fewer",
+        show_default="the paper's 4, or one for each core, or as many as a container lets run, where those are fewer",
     ),
 ]
 Tf32 = Annotated[

@@ -58,7 +58,10 @@ def _say_besides(console: Console, store: Path, mine: Sequence[Measurement], oth
         console.note(f"Only in {store}: {', '.join(alone)}")
     repeated = dict.fromkeys(m.name for m, key in zip(mine, keys, strict=True) if keys.count(key) > 1)
     if repeated:
-        console.note(f"{store} has several of {', '.join(repeated)}, of other machines or files: the last counts")
+        console.note(
+            f"{store} has several of {', '.join(repeated)}, of other machines, cores, warm-ups or files: the last "
+            "counts"
+        )
     for measurement in mine:
         for failure in dict.fromkeys(measurement.failures):
             console.warn(f"{measurement.name}: failed in {store}: {failure}")

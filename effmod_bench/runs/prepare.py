@@ -7,9 +7,9 @@ import msgspec
 
 from effmod_bench.instrument.available import check_installed, check_runs
 from effmod_bench.instrument.lock import measuring_alone
-from effmod_bench.instrument.machine.system import available_cores
+from effmod_bench.instrument.machine.system import available_cores, cpu_quota
 from effmod_bench.instrument.subject import Subject
-from effmod_bench.instrument.threads import PAPER_THREADS, threads_to_use
+from effmod_bench.instrument.threads import PAPER_THREADS, threads_to_use, usable_cores
 from effmod_bench.isolation.apart import end
 from effmod_bench.runs.items import find_targets
 from effmod_bench.runs.plan import Invocation
@@ -75,13 +75,15 @@ def prepared(
 
 
 def _say_threads(console: Console, plan: BenchPlan) -> None:
-    threads, cores = threads_to_use(plan), available_cores()
+    threads, cores, quota = threads_to_use(plan), available_cores(), cpu_quota()
     if threads is None:
         return
-    if plan.threads is None and cores < PAPER_THREADS:
+    limit = f"a container's limit of {quota:g} {'core' if quota == 1 else 'cores'}" if quota and quota < cores else None
+    if plan.threads is None and usable_cores() < PAPER_THREADS:
         console.note(
-            f"{counted(threads, 'thread')}, one for each core; the paper used {PAPER_THREADS} "
-            f"(--threads {PAPER_THREADS} obeys, on shared cores)"
+            f"{counted(threads, 'thread')}, {f'as many as {limit} lets run' if limit else 'one for each core'}; the "
+            f"paper used {PAPER_THREADS} (--threads {PAPER_THREADS} obeys, on shared cores)"
         )
-    elif threads > cores:
-        console.warn(f"{threads} threads on {counted(cores, 'core')} wait for each other: expect slow and uneven times")
+    elif threads > usable_cores():
+        where = f"within {limit}" if limit else f"on {counted(cores, 'core')}"
+        console.warn(f"{threads} threads {where} wait for each other: expect slow and uneven times")

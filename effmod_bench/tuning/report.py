@@ -50,7 +50,7 @@ def list_trials(race: Race, winner: Winner, left_out: Sequence[Trial], *, top1: 
     else:
         decision, reason = Decision.KEPT, "what the others are compared with"
     baseline = msgspec.structs.replace(race.baseline, top1=top1)
-    return [_described(baseline, UNCHANGED, 0, decision, reason), *timed, *left_out]
+    return [_described(race.plan, baseline, UNCHANGED, 0, decision, reason), *timed, *left_out]
 
 
 def _trial(race: Race, candidate: Candidate, winner: Winner) -> Trial:
@@ -67,11 +67,16 @@ def _trial(race: Race, candidate: Candidate, winner: Winner) -> Trial:
         decision, reason = Decision.DROPPED, "the budget ended before it was timed often enough"
     else:
         decision, reason = Decision.KEPT, f"not told apart from {winner.candidate.name}"
-    return _described(candidate, found, processes, decision, reason)
+    return _described(race.plan, candidate, found, processes, decision, reason)
 
 
 def _described(
-    candidate: Candidate, estimate: Estimate | None, processes: int, decision: Decision, reason: str
+    plan: ComparisonPlan,
+    candidate: Candidate,
+    estimate: Estimate | None,
+    processes: int,
+    decision: Decision,
+    reason: str,
 ) -> Trial:
     return Trial(
         name=candidate.name,
@@ -83,6 +88,9 @@ def _described(
         top1=candidate.top1,
         estimate=estimate,
         processes=processes,
+        runs=2 * plan.blocks * processes,
+        warmup_runs=plan.warmup_runs if processes else None,
+        seed=plan.seed if processes else None,
         decision=decision,
         reason=reason,
     )

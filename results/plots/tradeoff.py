@@ -1,11 +1,14 @@
 """Latency against accuracy. Matplotlib is imported when it is drawn."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from results.records.plan import RUNTIME_NAMES, Device
 from results.statistics.summary import Measurement
+from results.tables.measurements import settle_measurements
+from results.tables.table import Column
 from results.tables.visible import visible
 from results.tables.words import counted, mode_in_words
 
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
 
 # More points than these need a larger picture.
 _FEW = 12
+
+# What else makes a front of its own, and is said in the legend where it differs: the columns of these facts.
+_FACTS = ("os", "affinity", "available_cores", "cpu_quota", "versions", "gpu_driver", "warmup_runs")
 
 
 class PlotError(ValueError):
@@ -37,7 +43,8 @@ def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
 def plot_tradeoff(measurements: Sequence[Measurement], path: Path) -> list[str]:
     """Draw latency against published top-1 into a file; its ending is the format (.png, .svg, .pdf).
 
-    A point is a network's median over all runs, its bar spans the medians of its rounds.
+    A point is a network's median over all runs, its bar spans the medians of its rounds. Behind the name of a network
+    stands the size of its images where it is another than most of its front's.
 
     Returns:
         Names of the measurements left out, since they have no published accuracy or no latency.
@@ -74,9 +81,12 @@ def plot_tradeoff(measurements: Sequence[Measurement], path: Path) -> list[str]:
 def _draw_points(axes: "Axes", drawn: Sequence[Measurement]) -> "list[Text]":
     """The points, their bars and the fronts; returns the points' names, which are yet to be moved apart."""
     labels = []
+    facts = _differing(drawn)
+    settings = [_setting(m, facts) for m in drawn]
     # Latencies of two machines, or of two batch sizes, do not compete: each setting has its own front.
-    for i, setting in enumerate(dict.fromkeys(map(_setting, drawn))):
-        group = [m for m in drawn if _setting(m) == setting]
+    for i, setting in enumerate(dict.fromkeys(settings)):
+        group = [m for m, its in zip(drawn, settings, strict=True) if its == setting]
+        names = _names(group)
         points = [_point(m) for m in group]
         x, y = zip(*points, strict=True)
         front = pareto_front(points)
@@ -87,10 +97,17 @@ def _draw_points(axes: "Axes", drawn: Sequence[Measurement]) -> "list[Text]":
         ]
         axes.errorbar(x, y, xerr=bars, fmt="o", color=colour, elinewidth=1, capsize=2, zorder=2, label=setting)
         labels += [
-            axes.text(*point, visible(m.name), fontsize=8 if len(drawn) > _FEW else 9, parse_math=False)
-            for point, m in zip(points, group, strict=True)
+            axes.text(*point, name, fontsize=8 if len(drawn) > _FEW else 9, parse_math=False)
+            for point, name in zip(points, names, strict=True)
         ]
     return labels
+
+
+def _names(front: Sequence[Measurement]) -> list[str]:
+    """Of one front, where images of another size than most are named: the smaller they are, the faster a network is."""
+    usual = Counter(m.artifact.image_size for m in front).most_common(1)[0][0]
+    sizes = [m.artifact.image_size for m in front]
+    return [visible(m.name) + (f" ({size} px)" if size != usual else "") for m, size in zip(front, sizes, strict=True)]
 
 
 def _label_axes(axes: "Axes") -> None:
@@ -130,7 +147,13 @@ def _ends(measurement: Measurement) -> tuple[float, float]:
     return min(medians), max(medians)
 
 
-def _setting(measurement: Measurement) -> str:
+def _differing(drawn: Sequence[Measurement]) -> list[Column[Measurement]]:
+    """The facts in which they differ, of those that are said only then."""
+    columns, _ = settle_measurements(drawn)
+    return [column for column in columns if column.key in _FACTS and not column.detail]
+
+
+def _setting(measurement: Measurement, facts: Collection[Column[Measurement]]) -> str:
     count = measurement.threads
     units = measurement.options.compute_units
     processor = measurement.machine.cpu_model or "CPU"
@@ -142,6 +165,7 @@ def _setting(measurement: Measurement) -> str:
         counted(count, "thread") if count else None,
         f"batch {measurement.batch_size}",
         f"{measurement.artifact.form} form" if measurement.artifact.form else None,
+        *(f"{column.label}: {text}" for column in facts if (text := column.text(measurement))),
     )
     words = visible(", ".join(filter(None, parts)))
     return f" {words}" if words.startswith("_") else words  # matplotlib leaves such a name out of the legend

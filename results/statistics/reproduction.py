@@ -1,13 +1,14 @@
 """The paper's table beside what was measured here: ratios, ranks, and how far the two orders agree."""
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 import msgspec
 
 from results.records.plan import Runtime
-from results.statistics.summary import Measurement, circumstances
+from results.statistics.neighbours import circumstances
+from results.statistics.summary import Measurement
 
 # The runtimes of the paper's latencies.
 _RUNTIMES = (Runtime.ONNXRUNTIME, Runtime.COREML)
@@ -39,7 +40,9 @@ class Reproduced(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         paper_ms: by the hardware; only what the paper has of it.
         ratio: our mean over the first of those. Another machine: it says nothing of the network.
-        rank, paper_rank: by these two figures, 1 the fastest, among the rows that have both; equal figures share one.
+        rank, paper_rank: 1 the fastest, among the rows that have both and differ in the network alone; equal figures
+            share one. Ours is by the ratio to the anchor where all of those have it, else by the mean.
+        is_of_other_size: whether it is ranked among networks of another image size than most of the table's.
     """
 
     measurement: Measurement
@@ -47,6 +50,7 @@ class Reproduced(msgspec.Struct, frozen=True, kw_only=True):
     ratio: float | None = None
     rank: int | None = None
     paper_rank: int | None = None
+    is_of_other_size: bool = False
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,11 +58,15 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         interval: of 95 %; None where the approximation has none.
+        image_size: of all of them.
+        anchor: the name of the one to whose time the ratios are that make our order; None where means do.
     """
 
     networks: int
     tau: float
     interval: tuple[float, float] | None
+    image_size: int | None = None
+    anchor: str | None = None
 
 
 def reproduce(measurements: Sequence[Measurement], papers: Sequence[PaperLatency]) -> list[Reproduced]:
@@ -72,21 +80,36 @@ def reproduce(measurements: Sequence[Measurement], papers: Sequence[PaperLatency
         for m in measurements
     ]
     for paper in papers[:1]:
-        for places in _both(rows, paper.hardware):
-            ours, papers_ms = _figures([rows[i] for i in places], paper.hardware)
-            ranks = zip(_ranks(ours), _ranks(papers_ms), strict=True)
-            for i, mine, its, (rank, paper_rank) in zip(places, ours, papers_ms, ranks, strict=True):
-                rows[i] = msgspec.structs.replace(rows[i], ratio=mine / its, rank=rank, paper_rank=paper_rank)
+        groups = _both(rows, paper.hardware)
+        sizes = Counter(rows[i].measurement.artifact.image_size for places in groups for i in places)
+        for places in groups:
+            group = [rows[i] for i in places]
+            means, papers_ms = _means(group), _papers(group, paper.hardware)
+            ranks = zip(_ranks(_ratios(group) or means), _ranks(papers_ms), strict=True)
+            for i, mean, its, (rank, paper_rank) in zip(places, means, papers_ms, ranks, strict=True):
+                size = rows[i].measurement.artifact.image_size
+                rows[i] = msgspec.structs.replace(
+                    rows[i],
+                    ratio=mean / its,
+                    rank=rank,
+                    paper_rank=paper_rank,
+                    is_of_other_size=size != sizes.most_common(1)[0][0],
+                )
     return rows
 
 
 def agreements(rows: Sequence[Reproduced], hardware: str) -> list[Agreement]:
     """How far our order is that of a column of the paper, for each group of rows that differ in the network alone."""
-    return [
-        found
-        for places in _both(rows, hardware)
-        if (found := agreement(*_figures([rows[i] for i in places], hardware))) is not None
-    ]
+    found = []
+    for places in _both(rows, hardware):
+        group = [rows[i] for i in places]
+        ratios = _ratios(group)
+        agreed = agreement(ratios or _means(group), _papers(group, hardware))
+        if agreed is not None:
+            first = group[0].measurement
+            anchor = first.anchored.anchor.name if ratios and first.anchored else None
+            found.append(msgspec.structs.replace(agreed, image_size=first.artifact.image_size, anchor=anchor))
+    return found
 
 
 def agreement(ours: Sequence[float], papers: Sequence[float]) -> Agreement | None:
@@ -119,10 +142,20 @@ def _both(rows: Sequence[Reproduced], hardware: str) -> list[list[int]]:
     return list(groups.values())
 
 
-def _figures(rows: Sequence[Reproduced], hardware: str) -> tuple[list[float], list[float]]:
-    """Means, since the paper's are means."""
-    ours = [row.measurement.latency.mean_ms for row in rows if row.measurement.latency]
-    return ours, [row.paper_ms[hardware] for row in rows]
+def _means(rows: Sequence[Reproduced]) -> list[float]:
+    """Ours, as the paper's are means."""
+    return [row.measurement.latency.mean_ms for row in rows if row.measurement.latency]
+
+
+def _ratios(rows: Sequence[Reproduced]) -> list[float]:
+    """Our times over the anchor's, which order networks more surely; none where one lacks it, or has another anchor."""
+    anchors = {row.measurement.anchored.anchor for row in rows if row.measurement.anchored}
+    ratios = [found.ratio for row in rows if (found := row.measurement.anchor_ratio)]
+    return ratios if len(anchors) == 1 and len(ratios) == len(rows) else []
+
+
+def _papers(rows: Sequence[Reproduced], hardware: str) -> list[float]:
+    return [row.paper_ms[hardware] for row in rows]
 
 
 def _ranks(values: Sequence[float]) -> Sequence[int | None]:

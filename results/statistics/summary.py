@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 import msgspec
 
@@ -10,11 +9,12 @@ from results.published import Published, figures_of
 from results.records.artifact import TimedArtifact
 from results.records.environment import Machine, SessionFacts
 from results.records.measured import ComparisonProcess, Outcome, Round
-from results.records.plan import Device, RuntimeOptions
+from results.records.plan import ComparisonPlan, Device, RuntimeOptions
 from results.statistics.attempts import failures, last_attempts
 from results.statistics.comparison import Comparison, compare_by_environment
-from results.statistics.estimate import Estimate
+from results.statistics.estimate import ERROR, UNCHANGED, Estimate
 from results.statistics.latency import Latency, median_ms, median_run_ms, summarise_durations
+from results.statistics.neighbours import mark_indistinct
 from results.statistics.stability import StabilityWarning, find_warnings
 from results.statistics.timed import TimedPair, TimedRound
 
@@ -24,13 +24,20 @@ class Anchored(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         anchor: the artifact itself where it is the anchor; there is no estimate then.
+        plan: what was asked of the processes that timed the two.
+        runs: timed inferences of each of the two, over all processes; 0 for the anchor itself.
         process_ratios: its time over the anchor's, in each process that did not fail.
         estimate: None where fewer than two processes succeeded.
+        indistinct_from: the names of those next to it in this ratio, among measurements that differ in the artifact
+            alone and have the same anchor, whose intervals overlap with its own.
     """
 
     anchor: TimedArtifact
+    plan: ComparisonPlan
+    runs: int
     process_ratios: tuple[float, ...]
     estimate: Estimate | None
+    indistinct_from: tuple[str, ...] = ()
 
 
 class Measurement(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,8 +45,11 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         options: of the runtime, as asked.
-        gpu: its name; None on other devices, and where the driver does not tell it.
+        gpu, gpu_driver: its name, and its driver's version; None on other devices, and where the driver does not tell.
         threads: intra-op threads that were used; None for Core ML.
+        warmup_runs: inferences before the timed ones that were asked for, in each round.
+        seeds: of the runs, each once: what drew the order of their rounds.
+        interval_level: how often an interval such as that of `latency` holds the truth.
         latency: None where every round failed.
         gpu_p50_ms: the median by CUDA events of as many inferences as `latency` has; None where there were no events.
         load_ms, first_inference_ms: medians over the rounds.
@@ -49,7 +59,8 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
             effmod or the network.
         failures: the reason of each round that failed.
         indistinct_from: the names of those next to it in latency, among measurements that differ in the artifact
-            alone, whose intervals overlap with its own.
+            alone, whose intervals overlap with its own. Of two that have one anchor their ratios to it say so instead:
+            those stand in `anchored`.
         anchored: None where the run had no anchor. Of several runs, the latest that had one counts.
     """
 
@@ -59,10 +70,14 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     device: Device
     options: RuntimeOptions
     gpu: str | None
+    gpu_driver: str | None
     batch_size: int
     threads: int | None
     session: SessionFacts | None
     run_ids: tuple[str, ...]
+    warmup_runs: int
+    seeds: tuple[int, ...]
+    interval_level: float = 1 - ERROR
     latency: Latency | None
     gpu_p50_ms: float | None = None
     load_ms: float | None
@@ -81,6 +96,13 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         return 1e3 * self.batch_size / self.latency.p50_ms if self.latency and self.artifact.takes_images else None
 
     @property
+    def anchor_ratio(self) -> Estimate | None:
+        """Its time over the anchor's, exactly 1 for the anchor itself; None where it is not known."""
+        if self.anchored is None:
+            return None
+        return UNCHANGED if self.anchored.anchor == self.artifact else self.anchored.estimate
+
+    @property
     def lacks_papers_form(self) -> bool:
         """Whether the paper's latency would stand beside ours, had the plain form been timed."""
         paper_ms = _paper_ms(self.published, self.device, self.options, self.batch_size)
@@ -92,9 +114,9 @@ def summarise(
 ) -> list[Measurement]:
     """Group rounds into measurements: run by run, and in each in the order in which its targets were given.
 
-    Rounds belong together where the artifact, the device, the threads, the machine and the runtime are the
-    same; a changed driver, core count or version starts another measurement. Of a round that was attempted more
-    than once, the last attempt counts.
+    Rounds belong together where the artifact, the device, the threads, the machine, the runtime and the warm-up that
+    was asked for are the same; a changed driver, other cores or another version starts another measurement. Of a round
+    that was attempted more than once, the last attempt counts.
 
     Args:
         pairs: each target of a run beside its anchor; those of other runs and environments are passed over.
@@ -106,24 +128,12 @@ def summarise(
     groups: dict[bytes, list[Round | TimedRound]] = defaultdict(list)
     for record in sorted(rounds, key=lambda record: (runs[record.run_id], _place(record))):
         groups[_identity(record)].append(record)
-    measurements = _mark_indistinct([_measurement(group) for group in groups.values()])
     comparisons: dict[bytes, list[Comparison]] = defaultdict(list)
     for environment, comparison in compare_by_environment(pairs):
         comparisons[environment].append(comparison)
-    return [
-        _beside_anchor(measurement, comparisons[group[0].environment.stable])
-        for measurement, group in zip(measurements, groups.values(), strict=True)
-    ]
-
-
-def circumstances(measurement: Measurement) -> bytes:
-    """What two measurements have in common that differ in the artifact alone."""
-    m = measurement
-    ran_by = (m.session.runtime, m.session.execution_provider) if m.session else None
-    libraries = m.machine.gpu_versions if m.device is Device.CUDA else None
-    machine = m.machine.stable, m.gpu, libraries
-    setting = (machine, m.device, m.options, m.batch_size, m.artifact.image_size, m.threads, ran_by)
-    return msgspec.json.encode(setting, order="sorted")
+    return mark_indistinct(
+        [_beside_anchor(_measurement(group), comparisons[group[0].environment.stable]) for group in groups.values()]
+    )
 
 
 def _turn(record: Round | TimedRound) -> tuple[object, ...]:
@@ -139,7 +149,7 @@ def _place(record: Round | TimedRound) -> tuple[int, int]:
 
 def _identity(record: Round | TimedRound) -> bytes:
     """What the rounds of one measurement have in common."""
-    of_all = record.artifact, record.plan.device, record.plan.options
+    of_all = record.artifact, record.plan.device, record.plan.options, record.plan.warmup_runs
     return msgspec.json.encode(of_all, order="sorted") + record.environment.stable
 
 
@@ -160,10 +170,13 @@ def _measurement(rounds: Sequence[Round | TimedRound]) -> Measurement:
         device=first.plan.device,
         options=first.plan.options,
         gpu=gpu.name if gpu else None,
+        gpu_driver=gpu.driver if gpu else None,
         batch_size=first.artifact.batch_size,
         threads=first.environment.threads,
         session=session,
         run_ids=tuple(dict.fromkeys(record.run_id for record in rounds)),
+        warmup_runs=first.plan.warmup_runs,
+        seeds=tuple(dict.fromkeys(record.plan.seed for record in rounds)),
         latency=latency,
         gpu_p50_ms=median_run_ms([r.gpu_durations_ns for r in good if r.gpu_durations_ns is not None]),
         load_ms=median_ms(record.load_ns for record in good),
@@ -195,27 +208,18 @@ def _beside_anchor(measurement: Measurement, comparisons: Sequence[Comparison]) 
     latest = own[-1]
     anchor = latest.baseline
     if anchor == measurement.artifact:
-        anchored = Anchored(anchor=anchor, process_ratios=(), estimate=None)
+        anchored = Anchored(anchor=anchor, plan=latest.plan, runs=0, process_ratios=(), estimate=None)
         return msgspec.structs.replace(measurement, anchored=anchored)
-    anchored = Anchored(anchor=anchor, process_ratios=latest.process_ratios, estimate=latest.estimate)
+    anchored = Anchored(
+        anchor=anchor,
+        plan=latest.plan,
+        runs=latest.runs,
+        process_ratios=latest.process_ratios,
+        estimate=latest.estimate,
+    )
     return msgspec.structs.replace(
         measurement,
         anchored=anchored,
         warnings=tuple(dict.fromkeys((*measurement.warnings, *latest.warnings))),
         failures=(*measurement.failures, *(f"beside {anchor.name}: {failure}" for failure in latest.failures)),
     )
-
-
-def _mark_indistinct(measurements: list[Measurement]) -> list[Measurement]:
-    """Say of each measurement which neighbours in latency it cannot be told from."""
-    comparable: dict[bytes, list[tuple[float, float, float, int]]] = defaultdict(list)
-    for i, m in enumerate(measurements):
-        if m.latency and m.latency.process_p50_interval_ms:
-            comparable[circumstances(m)].append((m.latency.process_p50_ms, *m.latency.process_p50_interval_ms, i))
-    found: dict[int, list[str]] = defaultdict(list)
-    for group in comparable.values():
-        for (_, _, upper, faster), (_, lower, _, slower) in pairwise(sorted(group)):
-            if lower <= upper:
-                found[faster].append(measurements[slower].name)
-                found[slower].append(measurements[faster].name)
-    return [msgspec.structs.replace(m, indistinct_from=tuple(found[i])) for i, m in enumerate(measurements)]

@@ -34,6 +34,8 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
         top1: over the user's images, in percent; None without any.
         estimate: its time over the baseline's; None where fewer than two processes timed it.
         processes: of which that is the mean.
+        runs: timed inferences of it and of the baseline, over those.
+        warmup_runs, seed: as in the plan of its comparisons; None where it was never timed.
         decision: dropped where it is slower than another one beyond doubt, or did not come so far.
         reason: for the decision.
     """
@@ -47,6 +49,9 @@ class Trial(msgspec.Struct, frozen=True, kw_only=True):
     top1: float | None = None
     estimate: Estimate | None = None
     processes: int = 0
+    runs: int = 0
+    warmup_runs: int | None = None
+    seed: int | None = None
     decision: Decision
     reason: str
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from typing import Any
 
+from results.records.environment import Machine
 from results.records.plan import RUNTIME_NAMES, Runtime
-from results.tables.table import Column, Shared
-from results.tables.words import difference_in_words, digits, short_hash
+from results.tables.table import Cell, Column, Shared
+from results.tables.words import cores_in_words, difference_in_words, digits, short_hash
 
 
 def hash_column(
@@ -29,6 +30,46 @@ def runtime_column(get: Callable[[Any], Runtime], *, place: int = 0) -> Column[A
         detail=True,
         fact=True,
         shared=Shared(words=name, place=place),
+    )
+
+
+# Of a machine, what makes its rows others, and is shown only where nothing else tells them apart.
+MACHINE_DETAILS = {
+    "architecture": "architecture",
+    "physical_cores": "physical\ncores",
+    "logical_cores": "logical\ncores",
+    "smt": "SMT",
+    "memory_bytes": "machine's\nmemory",
+    "memory_limit_bytes": "memory\nlimit",
+    "swap_bytes": "swap",
+}
+
+
+def core_columns(machine: Callable[[Any], Machine]) -> tuple[Column[Any], ...]:
+    """Which cores a row had, and how much of them: columns where rows differ in it."""
+
+    def fact(key: str, header: str, get: Callable[[Machine], Cell]) -> Column[Any]:
+        return Column(
+            key=key, header=header, get=lambda row: get(machine(row)), detail=True, fact=True, shared=Shared()
+        )
+
+    return (
+        fact("affinity", "cores", lambda one: cores_in_words(one.affinity)),
+        fact("cpu_quota", "quota,\ncores", lambda one: one.cpu_quota),
+    )
+
+
+def machine_details(machine: Callable[[Any], Machine]) -> tuple[Column[Any], ...]:
+    """What is shown of a machine where nothing else tells rows apart."""
+    return tuple(
+        Column(
+            key=key,
+            header=header,
+            get=lambda row, key=key: getattr(machine(row), key),  # type: ignore[misc]
+            detail=True,
+            fact=True,
+        )
+        for key, header in MACHINE_DETAILS.items()
     )
 
 

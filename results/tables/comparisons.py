@@ -6,8 +6,16 @@ from results.records.artifact import TimedArtifact
 from results.records.plan import RUNTIME_NAMES, Runtime
 from results.statistics.comparison import Comparison
 from results.statistics.estimate import Verdict
-from results.tables.columns import RATIO_COLUMNS, hash_column, runtime_column
-from results.tables.table import Cell, Column, Shared, Table, settle
+from results.tables.columns import (
+    MACHINE_DETAILS,
+    RATIO_COLUMNS,
+    core_columns,
+    hash_column,
+    machine_details,
+    runtime_column,
+)
+from results.tables.protocol import COMPARISON_PROTOCOL
+from results.tables.table import Cell, Column, Shared, Table, differing, settle, told_apart_by
 from results.tables.words import ARTIFACT_FACTS, look_alike, milliseconds, mode_in_words, percent
 
 
@@ -31,9 +39,12 @@ def _of_artifact(prefix: str, artifact: Callable[[Comparison], TimedArtifact]) -
 
 
 def _setting(key: str, header: str, get: Callable[[Comparison], Cell]) -> Column[Comparison]:
-    """What all rows usually share; where they differ in one setting, all of them are columns."""
+    """What all rows usually share, and is a column where they differ in it."""
     return Column(key=key, header=header, get=get, detail=True, fact=True, shared=Shared())
 
+
+# What stands above the table; where rows differ in one of these, all of them are columns.
+_TITLED = {"threads", "cpu_model", "gpu", "runtime"}
 
 COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
     Column(
@@ -67,10 +78,21 @@ COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
     _setting("threads", "threads", lambda row: row.threads),
     _setting("cpu_model", "CPU", lambda row: row.machine.cpu_model),
     _setting("gpu", "GPU", lambda row: row.gpu),
+    *core_columns(lambda row: row.machine),
+    _setting("warmup_runs", "warm-up\nruns", lambda row: row.plan.warmup_runs),
+    Column(
+        key="versions",
+        header="versions",
+        get=lambda row: ", ".join(f"{name} {version}" for name, version in row.machine.versions.items()),
+        detail=True,
+        fact=True,
+    ),
+    *machine_details(lambda row: row.machine),
     Column(key="device", header="device", get=lambda row: str(row.plan.device), detail=True),
     runtime_column(lambda row: row.plan.options.runtime),
     Column(key="margin", header="margin", get=lambda row: row.plan.margin, show=percent, detail=True),
-    Column(key="run_id", header="run", get=lambda row: row.run_id, detail=True),
+    *COMPARISON_PROTOCOL,
+    Column(key="run_id", header="run", spare=7, get=lambda row: row.run_id, detail=True),
     Column(key="warnings", header="warnings", spare=6, get=lambda row: ", ".join(row.warnings) or None),
     Column(key="failures", header="failed", spare=4, get=lambda row: "; ".join(dict.fromkeys(row.failures)) or None),
 )
@@ -79,7 +101,7 @@ COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
 def comparison_table(comparisons: Sequence[Comparison]) -> Table[Comparison]:
     """The table of what was timed in turn."""
     title = _title(comparisons)
-    telling = {column.key for column in COMPARISON_COLUMNS if column.shared} if title is None else set()
+    telling = differing(COMPARISON_COLUMNS, comparisons) | (_TITLED if title is None else set())
     if any(row.plan.until is not None for row in comparisons):
         telling.add("half_width")
     artifacts = [artifact for row in comparisons for artifact in (row.candidate, row.baseline)]
@@ -88,6 +110,9 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table[Comparison]:
             telling |= {key, f"baseline_{key}"}
     if look_alike(artifacts):
         telling |= {"sha256", "baseline_sha256"}
+    seen = telling | {"mode", "baseline"}
+    telling |= told_apart_by(COMPARISON_COLUMNS, comparisons, telling=seen, details={"versions", *MACHINE_DETAILS})
+    telling |= told_apart_by(COMPARISON_COLUMNS, comparisons, telling=seen | telling, details={"run_id"})
     columns = settle(COMPARISON_COLUMNS, comparisons, telling=telling)
     return Table(rows=tuple(comparisons), columns=columns, notes=tuple(_notes(comparisons)), title=title)
 

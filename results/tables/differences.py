@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 
 from results.statistics.difference import Difference
+from results.statistics.summary import Measurement
 from results.tables.columns import RATIO_COLUMNS
+from results.tables.protocol import DIFFERENCE_PROTOCOL
 from results.tables.table import Cell, Column, Shared, Table, differing, settle
-from results.tables.words import digits, milliseconds, mode_in_words
+from results.tables.words import cores_in_words, digits, milliseconds, mode_in_words
 
 
 def _fact(
@@ -63,6 +65,7 @@ DIFFERENCE_COLUMNS: tuple[Column[Difference], ...] = (
     Column(key="same_file", header="file", spare=3, get=lambda row: "same" if row.same_file else "changed"),
     Column(key="cpu_before", header="CPU\nbefore", get=lambda row: row.before.machine.cpu_model, detail=True),
     Column(key="cpu_after", header="CPU\nafter", get=lambda row: row.after.machine.cpu_model, detail=True),
+    *DIFFERENCE_PROTOCOL,
 )
 
 
@@ -81,5 +84,13 @@ def difference_table(rows: Sequence[Difference]) -> Table[Difference]:
     machines = [list(dict.fromkeys(str(m.machine.cpu_model) for m in side)) for side in zip(*pairs, strict=True)]
     if machines[0] != machines[1]:
         notes.append(f"Two machines: {', '.join(machines[0])} before, {', '.join(machines[1])} after.")
+    for what, get in (("cores", _cores), ("warm-up runs", lambda m: str(m.warmup_runs))):
+        before, after = (", ".join(dict.fromkeys(get(m) for m in side)) for side in zip(*pairs, strict=True))
+        if before != after:
+            notes.append(f"Other {what}: {before} before, {after} after.")
     columns = settle(DIFFERENCE_COLUMNS, rows, telling=differing(DIFFERENCE_COLUMNS, rows))
     return Table(rows=tuple(rows), columns=columns, notes=tuple(notes))
+
+
+def _cores(measurement: Measurement) -> str:
+    return cores_in_words(measurement.machine.affinity) or "unknown"

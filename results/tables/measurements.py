@@ -1,12 +1,31 @@
 """The table of what was measured."""
 
-from collections.abc import Callable, Collection, Container, Sequence
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from typing import Any
 
 from results.published import PAPER_CPU, PAPER_RUNS
+from results.records.artifact import TimedArtifact
+from results.statistics.latency import FEWEST_RUNS
 from results.statistics.summary import Measurement
-from results.tables.columns import hash_column, runtime_column
-from results.tables.table import Cell, Column, Shared, Table, differing, in_common, main_columns, settle
+from results.tables.columns import (
+    MACHINE_DETAILS,
+    core_columns,
+    hash_column,
+    machine_details,
+    runtime_column,
+)
+from results.tables.protocol import MEASUREMENT_PROTOCOL
+from results.tables.table import (
+    Cell,
+    Column,
+    Shared,
+    Table,
+    differing,
+    in_common,
+    main_columns,
+    settle,
+    told_apart_by,
+)
 from results.tables.words import counted, digits, look_alike, milliseconds, mode_in_words
 
 
@@ -53,6 +72,11 @@ def _anchored(name: str, header: str) -> Column[Measurement]:
     return Column(key=f"anchor_{name}", header=header, get=get, show=digits(3))
 
 
+def _names_alike(key: str, get: Callable[[Measurement], Sequence[str]]) -> Column[Measurement]:
+    """The mark of a row that cannot be told from its neighbours by the interval that stands before it."""
+    return Column(key=key, header="", get=lambda row: ", ".join(get(row)) or None, show=lambda _: "≈")
+
+
 def _fact(
     key: str,
     header: str,
@@ -65,15 +89,39 @@ def _fact(
     return Column(key=key, header=header, get=get, detail=True, fact=True, shared=Shared(words=words, place=place))
 
 
+def _detail(key: str, header: str, get: Callable[[Measurement], Cell]) -> Column[Measurement]:
+    """What makes a row another one, and is shown only where nothing else tells it apart."""
+    return Column(key=key, header=header, get=get, detail=True, fact=True)
+
+
 def _versions(names: Container[str] | None = None) -> Column[Measurement]:
     """The versions of the machine's software: those of these names, or all."""
 
     def get(row: Measurement) -> str | None:
         versions = row.machine.versions.items()
-        return ", ".join(f"{name} {version}" for name, version in versions if names is None or name in names) or None
+        return _listed({name: version for name, version in versions if names is None or name in names})
 
     return _fact("versions", "versions", get)
 
+
+def _listed(versions: Mapping[str, str]) -> str | None:
+    return ", ".join(f"{name} {version}" for name, version in versions.items()) or None
+
+
+def _inputs(artifact: TimedArtifact) -> str | None:
+    """Such as "input 1x3x224x224 float"; a scalar has no shape."""
+    words = [(one.name, "x".join(map(str, one.shape)), one.dtype) for one in artifact.inputs]
+    return ", ".join(" ".join(filter(None, each)) for each in words) or None
+
+
+def _device(row: Measurement) -> str:
+    """As it was asked for: such as "cuda:1" for the second GPU."""
+    index = row.options.device_index
+    return f"{row.device}:{index}" if index else str(row.device)
+
+
+# What is shown only where nothing else tells rows apart, beside their hashes.
+_DETAILS = {"format", "source", "inputs", "gpu_versions", *MACHINE_DETAILS}
 
 MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="name", header="network", get=lambda row: row.name),
@@ -96,7 +144,10 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     _fact("image_size", "image\nsize", lambda row: row.artifact.image_size, words="{} px".format, place=8),
     _fact("opset", "opset", lambda row: row.artifact.opset),
     _fact("specification_version", "spec", lambda row: row.artifact.specification_version),
-    _fact("device", "device", lambda row: str(row.device)),
+    _detail("format", "format", lambda row: row.artifact.format),
+    _detail("source", "source", lambda row: str(row.artifact.source)),
+    _detail("inputs", "inputs", lambda row: _inputs(row.artifact)),
+    _fact("device", "device", _device),
     runtime_column(lambda row: row.options.runtime, place=3),
     _fact(
         "compute_units",
@@ -108,6 +159,7 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     _fact("mode", "mode", lambda row: mode_in_words(row.options), words=str, place=5),
     _fact("threads", "threads", lambda row: row.threads, words=lambda n: counted(n, "thread"), place=6),
     _fact("batch_size", "batch", lambda row: row.batch_size, words="batch {}".format, place=7),
+    _fact("warmup_runs", "warm-up\nruns", lambda row: row.warmup_runs),
     _of_latency(
         "runs",
         "runs",
@@ -138,12 +190,11 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     _of_latency("process_p50_ms", "p50 by\nround ²"),
     _interval("process_p50_low_ms", "95 %\nfrom", 0),
     _interval("process_p50_high_ms", "\nto", 1),
-    Column(
-        key="indistinct_from", header="", get=lambda row: ", ".join(row.indistinct_from) or None, show=lambda _: "≈"
-    ),
+    _names_alike("indistinct_from", lambda row: row.indistinct_from),
     _anchored("ratio", "time /\nanchor's ⁴"),
     _anchored("low", "95 %\nfrom"),
     _anchored("high", "\nto"),
+    _names_alike("anchor_indistinct_from", lambda row: row.anchored.indistinct_from if row.anchored else ()),
     Column(
         key="anchor",
         header="anchor",
@@ -186,9 +237,13 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     _fact("weights", "weights", lambda row: row.artifact.weights),
     _fact("cpu_model", "CPU", lambda row: row.machine.cpu_model, words=str, place=2),
     _fact("gpu", "GPU", lambda row: row.gpu, words=str, place=1),
+    _fact("gpu_driver", "driver", lambda row: row.gpu_driver),
     _fact("os", "system", lambda row: row.machine.os),
-    _fact("available_cores", "cores", lambda row: row.machine.available_cores),
+    _fact("available_cores", "available\ncores", lambda row: row.machine.available_cores),
+    *core_columns(lambda row: row.machine),
     _versions(),
+    _detail("gpu_versions", "GPU libraries", lambda row: _listed(row.machine.gpu_versions)),
+    *machine_details(lambda row: row.machine),
     Column(
         key="gpu_memory_bytes",
         header="GPU memory\nMB",
@@ -207,6 +262,7 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="paper_ratio", header="ours /\npaper's ³", spare=2, get=lambda row: row.paper_ratio, show=digits(2)),
     Column(key="warnings", header="warnings", spare=9, get=lambda row: ", ".join(row.warnings) or None),
     Column(key="failures", header="failed", spare=2, get=lambda row: "; ".join(dict.fromkeys(row.failures)) or None),
+    *MEASUREMENT_PROTOCOL,
 )
 
 
@@ -217,6 +273,10 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     """
     columns, title = settle_measurements(measurements)
     notes = first_notes(measurements, {column.key for column in main_columns(columns, measurements)})
+    if any(m.latency and m.latency.p99_ms is None for m in measurements):
+        notes.append(
+            f"p95 is told of {FEWEST_RUNS[95]} timed runs or more, p99 of {FEWEST_RUNS[99]} (MLPerf's early stopping)."
+        )
     if any(m.paper_ratio for m in measurements):
         notes.append(f"³ published: mean of {PAPER_RUNS} runs on a {PAPER_CPU}. Not the paper's hardware here.")
     notes += last_notes(measurements)
@@ -229,6 +289,9 @@ def settle_measurements(measurements: Sequence[Measurement]) -> tuple[tuple[Colu
     names = {name for each in versions for name in each if len({other.get(name) for other in versions}) > 1}
     columns = [_versions(names) if column.key == "versions" else column for column in MEASUREMENT_COLUMNS]
     telling = differing(columns, measurements)
+    if all(m.machine.affinity is not None for m in measurements):
+        telling.discard("available_cores")  # which ones says how many, too
+    telling |= told_apart_by(columns, measurements, telling=telling, details=_DETAILS)
     if any(m.batch_size > 1 for m in measurements):
         telling.add("images_per_second")
     if look_alike(m.artifact for m in measurements):
@@ -249,7 +312,7 @@ def first_notes(measurements: Sequence[Measurement], shown: Collection[str]) -> 
             "The paper timed the plain form: 'effmod bench --rewrite none' does so too, and shows its latencies beside "
             "ours."
         )
-    if any(m.indistinct_from for m in measurements):
+    if any(m.indistinct_from or (m.anchored and m.anchored.indistinct_from) for m in measurements):
         notes.append(
             "≈ its interval overlaps with that of the next faster or slower network: the order of the two is not "
             "known. 'effmod compare A B' tells them apart."

@@ -16,10 +16,22 @@ _NOT_REPRODUCED = ("published_cpu_e5_2680_4t_ms", "paper_ratio")
 # Those that would make it too wide. What is added to the table of measurements stands here, too, unless it is named.
 _DETAILS = ("p95_ms", "p99_ms", "run_spread", "process_p50_ms", "process_p50_low_ms", "process_p50_high_ms")
 
+
+def _other_size(row: Reproduced) -> str:
+    return " ⁶" if row.is_of_other_size else ""
+
+
 _REPRODUCED: tuple[Column[Reproduced], ...] = (
     Column(key="paper_ratio", header="ours /\npaper's ³", spare=2, get=lambda row: row.ratio, show=digits(2)),
-    Column(key="rank", header="our\nrank", spare=2, get=lambda row: row.rank),
-    Column(key="paper_rank", header="paper's\nrank", spare=2, get=lambda row: row.paper_rank, published=True),
+    Column(key="rank", header="our\nrank", spare=2, get=lambda row: row.rank, mark=_other_size),
+    Column(
+        key="paper_rank",
+        header="paper's\nrank",
+        spare=2,
+        get=lambda row: row.paper_rank,
+        mark=_other_size,
+        published=True,
+    ),
 )
 
 
@@ -42,6 +54,8 @@ def reproduction_table(
     for paper in papers:
         notes += [_agreement_in_words(found, paper.hardware) for found in agreements(rows, paper.hardware)]
     notes += last_notes(measurements)
+    if any(row.rank and row.is_of_other_size for row in rows):
+        notes.append("⁶ takes images of another size than most: its ranks are among networks of its own size alone.")
     if not_measured:
         notes.append(f"Not measured: {', '.join(not_measured)}.")
     return Table(rows=tuple(rows), columns=tuple(columns), notes=tuple(notes), title=title, subtitle=shared)
@@ -71,7 +85,8 @@ def _agreement_in_words(found: Agreement, hardware: str) -> str:
         if found.interval
         else "without an interval: the networks are too few, or in the same order"
     )
+    figure = f"their time over that of {found.anchor}" if found.anchor else "their mean"
     return (
-        f"Our order of {found.networks} networks beside the paper's on its {hardware}: Kendall's tau {found.tau:.2f}, "
-        f"{interval}."
+        f"Our order of {found.networks} networks of {found.image_size} px, by {figure}, beside the paper's on its "
+        f"{hardware}: Kendall's tau {found.tau:.2f}, {interval}."
     )

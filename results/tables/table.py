@@ -30,6 +30,7 @@ class Column(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
         header: its name for people, with the unit.
         get: the raw value of a row; None leaves the cell empty.
         show: the value as people read it.
+        mark: what stands behind it in a row, and is explained under the table.
         detail: left out where there is room for the main figures only.
         published: holds a figure of the paper's, never ours.
         spare: where a screen is too narrow, the column with the highest goes first; 0 stays. No figure is ever cut:
@@ -43,6 +44,7 @@ class Column(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
     header: str
     get: Callable[[Any], Cell]
     show: Callable[[Any], str] = str
+    mark: Callable[[Any], str] | None = None
     detail: bool = False
     published: bool = False
     spare: int = 0
@@ -57,7 +59,9 @@ class Column(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
     def text(self, row: Row) -> str:
         """The cell as people read it."""
         value = self.get(row)
-        return "" if value is None else self.show(value)
+        if value is None:
+            return ""
+        return self.show(value) + (self.mark(row) if self.mark else "")
 
 
 class Table(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
@@ -96,6 +100,28 @@ def is_number(column: Column[Row], rows: Sequence[Row]) -> bool:
 def differing(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> set[str]:
     """The keys of what rows usually share, and these do not."""
     return {column.key for column in columns if column.shared and len({column.get(row) for row in rows}) > 1}
+
+
+def told_apart_by(
+    columns: Sequence[Column[Row]], rows: Sequence[Row], *, telling: Container[str], details: Container[str]
+) -> set[str]:
+    """Which details rows differ in that are otherwise alike.
+
+    Args:
+        telling: the keys of the facts that are shown.
+        details: the keys of those that are shown where nothing else tells rows apart.
+    """
+    shown = [columns[0], *(column for column in columns if column.key in telling)]
+    alike: dict[tuple[Cell, ...], list[Row]] = defaultdict(list)
+    for row in rows:
+        alike[tuple(column.get(row) for column in shown)].append(row)
+    return {
+        column.key
+        for column in columns
+        if column.key in details
+        for group in alike.values()
+        if len({column.get(row) for row in group}) > 1
+    }
 
 
 def settle(columns: Sequence[Column[Row]], rows: Sequence[Row], *, telling: Container[str]) -> tuple[Column[Row], ...]:

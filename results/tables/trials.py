@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from results.statistics.estimate import Estimate
 from results.statistics.tuning import Trial
 from results.tables.columns import hash_column
+from results.tables.protocol import TUNING_PROTOCOL
 from results.tables.table import Column, Table
 from results.tables.words import digits
 
@@ -36,6 +37,7 @@ TUNING_COLUMNS: tuple[Column[Trial], ...] = (
     Column(key="reason", header="why", get=lambda row: row.reason),
     Column(key="file", header="file", get=lambda row: row.file, detail=True),
     hash_column(lambda row: row.sha256),
+    *TUNING_PROTOCOL,
 )
 
 

@@ -35,6 +35,19 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %"
 
 
+def cores_in_words(cores: Sequence[int] | None) -> str | None:
+    """Such as "0-3,8", as Linux and taskset write them; None where they are not known."""
+    if cores is None:
+        return None
+    spans: list[list[int]] = []
+    for core in sorted(cores):
+        if spans and core == spans[-1][-1] + 1:
+            spans[-1][1:] = [core]
+        else:
+            spans.append([core])
+    return ",".join("-".join(map(str, span)) for span in spans)
+
+
 def counted(count: int, noun: str, plural: str | None = None) -> str:
     """Such as "2 rounds"."""
     return f"{count} {noun if count == 1 else plural or noun + 's'}"

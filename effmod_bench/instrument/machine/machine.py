@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from effmod_bench.instrument.machine.memory import memory_limit, swap_bytes
-from effmod_bench.instrument.machine.system import CPUS, available_cores, control_groups, read_text
+from effmod_bench.instrument.machine.system import CPUS, available_cores, cpu_quota, read_text
 from results import Machine
 
 _VERSIONS = (
@@ -43,7 +43,7 @@ def read_machine() -> Machine:
         physical_cores=psutil.cpu_count(logical=False),
         logical_cores=psutil.cpu_count(),
         available_cores=available_cores(),
-        cpu_quota=_cpu_quota(),
+        cpu_quota=cpu_quota(),
         memory_bytes=psutil.virtual_memory().total,
         governor=read_text(CPUS / "cpu0/cpufreq/scaling_governor"),
         versions={"python": platform.python_version()} | installed_versions(_VERSIONS),
@@ -54,18 +54,6 @@ def read_machine() -> Machine:
         swap_bytes=swap_bytes(),
         gpu_versions=installed_versions(_GPU_VERSIONS),
     )
-
-
-def _cpu_quota() -> float | None:
-    """Cores' worth of time that the control groups allow: the tightest counts."""
-    quotas = []
-    for folder in control_groups("cpu"):
-        quota, period = (read_text(folder / "cpu.max") or "max 0").split()
-        if quota == "max":  # none, or version 1
-            quota, period = (read_text(folder / f"cpu.cfs_{name}_us") or "-1" for name in ("quota", "period"))
-        if int(quota) > 0:
-            quotas.append(int(quota) / int(period))
-    return min(quotas, default=None)
 
 
 def _commit() -> str | None:

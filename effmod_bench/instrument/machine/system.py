@@ -40,6 +40,18 @@ def control_groups(controller: str) -> list[Path]:
     return folders
 
 
+def cpu_quota() -> float | None:
+    """Cores' worth of time that the control groups allow: the tightest counts."""
+    quotas = []
+    for folder in control_groups("cpu"):
+        quota, period = (read_text(folder / "cpu.max") or "max 0").split()
+        if quota == "max":  # none, or version 1
+            quota, period = (read_text(folder / f"cpu.cfs_{name}_us") or "-1" for name in ("quota", "period"))
+        if int(quota) > 0:
+            quotas.append(int(quota) / int(period))
+    return min(quotas, default=None)
+
+
 def total_in(paths: Iterable[Path]) -> int | None:
     """The sum of the counts in files; None where there is none."""
     counts = [int(text) for path in paths if (text := read_text(path))]

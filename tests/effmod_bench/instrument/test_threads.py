@@ -8,11 +8,21 @@ from effmod_bench.instrument.threads import draw_cores, threads_to_use
 from results import BenchPlan, Device
 
 
-def test_threads_are_the_papers_or_as_many_as_there_are_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    for cores, expected in ((1, 1), (2, 2), (4, 4), (64, 4)):
-        monkeypatch.setattr(threads, "available_cores", lambda cores=cores: cores)
-        assert threads_to_use(BenchPlan()) == expected
-        assert threads_to_use(BenchPlan(threads=7)) == 7
+@pytest.mark.parametrize(
+    ("cores", "quota", "expected"),
+    [
+        *[(cores, None, expected) for cores, expected in ((1, 1), (2, 2), (4, 4), (64, 4))],
+        *[(8, quota, expected) for quota, expected in ((0.5, 1), (1.0, 1), (1.5, 2), (2.0, 2), (3.01, 4), (6.0, 4))],
+        (2, 3.5, 2),
+    ],
+)
+def test_threads_are_the_papers_or_as_many_as_there_are_cores_or_a_container_lets_run(
+    cores: int, quota: float | None, expected: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads, "available_cores", lambda: cores)
+    monkeypatch.setattr(threads, "cpu_quota", lambda: quota)
+    assert threads_to_use(BenchPlan()) == expected
+    assert threads_to_use(BenchPlan(threads=7)) == 7
 
 
 def test_core_ml_chooses_its_threads_itself() -> None:

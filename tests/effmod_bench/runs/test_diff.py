@@ -30,7 +30,9 @@ def test_of_several_files_of_one_name_the_last_counts_and_that_is_said(
     then, now = store_with(tmp_path / "then", *ROUNDS), store_with(tmp_path / "now", *ROUNDS, *later)
     assert diff(then, now, fail_if_slower=0.05) is ExitCode.CHECK_FAILED
     said = " ".join(capsys.readouterr().err.split())
-    assert f"{now} has several of efficientmod_xxs, of other machines or files: the last counts" in said
+    assert (
+        f"{now} has several of efficientmod_xxs, of other machines, cores, warm-ups or files: the last counts" in said
+    )
     assert f"{then} has several" not in said
 
 

@@ -118,18 +118,23 @@ def test_a_run_that_is_cut_short_says_how_it_goes_on(invoke: Invoke, capsys: pyt
 
 
 @pytest.mark.parametrize(
-    ("asked", "cores", "said"),
+    ("asked", "cores", "quota", "said"),
     [
-        (None, 2, "2 threads, one for each core; the paper used 4 (--threads 4 obeys, on shared cores)"),
-        (None, 1, "1 thread, one for each core"),
-        (3, 2, "warning: 3 threads on 2 cores wait for each other"),
-        (2, 2, ""),
-        (None, 8, ""),
+        (None, 2, None, "2 threads, one for each core; the paper used 4 (--threads 4 obeys, on shared cores)"),
+        (None, 1, None, "1 thread, one for each core"),
+        (3, 2, None, "warning: 3 threads on 2 cores wait for each other"),
+        (2, 2, None, ""),
+        (None, 8, None, ""),
+        (None, 8, 1.5, "2 threads, as many as a container's limit of 1.5 cores lets run; the paper used 4"),
+        (None, 2, 8.0, "2 threads, one for each core"),
+        (None, 8, 6.5, ""),
+        (4, 8, 1.5, "warning: 4 threads within a container's limit of 1.5 cores wait for each other"),
     ],
 )
 def test_threads_that_are_not_the_papers_or_have_no_core_of_their_own_are_told_of(
     asked: int | None,
     cores: int,
+    quota: float | None,
     said: str,
     invoke: Invoke,
     monkeypatch: pytest.MonkeyPatch,
@@ -137,6 +142,7 @@ def test_threads_that_are_not_the_papers_or_have_no_core_of_their_own_are_told_o
 ) -> None:
     for module in (prepare, threads):
         monkeypatch.setattr(module, "available_cores", lambda: cores)
+        monkeypatch.setattr(module, "cpu_quota", lambda: quota)
     with prepared(Console(), invoke(threads=asked)):
         found = capsys.readouterr().err
     assert said in found

@@ -41,6 +41,9 @@ def test_the_table_for_programs_has_the_raw_rows(forms: dict[str, Callable[[], P
     rows = json.loads(done.stdout)
     assert [row["name"] for row in rows] == ["original", "fast"]
     assert rows[1]["estimate"]["ratio"] == pytest.approx(0.8, rel=0.01)
+    plan = ComparisonPlan()
+    assert rows[1]["runs"] == rows[1]["processes"] * 2 * plan.blocks > 0
+    assert (rows[1]["warmup_runs"], rows[1]["seed"]) == (plan.warmup_runs, plan.seed)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -6,7 +7,7 @@ import matplotlib
 import msgspec
 import pytest
 
-from results import published, summarise
+from results import Round, published, summarise
 from results.plots.tradeoff import PlotError, pareto_front, plot_tradeoff
 from results.published import read_table
 from results.tables.visible import visible
@@ -71,9 +72,36 @@ def test_labels_do_not_overlap(milliseconds: dict[str, float], tmp_path: Path, m
         for name, ms in milliseconds.items()
     ]
     plot_tradeoff(summarise(rounds), tmp_path / "x.png")
-    boxes = [text.get_window_extent() for text in figures[0].axes[0].texts if text.get_text() in milliseconds]
+    texts = figures[0].axes[0].texts
+    boxes = [text.get_window_extent() for text in texts if text.get_text().partition(" (")[0] in milliseconds]
     assert len(boxes) == len(milliseconds)
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def texts_of(rounds: Iterable[Round], path: Path) -> list[str]:
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        plot_tradeoff(summarise(rounds), path)
+    return [(element.text or "").strip() for element in ElementTree.parse(path).iter() if element.tag.endswith("}text")]
+
+
+def test_a_network_of_other_images_than_most_of_its_front_says_their_size(tmp_path: Path) -> None:
+    names = ("efficientmod_xxs", "efficientmod_xs", "mobilevit_xs")
+    artifacts = [timed_artifact(name, image_size=published()[name].image_size) for name in names]
+    texts = texts_of([make_round([10.0 + i], artifact=each) for i, each in enumerate(artifacts)], tmp_path / "a.svg")
+    assert {"efficientmod_xxs", "efficientmod_xs", "mobilevit_xs (256 px)"} <= set(texts)
+
+
+def test_what_ran_on_other_cores_or_warmed_up_otherwise_has_a_front_of_its_own(tmp_path: Path) -> None:
+    record = make_round(machine=msgspec.structs.replace(MACHINE, affinity=(0, 1)))
+    moved = make_round(machine=msgspec.structs.replace(MACHINE, affinity=(4, 5)))
+    colder = msgspec.structs.replace(record, plan=msgspec.structs.replace(record.plan, warmup_runs=0))
+    texts = texts_of([record, moved, colder], tmp_path / "a.svg")
+    fronts = [text for text in texts if text.startswith("A CPU")]
+    assert [text.partition("plain form, ")[2] for text in fronts] == [
+        "warm-up runs: 50, cores: 0-1",
+        "warm-up runs: 50, cores: 4-5",
+        "warm-up runs: 0, cores: 0-1",
+    ]
 
 
 def test_nothing_to_draw_says_so(tmp_path: Path) -> None:

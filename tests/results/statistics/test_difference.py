@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_ind
 
-from results import Anchored, ComparisonPlan, Measurement, Verdict, summarise
+from results import ComparisonPlan, Measurement, Verdict, summarise
 from results.statistics.difference import differences, ratio_of_means
 from results.statistics.estimate import ERROR, estimate
 from results.statistics.looks import next_look
@@ -88,7 +88,7 @@ def looked_at_until_narrow(rng: np.random.Generator, row: Measurement) -> Measur
         assert found
         if found.half_width <= 0.01:
             assert row.anchored
-            anchored = Anchored(anchor=row.anchored.anchor, process_ratios=tuple(ratios), estimate=found)
+            anchored = msgspec.structs.replace(row.anchored, process_ratios=tuple(ratios), estimate=found)
             return msgspec.structs.replace(row, anchored=anchored)
 
 

@@ -1,16 +1,18 @@
 import numpy as np
 import pytest
+from scipy.stats import binom
 from scipy.stats import t as student_t
 
 from results import summarise_durations
+from results.statistics.latency import FEWEST_RUNS
 
 
 def test_statistics_are_those_of_all_runs() -> None:
-    milliseconds = np.random.default_rng(0).gamma(4, 2, 200)
+    milliseconds = np.random.default_rng(0).gamma(4, 2, 800)
     durations = [round(value * 1e6) for value in milliseconds]
     latency = summarise_durations([durations[:150], durations[150:]])
     exact = np.array(durations) / 1e6
-    assert latency.runs == 200
+    assert latency.runs == 800
     assert latency.rounds == 2
     assert latency.mean_ms == pytest.approx(exact.mean())
     assert latency.std_ms == pytest.approx(exact.std(ddof=1))
@@ -18,6 +20,21 @@ def test_statistics_are_those_of_all_runs() -> None:
     assert latency.max_ms == exact.max()
     for share, value in ((50, latency.p50_ms), (90, latency.p90_ms), (95, latency.p95_ms), (99, latency.p99_ms)):
         assert value == pytest.approx(np.percentile(exact, share))
+
+
+@pytest.mark.parametrize(
+    ("runs", "known"), [(63, []), (64, [90]), (129, [90]), (130, [90, 95]), (661, [90, 95]), (662, [90, 95, 99])]
+)
+def test_a_percentile_is_told_of_as_many_runs_as_mlperfs_early_stopping_asks_for(runs: int, known: list[int]) -> None:
+    latency = summarise_durations([[1_000_000 + i for i in range(runs)]])
+    told = {90: latency.p90_ms, 95: latency.p95_ms, 99: latency.p99_ms}
+    assert [share for share, value in told.items() if value is not None] == known
+
+
+def test_the_fewest_runs_leave_two_beyond_the_percentile_in_99_of_100_cases() -> None:
+    for share, fewest in FEWEST_RUNS.items():
+        beyond = 1 - share / 100
+        assert binom.cdf(1, fewest, beyond) <= 0.01 < binom.cdf(1, fewest - 1, beyond)
 
 
 def test_the_spread_between_rounds_is_that_of_their_medians() -> None:

@@ -4,10 +4,10 @@ import random
 import msgspec
 import pytest
 
-from results import Runtime, RuntimeOptions, summarise
+from results import ComparisonPlan, Runtime, RuntimeOptions, summarise
 from results.published import PAPER_CPU
 from results.statistics.reproduction import PaperLatency, Reproduced, agreement, agreements, reproduce
-from tests.fakes import make_round, timed_artifact
+from tests.fakes import make_comparison_process, make_round, timed_artifact
 
 PAPER = PaperLatency(figure="cpu_e5_2680_4t_ms", hardware=PAPER_CPU)
 # Of Table 1: 3.8, 6.8, 6.9 and 10.2 ms.
@@ -71,6 +71,51 @@ def test_ranks_are_among_rows_that_differ_in_the_network_alone() -> None:
     rows = reproduce(summarise(rounds), [PAPER])
     assert [row.rank for row in rows] == [1, 2, 3, 4, 1, 2, 3, 4]
     assert [found.networks for found in agreements(rows, PAPER_CPU)] == [4, 4]
+
+
+def beside_anchor(milliseconds: dict[str, float], ratios: dict[str, float]) -> list[Reproduced]:
+    """Beside the last of NAMES, where there is a ratio to it."""
+    targets = (NAMES[-1], *ratios)
+    pairs = [
+        make_comparison_process([ratio] * 2, plan=ComparisonPlan(targets=targets), target=targets.index(name), index=i)
+        for name, ratio in ratios.items()
+        for i in range(2)
+    ]
+    rounds = [make_round([ms], artifact=timed_artifact(name), targets=targets) for name, ms in milliseconds.items()]
+    return reproduce(summarise(rounds, pairs), [PAPER])
+
+
+def test_beside_an_anchor_ranks_and_agreement_are_by_the_ratio_to_it_and_the_quotient_is_of_means() -> None:
+    means = dict(zip(NAMES, (4.0, 3.0, 2.0, 1.0), strict=True))  # in which the machine slowed down, then not
+    rows = {row.measurement.name: row for row in beside_anchor(means, dict(zip(NAMES, (0.4, 0.6, 0.7), strict=False)))}
+    assert [rows[name].rank for name in NAMES] == [1, 2, 3, 4]
+    assert rows[NAMES[0]].ratio == pytest.approx(4 / 3.8)
+    (found,) = agreements(list(rows.values()), PAPER_CPU)
+    assert found.tau == pytest.approx(1.0)
+    assert (found.anchor, found.image_size) == (NAMES[-1], 224)
+
+
+def test_where_one_has_no_ratio_to_the_anchor_means_rank_them_all() -> None:
+    means = dict(zip(NAMES, (4.0, 3.0, 2.0, 1.0), strict=True))
+    rows = beside_anchor(means, {NAMES[0]: 0.4, NAMES[1]: 0.6})
+    assert [row.rank for row in rows if row.measurement.name in means] == [
+        {name: rank for rank, name in enumerate(reversed(NAMES), 1)}[row.measurement.name] for row in rows
+    ]
+    assert [found.anchor for found in agreements(rows, PAPER_CPU)] == [None]
+
+
+def test_networks_of_another_image_size_than_most_are_ranked_among_themselves_and_marked() -> None:
+    names = (*NAMES, "mobilevit_xs", "mobilevitv2_100")
+    rounds = [
+        make_round([i + 1.0], artifact=timed_artifact(name, image_size=256 if "vit" in name else 224))
+        for i, name in enumerate(names)
+    ]
+    rows = reproduce(summarise(rounds), [PAPER])
+    assert [(row.rank, row.is_of_other_size) for row in rows] == [
+        *((rank, False) for rank in (1, 2, 3, 4)),
+        *((rank, True) for rank in (1, 2)),
+    ]
+    assert [found.image_size for found in agreements(rows, PAPER_CPU)] == [224, 256]
 
 
 def test_the_same_order_is_1_and_the_opposite_one_minus_1_without_an_interval() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from results import (
     Anchored,
+    ComparisonPlan,
     ComparisonProcess,
     Device,
     GpuState,
@@ -18,6 +19,7 @@ from results import (
     StabilityWarning,
     summarise,
 )
+from results.statistics.estimate import UNCHANGED
 from tests.fakes import MACHINE, make_comparison_process, make_round, timed_artifact
 
 
@@ -193,7 +195,9 @@ def test_a_measurement_stands_beside_its_own_runs_anchor() -> None:
     failed = make_comparison_process(failure="ended by SIGSEGV", index=2)
     elsewhere = make_comparison_process([3.0, 3.0], run_id="20260102T000000-0000")
     anchor, other = summarise(rounds, [*pairs, failed, elsewhere])
-    assert anchor.anchored == Anchored(anchor=anchor.artifact, process_ratios=(), estimate=None)
+    assert anchor.anchored == Anchored(
+        anchor=anchor.artifact, plan=pairs[0].plan, runs=0, process_ratios=(), estimate=None
+    )
     assert other.anchored
     assert other.anchored.anchor == anchor.artifact
     assert other.anchored.process_ratios == pytest.approx((1.5, 1.6))
@@ -201,6 +205,92 @@ def test_a_measurement_stands_beside_its_own_runs_anchor() -> None:
     assert other.anchored.estimate.ratio == pytest.approx((1.5 * 1.6) ** 0.5)
     assert other.failures == ("beside efficientmod_xxs: ended by SIGSEGV",)
     assert [m.anchored for m in summarise(rounds)] == [None, None]
+
+
+def beside_one_anchor(
+    times: dict[str, tuple[list[float], list[float]]], anchor: str = "efficientmod_xxs"
+) -> dict[str, Measurement]:
+    """Rows by name: of each network the medians of its rounds, in ms, and its ratios to the anchor, one a process."""
+    targets = (anchor, *(name for name in times if name != anchor))
+    plan = ComparisonPlan(targets=targets)
+    rounds = [
+        make_round([ms], artifact=timed_artifact(name), index=i, targets=targets)
+        for name, (medians, _) in times.items()
+        for i, ms in enumerate(medians)
+    ]
+    pairs = [
+        make_comparison_process([ratio] * 2, plan=plan, target=targets.index(name), index=i)
+        for name, (_, ratios) in times.items()
+        for i, ratio in enumerate(ratios)
+    ]
+    return {m.name: m for m in summarise(rounds, pairs)}
+
+
+NOISY = [10.0, 14.0, 20.0]
+
+
+def test_of_two_beside_one_anchor_the_ratios_say_whether_they_can_be_told_apart() -> None:
+    rows = beside_one_anchor(
+        {
+            "efficientmod_xxs": (NOISY, []),
+            "efficientmod_xs": (NOISY, [1.20, 1.21, 1.22]),
+            "efficientmod_s": (NOISY, [1.21, 1.22, 1.23]),
+            "deit_tiny": (NOISY, [1.5, 1.51, 1.52]),
+        }
+    )
+    assert [rows[name].indistinct_from for name in rows] == [()] * 4
+    found = {name: row.anchored.indistinct_from for name, row in rows.items() if row.anchored}
+    assert found == {
+        "efficientmod_xxs": (),
+        "efficientmod_xs": ("efficientmod_s",),
+        "efficientmod_s": ("efficientmod_xs",),
+        "deit_tiny": (),
+    }
+
+
+def test_the_anchor_is_a_neighbour_at_exactly_1() -> None:
+    rows = beside_one_anchor({"efficientmod_xxs": (NOISY, []), "efficientmod_xs": (NOISY, [0.98, 1.0, 1.03])})
+    assert rows["efficientmod_xxs"].anchored
+    assert rows["efficientmod_xxs"].anchored.indistinct_from == ("efficientmod_xs",)
+    assert rows["efficientmod_xs"].anchor_ratio != rows["efficientmod_xxs"].anchor_ratio == UNCHANGED
+
+
+def test_what_was_not_timed_beside_the_anchor_is_told_from_its_neighbours_by_medians() -> None:
+    rows = beside_one_anchor(
+        {
+            "efficientmod_xxs": ([10.0, 10.1, 10.2], []),
+            "efficientmod_xs": ([12.0, 12.1, 12.2], [1.20, 1.21, 1.22]),
+            "resnet18": ([12.1, 12.2, 12.3], []),
+            "deit_tiny": ([30.0, 30.1, 30.2], [1.21]),  # one process has no interval
+        }
+    )
+    assert rows["resnet18"].indistinct_from == ("efficientmod_xs",)
+    assert rows["efficientmod_xs"].indistinct_from == ("resnet18",)
+    assert rows["deit_tiny"].indistinct_from == ()
+
+
+def test_runs_of_another_warm_up_are_other_measurements_that_are_not_compared() -> None:
+    def warmed(warmup_runs: int, run_id: str) -> list[Round]:
+        records = [make_round([10.0 + i], index=i, run_id=run_id) for i in range(3)]
+        return [
+            msgspec.structs.replace(record, plan=msgspec.structs.replace(record.plan, warmup_runs=warmup_runs))
+            for record in records
+        ]
+
+    runs = [*warmed(50, "a"), *warmed(0, "b"), *warmed(50, "c")]
+    assert [(m.warmup_runs, m.run_ids, m.indistinct_from) for m in summarise(runs)] == [
+        (50, ("a", "c"), ()),
+        (0, ("b",), ()),
+    ]
+
+
+def test_a_measurement_knows_the_seeds_that_ordered_its_rounds() -> None:
+    records = [make_round(index=i) for i in range(3)]
+    seeded = [
+        msgspec.structs.replace(record, plan=msgspec.structs.replace(record.plan, seed=seed))
+        for record, seed in zip(records, (7, 8, 7), strict=True)
+    ]
+    assert [m.seeds for m in summarise(seeded)] == [(7, 8)]
 
 
 R = TypeVar("R", Round, ComparisonProcess)

@@ -1,12 +1,13 @@
 import csv
 import io
+from collections.abc import Iterator
 
 import msgspec
 
-from results import Comparison, compare
+from results import Comparison, ComparisonPlan, ComparisonProcess, compare
 from results.tables.comparisons import comparison_table
 from results.tables.write import OutputFormat, render
-from tests.fakes import make_comparison_process, timed_artifact
+from tests.fakes import MACHINE, make_comparison_process, timed_artifact
 
 
 def comparisons(*ratios: float, threads: int = 2) -> list[Comparison]:
@@ -53,6 +54,36 @@ def test_comparisons_with_other_threads_are_told_apart() -> None:
     table = comparison_table([*comparisons(1.02), *comparisons(1.02, threads=1)])
     assert table.title is None
     assert "threads" in [column.key for column in table.main_columns()]
+
+
+def test_comparisons_that_differ_in_the_cores_the_warm_up_or_the_run_alone_are_told_apart() -> None:
+    def compared(
+        run_id: str, *, affinity: tuple[int, ...] = (0, 1), warmup_runs: int = 20
+    ) -> Iterator[ComparisonProcess]:
+        plan = ComparisonPlan(targets=("efficientmod_xxs", "efficientmod_xs"), warmup_runs=warmup_runs)
+        machine = msgspec.structs.replace(MACHINE, affinity=affinity)
+        for index in range(2):
+            record = make_comparison_process(run_id=run_id, plan=plan, index=index)
+            environment = msgspec.structs.replace(record.environment, machine=machine)
+            yield msgspec.structs.replace(record, environment=environment)
+
+    def told_by(*processes: ComparisonProcess) -> dict[str, list[str]]:
+        table = comparison_table(compare(processes))
+        assert table.title == "A CPU, 2 threads, timed in turn"
+        keys = ("affinity", "warmup_runs", "run_id")
+        return {c.key: [c.text(row) for row in table.rows] for c in table.main_columns() if c.key in keys}
+
+    first = [*compared("a")]
+    assert told_by(*first) == {}
+    assert told_by(*first, *compared("b", affinity=(4, 5))) == {"affinity": ["0-1", "4-5"]}
+    assert told_by(*first, *compared("b", warmup_runs=0)) == {"warmup_runs": ["20", "0"]}
+    assert told_by(*first, *compared("b")) == {"run_id": ["a", "b"]}
+
+
+def test_a_row_for_a_program_holds_how_it_was_measured() -> None:
+    (row,) = csv.DictReader(io.StringIO(render(comparison_table(comparisons(1.02)), OutputFormat.CSV)))
+    protocol = ("processes", "runs", "blocks", "warmup_runs", "seed", "until", "max_time_s", "interval_level")
+    assert [row[key] for key in protocol] == ["3", "6", "60", "20", "0", "", "", "0.95"]
 
 
 def test_the_width_of_the_interval_stands_beside_the_runs_where_it_was_asked_for() -> None:

@@ -1,7 +1,10 @@
+import csv
+import io
+
 import msgspec
 import pytest
 
-from results import summarise
+from results import Measurement, summarise
 from results.statistics.difference import differences
 from results.tables.differences import difference_table
 from results.tables.write import OutputFormat, render
@@ -33,3 +36,26 @@ def test_the_table_names_two_machines_and_a_changed_file() -> None:
     assert "Two machines: A CPU before, Another CPU after." in text
     assert "changed" in text
     assert "% slower" in text
+
+
+def test_the_table_names_other_cores_and_another_warm_up_and_holds_how_each_side_was_measured() -> None:
+    def side(affinity: tuple[int, ...], warmup_runs: int) -> list[Measurement]:
+        rounds = [make_round([ms], index=i) for i, ms in enumerate((10.0, 10.1))]
+        machine = msgspec.structs.replace(MACHINE, affinity=affinity)
+        return summarise(
+            msgspec.structs.replace(
+                record,
+                plan=msgspec.structs.replace(record.plan, warmup_runs=warmup_runs),
+                environment=msgspec.structs.replace(record.environment, machine=machine),
+            )
+            for record in rounds
+        )
+
+    table = difference_table(differences(side((0, 1), 50), side((4, 5), 9), margin=0.005))
+    assert {"Other cores: 0-1 before, 4-5 after.", "Other warm-up runs: 50 before, 9 after."} <= set(table.notes)
+    (row,) = csv.DictReader(io.StringIO(render(table, OutputFormat.CSV)))
+    of_after = ("runs", "rounds", "warmup_runs", "seeds", "affinity", "run_ids", "processes")
+    assert [row[f"{key}_after"] for key in of_after] == ["2", "2", "9", "0", "4-5", "20260101T000000-0000", "2"]
+    assert (row["warmup_runs_before"], row["interval_level"]) == ("50", "0.95")
+    alike = difference_table(differences(side((0, 1), 50), side((0, 1), 50), margin=0.005))
+    assert not [note for note in alike.notes if note.startswith("Other")]

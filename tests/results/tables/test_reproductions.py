@@ -42,6 +42,23 @@ def test_the_table_says_how_far_the_orders_agree_and_what_it_lacks() -> None:
     assert "paper's ms" in text
 
 
+def test_ranks_among_networks_of_another_image_size_are_marked_and_the_mark_is_explained() -> None:
+    names = (*NAMES, "mobilevit_xs", "mobilevitv2_100")
+    measurements = summarise(
+        make_round([i + 1.0], artifact=timed_artifact(name, image_size=256 if "vit" in name else 224))
+        for i, name in enumerate(names)
+    )
+    table = reproduction_table("Table 1", measurements, [PAPER], not_measured=[])
+    ranks = next(column for column in table.main_columns() if column.key == "rank")
+    assert [ranks.text(row) for row in table.rows] == ["1", "2", "3", "4", "1 ⁶", "2 ⁶"]
+    assert [ranks.get(row) for row in table.rows] == [1, 2, 3, 4, 1, 2]
+    assert table.notes[-1].startswith("⁶ takes images of another size than most")
+    assert [note for note in table.notes if "4 networks of 224 px, by their mean," in note]
+    assert [note for note in table.notes if "2 networks of 256 px" in note]
+    alike = reproduction_table("Table 1", measurements[:4], [PAPER], not_measured=[])
+    assert not [note for note in alike.notes if "⁶" in note]
+
+
 def test_what_the_papers_table_leaves_out_or_hides_are_columns_of_measurements() -> None:
     keys = {column.key for column in MEASUREMENT_COLUMNS}
     assert {*reproductions._NOT_REPRODUCED, *reproductions._DETAILS} <= keys

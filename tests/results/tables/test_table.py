@@ -1,4 +1,6 @@
-from results.tables.table import Column, Shared, Table, differing, in_common, is_number, settle
+import msgspec
+
+from results.tables.table import Column, Shared, Table, differing, in_common, is_number, settle, told_apart_by
 
 Row = dict[str, str | int | None]
 
@@ -65,6 +67,23 @@ def test_a_header_is_one_line_as_a_label() -> None:
 def test_a_cell_without_a_value_is_empty() -> None:
     assert THREADS.text({}) == ""
     assert THREADS.text({"threads": 2}) == "2"
+
+
+def test_a_mark_stands_behind_a_value_and_not_in_an_empty_cell() -> None:
+    marked = msgspec.structs.replace(THREADS, mark=lambda row: " *" if row["threads"] == 2 else "")
+    assert [marked.text(row) for row in rows(1, 2, None)] == ["1", "2 *", ""]
+    assert is_number(marked, rows(1, 2))
+
+
+def test_a_detail_is_wanted_where_nothing_else_tells_rows_apart() -> None:
+    def wanted(*facts: tuple[str, int, str], telling: set[str]) -> set[str]:
+        found: list[Row] = [dict(zip(("name", "threads", "device"), each, strict=True)) for each in facts]
+        return told_apart_by((NAME, THREADS, DEVICE), found, telling=telling, details={"device"})
+
+    assert wanted(("a", 1, "cpu"), ("a", 1, "cpu"), telling=set()) == set()
+    assert wanted(("a", 1, "cpu"), ("a", 1, "cuda"), telling={"threads"}) == {"device"}
+    assert wanted(("a", 1, "cpu"), ("a", 2, "cuda"), telling={"threads"}) == set()
+    assert wanted(("a", 1, "cpu"), ("b", 1, "cuda"), telling=set()) == set()
 
 
 def test_numbers_are_set_flush_right_also_where_some_are_missing() -> None:

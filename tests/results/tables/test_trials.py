@@ -1,3 +1,8 @@
+import csv
+import io
+
+import msgspec
+
 from results import RuntimeOptions
 from results.statistics.estimate import UNCHANGED, Estimate
 from results.statistics.tuning import Decision, Trial
@@ -28,3 +33,12 @@ def test_those_whose_outputs_differ_are_named_if_they_were_timed() -> None:
         "Not equal, whatever their speed: unequal.",
     )
     assert len(tuning_table([trial("plain", UNCHANGED), untimed], "").notes) == 2
+
+
+def test_a_row_for_a_program_holds_how_it_was_measured() -> None:
+    timed = msgspec.structs.replace(trial("other", TWICE_AS_FAST), processes=3, runs=360, warmup_runs=20, seed=7)
+    text = render(tuning_table([trial("plain", UNCHANGED), timed], ""), OutputFormat.CSV)
+    plain, other = csv.DictReader(io.StringIO(text))
+    protocol = ("processes", "runs", "warmup_runs", "seed", "interval_level")
+    assert [other[key] for key in protocol] == ["3", "360", "20", "7", "0.95"]
+    assert {plain[key] for key in protocol} == {""}

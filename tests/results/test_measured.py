@@ -1,0 +1,41 @@
+"""The committed records of the paper's Table 1, and what the pages state of them."""
+
+import re
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from results import Measurement, Store, read_measurements
+from results.published import PAPER_CPU
+from results.statistics.reproduction import PaperLatency, agreements, reproduce
+
+ROOT = Path(__file__).resolve().parents[2]
+PAPER = PaperLatency(figure="cpu_e5_2680_4t_ms", hardware=PAPER_CPU)
+
+
+@pytest.fixture(scope="module")
+def table_1() -> list[Measurement]:
+    return read_measurements(Store(ROOT / "results/measured/amd-epyc-2-cores-table-1"))
+
+
+def test_a_row_is_marked_where_its_ratio_overlaps_with_a_neighbours_and_nowhere_else(
+    table_1: list[Measurement],
+) -> None:
+    assert not any(m.indistinct_from for m in table_1)
+    for size in (224, 256):
+        rows = [m for m in table_1 if m.artifact.image_size == size]
+        ratios = {m.name: m.anchor_ratio for m in rows if m.anchor_ratio}
+        assert len(ratios) == len(rows)
+        in_order = sorted(ratios, key=lambda name: ratios[name].ratio)
+        alike = {frozenset(pair) for pair in pairwise(in_order) if ratios[pair[1]].low <= ratios[pair[0]].high}
+        marked = {frozenset((m.name, other)) for m in rows if m.anchored for other in m.anchored.indistinct_from}
+        assert marked == alike
+
+
+def test_the_agreement_with_the_paper_is_as_the_page_states_it(table_1: list[Measurement]) -> None:
+    (of_224, of_256) = agreements(reproduce(table_1, [PAPER]), PAPER_CPU)
+    assert (of_224.networks, of_256.networks, of_224.anchor) == (22, 3, "efficientmod_xxs")
+    assert of_224.interval
+    stated = f"tau of {of_224.tau:.2f} ({of_224.interval[0]:.2f} to {of_224.interval[1]:.2f})"
+    assert stated in re.sub(r"\s+", " ", (ROOT / "docs/measuring.md").read_text())
