@@ -41,14 +41,18 @@ def main() -> None:
 
 
 def _say(error: str) -> None:
-    print(f"error: {error}", file=sys.stderr)  # noqa: T201 - the console is one of the packages
+    seen = error if error.isprintable() else ascii(error)[1:-1]
+    print(f"error: {seen}", file=sys.stderr)  # noqa: T201 - the console is one of the packages
 
 
 def _listen() -> None:
     """Hear whoever ends this process, unless it was started not to: `nohup` and shells have it ignore signals.
 
-    SIGINT needs none of this: Python hears it, and where it is ignored leaves it so.
+    SIGINT needs none of this: Python hears it, and where it is ignored leaves it so. The end of a child says nothing to
+    this process, but where it was to be ignored, nobody hears how a child ended, and some libraries wait for ever.
     """
+    if hasattr(signal, "SIGCHLD"):
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     for name in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:

@@ -37,6 +37,7 @@ class UnfinishedProofError(ParityError):
 
 
 # What the system has too little of, and what would help.
+_NO_FOLDER = "no temporary file can be written ({}); free some space, or name a folder that has some in TMPDIR"
 _TOO_LITTLE = {
     errno.EMFILE: "this process may open too few files; 'ulimit -n 1024' in the same shell lets it open more",
     errno.ENFILE: "the system has too many open files; close other programs",
@@ -104,6 +105,10 @@ def _lacking(error: Exception) -> str | None:
             return None  # they say it themselves
         case OSError() if error.errno in _TOO_LITTLE:
             return _TOO_LITTLE[error.errno]
+        case FileNotFoundError() if "temporary directory" in str(error):  # as `tempfile` says of full disks, too
+            return _NO_FOLDER.format(error.strerror)
+        case RuntimeError() if str(error) == "can't start new thread":
+            return _TOO_LITTLE[errno.EAGAIN]
         case MemoryError():
             return _TOO_LITTLE[errno.ENOMEM]
     return explain(error)

@@ -97,7 +97,10 @@ def give_up() -> None:
 
 
 def _fill(number: int) -> None:
-    """Nothing that is opened later shall have the number of a stream, or what others print would go into it."""
+    """Nothing that is opened later shall have the number of a stream, or what others print would go into it.
+
+    Nor may a process that is started from here lack one.
+    """
     try:
         os.fstat(number)
     except OSError:
@@ -105,6 +108,7 @@ def _fill(number: int) -> None:
         if nowhere != number:
             os.dup2(nowhere, number)
             os.close(nowhere)
+        os.set_inheritable(number, True)
 
 
 def _taken(kind: type[_Output | _Error], stream: TextIO) -> TextIO:

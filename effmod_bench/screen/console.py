@@ -54,7 +54,7 @@ class Console:
 
     def say(self, text: str) -> None:
         """What must be known, with `--quiet`, too."""
-        self._err.print(Text(text))
+        self._err.print(Text(_lines(text)))
 
     def error(self, text: str) -> None:
         self._err.print(Text.assemble(("error: ", "bold red"), _lines(text)))

@@ -9,7 +9,7 @@ from effmod_bench.isolation.apart import apart
 from exporters import Format
 from exporters.stage import Stage
 from models import ModelSpec, UnknownModelError, find_model, list_models, list_tables
-from models.zoo.spec import is_own
+from models.zoo.spec import is_function, is_own
 from results import InputTensor
 
 _PACKAGE = ".mlpackage"
@@ -119,7 +119,7 @@ def find_networks(
         check_table(table)
     found: dict[str, ModelSpec] = {}
     for target in targets:
-        if any(character in target for character in "*?["):
+        if not is_function(target) and any(character in target for character in "*?["):
             matches = list_models(target, family=family, table=table)
             if not matches:
                 what = "" if target == "*" else f" matches {target!r}"

@@ -29,6 +29,11 @@ def test_a_full_disk_and_too_long_a_name_are_no_bugs(number: int, code: ExitCode
         (OSError(errno.EMFILE, "Too many open files"), "'ulimit -n 1024' in the same shell"),
         (OSError(errno.ENFILE, "Too many open files in system"), "close other programs"),
         (BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), "raise 'ulimit -u'"),
+        (RuntimeError("can't start new thread"), "raise 'ulimit -u'"),
+        (
+            FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']"),
+            "['/tmp']); free some space",
+        ),
         (MemoryError(), "no memory left"),
     ],
 )

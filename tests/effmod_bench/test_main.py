@@ -38,12 +38,13 @@ def test_a_screen_that_lacks_our_marks_gets_plain_ones(
 def test_another_models_package_is_named_and_refused(
     effmod_process: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "path" / "results").mkdir(parents=True)
-    (tmp_path / "path" / "results" / "__init__.py").write_text("")
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "path"))
+    folder = tmp_path / "pa\x1b[31mth"
+    (folder / "results").mkdir(parents=True)
+    (folder / "results" / "__init__.py").write_text("")
+    monkeypatch.setenv("PYTHONPATH", str(folder))
     done = effmod_process("list")
     assert done.returncode == 2
-    assert str(tmp_path / "path" / "results") in done.stderr
+    assert str(tmp_path / r"pa\x1b[31mth" / "results") in done.stderr
     assert "PYTHONPATH" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -68,11 +69,13 @@ def test_a_signal_that_ends_it_is_heard_as_ctrl_c(name: str, monkeypatch: pytest
 def test_a_signal_that_was_to_be_ignored_stays_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """As `nohup effmod bench` asks for: the terminal closes, and the run goes on."""
     numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
-    before = [(each, signal.signal(each, signal.SIG_IGN)) for each in numbers]
+    before = [(each, signal.signal(each, signal.SIG_IGN)) for each in (*numbers, signal.SIGCHLD)]
 
     def end(**_: str) -> None:
         for each in numbers:
             signal.raise_signal(each)
+        # But how a child ended is to be known.
+        assert subprocess.run([sys.executable, "-I", "-S", "-c", "raise SystemExit(3)"]).returncode == 3
 
     monkeypatch.setattr(cli, "app", end)
     monkeypatch.setattr(streams, "prepare", lambda: None)

@@ -1,5 +1,6 @@
 import importlib.metadata
 import importlib.util
+import itertools
 import json
 import re
 import subprocess
@@ -26,9 +27,10 @@ NEEDED = [
     (["plot", "store", "--output", "plot.png"], {"numpy", "scipy", "matplotlib", "adjustText"} | OF_MATPLOTLIB),
     (["bench", "x.onnx", "--dry-run"], {"numpy", "onnx", "onnxruntime", "psutil"}),
 ]
-# Runs a command in a child for each set of packages that are not to be found, and prints how each ended.
-RUN_WITHOUT = """
-import importlib.machinery, json, os, sys
+# Imported once for all runs that do not lack it, in this order.
+LOADED = (*sorted(FOR_ALL), "numpy", "effmod_bench.cli", "scipy.stats")
+FINDER = """
+import importlib.machinery, sys
 class Finder:
     blocked = ()
     invalidate_caches = staticmethod(importlib.machinery.PathFinder.invalidate_caches)
@@ -39,11 +41,25 @@ class Finder:
             return None
         return importlib.machinery.PathFinder.find_spec(name, path, target)
 sys.meta_path[sys.meta_path.index(importlib.machinery.PathFinder)] = Finder
-for arguments, blocked in json.loads(sys.argv[1]):
+"""
+# Runs a command in a child for each set of packages that are not to be found, and prints how each ended. What the
+# command starts itself does not find them either.
+RUN_WITHOUT = f"""{FINDER}
+import importlib, json, os, subprocess
+FINDER = {FINDER!r}
+def start(call, *rest, popen=subprocess.Popen, **options):
+    if call[1:3] == ["-I", "-m"]:
+        code = f"Finder.blocked = {{Finder.blocked}}; import runpy; runpy.run_module({{call[3]!r}}, None, '__main__')"
+        call = [sys.executable, "-I", "-c", FINDER + code]
+    return popen(call, *rest, **options)
+for arguments, blocked, loaded in json.loads(sys.argv[1]):
+    for module in loaded:
+        importlib.import_module(module)
     sys.stdout.flush()
     child = os.fork()
     if child == 0:
         Finder.blocked = tuple(blocked)
+        subprocess.Popen = start
         sys.argv = ["effmod", *arguments]
         os.dup2(2, 1)
         from effmod_bench.__main__ import main
@@ -72,22 +88,27 @@ def test_a_package_of_ours_is_named_as_it_is_installed() -> None:
         assert distribution in [re.sub("[-_.]+", "-", each).lower() for each in installed[module]]
 
 
+def loaded_for(blocked: list[str]) -> list[str]:
+    return [*itertools.takewhile(lambda module: module.partition(".")[0] not in blocked, LOADED)]
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="forks")
 def test_a_command_needs_what_it_uses_and_names_what_is_missing_of_that(tmp_path: Path) -> None:
     store_with(tmp_path / "store", *(make_round([10.0 + i], index=i) for i in range(3)))
     write_onnx(tmp_path / "x.onnx")
-    runs = [(arguments, sorted(ALL - FOR_ALL - needs)) for arguments, needs in NEEDED]
-    runs += [(NEEDED[0][0], [module]) for module in sorted(FOR_ALL)]
+    without = [(arguments, sorted(ALL - FOR_ALL - needs)) for arguments, needs in NEEDED]
+    without += [(NEEDED[0][0], [module]) for module in sorted(FOR_ALL)]
     seen: set[str] = set()
     for arguments, needs in NEEDED:
-        runs += [(arguments, [module]) for module in sorted(needs - seen - OF_MATPLOTLIB)]
+        without += [(arguments, [module]) for module in sorted(needs - seen - OF_MATPLOTLIB)]
         seen |= needs
+    runs = sorted(((*run, loaded_for(run[1])) for run in without), key=lambda run: len(run[2]))
     done = subprocess.run(
         [sys.executable, "-I", "-c", RUN_WITHOUT, json.dumps(runs)], capture_output=True, text=True, check=True
     )
     codes = [int(line) for line in done.stdout.split()]
-    assert codes == [0] * len(NEEDED) + [3] * (len(runs) - len(NEEDED)), done.stderr
-    for _, blocked in runs[len(NEEDED) :]:
+    assert codes == [3 if len(blocked) == 1 else 0 for _, blocked, _ in runs], done.stderr
+    for _, blocked in without[len(NEEDED) :]:
         assert f"error: {missing(blocked[0])}\n" in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -70,5 +70,18 @@ def test_a_reader_that_has_read_enough_ends_it_as_a_signal_would(standard: Calla
 def test_a_stream_that_is_closed_gives_its_number_to_nothing_else() -> None:
     """What another library prints would go into that file."""
     code = "from effmod_bench import streams; streams.prepare(); import os; print(os.open(os.devnull, os.O_RDONLY) > 2)"
+    assert _without_input_and_error(code) == "True\n"
+
+
+def test_a_process_that_is_started_has_all_streams() -> None:
+    code = (
+        "from effmod_bench import streams; streams.prepare(); import subprocess, sys; "
+        "subprocess.run([sys.executable, '-I', '-c', 'import os; [os.fstat(each) for each in range(3)]'], check=True); "
+        "print('it has')"
+    )
+    assert _without_input_and_error(code) == "it has\n"
+
+
+def _without_input_and_error(code: str) -> str:
     shell = ["bash", "-c", '"$0" -I -c "$1" <&- 2>&-', sys.executable, code]
-    assert subprocess.run(shell, stdout=subprocess.PIPE, text=True, check=True).stdout == "True\n"
+    return subprocess.run(shell, stdout=subprocess.PIPE, text=True, check=True).stdout

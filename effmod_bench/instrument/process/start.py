@@ -1,14 +1,14 @@
 """Rounds in fresh processes: start one, listen to it, end it where it hangs, and say how it ended."""
 
 import contextlib
-import os
-import selectors
+import queue
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
-from typing import overload
+from typing import IO, overload
 
 import msgspec
 
@@ -103,9 +103,9 @@ def run_job(
         finally:
             process.kill()
             process.wait()
-            for stream in (process.stdin, process.stdout):
-                if stream is not None:
-                    stream.close()
+            assert process.stdin is not None
+            with contextlib.suppress(BrokenPipeError):  # of what it did not read
+                process.stdin.close()
         if last is not None:
             return last
         errors.seek(0)
@@ -124,6 +124,8 @@ def _listen(
     """Follow a worker to its last message; None where it ends without one."""
     assert process.stdin is not None
     assert process.stdout is not None
+    heard: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    threading.Thread(target=_read_lines, args=(process.stdout, heard), daemon=True).start()
     try:
         # The pipe stays open: its end tells the worker that this process is gone, however it went.
         process.stdin.write(msgspec.json.encode(job) + b"\n")
@@ -132,35 +134,37 @@ def _listen(
         _wait_for_exit(process)
         return None
     runs = len(job.order) if isinstance(job, PairJob) else job.runs
-    received = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        began = monotonic_s()
-        next_tick = began + tick_s
-        while True:
-            if selector.select(max(0.0, min(next_tick, limit.deadline) - monotonic_s())):
-                chunk = os.read(process.stdout.fileno(), 1 << 16)
-                if not chunk:
-                    _wait_for_exit(process)
-                    return None
-                received += chunk
-                *lines, received = received.split(b"\n")
-                for line in lines:
-                    message = _decoder.decode(line)
-                    match message:
-                        case Loaded(first_inference_ns=once_ns):
-                            expected_ns = once_ns * job.warmup_runs
-                            limit.enter("warming up", expected_ns=expected_ns, least_s=_LEAST_BEFORE_RUNS_S)
-                        case Warm(expected_ns=once_ns):
-                            limit.enter("being timed", expected_ns=once_ns * runs, least_s=_LEAST_RUNS_S)
-                            on_warm(message)
-                        case _:
-                            return message
-            if monotonic_s() >= limit.deadline:
-                return Broken(reason=str(limit), detail="")
-            if monotonic_s() >= next_tick:
-                tick(monotonic_s() - began)
-                next_tick = monotonic_s() + tick_s
+    began = monotonic_s()
+    next_tick = began + tick_s
+    while True:
+        with contextlib.suppress(queue.Empty):
+            line = heard.get(timeout=max(0.0, min(next_tick, limit.deadline) - monotonic_s()))
+            if not line.endswith(b"\n"):  # it ended, perhaps in the middle of one
+                _wait_for_exit(process)
+                return None
+            message = _decoder.decode(line)
+            match message:
+                case Loaded(first_inference_ns=once_ns):
+                    expected_ns = once_ns * job.warmup_runs
+                    limit.enter("warming up", expected_ns=expected_ns, least_s=_LEAST_BEFORE_RUNS_S)
+                case Warm(expected_ns=once_ns):
+                    limit.enter("being timed", expected_ns=once_ns * runs, least_s=_LEAST_RUNS_S)
+                    on_warm(message)
+                case _:
+                    return message
+        if monotonic_s() >= limit.deadline:
+            return Broken(reason=str(limit), detail="")
+        if monotonic_s() >= next_tick:
+            tick(monotonic_s() - began)
+            next_tick = monotonic_s() + tick_s
+
+
+def _read_lines(stream: IO[bytes], heard: "queue.SimpleQueue[bytes]") -> None:
+    """In a thread: a pipe cannot be waited for together with a clock on every system."""
+    with stream:
+        for line in stream:
+            heard.put(line)
+    heard.put(b"")
 
 
 def _wait_for_exit(process: "subprocess.Popen[bytes]") -> None:

@@ -138,13 +138,13 @@ SEEN = r"x\x1b[31m\nerror: forged\u202e[red]y[/red]"
 
 def test_a_name_moves_no_cursor_and_begins_no_line(capfd: pytest.CaptureFixture[str]) -> None:
     shown = console.Console(verbosity=1)
-    for say in (shown.note, shown.detail, shown.warn, shown.error, shown.print):
+    for say in (shown.note, shown.detail, shown.say, shown.warn, shown.error, shown.print):
         say(f"name {STRANGE}")
     with shown.progress("title") as progress:
         progress.show(STRANGE, 0, 2, None)
     shown.table(measurement_table(summarise([make_round(artifact=timed_artifact(STRANGE))])), OutputFormat.TABLE)
     out, err = capfd.readouterr()
-    assert err.splitlines()[:4] == [f"name {SEEN}", f"name {SEEN}", f"warning: name {SEEN}", f"error: name {SEEN}"]
+    assert err.splitlines()[:5] == [*[f"name {SEEN}"] * 3, f"warning: name {SEEN}", f"error: name {SEEN}"]
     assert f"round 1 of 2, {SEEN}" in err
     assert out.splitlines()[0] == f"name {SEEN}"
     assert f" {SEEN} " in out

@@ -1,7 +1,9 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from effmod_bench.targets import names
 from effmod_bench.targets.names import find_networks, is_file
 from models import UnknownModelError
 
@@ -14,6 +16,12 @@ def test_names_patterns_and_repetitions_become_networks_once() -> None:
 def test_a_pattern_that_matches_nothing_says_so() -> None:
     with pytest.raises(UnknownModelError, match=r"no network matches 'nope\*'"):
         find_networks(["nope*"])
+
+
+def test_a_function_in_a_folder_with_brackets_is_no_pattern(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = find_networks(["efficientmod_xxs"])[0]
+    monkeypatch.setattr(names, "find_network", lambda target, **_: msgspec.structs.replace(found, name=target))
+    assert [spec.name for spec in find_networks(["try[1]/net.py:net"])] == ["try[1]/net.py:net"]
 
 
 def test_a_file_is_told_from_a_name(tmp_path: Path) -> None:

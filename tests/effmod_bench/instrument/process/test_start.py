@@ -224,6 +224,25 @@ def test_a_worker_that_ends_early_gives_its_last_words(tmp_path: Path, monkeypat
     assert outcome.reason == "the process ended with status 1: no such thing"
 
 
+def test_a_worker_that_ends_in_the_middle_of_a_word_said_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = msgspec.json.encode(Broken(reason="done", detail="")).decode()
+    use_program(monkeypatch, f"import sys; print({line!r}, end='', flush=True); sys.exit('no room')")
+    outcome = time_file(tmp_path / "x.onnx")
+    assert isinstance(outcome, Broken)
+    assert outcome.reason == "the process ended with status 1: no room"
+
+
+def test_a_worker_that_does_not_read_gives_its_last_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_program(monkeypatch, "import sys; sys.exit('no such thing')")
+    outcome = run_job(
+        job(tmp_path / f"{'x' * 1_000_000}.onnx"), on_warm=lambda _: None, tick=lambda _: None, timeout_s=60
+    )
+    assert isinstance(outcome, Broken)
+    assert outcome.reason == "the process ended with status 1: no such thing"
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="process groups of POSIX")
 def test_an_interruption_ends_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started = []
