@@ -62,7 +62,7 @@ class ExitCode(IntEnum):
 
 def exit_code(error: Exception) -> ExitCode:
     """The exit code of an error that a command could not deal with; `BUG` for one that nobody foresaw."""
-    if _lacking(error) is not None:
+    if lacking(error) is not None:
         return ExitCode.UNAVAILABLE
     match error:
         case ReaderGoneError():
@@ -95,10 +95,10 @@ def exit_code(error: Exception) -> ExitCode:
 
 def describe(error: Exception) -> str:
     """What to say of an error that is no bug."""
-    return _lacking(error) or str(error)
+    return lacking(error) or str(error)
 
 
-def _lacking(error: Exception) -> str | None:
+def lacking(error: Exception) -> str | None:
     """What this machine or this installation lacks, and what would help; None where that is not the matter."""
     match error:
         case FormatUnavailableError() | DeviceUnavailableError() | OutputError():

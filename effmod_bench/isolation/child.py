@@ -14,6 +14,7 @@ import threading
 import traceback
 from typing import IO, Any
 
+from effmod_bench.errors import ExitCode
 from effmod_bench.instrument.process.parent import die_with_parent
 from effmod_bench.isolation.messages import Done, Entered, Message, RemoteReporter, failed, read, write
 from exporters.stage import listen
@@ -73,6 +74,8 @@ def _listen(asked: IO[bytes], work: "queue.SimpleQueue[bytes]") -> None:
 def _answer(content: bytes, reporter: RemoteReporter) -> bytes:
     try:
         return pickle.dumps(Done(_Unpickler(content, reporter).load()()))
+    except KeyboardInterrupt:  # the work's own doing, since Ctrl-C does not reach this process
+        os._exit(ExitCode.INTERRUPTED)
     except BaseException as error:  # whatever it is, the command is to hear it
         return failed(error, traceback.format_exc())
 

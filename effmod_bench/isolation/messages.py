@@ -10,6 +10,7 @@ from typing import IO, Any, Protocol, TypeVar
 
 import msgspec
 
+from effmod_bench.errors import DeviceUnavailableError, lacking
 from exporters.stage import Stage
 
 T = TypeVar("T")
@@ -118,8 +119,13 @@ def read(stream: IO[bytes]) -> bytes | None:
 
 
 def failed(error: BaseException, trace: str) -> bytes:
-    """What is sent of an error: itself, or of a stranger's, which could not be read at the other end, its words."""
+    """What is sent of an error: itself, or of a stranger's, which could not be read at the other end, its words.
+
+    What this machine or installation lacks is found here: an error loses its cause and its traceback on the way.
+    """
     package = type(error).__module__.partition(".")[0]
-    if not isinstance(error, Exception) or package not in _KNOWN:
+    if isinstance(error, Exception) and (said := lacking(error)) is not None:
+        error = DeviceUnavailableError(said)
+    elif not isinstance(error, Exception) or package not in _KNOWN:
         error = ForeignError(f"{type(error).__name__}: {error}")
     return pickle.dumps(Failed(error, trace))

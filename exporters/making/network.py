@@ -13,6 +13,7 @@ from exporters.artifact.versions import NETWORK
 from exporters.making import create, key
 from models import ModelSpec, Preprocessing, Weights, check_image_size
 from models.zoo.output import prints_to_standard_error
+from models.zoo.spec import is_own
 
 if TYPE_CHECKING:
     from torch import nn
@@ -111,6 +112,8 @@ def save_network(model: "nn.Module", path: Path, *, name: str, image_size: int) 
 def load_network(path: str | Path) -> "nn.Module":
     """Build the network that a file names, in its inference form and in eval mode, and give it the file's weights.
 
+    For a process that runs this network alone: what lies beside a file of the user's own can be imported there.
+
     Raises:
         UnknownModelError: there is no such network any more.
     """
@@ -122,6 +125,10 @@ def load_network(path: str | Path) -> "nn.Module":
     with safetensors.safe_open(path, framework="pt") as file:
         named = msgspec.json.decode(file.metadata()[_NAMED], type=_Named)
     model = create_model(named.name, image_size=named.image_size)
+    if is_own(named.name):
+        from models.zoo import user_file
+
+        user_file.read(named.name).neighbours.stay_searched()
     model.load_state_dict(safetensors.torch.load_file(path))
     return model.eval()
 

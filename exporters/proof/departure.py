@@ -24,7 +24,10 @@ OUTPUT = "<output>"
 """In place of a result's name: what a network gives in the end, which the last operator gives by a name of its own."""
 REWRITES = "rewrites"
 """In place of an operator's kind: the rewritten network is at fault, and not what was made of it."""
-UNKNOWN = "Which operator departs first cannot be told: none that does has a counterpart by name."
+UNKNOWN = (
+    "Which operator departs first cannot be told: none that does has a counterpart by name, or there is no sidecar "
+    "that says how the file was made."
+)
 
 
 def first_departure(found: Sequence[Step], expected: Values, tolerance: float) -> Departure | None:

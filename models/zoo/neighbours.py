@@ -44,6 +44,11 @@ class Neighbours:
             new = sys.modules.keys() - loaded
             self.modules |= {name: sys.modules[name] for name in sorted(new) if self._has(name)}
 
+    def stay_searched(self) -> None:
+        """Let imports find them from now on, in a process that runs this network alone, which may import more then."""
+        self._take_the_place()
+        sys.path += [folder for folder in self._searched if folder not in sys.path]
+
     def files(self) -> list[Path]:
         """Where the modules were loaded from."""
         found = (getattr(module, "__file__", None) for module in self.modules.values())

@@ -63,7 +63,9 @@ class UserFile:
             try:
                 with self.neighbours.searched():
                     yield
-            except (Exception, SystemExit) as error:  # whatever the user's code raises
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # whatever the user's code raises
                 said = f"{failed}{self._line(error)}: {in_words(error)}{self.neighbours.advice(error)}"
                 raise ModelTargetError(f"{who} {said}") from error
         for file in self.files():

@@ -84,6 +84,8 @@ def test_a_crash_is_an_error_that_names_the_signal_and_what_was_done(
 def test_a_process_that_leaves_is_told_by_its_status() -> None:
     with pytest.raises(UnfinishedError, match="x: the process that loaded it ended with status 3"):
         apart(functools.partial(os._exit, 3), what="x", stage=Stage.LOADING)
+    with pytest.raises(UnfinishedError, match="x: the process that loaded it ended with status 130"):
+        apart(functools.partial(signal.raise_signal, signal.SIGINT), what="x", stage=Stage.LOADING)
 
 
 def test_what_takes_longer_than_allowed_is_ended_and_the_option_named_where_there_is_one(

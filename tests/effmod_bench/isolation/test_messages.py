@@ -9,8 +9,10 @@ import exporters.errors
 import models.zoo.errors
 import results.plots.tradeoff
 import results.store
-from effmod_bench.errors import exit_code
+from effmod_bench import packages
+from effmod_bench.errors import ExitCode, exit_code
 from effmod_bench.isolation.messages import Failed, failed, read, write
+from exporters import ExportError
 
 OURS = [
     error
@@ -39,3 +41,13 @@ def test_messages_are_read_one_by_one_and_none_where_one_is_cut_short() -> None:
     assert [read(each) for each in [io.BytesIO(whole)] * 4] == [b"first", b"", b"x" * 100_000, None]
     assert read(io.BytesIO(whole[:10])) is None
     assert read(io.BytesIO(whole[:3])) is None
+
+
+def test_a_package_that_is_missing_behind_another_error_is_named_on_the_way() -> None:
+    error = ExportError("torch could not export Net")
+    error.__cause__ = ModuleNotFoundError("No module named 'left_out'", name="left_out")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packages, "_lines", lambda _: ["left-out>=2"])
+        sent = pickle.loads(failed(error, "the place")).error
+    assert exit_code(sent) is ExitCode.UNAVAILABLE
+    assert "install left-out>=2" in str(sent).replace("'", "")

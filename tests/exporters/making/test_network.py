@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import pytest
@@ -6,6 +7,7 @@ import torch
 import models
 from exporters import RANDOM, is_network_cached, load_network, obtain_network, sha256_of
 from models import ImageSizeError
+from models.zoo import user_file
 
 
 @pytest.mark.parametrize("name", ["efficientmod_xxs", "mobileone_s1"])  # the second is trained in several branches
@@ -61,3 +63,18 @@ def test_what_a_function_returns_is_written_and_random_weights_in_its_place_wher
     expected = models.create_model("mine.py:net").state_dict()
     assert all(torch.equal(value, expected[key]) for key, value in load_network(own.path).state_dict().items())
     assert not any(torch.equal(value, expected[key]) for key, value in load_network(filled.path).state_dict().items())
+
+
+def test_a_network_that_imports_what_lies_beside_it_as_it_runs_does_so_where_it_is_built_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from torch import nn\n\nclass net(nn.Linear):\n    def __init__(self):\n        super().__init__(32, 2)\n\n"
+        "    def forward(self, x):\n        from late_neighbour import head\n        return head(super().forward(x))\n"
+    )
+    (tmp_path / "late_neighbour.py").write_text("def head(x):\n    return x.mean((1, 2))\n")
+    path = obtain_network(models.find_model("mine.py:net", image_size=32), image_size=32).path
+    monkeypatch.setattr(user_file, "_read", {})
+    monkeypatch.delitem(sys.modules, "late_neighbour")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    assert load_network(path)(torch.zeros(1, 3, 32, 32)).shape == (1, 2)

@@ -94,6 +94,7 @@ class TestFileTargets:
         [
             ("import nowhere", "failed at line 1: ModuleNotFoundError: .*; install it .*, or put it beside the file"),
             ("raise SystemExit('bye')", r"failed at line 1: it ended the program, by sys\.exit\('bye'\)"),
+            ("raise GeneratorExit", "failed at line 1: GeneratorExit"),
             ("import os; os.chdir('/')", r"net\.py changed the working folder from .* to /, .* it was put back"),
             ("import torch; torch.relu = abs", r"net\.py replaced torch\.relu, which .* it was put back"),
             ("\ndef net(:\n", "cannot be imported, it failed: SyntaxError: "),
