@@ -97,6 +97,7 @@ def _job(plan: BenchPlan, subject: Subject, turn: Turn) -> Job:
             intra_op_num_threads=threads_to_use(plan) or 0,
         ),
         inputs=subject.artifact.inputs,
+        feeds=subject.feeds,
         warmup_runs=plan.warmup_runs,
         runs=turn.runs,
         mean=subject.preprocessing.mean,

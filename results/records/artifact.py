@@ -14,12 +14,34 @@ class ArtifactSource(StrEnum):
     FILE = "file"
 
 
+class Fed(msgspec.Struct, frozen=True, kw_only=True):
+    """What an input was fed.
+
+    Attributes:
+        value: in the words that `--feed` takes, such as "image" or "1"; of a file its name, without a folder.
+        given: by the user; False for what the rule says where nobody does.
+        feeds: as many were taken in turn, of which `value` is the first.
+        sha256: of all values, in the order of their turns.
+    """
+
+    value: str
+    given: bool = False
+    feeds: Count = 1
+    sha256: str
+
+
 class InputTensor(msgspec.Struct, frozen=True, kw_only=True):
-    """One input as it was fed; `dtype` is the runtime's word, such as "float" or "int64"."""
+    """One input as it was fed.
+
+    Attributes:
+        dtype: the runtime's word, such as "float" or "int64".
+        fed: None in records that were written before this was said.
+    """
 
     name: str
     shape: tuple[Count, ...]
     dtype: str
+    fed: Fed | None = None
 
 
 class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,11 +10,14 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """What a worker is to time.
 
     Attributes:
+        feeds: what each input is fed, by name, in words; several where they are taken in turn. By the rule, for an
+            input that is not there.
         mean, std: by channel, of the images that are fed.
     """
 
     session: SessionRequest
     inputs: tuple[InputTensor, ...]
+    feeds: dict[str, tuple[str, ...]] = {}
     warmup_runs: int
     runs: int
     mean: tuple[float, float, float]
@@ -57,11 +60,12 @@ class PairMember(msgspec.Struct, frozen=True, kw_only=True):
     """One of the two artifacts, and what it is fed.
 
     Attributes:
-        mean, std: by channel, of the images that are fed.
+        feeds, mean, std: as of a `Job`.
     """
 
     session: SessionRequest
     inputs: tuple[InputTensor, ...]
+    feeds: dict[str, tuple[str, ...]] = {}
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 
