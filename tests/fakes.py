@@ -81,6 +81,9 @@ class FakeSession:
         self._clock.pass_ms(self._milliseconds[self.runs % len(self._milliseconds)])
         self.runs += 1
 
+    def fed_with(self, _: object) -> None:
+        """It is fed nothing at all."""
+
 
 class FakeOnnxRuntime:
     """ONNX Runtime on a machine with a GPU: it notes what it is told, and computes nothing.

@@ -26,3 +26,18 @@ def by_rule(tensor: Tensor) -> str | None:
     if is_floating(tensor):
         return Word.NORMAL
     return Word.ONES if "mask" in tensor.name.lower() else None
+
+
+def otherwise(tensor: Tensor, words: str) -> str:
+    """What an input is fed to see whether the time depends on it, where nobody gave it.
+
+    Args:
+        words: for what it is fed.
+    """
+    if words == Word.IMAGE:
+        return Word.NORMAL if is_floating(tensor) else f"{Word.UNIFORM}:0:255"
+    if words == Word.NORMAL:
+        return Word.ZEROS
+    if is_floating(tensor):
+        return "0.5"
+    return Word.ZEROS if words != "0" else Word.ONES

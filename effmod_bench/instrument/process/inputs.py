@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from exporters.feeds.rule import WHOLE_NUMBERS, by_rule
+from exporters.feeds.rule import WHOLE_NUMBERS, by_rule, otherwise
 from exporters.feeds.values import make_value
 from results import InputTensor
 
@@ -33,3 +33,16 @@ def make_inputs(
         {x.name: make_value(x, words[x.name][turn % len(words[x.name])], mean=mean, std=std) for x in tensors}
         for turn in range(max(map(len, words.values()), default=1))
     ]
+
+
+def make_other(tensors: Sequence[InputTensor], feeds: Mapping[str, tuple[str, ...]], inputs: Inputs) -> Inputs | None:
+    """Values drawn otherwise for what nobody gave; None where there is nothing of that kind.
+
+    Args:
+        feeds: in words, by name.
+        inputs: what is fed; of what was given, the same.
+    """
+    made_up = [x for x in tensors if x.fed is not None and not x.fed.given and x.dtype != "image"]
+    if not made_up:
+        return None
+    return inputs | {x.name: make_value(x, otherwise(x, feeds[x.name][0])) for x in made_up}
