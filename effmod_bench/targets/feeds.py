@@ -7,6 +7,7 @@ import msgspec
 
 from effmod_bench.instrument.subject import Subject, stamp
 from effmod_bench.targets.limits import check_memory
+from exporters import FeedError
 from exporters.derived.chosen import choose
 from exporters.feeds.given import Given, resolve
 from exporters.feeds.words import is_file, without_folder
@@ -25,13 +26,16 @@ def with_feeds(subject: Subject, given: Given) -> Subject:
     for tensor in tensors:
         words = asked.get(tensor.name, ())
         check_memory(str(subject.path), tensor, words[0] if words else None, feeds=max(1, len(words)))
-    feeds = choose(subject.path, tensors, asked)
-    fed = tuple(
-        msgspec.structs.replace(
-            tensor, fed=_fed(tensor, feeds[tensor.name], subject.preprocessing, given=tensor.name in asked)
+    try:
+        feeds = choose(subject.path, tensors, asked)
+        fed = tuple(
+            msgspec.structs.replace(
+                tensor, fed=_fed(tensor, feeds[tensor.name], subject.preprocessing, given=tensor.name in asked)
+            )
+            for tensor in tensors
         )
-        for tensor in tensors
-    )
+    except FeedError as error:
+        raise FeedError(f"{subject.path}: {error}") from error
     files = dict.fromkeys(Path(words) for each in feeds.values() for words in each if is_file(words))
     return msgspec.structs.replace(
         subject,

@@ -81,11 +81,15 @@ class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
         return (
             first is not None
             and len(first.shape) == 4
-            and ("float" in first.dtype or first.dtype in ("double", "image"))
+            and ("float" in first.dtype or first.dtype in ("double", "image", "uint8"))
         )
 
     @property
     def image_size(self) -> int | None:
         """Side of the square images that the first input takes; None where it takes something else."""
         shape = self.inputs[0].shape if self.inputs else ()
-        return shape[2] if len(shape) == 4 and shape[2] == shape[3] else None
+        if len(shape) != 4:
+            return None
+        channels_last = shape[3] in (1, 3) and shape[1] not in (1, 3)
+        height, width = shape[1:3] if channels_last else shape[2:4]
+        return height if height == width else None
