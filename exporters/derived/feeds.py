@@ -12,7 +12,7 @@ import onnx
 from exporters.derived.chosen import NOTHING, Words, choose
 from exporters.feeds.tensors import Tensor, is_floating, is_single
 from exporters.feeds.values import make_value
-from exporters.feeds.words import Word, is_file
+from exporters.feeds.words import Word
 from exporters.onnx.graph import read_tensors
 
 _INPUTS = 8
@@ -50,28 +50,33 @@ def make_feeds(
     tensors = shaped(graph, shapes)
     words = choose(path, tensors, given)
     count = max(_INPUTS, *map(len, words.values())) if words else _INPUTS
-    still = not any(_is_drawn(x, words[x.name]) for x in tensors)
-    return [{x.name: _value(x, words[x.name], seed, vary=still) for x in tensors} for seed in range(count)]
+    alone = not any(_varies(x, words[x.name][0]) for x in tensors)
+    return [{x.name: _value(x, words[x.name], seed, alone=alone) for x in tensors} for seed in range(count)]
 
 
-def _is_drawn(tensor: Tensor, words: Sequence[str]) -> bool:
+def _is_drawn(words: str) -> bool:
     """Whether another seed gives other values."""
-    return not is_single(tensor) and (
-        is_floating(tensor) or words[0] == Word.IMAGE or words[0].startswith(Word.UNIFORM)
-    )
+    return words in (Word.IMAGE, Word.NORMAL) or words.startswith(Word.UNIFORM)
 
 
-def _value(tensor: Tensor, words: Sequence[str], seed: int, *, vary: bool) -> npt.NDArray[Any]:
+def _varies(tensor: Tensor, words: str) -> bool:
+    """Whether an input is another one in each inference: a scale or a count stays what it is."""
+    return not is_single(tensor) and (is_floating(tensor) or _is_drawn(words))
+
+
+def _value(tensor: Tensor, words: Sequence[str], seed: int, *, alone: bool) -> npt.NDArray[Any]:
     """What an input is fed in one of several inferences.
 
     Args:
-        vary: nothing else does, so that whole numbers have to, between none and themselves: that outputs follow the
-            inputs would not be seen.
+        alone: no other input varies, so that this one has to, or that outputs follow the inputs would not be seen:
+            whole numbers between none and themselves.
     """
     value = make_value(tensor, words[seed % len(words)], seed=seed)
-    if seed < len(words) or is_single(tensor):
+    if seed < len(words) or _is_drawn(words[0]):
         return value
     random = np.random.default_rng(seed)
-    if is_floating(tensor) and is_file(words[0]):
+    if is_floating(tensor) and (alone or not is_single(tensor)):
         return (value * (1 + _MOVED * random.standard_normal(value.shape))).astype(value.dtype)
-    return value * random.integers(0, 2, value.shape).astype(value.dtype) if vary else value
+    if alone and not is_single(tensor):
+        return value * random.integers(0, 2, value.shape).astype(value.dtype)
+    return value

@@ -42,3 +42,18 @@ def test_what_files_give_comes_first_and_is_then_moved_a_little(tmp_path: Path) 
     first, *others = make_feeds(path, onnx.load(path), SHAPES, {"x": (str(tmp_path / "a.npy"),)})
     assert first["x"].tolist() == [[0, 1, 2, -4]]
     assert all(feed["x"][0, 0] == 0 and 0 < abs(feed["x"] - first["x"]).max() < 2 for feed in others)
+
+
+def test_one_number_varies_where_it_is_all_there_is(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.onnx", "ratio")
+    numbers = [feed["ratio"].item() for feed in make_feeds(path, onnx.load(path), SHAPES)]
+    assert numbers[0] == 1
+    assert len(set(numbers)) == 8
+    assert all(0.5 < number < 1.5 for number in numbers)
+
+
+def test_what_is_given_as_one_number_is_moved_a_little_too(tmp_path: Path) -> None:
+    path = write(tmp_path / "x.onnx", "x")
+    first, *others = make_feeds(path, onnx.load(path), SHAPES, {"x": ("2",)})
+    assert (first["x"] == 2).all()
+    assert all(0 < abs(feed["x"] - 2).max() < 1 for feed in others)
