@@ -8,6 +8,7 @@ from effmod_bench.streams import PrintError, ReaderGoneError
 from exporters import (
     ArtifactError,
     ExportError,
+    FeedError,
     FormatUnavailableError,
     ImageFolderError,
     MachineMismatchError,
@@ -82,6 +83,7 @@ def exit_code(error: Exception) -> ExitCode:
             | RewriteError()
             | ArtifactError()
             | ExportError()
+            | FeedError()
             | ImageFolderError()
             | PlotError()
         ):

@@ -36,6 +36,7 @@ from exporters.config import (
 from exporters.errors import (
     ArtifactError,
     ExportError,
+    FeedError,
     FormatUnavailableError,
     ImageFolderError,
     MachineMismatchError,
@@ -76,6 +77,7 @@ __all__ = [
     "DeploymentTarget",
     "ExportConfig",
     "ExportError",
+    "FeedError",
     "Format",
     "FormatUnavailableError",
     "ImageFolderError",

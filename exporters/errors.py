@@ -29,5 +29,9 @@ class ImageFolderError(ValueError):
     """A folder holds no labelled images that an artifact could be tried on; the message says what is wrong with it."""
 
 
+class FeedError(ValueError):
+    """What is to be fed to a file does not fit it, or cannot be read; the message says which input, and why."""
+
+
 class RewriteError(ValueError):
     """The network cannot be rewritten as asked: an unknown rewrite, or a network that torch cannot trace."""

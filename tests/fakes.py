@@ -81,6 +81,9 @@ class FakeSession:
         self._clock.pass_ms(self._milliseconds[self.runs % len(self._milliseconds)])
         self.runs += 1
 
+    def fed_with(self, _: object) -> None:
+        """It is fed nothing at all."""
+
 
 class FakeOnnxRuntime:
     """ONNX Runtime on a machine with a GPU: it notes what it is told, and computes nothing.
@@ -121,7 +124,7 @@ class FakeOnnxRuntime:
             get_provider_options=lambda: self.asked,
             get_provider_graph_assignment_info=lambda: parts,
             get_session_options=lambda: options,
-            get_outputs=lambda: [SimpleNamespace(name="y")],
+            get_outputs=lambda: [SimpleNamespace(name="y", type="tensor(float)", shape=[1])],
             io_binding=self._binding,
             run_with_iobinding=self._run,
         )
@@ -140,9 +143,8 @@ class FakeOnnxRuntime:
             bind_output=lambda *where: self.calls.append(("bind output", *where)),
             bind_ortvalue_output=lambda name, _: self.calls.append(("keep output", name)),
             clear_binding_outputs=lambda: None,
-            get_outputs=lambda: [SimpleNamespace()],
+            get_outputs=lambda: [SimpleNamespace(numpy=lambda: np.zeros(1, np.float32))],
             synchronize_outputs=lambda: self.calls.append(("synchronize",)),
-            copy_outputs_to_cpu=lambda: [np.zeros(1, np.float32)],
         )
 
 
@@ -374,6 +376,27 @@ def write_onnx(
         [helper.make_tensor_value_info("y", TensorProto.FLOAT, list(shape))],
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
+    return path
+
+
+def value(name: str, kind: int, shape: Sequence[int | str]) -> onnx.ValueInfoProto:
+    """An input or output of a graph."""
+    return helper.make_tensor_value_info(name, kind, list(shape))
+
+
+def write_graph(
+    path: Path,
+    nodes: Sequence[tuple[str, list[str], list[str], dict[str, Any]]],
+    inputs: Sequence[onnx.ValueInfoProto],
+    outputs: Sequence[onnx.ValueInfoProto],
+) -> Path:
+    """An ONNX file of these operators: of each its kind, its inputs and outputs by name, and its attributes."""
+    made = [helper.make_node(kind, ins, outs, **attributes) for kind, ins, outs, attributes in nodes]
+    graph = helper.make_graph(made, "small", list(inputs), list(outputs))
+    domains = [helper.make_opsetid("", 20), helper.make_opsetid("ai.onnx.ml", 4)]
+    for node in graph.node:
+        node.domain = "ai.onnx.ml" if node.op_type == "LabelEncoder" else ""
+    onnx.save(helper.make_model(graph, opset_imports=domains, ir_version=10), path)
     return path
 
 

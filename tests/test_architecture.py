@@ -37,7 +37,7 @@ FLOORS = {
         ("formats",),
         ("coreml", "onnx"),
         ("artifact",),
-        ("rewrites",),
+        ("feeds", "rewrites"),
         ("config", "errors", "quiet", "stage"),
     ),
     "effmod_bench": (

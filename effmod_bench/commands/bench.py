@@ -117,4 +117,5 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
                 rewrite=rewrite if rewrite is not None or table is None else "none",
             ),
             input_shapes=self.file.shapes(),
+            given=self.file.given(),
         )

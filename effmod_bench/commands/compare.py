@@ -91,6 +91,7 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True):
             plan=BenchPlan(device=device, options=options, threads=self.where.threads),
             choices=self.file.choices(batch_size=self.file.one_batch_size()),
             input_shapes=self.file.shapes(),
+            given=self.file.given(),
             compared=plan,
             fail_if_slower=pairs.fail_if_slower,
         )

@@ -85,7 +85,10 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
         allow(self.timeout)
         choices = self.file.choices(batch_size=self.file.one_batch_size(), labels=read_labels(self.file.labels))
         if files := split_files(self.targets or [], self.table, self.file.input_shape or []):
-            return export_files(console, files, choices, self.file.shapes(), self.output, explain=self.explain)
+            return export_files(
+                console, files, choices, self.file.shapes(), self.output, given=self.file.given(), explain=self.explain
+            )
+        self.file.refuse_feeds()
         targets = self.targets or ["*"]
         failures: dict[str, Exception] = {}
         specs = find_networks(

@@ -99,6 +99,7 @@ class Tune(msgspec.Struct, frozen=True, kw_only=True):
             ),
             choices=self.file.choices(batch_size=self.file.one_batch_size()),
             input_shapes=self.file.shapes(),
+            given=self.file.given(),
             budget_s=self.budget,
             tf32=self.tf32,
             allow_machine_specific=self.allow_machine_specific,

@@ -6,13 +6,14 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from effmod_bench.isolation.limit import TIMEOUT_S, allow
-from effmod_bench.options.export import Checkpoint, WeightsChoice, weights_asked
+from effmod_bench.options.export import Checkpoint, Feed, Feeds, WeightsChoice, weights_asked
 from effmod_bench.options.option import but
 from effmod_bench.options.output import Printing
 from effmod_bench.options.protocol import Timeout
 from effmod_bench.options.targets import ArtifactPath
 from effmod_bench.options.verification import Against, Data
 from effmod_bench.screen.console import Console
+from exporters.feeds.given import Given
 
 
 class Verify(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +38,8 @@ class Verify(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = None
     data: Data = None
+    feed: Annotated[list[str] | None, but(Feed, hidden=False, rich_help_panel=None)] = None
+    feeds: Annotated[Path | None, but(Feeds, hidden=False, rich_help_panel=None)] = None
     timeout: Annotated[float, but(Timeout, hidden=False, rich_help_panel=None)] = TIMEOUT_S
     printing: Printing = Printing()
 
@@ -49,5 +52,6 @@ class Verify(msgspec.Struct, frozen=True, kw_only=True):
             against=self.against,
             checkpoint=weights_asked(self.checkpoint, self.weights),
             data=self.data,
+            given=Given(feed=tuple(self.feed or ()), source=self.feeds),
         )
         verification.run(console, self.printing.output_format)

@@ -215,6 +215,7 @@ def draw_job(plan: ComparisonPlan, pair: tuple[Subject, Subject], *, target: int
                     stop_spinning=on_cpu and not shared_threads,
                 ),
                 inputs=subject.artifact.inputs,
+                feeds=subject.feeds,
                 mean=subject.preprocessing.mean,
                 std=subject.preprocessing.std,
             )

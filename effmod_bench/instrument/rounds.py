@@ -97,6 +97,8 @@ def _job(plan: BenchPlan, subject: Subject, turn: Turn) -> Job:
             intra_op_num_threads=threads_to_use(plan) or 0,
         ),
         inputs=subject.artifact.inputs,
+        feeds=subject.feeds,
+        tries_other=turn.index == 0,  # once is enough to see it
         warmup_runs=plan.warmup_runs,
         runs=turn.runs,
         mean=subject.preprocessing.mean,
@@ -147,6 +149,8 @@ def _record(
         warmup_runs=timed.warmup_runs if timed else None,
         steady=timed.steady if timed else None,
         durations_ns=timed.durations_ns if timed else (),
+        fed_ns=timed.fed_ns if timed else (),
+        other_ns=timed.other_ns if timed else (),
         gpu_durations_ns=timed.gpu_durations_ns if timed else None,
         peak_memory_bytes=timed.peak_memory_bytes if timed else None,
     )

@@ -34,13 +34,15 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """A file to time, and what the record says of it.
 
     Attributes:
-        stamps: of every file that the record's hash is of, taken before they were hashed.
+        stamps: of every file that the record's hash is of, taken before they were hashed, and of those that are fed.
+        feeds: what each input is fed, by name, in words, with the paths of files; several where they are taken in turn.
     """
 
     path: Path
     artifact: TimedArtifact
     preprocessing: Preprocessing
     stamps: tuple[FileStamp, ...]
+    feeds: dict[str, tuple[str, ...]] = {}
 
     @property
     def address(self) -> str:

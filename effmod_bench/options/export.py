@@ -24,6 +24,7 @@ from exporters import (
     InputKind,
     OnnxConfig,
 )
+from exporters.feeds.given import Given
 from exporters.onnx import rewrites as onnx_rewrites
 from exporters.rewrites import AUTO, EXACT, RETRAIN, default_rewrites
 from models import ModelSpec
@@ -100,6 +101,42 @@ def weights_asked(checkpoint: Path | None, weights: Path | None) -> Path | None:
     return checkpoint or weights
 
 
+Feed = Annotated[
+    list[str] | None,
+    option(
+        metavar="NAME=VALUE",
+        help="What an input of a file is fed: a number, zeros, ones, normal, uniform:LOW:HIGH, image, or a .npy file. "
+        "Once for each such input; others get images, noise, 1, or ones for a mask.",
+        panel=FILE,
+        rare=True,
+        show_default=False,
+    ),
+]
+Feeds = Annotated[
+    Path | None,
+    option(
+        metavar="PATH",
+        help="What all inputs of a file are fed: an .npz, or a folder of such or of images, taken in turn.",
+        panel=FILE,
+        rare=True,
+        show_default=False,
+    ),
+]
+
+
+def refuse_feeds(given: Given) -> None:
+    """Refuse to feed networks, which are fed images whatever is said.
+
+    Raises:
+        TargetError: that was asked.
+    """
+    if given:
+        raise TargetError(
+            f"{next(given.options())} is for .onnx files and packages, and no target is one; a network is fed images, "
+            "and its time does not depend on them"
+        )
+
+
 FileFormat = Annotated[
     Format | None, option("--format", help="The kind of file.", panel=FILE, rare=True, show_default="the device's")
 ]
@@ -123,6 +160,21 @@ class NetworkChoices(msgspec.Struct, frozen=True, kw_only=True):
             show_default=False,
         ),
     ] = None
+
+    feed: Feed = None
+    feeds: Feeds = None
+
+    def given(self) -> Given:
+        """What the user says that files are fed."""
+        return Given(feed=tuple(self.feed or ()), source=self.feeds)
+
+    def refuse_feeds(self) -> None:
+        """Refuse to feed what is no file.
+
+        Raises:
+            TargetError: that was asked.
+        """
+        refuse_feeds(self.given())
 
     def one_batch_size(self) -> int:
         """The images in an inference, where several numbers make no sense.

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from effmod_bench.errors import ExitCode, exit_code
+from effmod_bench.instrument.subject import Subject
 from effmod_bench.isolation.apart import apart
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
@@ -28,6 +29,7 @@ from exporters import (
     deliver,
     sweep_partial,
 )
+from exporters.feeds.given import Given
 from exporters.rewrites import DECISIVE, RewriteReport
 from exporters.stage import Stage
 from models import ModelSpec, Weights, WeightsSource
@@ -97,9 +99,13 @@ def export_files(
     shapes: dict[str | None, tuple[int, ...]],
     folder: Path,
     *,
+    given: Given,
     explain: bool = False,
 ) -> ExitCode:
     """Rewrite .onnx files of the user's own into a folder; of several, a failure of one does not stop the others.
+
+    Args:
+        given: what they are fed where they are compared.
 
     Raises:
         TargetError: an option is for networks alone; or of the only file a shape is open or does not fit.
@@ -109,9 +115,9 @@ def export_files(
     names = choices.file_rewrites()
 
     def rewrite(file: Path) -> None:
-        subject = file_subject(file, shapes, batch_size=choices.batch_size)
+        subject = file_subject(file, shapes, batch_size=choices.batch_size, given=given)
         console.note(f"rewriting {file} and checking it ...")
-        work = functools.partial(_rewrite, file, folder, names, subject.shapes)
+        work = functools.partial(_rewrite, subject, folder, names)
         made = apart(work, what=str(file), stage=Stage.LOADING, sweep=functools.partial(sweep_partial, folder))
         _say_rewritten(console, file, made, opset=subject.artifact.opset)
         if explain:
@@ -123,10 +129,10 @@ def export_files(
     return _say_failed(console, _do_all(console, work, {}), len(work), "files")
 
 
-def _rewrite(file: Path, folder: Path, names: tuple[str, ...], shapes: dict[str, tuple[int, ...]]) -> Rewritten:
+def _rewrite(given: Subject, folder: Path, names: tuple[str, ...]) -> Rewritten:
     from exporters.derived.rewritten import rewrite_file
 
-    path, sidecar = rewrite_file(file, folder, names, shapes)
+    path, sidecar = rewrite_file(given.path, folder, names, given.shapes, given=given.feeds)
     return Rewritten(path=path, rewrites=sidecar.rewrites, opset=sidecar.opset, parity=sidecar.parity)
 
 

@@ -7,12 +7,13 @@ import msgspec
 
 from effmod_bench.errors import TargetError
 from effmod_bench.instrument.sessions.registry import NETWORK_RUNTIMES, ONNXRUNTIMES
-from effmod_bench.options.export import ExportChoices
+from effmod_bench.options.export import ExportChoices, refuse_feeds
 from effmod_bench.runs.plan import RunPlan
 from effmod_bench.targets.limits import check_checkpoint, check_image_sizes
 from effmod_bench.targets.names import check_file, find_networks, is_file
 from effmod_bench.targets.target import FileTarget, NetworkTarget, Target
 from exporters import RANDOM
+from exporters.feeds.given import Given
 from models import ModelSpec
 from results import BenchPlan, Device
 
@@ -43,17 +44,19 @@ def _of_batch_size(run: RunPlan, batch_size: int) -> list[Target]:
     targets: list[Target] = []
     for name in run.targets:
         if is_file(name):
-            found: list[Target] = [FileTarget(path=Path(name), shapes=shapes, batch_size=batch_size)]
+            found: list[Target] = [FileTarget(path=Path(name), shapes=shapes, batch_size=batch_size, given=run.given)]
         else:
             found = [_network(spec, choices, plan) for spec in find_networks([name], image_size=choices.image_size)]
         targets += [target for target in found if target not in targets]
-    _check(targets, choices, plan)
-    if shapes and all(isinstance(target, NetworkTarget) for target in targets):
-        raise TargetError("--input-shape is for .onnx files, and no target is one; --image-size is for networks")
+    _check(targets, choices, plan, run.given)
+    if all(isinstance(target, NetworkTarget) for target in targets):
+        if shapes:
+            raise TargetError("--input-shape is for .onnx files, and no target is one; --image-size is for networks")
+        refuse_feeds(run.given)
     return targets
 
 
-def _check(targets: Sequence[Target], choices: ExportChoices, plan: BenchPlan) -> None:
+def _check(targets: Sequence[Target], choices: ExportChoices, plan: BenchPlan, feeds: Given) -> None:
     """Refuse what cannot run on the device, or by the runtime, and options that are of no use to any target."""
     files = [target for target in targets if isinstance(target, FileTarget)]
     networks = [target for target in targets if isinstance(target, NetworkTarget)]
@@ -62,7 +65,10 @@ def _check(targets: Sequence[Target], choices: ExportChoices, plan: BenchPlan) -
             check_file(target.path, choices.format)
         else:
             choices.config(target.spec)
-    if plan.options.runtime in NETWORK_RUNTIMES:
+    runtime, source = plan.options.runtime, feeds.source
+    if runtime not in ONNXRUNTIMES and source is not None and source.is_dir():
+        raise TargetError(f"--feeds {source}: feeds in turn are for ONNX Runtime, not for {runtime}; give one .npz")
+    if runtime in NETWORK_RUNTIMES:
         _check_network_options(files, choices, plan)
     specs = [target.spec for target in networks]
     check_image_sizes(choices, specs)
@@ -95,7 +101,7 @@ def _find_anchor(run: RunPlan) -> Target | None:
     if is_file(name):
         file = Path(name)
         check_file(file, choices.format)
-        return FileTarget(path=file, shapes=dict(run.input_shapes), batch_size=choices.batch_size)
+        return FileTarget(path=file, shapes=dict(run.input_shapes), batch_size=choices.batch_size, given=run.given)
     found = find_networks([name], image_size=choices.image_size)
     if len(found) > 1:
         raise TargetError(f"--anchor {name} stands for {len(found)} networks; name one")

@@ -13,8 +13,10 @@ from effmod_bench.instrument.schedule import new_run_id
 from effmod_bench.instrument.sessions.registry import ONNXRUNTIMES
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.options.export import ExportChoices
+from exporters.feeds.given import Given
 from results import BenchPlan, ComparisonPlan, Record, Store, TimedArtifact
 
+_NOTHING = Given()
 DEFAULT_ANCHOR = "efficientmod_xxs"
 
 # How long --until may go on where nobody says, for each target.
@@ -48,7 +50,7 @@ class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
 
     Attributes:
         id: that of the run.
-        targets, choices, input_shapes: what the artifacts are obtained from.
+        targets, choices, input_shapes, given: what the artifacts are obtained from.
         batch_sizes: of a sweep; empty for that of `choices` alone.
         artifacts: what they were, in the order of the rounds' ids: another file would be another measurement. Empty
             until they are known; nothing is measured before.
@@ -63,6 +65,7 @@ class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
     plan: BenchPlan
     choices: ExportChoices
     input_shapes: tuple[tuple[str | None, tuple[int, ...]], ...]
+    given: Given = Given()
     artifacts: tuple[TimedArtifact, ...] = ()
     batch_sizes: tuple[int, ...] = ()
     anchor: Anchor | None = None
@@ -87,6 +90,7 @@ def new_run(
     plan: BenchPlan,
     choices: ExportChoices,
     input_shapes: dict[str | None, tuple[int, ...]],
+    given: Given = _NOTHING,
     batch_sizes: tuple[int, ...] = (),
     anchor: Anchor | None = None,
     table: str | None = None,
@@ -102,6 +106,7 @@ def new_run(
         plan=plan,
         choices=choices,
         input_shapes=tuple(input_shapes.items()),
+        given=given,
         batch_sizes=batch_sizes,
         anchor=anchor,
         table=table,
@@ -223,8 +228,14 @@ def check_same(run: RunPlan, artifacts: Sequence[TimedArtifact], anchor: TimedAr
             "begin a new run, without --resume"
         )
     for before, now in zip((*run.artifacts, run.anchor_artifact), (*artifacts, anchor), strict=True):
-        if before is not None and now is not None and before != now:
+        if before is None or now is None or before == now:
+            continue
+        if before.sha256 == now.sha256:
             raise TargetError(
-                f"{now.name} is not what run {run.id} timed (sha256 {before.sha256[:12]} then, {now.sha256[:12]} now), "
-                "and another file is another measurement: bring the old one back, or begin a new run, without --resume"
+                f"{now.name} is not fed what run {run.id} fed it, or that run did not note it, and another input is "
+                "another measurement: begin a new run, without --resume"
             )
+        raise TargetError(
+            f"{now.name} is not what run {run.id} timed (sha256 {before.sha256[:12]} then, {now.sha256[:12]} now), "
+            "and another file is another measurement: bring the old one back, or begin a new run, without --resume"
+        )

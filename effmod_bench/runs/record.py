@@ -3,6 +3,8 @@
 import secrets
 from pathlib import Path
 
+import msgspec
+
 from effmod_bench.errors import TargetError
 from effmod_bench.instrument.clock import utc_now
 from effmod_bench.targets.names import find_network, is_file
@@ -63,4 +65,5 @@ def _identify(target: str) -> tuple[str, TimedArtifact | None]:
     from effmod_bench.targets.subjects import file_subject
 
     artifact = file_subject(Path(target), {}, batch_size=1).artifact
-    return artifact.name, artifact
+    inputs = tuple(msgspec.structs.replace(tensor, fed=None) for tensor in artifact.inputs)  # elsewhere, by others
+    return artifact.name, msgspec.structs.replace(artifact, inputs=inputs)

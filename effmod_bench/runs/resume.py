@@ -114,6 +114,7 @@ def _files(run: RunPlan) -> Iterator[Path]:
             yield Path(target)
         elif ".py:" in target:
             yield Path(target.rpartition(":")[0])
+    yield from run.given.files()
     checkpoint = run.choices.checkpoint
     if checkpoint is not None and checkpoint not in (PRETRAINED, RANDOM):
         yield checkpoint

@@ -35,6 +35,7 @@ from exporters import (
     sidecar_path,
     weights_identity,
 )
+from exporters.feeds.given import Given
 from exporters.stage import Stage, enter
 from models import ModelSpec, Preprocessing, WeightsSource, find_model
 from models.zoo.output import prints_to_standard_error
@@ -54,12 +55,14 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
         against: a network's name, or the file that this one was rewritten from; None for what the sidecar names.
         checkpoint: the network's weights, or `RANDOM`; None for those that the sidecar names, or a function returns.
         data: a folder of labelled images.
+        given: what a rewritten file and the one that it was made of are fed.
     """
 
     path: Path
     against: str | None = None
     checkpoint: Path | None = None
     data: Path | None = None
+    given: Given = Given()
 
     def run(self, console: Console, output_format: OutputFormat) -> None:
         """As the function `run`."""
@@ -140,7 +143,12 @@ def _compare(asked: Verification, reporter: Reporter) -> _Findings:
     rewritten = read_rewritten(asked.path)
     original = _find_original(asked, rewritten)
     if rewritten is not None and original is not None:
-        return _compare_with_original(asked.path, rewritten, original, reporter)
+        return _compare_with_original(asked, rewritten, original, reporter)
+    if asked.given:
+        raise TargetError(
+            f"{next(asked.given.options())} is for a file that is compared with the one that it was rewritten from; "
+            f"{asked.path} is compared with a network, and both are fed images"
+        )
     return _compare_with_network(_resolve(asked), reporter)
 
 
@@ -180,12 +188,15 @@ def _original_name(rewritten: "RewrittenFile") -> str:
     return f"{rewritten.original} (sha256 {rewritten.original_sha256[:12]})"
 
 
-def _compare_with_original(path: Path, rewritten: "RewrittenFile", original: Path, reporter: Reporter) -> _Findings:
+def _compare_with_original(
+    asked: Verification, rewritten: "RewrittenFile", original: Path, reporter: Reporter
+) -> _Findings:
     from exporters.derived.rewritten import compare_again
     from exporters.proof.files import judge_files
 
+    path = asked.path
     reporter.note(f"comparing {path.name} with {original}, from which it was rewritten ...")
-    parity = compare_again(path, rewritten, original)
+    parity = compare_again(path, rewritten, original, given=asked.given)
     done = ", ".join(f"{report.name} {report.count}" for report in rewritten.rewrites)
     title = f"{path.name}: {_original_name(rewritten)}, rewritten: {done}"
     return _Findings(

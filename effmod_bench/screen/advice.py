@@ -28,6 +28,11 @@ _ADVICE = {
     "(--threads 1) may tell them apart",
     StabilityWarning.ROUNDS_DISAGREE: "fresh processes disagree by more than 10 %: close other programs, or raise "
     "--rounds; networks that lie closer together than that are not told apart",
+    StabilityWarning.INPUT_DEPENDENT: "another input took another time, by more than 10 % and than its scatter: feed "
+    "what you will run it on, by --feed or --feeds",
+    StabilityWarning.MADE_UP_INPUT: "it has operators whose work depends on the values that they are given (If, Loop, "
+    "Scan, NonMaxSuppression, NonZero, TopK), and was fed values that nobody gave: feed it what you will run it on, by "
+    "--feed or --feeds",
 }
 
 

@@ -1,5 +1,6 @@
 """What is refused before anything is exported or measured."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,19 +38,26 @@ def check_image_sizes(choices: ExportChoices, networks: Sequence[ModelSpec]) -> 
         check_memory(spec.name, network_input(choices.batch_size, size))
 
 
-def check_memory(target: str, tensor: InputTensor) -> None:
+def check_memory(target: str, tensor: InputTensor, words: str | None = None, *, feeds: int = 1) -> None:
     """Refuse an input that this machine cannot hold, before a process tries to make it.
 
     Args:
         target: what it is fed to.
+        words: for what it is fed; None for what the rule says.
+        feeds: so many values, of which all are kept.
 
     Raises:
         TargetError: making it takes more memory than there is.
     """
     from effmod_bench.instrument.machine.memory import usable_memory_bytes
-    from effmod_bench.instrument.process.inputs import bytes_to_make
+    from exporters.feeds.rule import by_rule
+    from exporters.feeds.tensors import dtype_of
+    from exporters.feeds.values import bytes_to_make
+    from exporters.feeds.words import Word
 
-    needed, there_is = bytes_to_make(tensor), usable_memory_bytes()
+    kept = (feeds - 1) * math.prod(tensor.shape) * dtype_of(tensor).itemsize
+    needed = bytes_to_make(tensor, words or by_rule(tensor) or Word.ONES) + kept
+    there_is = usable_memory_bytes()
     if needed > there_is:
         raise TargetError(
             f"{target}: to make input {tensor.name!r} of shape {','.join(map(str, tensor.shape))} takes "

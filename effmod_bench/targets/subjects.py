@@ -12,11 +12,13 @@ from effmod_bench.instrument.subject import FileStamp, Subject, stamp
 from effmod_bench.isolation.apart import apart
 from effmod_bench.options.parse import is_text
 from effmod_bench.screen.console import Console
-from effmod_bench.targets.limits import check_memory
+from effmod_bench.targets.feeds import fed_as, with_feeds
 from effmod_bench.targets.names import file_format
 from effmod_bench.targets.shapes import resolve_shape
 from exporters import Artifact, Format, Made, MadeNetwork, TensorSpec, package_sha256, read_sidecar, sha256_of
 from exporters.artifact.hashes import size_bytes
+from exporters.feeds.given import Given
+from exporters.feeds.tensors import is_fed
 from exporters.stage import Stage
 from models import Preprocessing
 from results import ArtifactSource, InputTensor, TimedArtifact
@@ -24,19 +26,26 @@ from results import ArtifactSource, InputTensor, TimedArtifact
 if TYPE_CHECKING:
     from exporters.derived.machine import MachineFile
 
+_NOTHING = Given()
+
 
 def zoo_subject(made: Made, *, batch_size: int) -> Subject:
     """An artifact of the zoo, as `export` gives it."""
     artifact = made.artifact
-    return _zoo_subject(
-        made.path, artifact, _inputs(made.path, artifact.inputs, {}, batch_size), stamp(*hashed_files(made.path))
-    )
+    inputs = _inputs(made.path, artifact.inputs, {}, batch_size)
+    return with_feeds(_zoo_subject(made.path, artifact, inputs, stamp(*hashed_files(made.path))), _NOTHING)
 
 
-def file_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch_size: int) -> Subject:
+def file_subject(
+    path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch_size: int, given: Given = _NOTHING
+) -> Subject:
     """A user's own ONNX file or Core ML package. One that effmod made is known by its sidecar, if it is still that.
 
+    Args:
+        given: what the user says it is fed.
+
     Raises:
+        FeedError: that does not fit the file.
         ArtifactError: the file is not what its name says, is not valid, or reaches outside its folder.
         MachineMismatchError: it is machine-specific, and was made on another kind of machine.
         TargetError: an input's shape is open, or more than this machine can hold, or `shapes` does not fit.
@@ -44,8 +53,12 @@ def file_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch
     """
     if not is_text(str(path.resolve())):
         raise TargetError(f"{path.resolve()} is no text in UTF-8, and effmod could not name it; rename its folder")
-    read = functools.partial(_read_subject, path, shapes, batch_size=batch_size)
+    read = functools.partial(_read_fed, path, shapes, batch_size=batch_size, given=given)
     return apart(read, what=str(path), stage=Stage.LOADING)
+
+
+def _read_fed(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch_size: int, given: Given) -> Subject:
+    return with_feeds(_read_subject(path, shapes, batch_size=batch_size), given)
 
 
 def _read_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch_size: int) -> Subject:
@@ -87,7 +100,7 @@ def derived_subject(path: Path, source: Subject) -> Subject:
     """
     shapes: dict[str | None, tuple[int, ...]] = {x.name: x.shape for x in source.artifact.inputs}
     made = file_subject(path, shapes, batch_size=1)  # the batch is in the shapes
-    return msgspec.structs.replace(made, preprocessing=source.preprocessing)
+    return fed_as(msgspec.structs.replace(made, preprocessing=source.preprocessing), source)
 
 
 def _package_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch_size: int) -> Subject:
@@ -164,7 +177,7 @@ def _machine_subject(
 def network_subject(made: MadeNetwork, *, batch_size: int) -> Subject:
     """A network of the zoo, or of the user's own, as PyTorch runs it."""
     network = made.network
-    return Subject(
+    subject = Subject(
         path=made.path,
         stamps=stamp(made.path),
         preprocessing=network.preprocessing,
@@ -182,6 +195,7 @@ def network_subject(made: MadeNetwork, *, batch_size: int) -> Subject:
             macs=network.macs,
         ),
     )
+    return with_feeds(subject, _NOTHING)
 
 
 def hashed_files(path: Path) -> list[Path]:
@@ -233,5 +247,6 @@ def _inputs(
         for tensor in declared
     )
     for tensor in inputs:
-        check_memory(str(path), tensor)
+        if not is_fed(tensor.dtype):
+            raise TargetError(f"{path}: input {tensor.name!r} has elements that effmod cannot feed: {tensor.dtype}")
     return inputs

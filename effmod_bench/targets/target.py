@@ -12,6 +12,7 @@ from effmod_bench.screen.console import Console
 from effmod_bench.targets.obtain import look_up, obtain_artifact, obtain_weights
 from effmod_bench.targets.subjects import file_subject, network_subject, zoo_subject
 from exporters import ExportConfig, is_cached, is_network_cached
+from exporters.feeds.given import Given
 from models import ModelSpec
 
 
@@ -71,11 +72,13 @@ class FileTarget(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     Attributes:
         shapes: of inputs that it leaves open, by name; under None of the only one.
+        given: what the user says it is fed.
     """
 
     path: Path
     shapes: dict[str | None, tuple[int, ...]]
     batch_size: int
+    given: Given = Given()
 
     @property
     def name(self) -> str:
@@ -88,7 +91,7 @@ class FileTarget(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         Raises:
             As `file_subject`.
         """
-        return file_subject(self.path, self.shapes, batch_size=self.batch_size)
+        return file_subject(self.path, self.shapes, batch_size=self.batch_size, given=self.given)
 
     @property
     def macs(self) -> int | None:

@@ -17,7 +17,7 @@ def feeds_of(subject: Subject) -> list[dict[str, "npt.NDArray[Any]"]]:
 
     from exporters.derived.feeds import make_feeds
 
-    return make_feeds(onnx.load(subject.path, load_external_data=False), subject.shapes)
+    return make_feeds(subject.path, onnx.load(subject.path, load_external_data=False), subject.shapes, subject.feeds)
 
 
 def check(baseline: Subject, target: str, data: Path | None) -> None:
@@ -48,7 +48,7 @@ def rewrite(given: Subject, folder: Path, names: tuple[str, ...]) -> Path:
     """Rewrite a file into the folder; returns the new one."""
     from exporters.derived.rewritten import rewrite_file
 
-    return rewrite_file(given.path, folder, names, given.shapes)[0]
+    return rewrite_file(given.path, folder, names, given.shapes, given=given.feeds)[0]
 
 
 def optimize(source: Subject, new: Path, baseline: Subject) -> None:

@@ -13,10 +13,13 @@ from effmod_bench.screen.console import Console
 from effmod_bench.tuning.candidates import Candidate
 from effmod_bench.tuning.race import Race
 from exporters import deliver, writing
+from exporters.feeds.given import Given
 from results import Comparison, ComparisonPlan, Device, RuntimeOptions
 from results.statistics.estimate import UNCHANGED, Estimate, estimate
 from results.statistics.tuning import Decision, Trial, TuningReport
 from results.tables.words import counted
+
+_NOTHING = Given()
 
 
 class Winner(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,16 +138,17 @@ def say_how_to_run(
     options: RuntimeOptions,
     *,
     input_shapes: Mapping[str | None, tuple[int, ...]],
+    given: Given = _NOTHING,
     batch_size: int,
 ) -> None:
     """The settings of a file, and the command that measures it again.
 
     Args:
-        input_shapes, batch_size: as the user gave them, for what the file leaves open.
+        input_shapes, given, batch_size: as the user gave them, for what the file leaves open.
     """
     console.note(f"Run it with ONNX Runtime and {', '.join(_settings(plan, options))}.")
     again = ["effmod", "bench", os.fspath(path), "--threads", str(threads_to_use(plan))]
-    again += [*arguments(plan.device, options), *_feeding(input_shapes, batch_size)]
+    again += [*arguments(plan.device, options), *_feeding(input_shapes, batch_size), *given.options()]
     console.note(f"Measure it: {shlex.join(again)}")
 
 

@@ -11,7 +11,7 @@ from effmod_bench.instrument.available import check_installed, check_runs
 from effmod_bench.instrument.clock import monotonic_s, utc_now
 from effmod_bench.instrument.lock import measuring_alone
 from effmod_bench.isolation.apart import end
-from effmod_bench.options.export import ExportChoices
+from effmod_bench.options.export import ExportChoices, refuse_feeds
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.weights import say_weights
 from effmod_bench.targets.limits import check_image_sizes
@@ -31,6 +31,7 @@ from effmod_bench.tuning.proof import Standard, measure_top1, prove, read_standa
 from effmod_bench.tuning.race import Race, compare_again
 from effmod_bench.tuning.report import Winner, hand_over, list_trials, say_how_to_run, say_winner, title
 from exporters.artifact.scratch import scratch
+from exporters.feeds.given import Given
 from results import ComparisonPlan, Store, Verdict
 from results.statistics.tuning import Trial, TuningReport
 from results.tables.trials import tuning_table
@@ -51,6 +52,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
         tf32: try it on a GPU, though it changes what is computed.
         allow_machine_specific: try a file that only this kind of processor and this runtime may run.
         allow_inexact: try files that are not equal.
+        given: what a file is fed.
         data: labelled images, to say how often such files are right.
         output: folder for the file.
     """
@@ -59,6 +61,7 @@ class Tuning(msgspec.Struct, frozen=True, kw_only=True):
     plan: ComparisonPlan
     choices: ExportChoices
     input_shapes: dict[str | None, tuple[int, ...]]
+    given: Given
     budget_s: float
     tf32: bool
     allow_machine_specific: bool
@@ -104,12 +107,13 @@ def _find(tuning: Tuning) -> Target:
         given = choices.given(apart_from=("format", "batch_size"))
         if given:
             raise TargetError(f"{given[0]} is for networks that effmod exports, and {file} is a file")
-        return FileTarget(path=file, shapes=tuning.input_shapes, batch_size=choices.batch_size)
+        return FileTarget(path=file, shapes=tuning.input_shapes, batch_size=choices.batch_size, given=tuning.given)
     found = find_networks([name], image_size=choices.image_size)
     if len(found) > 1:
         raise TargetError(f"{name} stands for {len(found)} networks; tune one at a time")
     if tuning.input_shapes:
         raise TargetError("--input-shape is for .onnx files; --image-size is for networks")
+    refuse_feeds(tuning.given)
     check_image_sizes(choices, found)
     return NetworkTarget(spec=found[0], choices=choices, as_it_is=False)
 
@@ -233,6 +237,7 @@ def _hand_over(
         tuning.plan,
         best.options,
         input_shapes=tuning.input_shapes,
+        given=tuning.given,
         batch_size=tuning.choices.batch_size,
     )
     console.note(f"Records in {race.store.path}; what the choice rests on: {beside}")

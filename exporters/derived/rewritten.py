@@ -10,9 +10,12 @@ import onnx
 from exporters.artifact.files import arriving
 from exporters.artifact.hashes import sha256_of
 from exporters.artifact.sidecar import Parity, TensorSpec, read_sidecar_as, write_sidecar
-from exporters.derived.feeds import make_feeds
+from exporters.derived.chosen import NOTHING, Words
+from exporters.derived.feeds import make_feeds, shaped
 from exporters.derived.sidecar import facts
 from exporters.errors import ArtifactError, ExportError, ParityError
+from exporters.feeds.given import Given, resolve
+from exporters.feeds.words import is_file
 from exporters.onnx import rewrites as onnx_rewrites
 from exporters.onnx.graph import external_files, opset_of, read_graph, unshaped, with_shapes
 from exporters.onnx.rewrites.registry import apply
@@ -29,6 +32,7 @@ class RewrittenFile(msgspec.Struct, frozen=True, kw_only=True):
         original: name of the file that it was made of.
         original_sha256: of that file, and the files beside it that hold its weights.
         shapes: of the inputs on which the two were compared.
+        fed: what these were fed, in words, but for what came from files.
         parity: against that file.
         versions: of everything that had a hand in making it.
     """
@@ -38,6 +42,7 @@ class RewrittenFile(msgspec.Struct, frozen=True, kw_only=True):
     original_sha256: str
     rewrites: tuple[RewriteReport, ...]
     shapes: dict[str, tuple[int, ...]]
+    fed: dict[str, str] = {}
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     opset: int
@@ -48,13 +53,14 @@ class RewrittenFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rewrite_file(
-    path: Path, folder: Path, names: tuple[str, ...], shapes: Mapping[str, tuple[int, ...]]
+    path: Path, folder: Path, names: tuple[str, ...], shapes: Mapping[str, tuple[int, ...]], *, given: Words = NOTHING
 ) -> tuple[Path, RewrittenFile]:
     """Rewrite an ONNX file into a folder, weights inside; returns the new file and its sidecar.
 
     Args:
         names: of `onnx_rewrites.NAMES`.
         shapes: of the inputs, by name, without an open dimension: what the two files are compared on.
+        given: what inputs are fed there, by name; others by the rule.
 
     Raises:
         ArtifactError: the file is not ONNX, is not valid, reaches outside its folder, or does not run.
@@ -79,13 +85,14 @@ def rewrite_file(
     final = folder / f"{stem}-{'-'.join(_marks(names, reports, shapes))}.onnx"
     with arriving(final) as new:
         onnx.save(rewritten, new)
-        parity = compare_files(path, new, make_feeds(graph, shapes))
+        parity = compare_files(path, new, make_feeds(path, graph, shapes, given))
         try:
             judge_files(path, new, parity)
         except ParityError as error:
             raise ParityError(f"{error} The file was not kept.") from error
         shared = facts(path, beside, new, rewritten, parity, makers=("onnx", "onnxscript"))
-        sidecar = RewrittenFile(**shared, rewrites=reports, shapes=dict(shapes))
+        fed = {name: words[0] for name, words in given.items() if not is_file(words[0])}
+        sidecar = RewrittenFile(**shared, rewrites=reports, shapes=dict(shapes), fed=fed)
         write_sidecar(new, sidecar)
     return final, sidecar
 
@@ -99,10 +106,14 @@ def read_rewritten(path: Path) -> RewrittenFile | None:
     return read_sidecar_as(path, RewrittenFile)
 
 
-def compare_again(path: Path, sidecar: RewrittenFile, original: Path) -> Parity:
+def compare_again(path: Path, sidecar: RewrittenFile, original: Path, *, given: Given) -> Parity:
     """Compare a rewritten file with the one that it was made of, on inputs like those of the first time.
 
+    Args:
+        given: what the user says is fed; the rest as the first time, or by the rule where that was a file's.
+
     Raises:
+        FeedError: what is given does not fit.
         ArtifactError: one of the files cannot be used, or `original` is not the one that it was made of.
         ParityError: one has more outputs than the other, or larger ones.
     """
@@ -114,7 +125,9 @@ def compare_again(path: Path, sidecar: RewrittenFile, original: Path) -> Parity:
             f"{original} is not the {sidecar.original} that {path.name} was rewritten from (sha256 {sha256[:12]}, and "
             f"{sidecar.original_sha256[:12]} then); name that one with --against PATH, or rewrite the new one"
         )
-    return compare_files(original, path, make_feeds(graph, sidecar.shapes))
+    words: dict[str, tuple[str, ...]] = {name: (each,) for name, each in sidecar.fed.items()}
+    words |= resolve(given, shaped(graph, sidecar.shapes), original)
+    return compare_files(original, path, make_feeds(original, graph, sidecar.shapes, words))
 
 
 def _marks(

@@ -1,5 +1,6 @@
 """An ONNX file as a function, in ONNX Runtime on the CPU; in float16 with the rounding that a GPU would do."""
 
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -175,9 +176,17 @@ def onnx_steps(path: Path, feed: Values) -> Iterator[Step]:
         yield from inside.steps(onnx.load(path), feed)
 
 
-@np.errstate(over="ignore")  # a float64 beyond float32 becomes infinity, of which the comparison tells
 def run_onnx(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> list[Images]:
-    """Each output of an ONNX file over several inferences, in ONNX Runtime on the CPU. (inferences * N, values).
+    """Each output of an ONNX file over several inferences, as `rows` has it, in ONNX Runtime on the CPU.
+
+    Raises:
+        ArtifactError: ONNX Runtime cannot run it.
+    """
+    return [rows(output) for output in run_each(path, feeds)]
+
+
+def run_each(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> list[list[npt.NDArray[Any]]]:
+    """Each output of an ONNX file: its numbers in each of several inferences, in ONNX Runtime on the CPU.
 
     Raises:
         ArtifactError: ONNX Runtime cannot run it.
@@ -187,7 +196,42 @@ def run_onnx(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> lis
         session = _session(path)
         enter(Stage.PROVING)
         runs = [session.run(None, dict(feed)) for feed in feeds]
-    return [
-        np.concatenate([np.reshape(x, (len(x) if x.ndim > 1 else 1, -1)) for x in output]).astype(np.float32)
-        for output in zip(*runs, strict=True)
-    ]
+    return [[_numbers(value) for value in output] for output in zip(*runs, strict=True)]
+
+
+@np.errstate(over="ignore")  # a float64 beyond float32 becomes infinity, of which the comparison tells
+def rows(output: Sequence[npt.NDArray[Any]]) -> Images:
+    """The numbers of several inferences. (inferences * N, values).
+
+    Of an output that has another size each time, or none, it is (inferences, values of the largest), zero beyond.
+    """
+    if not is_uneven(output):
+        return np.concatenate([np.reshape(x, (len(x) if x.ndim > 1 else 1, -1)) for x in output]).astype(np.float32)
+    found = np.zeros((len(output), max(1, *(x.size for x in output))), np.float32)
+    for row, x in zip(found, output, strict=True):
+        row[: x.size] = x.ravel()
+    return found
+
+
+def is_uneven(output: Sequence[npt.NDArray[Any]]) -> bool:
+    """Whether an output has another size each time, or none."""
+    return len({x.shape for x in output}) > 1 or not output[0].size
+
+
+def _numbers(value: Any) -> npt.NDArray[Any]:
+    """What an output holds, as numbers: a text becomes one that hardly another text has, a sequence one row of all."""
+    match value:
+        case np.ndarray() if value.dtype.kind in "OUS":
+            return np.array([zlib.crc32(str(text).encode()) / 2**32 for text in value.ravel()]).reshape(value.shape)
+        case np.ndarray():
+            return value
+        case list() | tuple():
+            return np.concatenate([_numbers(each).ravel() for each in value] or [np.empty(0)])
+        case dict():
+            return _numbers([each for pair in sorted(value.items()) for each in pair])
+        case str():
+            return _numbers(np.array([value]))
+        case None:
+            return np.empty(0)
+        case _:
+            return np.array([value])

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from exporters.artifact.sidecar import TensorSpec
 from exporters.errors import ArtifactError
+from exporters.feeds.tensors import is_fed
 from models.zoo.words import first_line
 
 INPUT, OUTPUT = "input", "logits"
@@ -78,7 +79,7 @@ def check_graph(graph: onnx.ModelProto, path: Path) -> None:
     """Refuse a file that breaks ONNX's rules, or that cannot be fed. Operators of other domains are the runtime's.
 
     Raises:
-        ArtifactError: it is not valid, or takes or gives what is no tensor, or no number.
+        ArtifactError: it is not valid, or takes what is no tensor, or no number.
     """
     try:
         onnx.checker.check_model(with_shapes(onnx.load(path)) if unshaped(graph) else path)
@@ -86,12 +87,12 @@ def check_graph(graph: onnx.ModelProto, path: Path) -> None:
         raise ArtifactError(f"{path} is not a valid ONNX file: {first_line(error)}") from error
     except Exception as error:  # fed a stranger's bytes, a parser may raise anything
         raise ArtifactError(_damaged(path, error)) from error
-    for value in (*graph.graph.input, *graph.graph.output):
+    for value in graph.graph.input:
         kind = (value.type.WhichOneof("value") or "nothing").removesuffix("_type")
         if kind != "tensor":
-            raise ArtifactError(f"{path}: {value.name!r} is a {kind}, where effmod takes tensors")
+            raise ArtifactError(f"{path}: input {value.name!r} is a {kind}, where effmod feeds tensors")
     for tensor in read_tensors(graph)[0]:
-        if tensor.dtype not in _ELEMENT_TYPES.values():
+        if not is_fed(tensor.dtype):
             raise ArtifactError(f"{path}: input {tensor.name!r} has elements that effmod cannot feed: {tensor.dtype}")
 
 
@@ -153,20 +154,8 @@ def external_files(graph: onnx.ModelProto, path: Path) -> list[Path]:
 
 
 # ONNX's element types in ONNX Runtime's words, which the records use.
-_ELEMENT_TYPES: dict[int, str] = {
-    onnx.TensorProto.FLOAT: "float",
-    onnx.TensorProto.FLOAT16: "float16",
-    onnx.TensorProto.DOUBLE: "double",
-    onnx.TensorProto.UINT8: "uint8",
-    onnx.TensorProto.INT8: "int8",
-    onnx.TensorProto.INT32: "int32",
-    onnx.TensorProto.INT64: "int64",
-    onnx.TensorProto.BOOL: "bool",
-}
-
-
 def read_tensors(graph: onnx.ModelProto) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:
-    """The inputs that must be fed, and the outputs. One of a type that is not fed here has ONNX's name for it."""
+    """The inputs that must be fed, and the outputs, with ONNX's names for their elements."""
     constants = {tensor.name for tensor in graph.graph.initializer}
     inputs = (value for value in graph.graph.input if value.name not in constants)
     return tuple(map(_tensor, inputs)), tuple(map(_tensor, graph.graph.output))
@@ -183,5 +172,5 @@ def _tensor(value: onnx.ValueInfoProto) -> TensorSpec:
     return TensorSpec(
         name=value.name,
         shape=shape if tensor.HasField("shape") else None,
-        dtype=_ELEMENT_TYPES.get(kind) or (known.Name(kind).lower() if kind in known.values() else f"type {kind}"),
+        dtype=known.Name(kind).lower() if kind in known.values() else f"type {kind}",
     )

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from exporters.artifact.evaluator import Images, Step
 from exporters.artifact.sidecar import Departure, Parity
 from exporters.errors import ArtifactError, ParityError
-from exporters.onnx.evaluator import onnx_steps, run_onnx
+from exporters.onnx.evaluator import is_uneven, onnx_steps, rows, run_each, run_onnx
 from exporters.proof.comparison import TOLERANCE, compare_outputs, falls_short, moves_enough
 from exporters.proof.departure import by_name, first_departure, in_words
 
@@ -33,9 +33,13 @@ def compare_files(original: Path, rewritten: Path, feeds: Feeds, *, tolerance: f
         ArtifactError: ONNX Runtime cannot run one of the files.
         ParityError: one has more outputs than the other, or larger ones.
     """
-    expected, found = run_onnx(original, feeds), run_onnx(rewritten, feeds)
-    if len(expected) != len(found):
-        raise ParityError(f"{rewritten.name} has {len(found)} outputs, and {original.name} has {len(expected)}.")
+    ours, theirs = run_each(original, feeds), run_each(rewritten, feeds)
+    if len(ours) != len(theirs):
+        raise ParityError(f"{rewritten.name} has {len(theirs)} outputs, and {original.name} has {len(ours)}.")
+    for before, after in zip(ours, theirs, strict=True):
+        if is_uneven(before) and [x.shape for x in before] != [x.shape for x in after]:
+            raise ParityError(f"{rewritten.name} gives an output of other sizes than {original.name}.")
+    expected, found = [rows(output) for output in ours], [rows(output) for output in theirs]
     parities = [compare_outputs(*outputs, tolerance) for outputs in zip(expected, found, strict=True)]
     worst = max(parities, key=lambda parity: np.nan_to_num(parity.relative_error, nan=np.inf))
     departure = None
@@ -113,12 +117,15 @@ def check_repeatable(path: Path, feeds: Feeds) -> None:
         ArtifactError: ONNX Runtime cannot run it, or it gives something else for the same input each time.
         ParityError: it gives NaN or infinity.
     """
-    for output in run_onnx(path, [*feeds, feeds[0]]):
+    for each in run_each(path, [*feeds, feeds[0]]):
+        output = rows(each)
         if not np.isfinite(output).all():
             feed = next(feed for feed in feeds if not all(np.isfinite(x).all() for x in run_onnx(path, [feed])))
             raise _nothing_to_compare(path, _not_finite(path, feed))
         first, *_, again = np.split(output, len(feeds) + 1)
-        if not np.allclose(first, again, rtol=0, atol=TOLERANCE * float(np.abs(first).max())):
+        if each[0].shape != each[-1].shape or not np.allclose(
+            first, again, rtol=0, atol=TOLERANCE * float(np.abs(first).max())
+        ):
             raise ArtifactError(
                 f"{path} gives other outputs from run to run for the same input, so no file can be proved equal to it: "
                 "take the random operators out"

@@ -40,12 +40,8 @@ def natural_images(
     return normalized.astype(np.float32)
 
 
-def natural_pixels(count: int, size: tuple[int, int]) -> npt.NDArray[np.float32]:
+def natural_pixels(count: int, size: tuple[int, int], *, seed: int = 0) -> npt.NDArray[np.float32]:
     """The same images as whole numbers, 0..255, as a camera gives them. (count, 3, height, width)."""
-    pixels: npt.NDArray[np.float32] = np.round(255 * natural_images(count, size, mean=(0, 0, 0), std=(1, 1, 1)))
+    images = natural_images(count, size, mean=(0, 0, 0), std=(1, 1, 1), seed=seed)
+    pixels: npt.NDArray[np.float32] = np.round(255 * images)
     return pixels
-
-
-def holds_images(shape: tuple[int, ...]) -> bool:
-    """Whether a tensor of this shape, (N, 3, H, W), is taken for images where nothing says what it is."""
-    return len(shape) == 4 and shape[1] == 3

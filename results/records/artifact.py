@@ -14,12 +14,34 @@ class ArtifactSource(StrEnum):
     FILE = "file"
 
 
+class Fed(msgspec.Struct, frozen=True, kw_only=True):
+    """What an input was fed.
+
+    Attributes:
+        value: in the words that `--feed` takes, such as "image" or "1"; of a file its name, without a folder.
+        given: by the user; False for what the rule says where nobody does.
+        feeds: as many were taken in turn, of which `value` is the first.
+        sha256: of all values, in the order of their turns.
+    """
+
+    value: str
+    given: bool = False
+    feeds: Count = 1
+    sha256: str
+
+
 class InputTensor(msgspec.Struct, frozen=True, kw_only=True):
-    """One input as it was fed; `dtype` is the runtime's word, such as "float" or "int64"."""
+    """One input as it was fed.
+
+    Attributes:
+        dtype: the runtime's word, such as "float" or "int64".
+        fed: None in records that were written before this was said.
+    """
 
     name: str
     shape: tuple[Count, ...]
     dtype: str
+    fed: Fed | None = None
 
 
 class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,11 +81,15 @@ class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
         return (
             first is not None
             and len(first.shape) == 4
-            and ("float" in first.dtype or first.dtype in ("double", "image"))
+            and ("float" in first.dtype or first.dtype in ("double", "image", "uint8"))
         )
 
     @property
     def image_size(self) -> int | None:
         """Side of the square images that the first input takes; None where it takes something else."""
         shape = self.inputs[0].shape if self.inputs else ()
-        return shape[2] if len(shape) == 4 and shape[2] == shape[3] else None
+        if len(shape) != 4:
+            return None
+        channels_last = shape[3] in (1, 3) and shape[1] not in (1, 3)
+        height, width = shape[1:3] if channels_last else shape[2:4]
+        return height if height == width else None

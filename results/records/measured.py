@@ -28,6 +28,8 @@ class Round(Record, frozen=True, kw_only=True, tag="round"):
         warmup_runs: inferences made to warm up.
         steady: whether they had settled when the timed ones began; None where there were none.
         durations_ns: each timed inference, in the order in which they ran.
+        fed_ns, other_ns: a few inferences before the warm-up, in turn, of what is fed and of values drawn otherwise:
+            whether the time depends on the input. Empty where that was not tried.
         gpu_durations_ns: as many inferences more, by events on the GPU's stream; None where there are none.
         peak_memory_bytes: largest resident memory of the process.
 
@@ -48,6 +50,8 @@ class Round(Record, frozen=True, kw_only=True, tag="round"):
     warmup_runs: Count | None = None
     steady: bool | None = None
     durations_ns: tuple[Nanoseconds, ...] = ()
+    fed_ns: tuple[Nanoseconds, ...] = ()
+    other_ns: tuple[Nanoseconds, ...] = ()
     gpu_durations_ns: tuple[Count, ...] | None = None
     peak_memory_bytes: Count | None = None
 

@@ -11,6 +11,7 @@ from results.records.measured import ComparisonProcess, Outcome
 from results.records.plan import ComparisonPlan, RuntimeOptions
 from results.statistics.attempts import failures, last_attempts
 from results.statistics.estimate import Estimate, Verdict, estimate, judge, median_ratio
+from results.statistics.feeds import may_depend
 from results.statistics.latency import median_run_ms
 from results.statistics.looks import next_look
 from results.statistics.modes import fall_in_two
@@ -106,6 +107,7 @@ def _comparison(records: Sequence[ComparisonProcess | TimedPair]) -> Comparison:
         warnings=(
             *find_machine_warnings([record.environment for record in good]),
             *((StabilityWarning.RATIO_BIMODAL,) if fall_in_two(ratios) else ()),
+            *((StabilityWarning.MADE_UP_INPUT,) if may_depend(first.baseline, first.environment.session) else ()),
         ),
         failures=failures(records),
     )

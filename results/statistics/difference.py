@@ -46,7 +46,7 @@ def differences(before: Sequence[Measurement], after: Sequence[Measurement], *, 
 
 
 def row_key(measurement: Measurement) -> tuple[object, ...]:
-    """What two rows share that are compared; their files, machines and versions may differ."""
+    """What two rows share that are compared, the input that was given, too; their files and machines may differ."""
     m = measurement
     return (
         m.name,
@@ -57,6 +57,7 @@ def row_key(measurement: Measurement) -> tuple[object, ...]:
         m.device,
         m.options,
         m.threads,
+        tuple((x.name, x.fed.sha256) for x in m.artifact.inputs if x.fed is not None and x.fed.given),
     )
 
 

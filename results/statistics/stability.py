@@ -10,6 +10,7 @@ from enum import StrEnum
 from results.records.environment import Conditions, Environment, Machine
 from results.records.measured import Round
 from results.statistics.drift import drifts, rounds_drift
+from results.statistics.feeds import input_dependence, may_depend
 from results.statistics.modes import fall_in_two, rounds_have_two_modes
 from results.statistics.stacks import of_each
 from results.statistics.timed import TimedRound
@@ -30,6 +31,8 @@ class StabilityWarning(StrEnum):
     BIMODAL = "bimodal"
     RATIO_BIMODAL = "ratio-bimodal"
     ROUNDS_DISAGREE = "rounds-disagree"
+    INPUT_DEPENDENT = "input-dependent"
+    MADE_UP_INPUT = "made-up-input"
 
 
 SPREAD_LIMIT = 0.1
@@ -60,6 +63,8 @@ def find_warnings(round_spread: float | None, rounds: Sequence[Round | TimedRoun
         or drifts(medians, level=DRIFT_LEVEL),
         StabilityWarning.BIMODAL: _often(of_each(times, rounds_have_two_modes)) or fall_in_two(medians),
         StabilityWarning.ROUNDS_DISAGREE: round_spread is not None and round_spread > SPREAD_LIMIT,
+        StabilityWarning.INPUT_DEPENDENT: input_dependence(rounds) is not None,
+        StabilityWarning.MADE_UP_INPUT: bool(may_depend(rounds[0].artifact, rounds[0].environment.session)),
     }
     return (
         *find_machine_warnings([record.environment for record in rounds]),

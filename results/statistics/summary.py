@@ -13,6 +13,7 @@ from results.records.plan import ComparisonPlan, Device, RuntimeOptions
 from results.statistics.attempts import failures, last_attempts
 from results.statistics.comparison import Comparison, compare_by_environment
 from results.statistics.estimate import ERROR, UNCHANGED, Estimate
+from results.statistics.feeds import InputDependence, feed_spread, input_dependence
 from results.statistics.latency import Latency, median_ms, median_run_ms, summarise_durations
 from results.statistics.neighbours import mark_indistinct
 from results.statistics.stability import StabilityWarning, find_warnings
@@ -52,6 +53,8 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         interval_level: how often an interval such as that of `latency` holds the truth.
         latency: None where every round failed.
         gpu_p50_ms: the median by CUDA events of as many inferences as `latency` has; None where there were no events.
+        feed_spread: how far the medians of feeds that were taken in turn lie apart, relative to their median.
+        input_dependence: what the time was for one input and for another; None where no difference was seen.
         load_ms, first_inference_ms: medians over the rounds.
         peak_memory_bytes: the largest over the rounds.
         published: the paper's figures for this network; None for a user's own file.
@@ -80,6 +83,8 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     interval_level: float = 1 - ERROR
     latency: Latency | None
     gpu_p50_ms: float | None = None
+    feed_spread: float | None = None
+    input_dependence: InputDependence | None = None
     load_ms: float | None
     first_inference_ms: float | None
     peak_memory_bytes: int | None
@@ -179,6 +184,8 @@ def _measurement(rounds: Sequence[Round | TimedRound]) -> Measurement:
         seeds=tuple(dict.fromkeys(record.plan.seed for record in rounds)),
         latency=latency,
         gpu_p50_ms=median_run_ms([r.gpu_durations_ns for r in good if r.gpu_durations_ns is not None]),
+        feed_spread=feed_spread(good) if good else None,
+        input_dependence=input_dependence(good),
         load_ms=median_ms(record.load_ns for record in good),
         first_inference_ms=median_ms(record.first_inference_ns for record in good),
         peak_memory_bytes=max((r.peak_memory_bytes for r in good if r.peak_memory_bytes is not None), default=None),

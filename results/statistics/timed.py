@@ -32,8 +32,11 @@ class TimedRound(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     failure: str | None
     load_ns: int | None
     first_inference_ns: int | None
+    warmup_runs: int | None
     steady: bool | None
     durations_ns: "Times"
+    fed_ns: tuple[int, ...]
+    other_ns: tuple[int, ...]
     gpu_durations_ns: "Times | None"
     peak_memory_bytes: int | None
 
@@ -73,8 +76,11 @@ class Pool:
             failure=record.failure,
             load_ns=record.load_ns,
             first_inference_ns=record.first_inference_ns,
+            warmup_runs=record.warmup_runs,
             steady=record.steady,
             durations_ns=_array(record.durations_ns),
+            fed_ns=record.fed_ns,
+            other_ns=record.other_ns,
             gpu_durations_ns=None if record.gpu_durations_ns is None else _array(record.gpu_durations_ns),
             peak_memory_bytes=record.peak_memory_bytes,
         )

@@ -14,6 +14,7 @@ from results.tables.columns import (
     machine_details,
     runtime_column,
 )
+from results.tables.fed import fed_in_words, fed_notes
 from results.tables.protocol import COMPARISON_PROTOCOL
 from results.tables.table import Cell, Column, Shared, Table, differing, settle, told_apart_by
 from results.tables.words import ARTIFACT_FACTS, look_alike, milliseconds, mode_in_words, percent
@@ -93,6 +94,8 @@ COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
     Column(key="margin", header="margin", get=lambda row: row.plan.margin, show=percent, detail=True),
     *COMPARISON_PROTOCOL,
     Column(key="run_id", header="run", spare=7, get=lambda row: row.run_id, detail=True),
+    Column(key="fed", header="fed", get=lambda row: fed_in_words(row.candidate), detail=True),
+    Column(key="baseline_fed", header="compared\nfed", get=lambda row: fed_in_words(row.baseline), detail=True),
     Column(key="warnings", header="warnings", spare=6, get=lambda row: ", ".join(row.warnings) or None),
     Column(key="failures", header="failed", spare=4, get=lambda row: "; ".join(dict.fromkeys(row.failures)) or None),
 )
@@ -140,3 +143,4 @@ def _notes(comparisons: Sequence[Comparison]) -> Iterator[str]:
             "Not distinguishable: the interval holds 1, or the difference is below "
             f"{' or '.join(map(percent, margins))}."
         )
+    yield from fed_notes(artifact for row in comparisons for artifact in (row.baseline, row.candidate))

@@ -14,6 +14,7 @@ from results.tables.columns import (
     machine_details,
     runtime_column,
 )
+from results.tables.fed import fed_in_words, fed_notes
 from results.tables.protocol import MEASUREMENT_PROTOCOL
 from results.tables.table import (
     Cell,
@@ -187,6 +188,9 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="gpu_p50_ms", header="GPU p50\nms ⁵", get=lambda row: row.gpu_p50_ms, show=milliseconds, spare=7),
     _of_latency("run_spread", "runs\nspread ²", show="{:.0%}".format, spare=4),
     _of_latency("round_spread", "rounds\nspread ²", show="{:.0%}".format, spare=3),
+    Column(
+        key="feed_spread", header="inputs\nspread ²", get=lambda row: row.feed_spread, show="{:.0%}".format, spare=3
+    ),
     _of_latency("process_p50_ms", "p50 by\nround ²"),
     _interval("process_p50_low_ms", "95 %\nfrom", 0),
     _interval("process_p50_high_ms", "\nto", 1),
@@ -233,6 +237,21 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
         get=lambda row: row.artifact.size_bytes,
         show=lambda v: f"{v / 1e6:.1f}",
         detail=True,
+    ),
+    Column(key="fed", header="fed", get=lambda row: fed_in_words(row.artifact), detail=True),
+    Column(
+        key="fed_ms",
+        header="as fed\nms",
+        get=lambda row: row.input_dependence and row.input_dependence.fed_ms,
+        show=milliseconds,
+        spare=6,
+    ),
+    Column(
+        key="other_ms",
+        header="other\ninput ms",
+        get=lambda row: row.input_dependence and row.input_dependence.other_ms,
+        show=milliseconds,
+        spare=5,
     ),
     _fact("weights", "weights", lambda row: row.artifact.weights),
     _fact("cpu_model", "CPU", lambda row: row.machine.cpu_model, words=str, place=2),
@@ -325,11 +344,16 @@ def _by_round(shown: Collection[str]) -> str:
     spreads = {
         "run_spread": "runs spread: how wide the middle half of its runs is",
         "round_spread": "rounds spread: how far the medians of rounds lie apart",
+        "feed_spread": "inputs spread: how far those of the inputs that were taken in turn do",
     }
     found = [words for key, words in spreads.items() if key in shown]
     sentences = []
     if found:
-        text = "; ".join(found) + ("; both" if len(found) > 1 else ",") + " relative to the median."
+        text = (
+            "; ".join(found)
+            + ("; both" if len(found) == 2 else "; all" if len(found) > 2 else ",")
+            + " relative to the median."
+        )
         sentences.append(text[0].upper() + text[1:])
     if "process_p50_ms" in shown:
         medians = "these medians" if "round_spread" in shown else "the medians of rounds"
@@ -355,4 +379,5 @@ def last_notes(measurements: Sequence[Measurement]) -> list[str]:
             "⁵ by CUDA events, of as many inferences more: from the GPU's first work to its last, with the gaps in "
             "which it waits for the host to send more, without the host's own start and wait."
         )
+    notes += fed_notes(m.artifact for m in measurements)
     return notes

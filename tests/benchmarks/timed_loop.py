@@ -17,7 +17,7 @@ from scipy.stats import bootstrap
 
 from effmod_bench.instrument.clock import no_garbage_collection, time_runs
 from effmod_bench.instrument.machine.system import available_cores
-from effmod_bench.instrument.process.inputs import make_input
+from effmod_bench.instrument.process.inputs import make_inputs
 from effmod_bench.instrument.sessions.onnxruntime import OnnxRuntimeSession
 from effmod_bench.instrument.sessions.session import SessionRequest
 from exporters import OnnxConfig, obtain
@@ -80,7 +80,7 @@ def memory_growth(path: Path) -> int:
 def open_session(path: Path, tensor: InputTensor) -> OnnxRuntimeSession:
     """As a worker opens it, after its first inference."""
     preprocessing = Preprocessing()
-    inputs = {tensor.name: make_input(tensor, preprocessing.mean, preprocessing.std)}
+    (inputs,) = make_inputs([tensor], {}, preprocessing.mean, preprocessing.std)
     request = SessionRequest(
         path=str(path), device=Device.CPU, options=RuntimeOptions(), intra_op_num_threads=min(4, available_cores())
     )

@@ -10,11 +10,16 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """What a worker is to time.
 
     Attributes:
+        feeds: what each input is fed, by name, in words; several where they are taken in turn. By the rule, for an
+            input that is not there.
         mean, std: by channel, of the images that are fed.
+        tries_other: time a few inferences of another input first.
     """
 
     session: SessionRequest
     inputs: tuple[InputTensor, ...]
+    feeds: dict[str, tuple[str, ...]] = {}
+    tries_other: bool = False
     warmup_runs: int
     runs: int
     mean: tuple[float, float, float]
@@ -34,7 +39,11 @@ class Warm(msgspec.Struct, frozen=True, kw_only=True, tag=True):
 
 
 class Timed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
-    """The round is done. `warmup_runs` were made, and `steady` says whether they had settled."""
+    """The round is done. `warmup_runs` were made, and `steady` says whether they had settled.
+
+    Attributes:
+        fed_ns, other_ns: a few inferences each, in turn, of what is fed and of another input, where that was tried.
+    """
 
     session: SessionFacts
     load_ns: int
@@ -42,6 +51,8 @@ class Timed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     warmup_runs: int = 0
     steady: bool | None = None
     durations_ns: tuple[int, ...]
+    fed_ns: tuple[int, ...] = ()
+    other_ns: tuple[int, ...] = ()
     gpu_durations_ns: tuple[int, ...] | None = None
     peak_memory_bytes: int | None
 
@@ -57,11 +68,12 @@ class PairMember(msgspec.Struct, frozen=True, kw_only=True):
     """One of the two artifacts, and what it is fed.
 
     Attributes:
-        mean, std: by channel, of the images that are fed.
+        feeds, mean, std: as of a `Job`.
     """
 
     session: SessionRequest
     inputs: tuple[InputTensor, ...]
+    feeds: dict[str, tuple[str, ...]] = {}
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
 

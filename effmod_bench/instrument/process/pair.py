@@ -29,15 +29,15 @@ def run_pair(job: PairJob, *, on_warm: Callable[[int], None]) -> PairTimed:
         Exception: whatever the runtime raises for a file that it cannot load or run.
     """
     from effmod_bench.instrument.clock import no_garbage_collection, time_in_turn, time_once
-    from effmod_bench.instrument.process.inputs import make_input
+    from effmod_bench.instrument.process.inputs import make_inputs
 
     if job.cores is not None:
         os.sched_setaffinity(0, job.cores)
     sessions = {}
     for letter in job.load_order:
         member = job.members[letter]
-        inputs = {tensor.name: make_input(tensor, member.mean, member.std) for tensor in member.inputs}
-        sessions[letter] = open_session(member.session, inputs)
+        first, *others = make_inputs(member.inputs, member.feeds, member.mean, member.std)
+        sessions[letter] = open_session(member.session, first, others)
     first_ns = []
     for session in sessions.values():
         first_ns.append(time_once(session.run)[1])

@@ -52,6 +52,9 @@ class CoreMLSession:
     def run(self) -> None:
         self._outputs = self.model.predict(self._inputs)
 
+    def fed_with(self, _: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """It is fed one thing."""
+
     def prepare_outputs(self) -> None:
         """Nothing to do: Core ML gives each inference new ones."""
 

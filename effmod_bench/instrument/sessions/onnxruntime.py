@@ -7,13 +7,16 @@ The CUDA and TensorRT paths have been tested against a stand-in for ONNX Runtime
 
 import contextlib
 import ctypes
+import itertools
 import os
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
@@ -21,6 +24,7 @@ import onnxruntime
 from effmod_bench.instrument.machine.cuda_events import CudaError, TimedStream
 from effmod_bench.instrument.machine.gpu import own_memory_bytes, read_gpu
 from effmod_bench.instrument.sessions.session import SessionError, SessionRequest
+from exporters.onnx.values import to_runtime
 from results import Device, GraphOptimization, Runtime, SessionFacts
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
@@ -31,6 +35,11 @@ _DO_NOT_WAIT = "disable_synchronize_execution_providers"
 _STREAM = "user_compute_stream"
 
 Providers = dict[str, dict[str, str]]
+Values = Mapping[str, npt.NDArray[np.generic]]
+# Operators that draw, and those that may hold some: for one input an open output may have another size each time.
+_DRAWING = ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike", "Multinomial", "Bernoulli")
+_UNSTEADY = frozenset((*_DRAWING, "Dropout", "If", "Loop", "Scan"))
+_NOT_READ = ("string", "bfloat16", "float8", "float4", "int4", "int2")
 _LEVELS = {
     GraphOptimization.BASIC: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
     GraphOptimization.EXTENDED: onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
@@ -44,14 +53,19 @@ class OnnxRuntimeSession:
     Args:
         request: of an ONNX file. Operators run one after the other.
         inputs: by name; they are kept, not copied, except to a GPU.
+        others: what is fed after these, a run each, until it is their turn again. The first of all is fed again when
+            the outputs have been prepared.
 
     Raises:
-        SessionError: the session does not run on the providers asked for, or leaves real work to another.
+        SessionError: the session does not run on the providers asked for, or leaves real work to another; or several
+            feeds are to be replayed.
         Exception: whatever ONNX Runtime raises for a file that it cannot load.
     """
 
-    def __init__(self, request: SessionRequest, inputs: Mapping[str, npt.NDArray[np.generic]]) -> None:
+    def __init__(self, request: SessionRequest, inputs: Values, others: Sequence[Values] = ()) -> None:
         self._request = request
+        if others and request.options.cuda_graph:
+            raise SessionError("a CUDA graph replays one feed; leave --cuda-graph out, or give one")
         on_gpu = request.device is Device.CUDA
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = _LEVELS[request.options.graph_optimization]
@@ -79,26 +93,62 @@ class OnnxRuntimeSession:
         self.nodes = self._assigned_nodes()
         if on_gpu and not request.options.allow_fallback:
             self._refuse_fallback()
-        self.binding = self.session.io_binding()
-        device = ("cuda", request.options.device_index) if on_gpu else ("cpu", 0)
-        host = [np.ascontiguousarray(x) for x in inputs.values()]
-        values = [onnxruntime.OrtValue.ortvalue_from_numpy(x, *device) for x in host]
-        for name, value in zip(inputs, values, strict=True):
-            self.binding.bind_ortvalue_input(name, value)
-        # The first inference tells the outputs' shapes; `prepare_outputs` then binds them for good.
-        self._output_names = [output.name for output in self.session.get_outputs()]
-        for name in self._output_names:
-            # Bound to host memory, the outputs are copied there within the run.
-            self.binding.bind_output(name, *(("cpu", 0) if request.options.include_transfers else device))
-        self._copies = list(zip(values, host, strict=True)) if request.options.include_transfers else []
+        self._outputs = self.session.get_outputs()
+        self._device = ("cuda", request.options.device_index) if on_gpu else ("cpu", 0)
+        # Bound to host memory, the outputs are copied there within the run.
+        self._place = ("cpu", 0) if request.options.include_transfers else self._device
+        self._bound = [self._bind(feed) for feed in (inputs, *others)]
+        self._now = self._bound[0]
+        self._anew = False
+        self._turns = itertools.cycle(self._bound)
         self.run: Callable[[], object] = (
-            self._run_on_gpu if on_gpu else partial(self.session.run_with_iobinding, self.binding)
+            self._run_on_gpu
+            if on_gpu
+            else self._run_next
+            if others
+            else partial(self.session.run_with_iobinding, self.binding)
         )
+
+    @property
+    def binding(self) -> Any:
+        """What the last inference was bound to."""
+        return self._now.binding
+
+    def _bind(self, inputs: Values) -> "_Bound":
+        """What is fed, in the memory of the device, and a place for what comes of it."""
+        binding = self.session.io_binding()
+        host = [np.ascontiguousarray(x).reshape(x.shape) for x in inputs.values()]
+        values = [to_runtime(x, *self._device) for x in host]
+        for name, value in zip(inputs, values, strict=True):
+            binding.bind_ortvalue_input(name, value)
+        # The first inference tells the outputs' shapes; `prepare_outputs` then binds them for good.
+        bound = _Bound(binding=binding, values=values, host=host, places=[None] * len(self._outputs))
+        self._bind_outputs(bound)
+        return bound
+
+    def _bind_outputs(self, bound: "_Bound") -> None:
+        bound.binding.clear_binding_outputs()
+        for output, value in zip(self._outputs, bound.places, strict=True):
+            if value is None:
+                bound.binding.bind_output(output.name, *self._place)
+            else:
+                bound.binding.bind_ortvalue_output(output.name, value)
+
+    def _take_turn(self) -> None:
+        self._now = next(self._turns)
+        if self._anew:  # or the runtime would take what it made the last time for the place of the next, too
+            self._bind_outputs(self._now)
+
+    def _run_next(self) -> None:
+        self._take_turn()
+        self.session.run_with_iobinding(self.binding)
 
     def _queue(self, options: onnxruntime.RunOptions | None = None) -> None:
         """Give the GPU an inference."""
-        for value, host in self._copies:
-            value.update_inplace(host)
+        self._take_turn()
+        if self._request.options.include_transfers:
+            for value, host in zip(self._now.values, self._now.host, strict=True):
+                value.update_inplace(host)
         self.session.run_with_iobinding(self.binding, options)
 
     def _run_on_gpu(self) -> None:
@@ -113,15 +163,40 @@ class OnnxRuntimeSession:
         do_not_wait.add_run_config_entry(_DO_NOT_WAIT, "1")  # or the second event would come after the host's wait
         return [self._stream.time(partial(self._queue, do_not_wait)) for _ in range(runs)]
 
+    def fed_with(self, inputs: Values) -> Callable[[], object] | None:
+        """Not where a GPU replays what it was fed, or where a run is more than the runtime's."""
+        if self._request.device is not Device.CPU or len(self._bound) > 1:
+            return None
+        bound = self._bind(inputs)
+
+        def run() -> None:
+            self._bind_outputs(bound)
+            self.session.run_with_iobinding(bound.binding)
+
+        return run
+
     def prepare_outputs(self) -> None:
-        """Bind the outputs of the last inference as the place for all that follow, so that none is allocated."""
-        values = self.binding.get_outputs()
-        self.binding.clear_binding_outputs()
-        for name, value in zip(self._output_names, values, strict=True):
-            self.binding.bind_ortvalue_output(name, value)
+        """Bind the outputs of the last inference as the place for all that follow, so that none is allocated.
+
+        But not those that hold no numbers, or whose size may be another one the next time: the runtime makes them anew.
+        """
+        for other in self._bound[1:]:
+            self.session.run_with_iobinding(other.binding)
+        unsteady = any(kind in _UNSTEADY for nodes in self.nodes.values() for _, kind in nodes)
+        kept = [_is_numbers(output.type) and not (unsteady and _is_open(output.shape)) for output in self._outputs]
+        self._anew = not all(kept)
+        for bound in self._bound:
+            values = bound.binding.get_outputs()
+            bound.places = [value if keep else None for value, keep in zip(values, kept, strict=True)]
+            self._bind_outputs(bound)
+        if self._anew and self._request.device is Device.CPU:
+            self.run = self._run_next
+        self._turns = itertools.cycle(self._bound)
 
     def outputs(self) -> dict[str, npt.NDArray[np.generic]]:
-        return dict(zip(self._output_names, self.binding.copy_outputs_to_cpu(), strict=True))
+        """What the last inference gave, by name, without what is no array of numbers: text, or a sequence."""
+        values = zip(self._outputs, self.binding.get_outputs(), strict=True)
+        return {output.name: value.numpy() for output, value in values if _is_numbers(output.type)}
 
     def facts(self) -> SessionFacts:
         options = self.session.get_session_options()
@@ -162,6 +237,29 @@ class OnnxRuntimeSession:
                 raise SessionError(
                     f"{asked} leaves {kind} {name!r}{more} to {provider}; --allow-fallback times the file as it is"
                 )
+
+
+class _Bound(msgspec.Struct, kw_only=True):
+    """One feed of a session, in the memory of its device and the host's, and what comes of it.
+
+    Attributes:
+        places: where each output goes; None for one that the runtime finds a place for.
+    """
+
+    binding: Any
+    values: list[Any]
+    host: list[npt.NDArray[np.generic]]
+    places: list[Any]
+
+
+def _is_numbers(kind: str) -> bool:
+    """Whether an output can be read as an array of numbers. numpy has no bfloat16, and none of what a byte is more."""
+    return kind.startswith("tensor(") and not any(word in kind for word in _NOT_READ)
+
+
+def _is_open(shape: Sequence[int | str | None]) -> bool:
+    """Whether an output's size need not be the same each time; one whose rank nobody knows has no dimensions here."""
+    return not shape or not all(isinstance(size, int) for size in shape)
 
 
 @cache  # ONNX Runtime takes the sizes before the first session; from then on it refuses a pool of a session's own.

@@ -52,6 +52,9 @@ class OpenVinoSession:
         # Shared, or each run would copy the outputs.
         self.run: Callable[[], object] = partial(self._request.infer, share_outputs=True)
 
+    def fed_with(self, _: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """It is fed one thing."""
+
     def prepare_outputs(self) -> None:
         """Nothing to do: the request owns its outputs."""
 

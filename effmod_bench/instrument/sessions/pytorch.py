@@ -107,6 +107,9 @@ class PyTorchSession:
             durations_ns.append(round(start.elapsed_time(stop) * 1e6))
         return durations_ns
 
+    def fed_with(self, _: Mapping[str, npt.NDArray[np.generic]]) -> None:
+        """It is fed one thing."""
+
     def prepare_outputs(self) -> None:
         """Nothing to do: PyTorch keeps the memory of freed outputs for the next ones."""
 

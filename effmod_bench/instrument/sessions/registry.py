@@ -2,7 +2,7 @@
 
 import importlib.util
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -81,18 +81,26 @@ def check_package(runtime: Runtime) -> None:
         raise DeviceUnavailableError(missing(package))
 
 
-def open_session(request: SessionRequest, inputs: "Mapping[str, npt.NDArray[np.generic]]") -> Session:
+def open_session(
+    request: SessionRequest,
+    inputs: "Mapping[str, npt.NDArray[np.generic]]",
+    others: "Sequence[Mapping[str, npt.NDArray[np.generic]]]" = (),
+) -> Session:
     """Load an artifact into the runtime asked for.
 
     Args:
         inputs: by name; they are kept, not copied.
+        others: what is fed after these, a run each, until it is their turn again.
 
     Raises:
-        SessionError: it would run elsewhere, or otherwise, than was asked.
+        SessionError: it would run elsewhere, or otherwise, than was asked; or the runtime is fed one thing only.
         Exception: whatever the runtime raises for a file that it cannot load.
     """
     row = ROWS[request.options.runtime]
     if request.device not in row.devices:
         raise SessionError(f"{request.options.runtime} cannot run on {request.device}")
-    session: Session = pkgutil.resolve_name(f"{_SESSIONS}.{row.session}")(request, inputs)
+    if others and not row.in_turn:
+        raise SessionError(f"several feeds in turn are for ONNX Runtime, not for {request.options.runtime}; give one")
+    opened = pkgutil.resolve_name(f"{_SESSIONS}.{row.session}")
+    session: Session = opened(request, inputs, others) if others else opened(request, inputs)
     return session

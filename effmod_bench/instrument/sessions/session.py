@@ -1,5 +1,6 @@
 """A session: an artifact loaded into a runtime, ready to be timed."""
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import msgspec
@@ -38,6 +39,10 @@ class Session(Protocol):
 
     def run(self) -> object:
         """One inference, to its end. What is timed, so it does nothing else."""
+        ...
+
+    def fed_with(self, inputs: "Mapping[str, npt.NDArray[np.generic]]") -> Callable[[], object] | None:
+        """One inference of these inputs, as a function, to compare inputs by; None where there is no such thing."""
         ...
 
     def prepare_outputs(self) -> None:

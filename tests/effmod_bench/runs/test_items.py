@@ -9,8 +9,10 @@ from effmod_bench.runs.items import find_targets
 from effmod_bench.runs.plan import Anchor, RunPlan
 from effmod_bench.targets.target import NetworkTarget, Target
 from exporters import RANDOM
+from exporters.feeds.given import Given
 from results import BenchPlan, ComparisonPlan, Device, Runtime, RuntimeOptions
 from tests.effmod_bench.runs.support import run_plan
+from tests.fakes import write_onnx
 
 
 def run(*targets: str, anchor: str | None = None, **changes: object) -> RunPlan:
@@ -81,3 +83,11 @@ PYTORCH = BenchPlan(options=RuntimeOptions(runtime=Runtime.PYTORCH))
 def test_what_does_not_go_together_is_said(wrong: RunPlan, said: str) -> None:
     with pytest.raises(TargetError, match=said):
         find_targets(wrong)
+
+
+def test_feeds_in_turn_are_for_onnx_runtime(tmp_path: Path) -> None:
+    write_onnx(tmp_path / "x.onnx")
+    plan = BenchPlan(options=RuntimeOptions(runtime=Runtime.OPENVINO))
+    asked = run(str(tmp_path / "x.onnx"), plan=plan, given=Given(source=tmp_path))
+    with pytest.raises(TargetError, match="feeds in turn are for ONNX Runtime, not for openvino"):
+        find_targets(asked)

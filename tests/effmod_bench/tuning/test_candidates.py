@@ -31,7 +31,7 @@ def test_the_forms_of_a_file_that_timm_exported_are_equal_to_it(tmp_path: Path) 
     first, *others = file_forms(Console(), given, tmp_path / "made")
     assert first.make().path == path
     made = [form.make() for form in others]
-    feeds = make_feeds(onnx.load(path), {"input0": (1, 3, 64, 64)})
+    feeds = make_feeds(path, onnx.load(path), {"input0": (1, 3, 64, 64)})
     check_repeatable(path, feeds)
     for each in made:
         assert compare_files(path, each.path, feeds).relative_error < 1e-5

@@ -1,7 +1,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from models.zoo.images import holds_images, natural_images, natural_pixels
+from models.zoo.images import natural_images, natural_pixels
 
 
 def plain_images(count: int, size: tuple[int, int], *, seed: int = 0) -> npt.NDArray[np.float32]:
@@ -42,9 +42,3 @@ def test_pixels_are_whole_numbers_of_the_same_images() -> None:
     assert pixels.dtype == np.float32
     assert (pixels.min() >= 0, pixels.max() <= 255) == (True, True)
     np.testing.assert_array_equal(pixels, np.round(255 * plain_images(2, (16, 16))))
-
-
-def test_images_are_known_by_their_shape() -> None:
-    assert holds_images((1, 3, 8, 8))
-    assert not holds_images((1, 4, 8, 8))
-    assert not holds_images((3, 8, 8))

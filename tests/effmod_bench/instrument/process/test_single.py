@@ -1,6 +1,6 @@
 """A round as its process carries it out, with a session whose inferences take as long as a test says."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -59,7 +59,10 @@ def carry_out(clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Carry:
     """Carry the job out with a session that takes 50 ms to open; what it sent."""
 
     def carry_out(session: Session) -> list[Message]:
-        def open_session(request: SessionRequest, inputs: Mapping[str, npt.NDArray[np.generic]]) -> Session:
+        def open_session(
+            request: SessionRequest, inputs: Mapping[str, npt.NDArray[np.generic]], others: Sequence[object]
+        ) -> Session:
+            assert not others
             assert (request, {name: x.shape for name, x in inputs.items()}) == (JOB.session, {"x": (1, 5)})
             clock.pass_ms(50)
             return session

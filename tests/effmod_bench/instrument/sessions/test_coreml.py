@@ -22,7 +22,7 @@ from effmod_bench import errors
 from effmod_bench.cli import app
 from effmod_bench.instrument import available
 from effmod_bench.instrument import rounds as runner
-from effmod_bench.instrument.process.inputs import make_input
+from effmod_bench.instrument.process.inputs import make_inputs
 from effmod_bench.instrument.process.messages import Broken, Job, Loaded, Message, Timed, Warm
 from effmod_bench.instrument.process.single import run as run_job
 from effmod_bench.instrument.sessions.registry import open_session
@@ -162,7 +162,7 @@ def inputs_of(path: Path) -> tuple[InputTensor, ...]:
 
 
 def feed(path: Path) -> dict[str, npt.NDArray[np.generic]]:
-    return {x.name: make_input(x, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)) for x in inputs_of(path)}
+    return make_inputs(inputs_of(path), {}, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))[0]
 
 
 def open_package(path: Path, units: ComputeUnits = ComputeUnits.ALL) -> Session:
@@ -330,7 +330,9 @@ def test_a_package_is_known_by_its_sidecar_as_long_as_it_is_the_same(tmp_path: P
     (row,) = json.loads(CliRunner().invoke(app, ["bench", package, *options]).stdout)
     assert (row["name"], row["artifact"]["form"]) == (Path(package).name, None)
     assert row["artifact"]["specification_version"] == 7
-    assert row["artifact"]["inputs"] == [{"name": "input", "shape": [1, 3, 32, 32], "dtype": "float32"}]
+    (fed,) = row["artifact"]["inputs"]
+    assert (fed["name"], fed["shape"], fed["dtype"]) == ("input", [1, 3, 32, 32], "float32")
+    assert fed["fed"]["value"] == "image"
 
 
 def test_elsewhere_nothing_is_exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

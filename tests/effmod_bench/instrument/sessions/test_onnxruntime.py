@@ -29,8 +29,10 @@ from effmod_bench.instrument.sessions.onnxruntime import (
 )
 from effmod_bench.instrument.sessions.session import SessionError, SessionRequest
 from effmod_bench.targets.subjects import file_subject
-from results import Device, Runtime, RuntimeOptions
-from tests.fakes import FakeCuda, FakeOnnxRuntime, write_onnx, write_onnx_with_weights_beside
+from exporters.feeds.values import make_value
+from exporters.onnx import values
+from results import Device, InputTensor, Runtime, RuntimeOptions
+from tests.fakes import FakeCuda, FakeOnnxRuntime, value, write_graph, write_onnx, write_onnx_with_weights_beside
 
 Pretend = Callable[..., FakeOnnxRuntime]
 INPUTS = {"x": np.ones((1, 3, 8, 8), np.float32)}
@@ -55,6 +57,7 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Pretend:
     ) -> FakeOnnxRuntime:
         fake = FakeOnnxRuntime(nodes, providers)
         monkeypatch.setattr(sessions, "onnxruntime", fake)
+        monkeypatch.setattr(values, "onnxruntime", fake)
         cuda = None if events_ms is None else SimpleNamespace(runtime=FakeCuda(events_ms, calls=fake.calls))
         monkeypatch.setitem(sys.modules, "cuda.bindings", cuda)
         return fake
@@ -285,12 +288,77 @@ def test_tensorrt_keeps_engines_apart_for_weights_that_lie_in_other_files(
     monkeypatch.setenv("EFFMOD_CACHE", str(tmp_path / "cache"))
     fake = pretend({TENSORRT: [("conv", "Conv")]})
     contents, folders = set(), set()
-    for value in (1.0, 7.0):
-        (tmp_path / str(value)).mkdir()
-        path = write_onnx_with_weights_beside(tmp_path / str(value) / "a.onnx", value)
+    for weight in (1.0, 7.0):
+        (tmp_path / str(weight)).mkdir()
+        path = write_onnx_with_weights_beside(tmp_path / str(weight) / "a.onnx", weight)
         contents.add(path.read_bytes())
         sha256 = file_subject(path, {}, batch_size=1).artifact.sha256
         asked = msgspec.structs.replace(request(path, runtime=Runtime.TENSORRT), sha256=sha256)
         OnnxRuntimeSession(asked, INPUTS)
         folders.add(fake.asked[TENSORRT]["trt_engine_cache_path"])
     assert (len(contents), len(folders)) == (1, 2)
+
+
+def test_outputs_that_are_no_numbers_are_left_to_the_runtime(tmp_path: Path) -> None:
+    path = write_graph(
+        tmp_path / "labels.onnx",
+        [
+            ("ArgMax", ["x"], ["a"], {"axis": 1, "keepdims": 0}),
+            ("LabelEncoder", ["a"], ["s"], {"keys_int64s": [0, 1], "values_strings": ["cat", "dog"]}),
+            ("Relu", ["x"], ["y"], {}),
+        ],
+        [value("x", TensorProto.FLOAT, [1, 2])],
+        [value("s", TensorProto.STRING, [1]), value("y", TensorProto.FLOAT, [1, 2])],
+    )
+    session = OnnxRuntimeSession(request(path, Device.CPU), {"x": np.array([[-1, 2]], np.float32)})
+    session.run()
+    session.prepare_outputs()
+    for _ in range(3):
+        session.run()
+    assert {name: x.tolist() for name, x in session.outputs().items()} == {"y": [[0, 2]]}
+
+
+def test_an_output_may_have_another_size_each_time(tmp_path: Path) -> None:
+    path = write_graph(
+        tmp_path / "sizes.onnx",
+        [
+            ("RandomUniformLike", ["x"], ["u"], {"low": -1.0, "high": 1.0}),
+            ("Relu", ["u"], ["r"], {}),
+            ("NonZero", ["r"], ["y"], {}),
+        ],
+        [value("x", TensorProto.FLOAT, [1, 100])],
+        [value("y", TensorProto.INT64, [2, "found"])],
+    )
+    session = OnnxRuntimeSession(request(path, Device.CPU), {"x": np.ones((1, 100), np.float32)})
+    session.run()
+    session.prepare_outputs()
+    sizes = set()
+    for _ in range(20):
+        session.run()
+        sizes.add(session.outputs()["y"].shape)
+    assert len(sizes) > 1
+
+
+def test_feeds_are_run_in_turn_and_begin_anew_when_the_outputs_are_prepared(tmp_path: Path) -> None:
+    feeds = [{"x": np.full((1, 3, 8, 8), number, np.float32)} for number in (1, 2, 3)]
+    session = OnnxRuntimeSession(request(write_onnx(tmp_path / "x.onnx"), Device.CPU), feeds[0], feeds[1:])
+    session.run()
+    session.prepare_outputs()
+    seen = []
+    for _ in range(5):
+        session.run()
+        seen.append(session.outputs()["y"][0, 0, 0, 0].item())
+    assert seen == [1, 2, 3, 1, 2]
+
+
+def test_bfloat16_is_fed_as_it_is(tmp_path: Path) -> None:
+    path = write_graph(
+        tmp_path / "x.onnx",
+        [("Cast", ["x"], ["y"], {"to": TensorProto.FLOAT})],
+        [value("x", TensorProto.BFLOAT16, [2])],
+        [value("y", TensorProto.FLOAT, [2])],
+    )
+    x = make_value(InputTensor(name="x", dtype="bfloat16", shape=(2,)), "0.25")
+    session = OnnxRuntimeSession(request(path, Device.CPU), {"x": x})
+    session.run()
+    assert session.outputs()["y"].tolist() == [0.25, 0.25]
