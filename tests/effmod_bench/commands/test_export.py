@@ -48,10 +48,11 @@ def test_a_checkpoint_is_exported_and_named(effmod_process: Run, tmp_path: Path)
     assert "random" not in done.stderr
 
 
-def test_a_full_cache_is_a_store_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_cache_is_a_store_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object, **__: object) -> None:
         raise OutputError("cannot write x: No space left on device; free some space, or choose another disk")
 
+    monkeypatch.setenv("EFFMOD_CACHE", str(tmp_path))  # an empty one
     monkeypatch.setattr("effmod_bench.targets.obtain.obtain", full)
     result = CliRunner().invoke(app, ["export", "efficientmod_xxs"])
     assert result.exit_code == 5
