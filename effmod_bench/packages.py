@@ -1,5 +1,6 @@
 """A package that is missing, or does not load, is named with the line that installs it. It is no bug of effmod's."""
 
+import importlib.machinery
 import importlib.util
 import platform
 import re
@@ -141,7 +142,8 @@ def _canonical(name: str) -> str:
 
 def _install(requirement: str, *, again: bool = False) -> str:
     options = ["--force-reinstall"] if again else []
-    if importlib.util.find_spec("pip") is None:  # an environment of uv's
+    # Not by importlib.util, where setuptools would replace distutils for whoever looks for pip.
+    if importlib.machinery.PathFinder.find_spec("pip") is None:  # an environment of uv's
         return shlex.join(["uv", "pip", "install", "--python", _python(), *options, requirement])
     return shlex.join([_python(), "-m", "pip", "install", *options, requirement])
 

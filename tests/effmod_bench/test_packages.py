@@ -213,6 +213,5 @@ def test_a_package_that_does_not_load_is_named(tmp_path: Path, monkeypatch: pyte
 
 
 def test_an_environment_without_pip_is_uvs(monkeypatch: pytest.MonkeyPatch) -> None:
-    find_spec = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "pip" else find_spec(name))
+    monkeypatch.setattr(importlib.machinery.PathFinder, "find_spec", lambda *_: None)
     assert f"install it with: uv pip install --python {sys.executable} 'scipy>=" in missing("scipy")
