@@ -8,6 +8,8 @@ import models
 
 IMAGE_SIZE = 32
 TARGET = f"{__file__}:small"
+SMALL = (TARGET, "--image-size", str(IMAGE_SIZE))
+"""As a command is given it."""
 
 
 def small() -> nn.Module:

@@ -25,7 +25,7 @@ from effmod_bench.instrument.subject import Subject
 from effmod_bench.runs.plan import RunPlan
 from models import Preprocessing
 from results import BenchPlan, ComparisonProcess, Outcome, Round, Store
-from tests.effmod_bench.network import IMAGE_SIZE, TARGET
+from tests.effmod_bench.network import SMALL, TARGET
 from tests.fakes import MACHINE, session_facts, timed_artifact, write_endless_onnx, write_onnx
 
 pytestmark = [
@@ -34,7 +34,6 @@ pytestmark = [
 ]
 
 EFFMOD = Path(sys.executable).with_name("effmod")
-SMALL = (TARGET, "--image-size", str(IMAGE_SIZE))
 MANY = ("--runs", "100000", "--rounds", "1000", "--warmup", "1")
 
 

@@ -14,7 +14,7 @@ from effmod_bench.runs.plan import RunPlan
 from exporters import read_sidecar, sha256_of
 from results import ComparisonProcess, Outcome, Round, RuntimeOptions, Store
 from tests.effmod_bench.commands.support import Workers, bench
-from tests.effmod_bench.network import IMAGE_SIZE, TARGET
+from tests.effmod_bench.network import SMALL
 from tests.effmod_bench.support import Run, effmod
 from tests.fakes import write_onnx
 
@@ -73,12 +73,12 @@ def test_a_file_that_effmod_exported_is_known_by_its_sidecar(effmod_process: Run
 
 
 def test_a_float16_file_is_told_from_the_float32_one(effmod_process: Run, tmp_path: Path) -> None:
-    options = ("--image-size", "32", "--no-simplify", "--compute-precision", "float16")
-    exported = effmod_process("export", "efficientmod_xxs", "--output", "out", *options)
+    options = (*SMALL, "--no-simplify", "--compute-precision", "float16")
+    exported = effmod_process("export", "--output", "out", *options)
     assert exported.returncode == 0, exported.stderr
-    assert exported.stdout.strip() == "out/efficientmod_xxs-32px-unsimplified-float16.onnx"
+    assert exported.stdout.strip() == "out/network.py-small-unsimplified-float16.onnx"
     assert "computes in float16: it is not equal to the network" in exported.stderr
-    effmod_process("bench", "efficientmod_xxs", *options, "--runs", "2", "--rounds", "1", "--warmup", "0")
+    effmod_process("bench", *options, "--runs", "2", "--rounds", "1", "--warmup", "0")
     (record,) = Store(tmp_path / "effmod-results").read()
     assert record.artifact.form == "plain+float16"
     sidecar = read_sidecar(tmp_path / exported.stdout.strip())
@@ -154,8 +154,8 @@ def test_without_a_driver_cuda_is_refused_before_anything_is_exported(
 
 
 def test_pytorch_times_the_network_itself(effmod_process: Run, tmp_path: Path) -> None:
-    arguments = ("--image-size", "32", "--batch-size", "2", "--runs", "4", "--rounds", "1", "--runtime", "pytorch")
-    done = effmod_process("bench", "efficientmod_xxs", *arguments)
+    arguments = (*SMALL, "--weights", "random", "--batch-size", "2", "--runs", "4", "--rounds", "1")
+    done = effmod_process("bench", *arguments, "--runtime", "pytorch")
     assert done.returncode == 0, done.stderr
     assert "PyTorch" in done.stdout
     record = Store(tmp_path / "effmod-results").read()[0]
@@ -164,7 +164,7 @@ def test_pytorch_times_the_network_itself(effmod_process: Run, tmp_path: Path) -
     assert record.artifact.weights == "random(seed 0)"
     assert record.environment.session is not None
     assert record.environment.session.execution_provider == "cpu"
-    again = effmod_process("bench", "efficientmod_xxs", *arguments, "--dry-run")
+    again = effmod_process("bench", *arguments, "--runtime", "pytorch", "--dry-run")
     assert "cached" in again.stdout
 
 
@@ -173,8 +173,7 @@ def test_without_a_compiler_that_is_the_rows_reason(
 ) -> None:
     monkeypatch.setenv("CXX", "no-such-compiler")
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))
-    arguments = ("--image-size", str(IMAGE_SIZE), "--runs", "1", "--rounds", "1", "--runtime", "torch-compile")
-    done = effmod_process("bench", TARGET, *arguments)
+    done = effmod_process("bench", *SMALL, "--runs", "1", "--rounds", "1", "--runtime", "torch-compile")
     assert done.returncode == 1
     assert "network.py:small: failed: " in done.stderr
     assert "torch.compile found no C++ compiler that works; install g++" in done.stderr
