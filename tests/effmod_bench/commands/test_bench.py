@@ -59,8 +59,8 @@ def test_a_users_own_function_is_timed_with_its_weights_and_finds_the_modules_be
     assert (row["artifact"]["weights"], row["published"], row["latency"]["runs"]) == ("the function's own", None, 2)
 
 
-def test_a_file_that_effmod_exported_is_known_by_its_sidecar(effmod_process: Run, tmp_path: Path) -> None:
-    effmod_process("export", "efficientmod_xxs", "--image-size", "32")
+def test_a_file_that_effmod_exported_is_known_by_its_sidecar(effmod_process: Run, quickly: Run, tmp_path: Path) -> None:
+    quickly("export", "efficientmod_xxs", "--image-size", "32")
     options = ("--runs", "2", "--rounds", "1", "--output-format", "json")
     (row,) = json.loads(effmod_process("bench", "efficientmod_xxs-32px.onnx", *options).stdout)
     assert (row["name"], row["artifact"]["weights"]) == ("efficientmod_xxs", "random(seed 0)")

@@ -36,11 +36,11 @@ def test_export_leaves_a_file_that_runs_and_its_sidecar(effmod_process: Run, tmp
     assert "random(seed 0)" in done.stderr
 
 
-def test_a_checkpoint_is_exported_and_named(effmod_process: Run, tmp_path: Path) -> None:
+def test_a_checkpoint_is_exported_and_named(quickly: Run, tmp_path: Path) -> None:
     model = models.create_model("efficientmod_xxs")
     models.fill(model, image_size=32, seed=3)
     torch.save({"state_dict": model.state_dict()}, tmp_path / "three.pth")
-    done = effmod_process("export", "efficientmod_xxs", "--image-size", "32", "--checkpoint", "three.pth")
+    done = quickly("export", "efficientmod_xxs", "--image-size", "32", "--checkpoint", "three.pth")
     assert done.returncode == 0, done.stderr
     sidecar = read_sidecar(tmp_path / done.stdout.strip())
     assert sidecar is not None
