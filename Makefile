@@ -5,8 +5,7 @@ PYTHON ?= python3
 RUNS ?= 4000
 TRIALS ?= 5
 THREADS ?= 1 2
-# One more than the two cores of the machine that it is measured on: tests that wait leave a core to it.
-WORKERS ?= 3
+WORKERS ?= 2
 VENV := .venv
 READY := $(VENV)/.ready
 
