@@ -10,6 +10,13 @@ from effmod_bench import packages, streams
 
 def main() -> None:
     """Run the command line."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # at any time, before the command begins, too
+        sys.exit(130)
+
+
+def _run() -> None:
     streams.prepare()
     stranger = find_stranger()
     if stranger:
@@ -36,8 +43,6 @@ def main() -> None:
         if not isinstance(error, streams.ReaderGoneError):
             _say(str(error))
         sys.exit(exit_code(error))
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def _say(error: str) -> None:

@@ -7,7 +7,7 @@ import msgspec
 
 from effmod_bench.errors import ExitCode, TargetError
 from effmod_bench.isolation.limit import TIMEOUT_S, allow
-from effmod_bench.options.export import FileChoices, FileFormat, Purpose, read_labels
+from effmod_bench.options.export import FileChoices, FileFormat, Purpose, read_labels, refuse_feeds
 from effmod_bench.options.option import APPLE, FILE, OUTPUT, but, option
 from effmod_bench.options.output import Loudness, OutputFolder
 from effmod_bench.options.protocol import Timeout
@@ -88,7 +88,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
             return export_files(
                 console, files, choices, self.file.shapes(), self.output, given=self.file.given(), explain=self.explain
             )
-        self.file.refuse_feeds()
+        refuse_feeds(self.file.given())
         targets = self.targets or ["*"]
         failures: dict[str, Exception] = {}
         specs = find_networks(

@@ -168,14 +168,6 @@ class NetworkChoices(msgspec.Struct, frozen=True, kw_only=True):
         """What the user says that files are fed."""
         return Given(feed=tuple(self.feed or ()), source=self.feeds)
 
-    def refuse_feeds(self) -> None:
-        """Refuse to feed what is no file.
-
-        Raises:
-            TargetError: that was asked.
-        """
-        refuse_feeds(self.given())
-
     def one_batch_size(self) -> int:
         """The images in an inference, where several numbers make no sense.
 

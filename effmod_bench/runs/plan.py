@@ -13,10 +13,9 @@ from effmod_bench.instrument.schedule import new_run_id
 from effmod_bench.instrument.sessions.registry import ONNXRUNTIMES
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.options.export import ExportChoices
-from exporters.feeds.given import Given
+from exporters.feeds.given import NOTHING_GIVEN, Given
 from results import BenchPlan, ComparisonPlan, Record, Store, TimedArtifact
 
-_NOTHING = Given()
 DEFAULT_ANCHOR = "efficientmod_xxs"
 
 # How long --until may go on where nobody says, for each target.
@@ -90,7 +89,7 @@ def new_run(
     plan: BenchPlan,
     choices: ExportChoices,
     input_shapes: dict[str | None, tuple[int, ...]],
-    given: Given = _NOTHING,
+    given: Given = NOTHING_GIVEN,
     batch_sizes: tuple[int, ...] = (),
     anchor: Anchor | None = None,
     table: str | None = None,

@@ -17,7 +17,7 @@ from effmod_bench.targets.names import file_format
 from effmod_bench.targets.shapes import resolve_shape
 from exporters import Artifact, Format, Made, MadeNetwork, TensorSpec, package_sha256, read_sidecar, sha256_of
 from exporters.artifact.hashes import size_bytes
-from exporters.feeds.given import Given
+from exporters.feeds.given import NOTHING_GIVEN, Given
 from exporters.feeds.tensors import is_fed
 from exporters.stage import Stage
 from models import Preprocessing
@@ -26,18 +26,16 @@ from results import ArtifactSource, InputTensor, TimedArtifact
 if TYPE_CHECKING:
     from exporters.derived.machine import MachineFile
 
-_NOTHING = Given()
-
 
 def zoo_subject(made: Made, *, batch_size: int) -> Subject:
     """An artifact of the zoo, as `export` gives it."""
     artifact = made.artifact
     inputs = _inputs(made.path, artifact.inputs, {}, batch_size)
-    return with_feeds(_zoo_subject(made.path, artifact, inputs, stamp(*hashed_files(made.path))), _NOTHING)
+    return with_feeds(_zoo_subject(made.path, artifact, inputs, stamp(*hashed_files(made.path))), NOTHING_GIVEN)
 
 
 def file_subject(
-    path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch_size: int, given: Given = _NOTHING
+    path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch_size: int, given: Given = NOTHING_GIVEN
 ) -> Subject:
     """A user's own ONNX file or Core ML package. One that effmod made is known by its sidecar, if it is still that.
 
@@ -195,7 +193,7 @@ def network_subject(made: MadeNetwork, *, batch_size: int) -> Subject:
             macs=network.macs,
         ),
     )
-    return with_feeds(subject, _NOTHING)
+    return with_feeds(subject, NOTHING_GIVEN)
 
 
 def hashed_files(path: Path) -> list[Path]:

@@ -13,13 +13,11 @@ from effmod_bench.screen.console import Console
 from effmod_bench.tuning.candidates import Candidate
 from effmod_bench.tuning.race import Race
 from exporters import deliver, writing
-from exporters.feeds.given import Given
+from exporters.feeds.given import NOTHING_GIVEN, Given
 from results import Comparison, ComparisonPlan, Device, RuntimeOptions
 from results.statistics.estimate import UNCHANGED, Estimate, estimate
 from results.statistics.tuning import Decision, Trial, TuningReport
 from results.tables.words import counted
-
-_NOTHING = Given()
 
 
 class Winner(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +136,7 @@ def say_how_to_run(
     options: RuntimeOptions,
     *,
     input_shapes: Mapping[str | None, tuple[int, ...]],
-    given: Given = _NOTHING,
+    given: Given = NOTHING_GIVEN,
     batch_size: int,
 ) -> None:
     """The settings of a file, and the command that measures it again.

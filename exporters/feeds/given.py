@@ -39,6 +39,9 @@ class Given(msgspec.Struct, frozen=True, kw_only=True):
             yield self.source
 
 
+NOTHING_GIVEN = Given()
+
+
 def resolve(given: Given, tensors: Sequence[Tensor], target: Path) -> dict[str, tuple[str, ...]]:
     """What a user says is fed to a file's inputs, by name; files by their whole paths.
 

@@ -62,7 +62,7 @@ def obtain(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = N
     check_image_size(spec, config.image_size)
     _check_retrain(spec, config, checkpoint)
     path, artifact, reused, note = keep(
-        artifact_key(spec, config, weights_identity(spec, config.image_size, checkpoint)),
+        _key(spec, config, checkpoint),
         file_name(spec.name, config, spec.image_size),
         read=_intact,
         make=functools.partial(_make, spec, config, checkpoint),
@@ -101,14 +101,17 @@ def cached(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = N
     Raises:
         CheckpointError: `checkpoint` cannot be read.
     """
-    key = artifact_key(spec, config, weights_identity(spec, config.image_size, checkpoint))
-    found = find(key, file_name(spec.name, config, spec.image_size), read=_intact)
+    found = find(_key(spec, config, checkpoint), file_name(spec.name, config, spec.image_size), read=_intact)
     return None if found is None else Made(path=found[0], artifact=found[1], reused=True)
 
 
 def is_cached(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None = None) -> bool:
     """Whether `obtain` would find the artifact already made."""
-    return has_entry(artifact_key(spec, config, weights_identity(spec, config.image_size, checkpoint)))
+    return has_entry(_key(spec, config, checkpoint))
+
+
+def _key(spec: ModelSpec, config: ExportConfig, checkpoint: Path | None) -> str:
+    return artifact_key(spec, config, weights_identity(spec, config.image_size, checkpoint))
 
 
 def _check_retrain(spec: ModelSpec, config: ExportConfig, checkpoint: Path | None) -> None:

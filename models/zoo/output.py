@@ -1,7 +1,6 @@
 """Standard output is a command's own: what others print while it runs goes to standard error."""
 
 import contextlib
-import ctypes
 import os
 import sys
 from collections.abc import Iterator
@@ -31,4 +30,6 @@ def _flush() -> None:
     with contextlib.suppress(OSError, ValueError):  # who wrote it is told when he flushes it himself
         sys.stdout.flush()
     if os.name == "posix":
+        import ctypes  # here: every command imports this module, and few come this far
+
         ctypes.CDLL(None).fflush(None)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from results.records.plan import RUNTIME_NAMES, Device
 from results.statistics.summary import Measurement
-from results.tables.measurements import settle_measurements
 from results.tables.table import Column
 from results.tables.visible import visible
 from results.tables.words import counted, mode_in_words
@@ -149,6 +148,8 @@ def _ends(measurement: Measurement) -> tuple[float, float]:
 
 def _differing(drawn: Sequence[Measurement]) -> list[Column[Measurement]]:
     """The facts in which they differ, of those that are said only then."""
+    from results.tables.measurements import settle_measurements  # here: whoever only may fail to draw imports this, too
+
     columns, _ = settle_measurements(drawn)
     return [column for column in columns if column.key in _FACTS and not column.detail]
 

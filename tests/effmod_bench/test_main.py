@@ -49,6 +49,17 @@ def test_another_models_package_is_named_and_refused(
     assert "Traceback" not in done.stderr
 
 
+def test_ctrl_c_is_heard_while_it_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(streams, "prepare", lambda: None)  # or pytest's own streams would be changed
+    monkeypatch.setattr(program, "find_stranger", interrupted)
+    with pytest.raises(SystemExit) as ended:
+        program.main()
+    assert ended.value.code == 130
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_signal_that_ends_it_is_heard_as_ctrl_c(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
