@@ -10,7 +10,7 @@ from effmod_bench.instrument.machine.machine import read_machine
 from effmod_bench.instrument.schedule import missing, schedule
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.runs.plan import Invocation, RunPlan, begin
-from effmod_bench.runs.resume import records_of, say_missing
+from effmod_bench.runs.resume import records_of, say_missing, with_earlier
 from effmod_bench.screen.comparisons import print_comparisons
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.measurements import print_measurements, say_precision
@@ -149,10 +149,12 @@ class _Benched:
         return bool(self._rounds)
 
     def show(self) -> bool:
-        measurements, store = summarise(self._rounds, self._beside), self.invocation.store
+        store = self.invocation.store
+        pairs_so_far = with_earlier(self._beside, store)
+        measurements = summarise(self._rounds, pairs_so_far)
         if self._rounds:
             print_measurements(self._console, measurements, self._table_of(measurements), self._output_format)
-            say_precision(self._console, compare(self._beside))
+            say_precision(self._console, _of_run(self.run, compare(pairs_so_far)))
             options = [*(["--table", self.run.table] if self.run.table else []), *_naming_run(store, self.run.id)]
             again = shlex.join(["effmod", "show", str(store.path), *options])
             count = counted(len(self._rounds) + len(self._beside), "record")
@@ -206,7 +208,7 @@ class _Compared:
 
     def show(self) -> bool:
         store = self.invocation.store
-        self._comparisons = compare(self._records)
+        self._comparisons = _of_run(self.run, compare(with_earlier(self._records, store)))
         if self._records:
             print_comparisons(self._console, self._comparisons, self._output_format)
             options = ["--only", "comparisons", *_naming_run(store, self.run.id)]
@@ -253,6 +255,10 @@ def _time_in_turn(
             earlier=tuple(records),
             timeout_s=invocation.round_timeout_s,
         )
+
+
+def _of_run(run: RunPlan, comparisons: Sequence[Comparison]) -> list[Comparison]:
+    return [comparison for comparison in comparisons if comparison.run_id == run.id]
 
 
 def _naming_run(store: Store, run_id: str) -> list[str]:

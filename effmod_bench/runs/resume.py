@@ -85,6 +85,24 @@ def records_of(run: RunPlan, store: Store, kind: type[R]) -> list[R]:
     return [record for record in store.read_kind(kind) if record.run_id == run.id]
 
 
+def with_earlier(pairs: Sequence[ComparisonProcess], store: Store) -> list[ComparisonProcess]:
+    """A run's pairs after those of runs before it, which tell how much a ratio differs from run to run.
+
+    A damaged record says nothing here; `effmod show` names it.
+    """
+    if not pairs:
+        return []
+    readable, first = Store(store.path, on_damaged=lambda _: None), pairs[0]
+    return [
+        *(
+            record
+            for record in readable.read_kind(ComparisonProcess)
+            if record.run_id != first.run_id and record.started_at < first.started_at
+        ),
+        *pairs,
+    ]
+
+
 def say_missing(console: Console, run: RunPlan, names: Sequence[str], to_do: Sequence[str]) -> None:
     """What a run that is resumed still has to do, if anything."""
     console.note(

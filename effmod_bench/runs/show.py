@@ -37,8 +37,12 @@ def show_store(
     """
     contents = _read_runs(store, run_id)
     benched = {record.run_id for record in contents.rounds}
-    # The pairs of a bench's run stand beside its measurements already.
-    compared = [record for record in contents.pairs if only is not None or record.run_id not in benched]
+    compared = [
+        comparison
+        for comparison in compare(contents.pairs)
+        # The pairs of a bench's run stand beside its measurements already.
+        if run_id in (None, comparison.run_id) and (only is not None or comparison.run_id not in benched)
+    ]
     tables: dict[Shown, tuple[Sequence[Any], Callable[[Any], None]]] = {
         Shown.MEASUREMENTS: (
             contents.rounds,
@@ -46,14 +50,14 @@ def show_store(
         ),
         Shown.COMPARISONS: (
             compared,
-            lambda records: print_comparisons(console, compare(records), output_format),
+            lambda comparisons: print_comparisons(console, comparisons, output_format),
         ),
         Shown.BY_HAND: (
             contents.by_hand,
             lambda records: console.table(hand_entry_table(records), output_format),
         ),
     }
-    filled = [kind for kind, (records, _) in tables.items() if records and only in (None, kind)]
+    filled = [kind for kind, (rows, _) in tables.items() if rows and only in (None, kind)]
     if not filled:
         what, command = _MISSING[only]
         of_run = "" if run_id is None else f" of run {run_id}"
@@ -62,8 +66,8 @@ def show_store(
         )
     single = output_format in (OutputFormat.JSON, OutputFormat.CSV)
     for kind in filled[:1] if single else filled:
-        records, show = tables[kind]
-        show(records)
+        rows, show = tables[kind]
+        show(rows)
     if single and len(filled) > 1:
         console.note(f"Left out: {', '.join(filled[1:])}; --only prints one of them")
 
@@ -98,17 +102,20 @@ def _print(
 
 
 def _read_runs(store: Store, run_id: str | None) -> Contents:
-    """What a run measured, or all that is there. What was entered by hand belongs to no run."""
+    """What a run measured, and all pairs, since earlier ones tell of its own; or all that is there.
+
+    What was entered by hand belongs to no run.
+    """
     contents = read_contents(store)
     if run_id is None:
         return contents
     of_run = Contents(
         rounds=tuple(each for each in contents.rounds if each.run_id == run_id),
-        pairs=tuple(each for each in contents.pairs if each.run_id == run_id),
+        pairs=contents.pairs,
         by_hand=(),
     )
-    if not of_run.rounds and not of_run.pairs:
-        runs = {each.run_id for each in contents.rounds} | {each.run_id for each in contents.pairs}
+    runs = {each.run_id for each in contents.rounds} | {each.run_id for each in contents.pairs}
+    if run_id not in runs:
         latest_first = sorted(runs, reverse=True)  # an id begins with the time
         latest = f"; the latest are {', '.join(latest_first[:3])}" if latest_first else ""
         raise TargetError(f"the store {store.path} holds no run {run_id!r}{latest}")

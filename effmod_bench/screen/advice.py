@@ -21,6 +21,9 @@ _ADVICE = {
     StabilityWarning.NOT_STEADY: "not settled after the warm-up: close other programs, or raise --warmup",
     StabilityWarning.DRIFT: "the times rise or fall by more than 3 % while they are measured, so they depend on when "
     "one looks: let the machine settle, then measure again",
+    StabilityWarning.PROCESSES_DEPEND: "successive processes are alike, as on a machine that stays at a speed for a "
+    "while: the interval is too narrow; use 12 --rounds or --processes, or more, which tell how alike they are, or "
+    "measure again at another time",
     StabilityWarning.BIMODAL: "the times fall in two groups, as if the machine had two speeds: no single figure "
     "describes both; look for other load or a changing clock rate, and compare networks by 'effmod compare'",
     StabilityWarning.RATIO_BIMODAL: "the ratio falls in two groups, as if the machine had two speeds that do not meet "

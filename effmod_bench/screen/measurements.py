@@ -8,6 +8,7 @@ from effmod_bench.screen.advice import say_warnings
 from effmod_bench.screen.console import Console
 from results import Comparison, Measurement
 from results.published import PAPER_RUNS
+from results.statistics.estimate import estimate
 from results.tables.table import Table
 from results.tables.words import candidate_labels, counted, labels, percent
 from results.tables.write import OutputFormat
@@ -31,14 +32,16 @@ def print_measurements(
 def say_precision(console: Console, comparisons: Sequence[Comparison]) -> None:
     """Where a width of the interval was asked for: which one was reached, after how many runs, and by how many."""
     for name, comparison in zip(candidate_labels(comparisons), comparisons, strict=True):
-        estimate, until = comparison.estimate, comparison.plan.until
-        if until is not None and estimate is not None:
-            reached = estimate.half_width <= until
+        found, until = comparison.estimate, comparison.plan.until
+        if until is not None and found is not None:
+            missed = found.half_width > until
+            # Of two that are written alike one may be over the other.
+            just_over = "just over " * (missed and percent(found.half_width) == percent(until))
             took = f"{comparison.processes} processes, {comparison.runs} timed runs of each"
-            console.note(
-                f"{name}: known to within {percent(estimate.half_width)} after {took}"
-                + ("" if reached else f", not yet to {percent(until)}: a new run with a longer --max-time may do it")
-            )
+            known = f"{name}: known to within {just_over}{percent(found.half_width)} after {took}"
+            if missed:
+                known += f", not yet to {percent(until)}: {_what_is_in_the_way(comparison, until)}"
+            console.note(known)
     for until in sorted({comparison.plan.until for comparison in comparisons if comparison.plan.until is not None}):
         asked = [comparison for comparison in comparisons if comparison.plan.until == until]
         runs = [c.runs for c in asked if c.estimate and c.estimate.half_width <= until]
@@ -48,3 +51,11 @@ def say_precision(console: Console, comparisons: Sequence[Comparison]) -> None:
                 f"each in the median; {sum(2 * each < PAPER_RUNS for each in runs)} took fewer than the paper's "
                 f"{PAPER_RUNS}, both files' runs counted"
             )
+
+
+def _what_is_in_the_way(comparison: Comparison, until: float) -> str:
+    assert comparison.estimate is not None
+    of_this_run = estimate(comparison.process_ratios, error=comparison.estimate.error)
+    if of_this_run is not None and of_this_run.half_width <= until:
+        return "this run came so far, but earlier ones of the pair differ by more, which more processes do not narrow"
+    return "a new run with a longer --max-time may do it"

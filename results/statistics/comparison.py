@@ -1,5 +1,6 @@
 """From the processes of a comparison to a ratio, its interval and a verdict. Pure: nothing here is stored."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -10,11 +11,13 @@ from results.records.environment import Machine
 from results.records.measured import ComparisonProcess, Outcome
 from results.records.plan import ComparisonPlan, RuntimeOptions
 from results.statistics.attempts import failures, last_attempts
+from results.statistics.dependence import depend
 from results.statistics.estimate import Estimate, Verdict, estimate, judge, median_ratio
 from results.statistics.feeds import may_depend
 from results.statistics.latency import median_run_ms
 from results.statistics.looks import next_look
 from results.statistics.modes import fall_in_two
+from results.statistics.span import span_s
 from results.statistics.stability import StabilityWarning, find_machine_warnings
 from results.statistics.timed import TimedPair
 
@@ -30,7 +33,9 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         runs: timed inferences of each of the two, over all processes.
         baseline_p50_ms, candidate_p50_ms: medians over all of them. Their quotient is not the ratio, which is taken
             within each process.
+        measured_s: from the start of the first process to the end of the last.
         process_ratios: of each process by itself, in the order in which they ran.
+        earlier_runs: those before it, of the same pair in the same environment, that its interval has learnt from.
         estimate: None where fewer than two processes succeeded: one alone has no interval.
         warnings: what the machine was and did meanwhile, and whether the ratio is another one at each of its speeds.
             Drift gives none: it meets both alike.
@@ -50,7 +55,9 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     runs: int
     baseline_p50_ms: float | None
     candidate_p50_ms: float | None
+    measured_s: float | None
     process_ratios: tuple[float, ...]
+    earlier_runs: int
     estimate: Estimate | None
     verdict: Verdict | None
     warnings: tuple[StabilityWarning, ...]
@@ -61,7 +68,11 @@ def compare(records: Iterable[ComparisonProcess | TimedPair]) -> list[Comparison
     """Group processes into comparisons: run by run, and in each in the order in which its targets were given.
 
     Runs are not pooled: what one may conclude depends on how often it was looked at. Nor are the machines and versions
-    that one run met, where it was resumed on another: the latest comes last.
+    that one run met, where it was resumed on another: the latest comes last. But what an earlier run of the same pair
+    found in the same environment tells how much its ratio is another one at another time, and widens the interval.
+
+    Args:
+        records: of the runs to compare, and of all before them that may tell.
     """
     return [comparison for _, comparison in compare_by_environment(records)]
 
@@ -78,15 +89,25 @@ def compare_by_environment(records: Iterable[ComparisonProcess | TimedPair]) -> 
         environment = environments.setdefault(record.environment.stable, len(environments))
         groups[run, record.target, environment].append(record)
     stable = list(environments)
-    return [(stable[key[-1]], _comparison(groups[key])) for key in sorted(groups)]
+    earlier: dict[tuple[object, ...], list[tuple[float, ...]]] = defaultdict(list)
+    found = []
+    for key in sorted(groups):
+        group, met_in = groups[key], stable[key[-1]]
+        first = group[0]
+        pair = met_in, first.baseline, first.candidate, first.plan.options, first.plan.options_of(first.target)
+        comparison = _comparison(group, earlier[pair])
+        if comparison.process_ratios:
+            earlier[pair].append(comparison.process_ratios)
+        found.append((met_in, comparison))
+    return found
 
 
-def _comparison(records: Sequence[ComparisonProcess | TimedPair]) -> Comparison:
+def _comparison(records: Sequence[ComparisonProcess | TimedPair], earlier: Sequence[tuple[float, ...]]) -> Comparison:
     first = records[0]
     good = [record for record in records if record.outcome is Outcome.OK]
     gpu = first.environment.gpu_before
     ratios = tuple(median_ratio(record.baseline_ns, record.candidate_ns) for record in good)
-    found = estimate(ratios, error=next_look(first.plan, len(records)).error)
+    found = estimate(ratios, error=next_look(first.plan, len(records)).error, earlier=earlier)
     return Comparison(
         run_id=first.run_id,
         plan=first.plan,
@@ -101,11 +122,14 @@ def _comparison(records: Sequence[ComparisonProcess | TimedPair]) -> Comparison:
         runs=sum(len(record.baseline_ns) for record in good),
         baseline_p50_ms=median_run_ms([record.baseline_ns for record in good]),
         candidate_p50_ms=median_run_ms([record.candidate_ns for record in good]),
+        measured_s=span_s(good),
         process_ratios=ratios,
+        earlier_runs=len(earlier),
         estimate=found,
         verdict=judge(found, first.plan.margin),
         warnings=(
             *find_machine_warnings([record.environment for record in good]),
+            *((StabilityWarning.PROCESSES_DEPEND,) if depend([math.log(ratio) for ratio in ratios]) else ()),
             *((StabilityWarning.RATIO_BIMODAL,) if fall_in_two(ratios) else ()),
             *((StabilityWarning.MADE_UP_INPUT,) if may_depend(first.baseline, first.environment.session) else ()),
         ),

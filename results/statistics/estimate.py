@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from results.statistics.dependence import independent_number, variance_between
+
 if TYPE_CHECKING:
     from results.statistics.timed import Times
 
@@ -31,6 +33,8 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         low, high: the interval.
         half_width: the interval is the ratio, times or divided by 1 + this.
         error: how often the interval may miss: 5 %, or less where it is one of several looks.
+        between_runs: the standard deviation of the ratio's logarithm from run to run, which earlier runs tell; the
+            interval holds it. 0 where there were none, or they differ by no more than their processes do.
     """
 
     ratio: float
@@ -38,6 +42,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     high: float
     half_width: float
     error: float = ERROR
+    between_runs: float = 0.0
 
     @property
     def speed(self) -> "Estimate":
@@ -69,22 +74,68 @@ def median_ratio(baseline_ns: "Sequence[int] | Times", candidate_ns: "Sequence[i
     return float(np.median(np.asarray(candidate_ns) / np.asarray(baseline_ns)))
 
 
-def estimate(process_ratios: Sequence[float], *, error: float = ERROR) -> Estimate | None:
-    """Mean of the logarithms, and Student's t interval over the processes, which are the independent units.
+def estimate(
+    process_ratios: Sequence[float], *, error: float = ERROR, earlier: Sequence[Sequence[float]] = ()
+) -> Estimate | None:
+    """Mean of the logarithms, with an interval over the processes of a run, which follow each other in time.
 
-    A bootstrap of so few would be too narrow. None for fewer than two processes.
+    Student's t, of as many processes as these are worth (`independent_number`); a bootstrap of few would be too narrow.
+    Where there are earlier runs, what the ratio differs by from run to run (`variance_between`) adds to the variance.
+    None for fewer than two processes.
 
     Args:
-        process_ratios: or any other figure of each process that is above 0.
+        process_ratios: or any other figure of each process that is above 0, in the order in which they ran.
         error: how often the interval may miss.
+        earlier: the same of runs of the same at other times.
     """
-    if len(process_ratios) < 2:
+    n = len(process_ratios)
+    if n < 2:
         return None
-    from scipy.special import stdtrit  # the quantile of Student's t; scipy.stats would take a second to import
+    logs, *others = [[math.log(ratio) for ratio in run] for run in (process_ratios, *earlier)]
+    independent = independent_number(logs)
+    # The scatter of values that are alike falls short of what it is over a longer time.
+    spread = stdev(logs) * math.sqrt((n - 1) / max(n - n / independent, 1.0))
+    half = _quantile(independent - 1, error) * spread / math.sqrt(independent)
+    between = variance_between([logs, *others])
+    return _with_between(fmean(logs), half, between, error=error)
 
-    logs = [math.log(ratio) for ratio in process_ratios]
-    half = float(stdtrit(len(logs) - 1, 1 - error / 2)) * stdev(logs) / math.sqrt(len(logs))
-    return around(fmean(logs), half, error=error)
+
+def estimate_over_runs(runs: Sequence[Sequence[float]], *, error: float = ERROR) -> Estimate | None:
+    """The same over the processes of several runs together: each run is one draw of what differs between runs.
+
+    None for fewer than two processes.
+
+    Args:
+        runs: a figure of each process, above 0, by run.
+    """
+    number = sum(map(len, runs))
+    if len(runs) < 2 or number == len(runs):  # of runs of one process each, what differs is in every one of them
+        return estimate([value for run in runs for value in run], error=error)
+    logs = [[math.log(value) for value in run] for run in runs]
+    freedom = number - len(runs)
+    within = math.fsum((value - fmean(run)) ** 2 for run in logs for value in run) / freedom
+    half = _quantile(freedom, error) * math.sqrt(within / number)
+    share = sum((len(run) / number) ** 2 for run in runs)
+    return _with_between(
+        fmean([value for run in logs for value in run]), half, variance_between(logs), share=share, error=error
+    )
+
+
+def _with_between(mean: float, half: float, between: float, *, share: float = 1.0, error: float) -> Estimate:
+    """An interval to which the variance between runs is added, or the share of it that is left in a mean over runs."""
+    from scipy.special import ndtri
+
+    # Of the normal distribution: few runs tell the variance badly, but Student's t would make the interval of two runs
+    # on a quiet machine, that differ by chance alone, several times as wide.
+    both = math.hypot(half, float(ndtri(1 - error / 2)) * math.sqrt(share * between))
+    return msgspec.structs.replace(around(mean, both, error=error), between_runs=math.sqrt(between))
+
+
+def _quantile(freedom: float, error: float) -> float:
+    """Of Student's t, beyond which an error of both sides lies."""
+    from scipy.special import stdtrit  # scipy.stats would take a second to import
+
+    return float(stdtrit(max(freedom, 1.0), 1 - error / 2))
 
 
 def around(mean: float, half: float, *, error: float) -> Estimate:

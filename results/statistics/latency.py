@@ -1,12 +1,13 @@
 """The latency of one inference, from the timed runs of several processes."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import geometric_mean, median
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from results.statistics.estimate import estimate
+from results.statistics.estimate import estimate_over_runs
 from results.statistics.stacks import of_each
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
         round_spread: (largest - smallest) / median of those. How far fresh processes disagree; None for one round.
         process_p50_ms: the geometric mean of those: the median of a fresh process, on average. Every round counts
             alike here, and in `p50_ms` every run.
-        process_p50_interval_ms: its 95 % interval; None for fewer than three rounds.
+        process_p50_interval_ms: its 95 % interval; None for fewer than three rounds. Of rounds of several runs it holds
+            what differs from run to run.
     """
 
     runs: int
@@ -54,8 +56,11 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     process_p50_interval_ms: tuple[float, float] | None
 
 
-def summarise_durations(rounds: "Sequence[Sequence[int] | Times]") -> Latency:
+def summarise_durations(rounds: "Sequence[Sequence[int] | Times]", run_ids: Sequence[str] = ()) -> Latency:
     """Statistics of timed runs, given as nanoseconds by round.
+
+    Args:
+        run_ids: of which invocation each round is; all of one where they are not given.
 
     Raises:
         ValueError: a round without a run.
@@ -87,7 +92,7 @@ def summarise_durations(rounds: "Sequence[Sequence[int] | Times]") -> Latency:
         round_p50_ms=medians,
         round_spread=(max(medians) - min(medians)) / median(medians) if len(medians) > 1 else None,
         process_p50_ms=geometric_mean(medians),
-        process_p50_interval_ms=_interval(medians),
+        process_p50_interval_ms=_interval(medians, run_ids or [""] * len(medians)),
     )
 
 
@@ -105,11 +110,14 @@ def median_run_ms(rounds: "Sequence[Sequence[int] | Times]") -> float | None:
     return float(np.median(runs)) / _NS_PER_MS if len(runs) else None
 
 
-def _interval(process_p50_ms: Sequence[float]) -> tuple[float, float] | None:
-    """The 95 % interval of their geometric mean: latencies differ by factors, and rounds are the independent units.
+def _interval(process_p50_ms: Sequence[float], run_ids: Sequence[str]) -> tuple[float, float] | None:
+    """The 95 % interval of their geometric mean: latencies differ by factors, and rounds, within runs, are the units.
 
     Order statistics would not do: of five values they reach 94 %, not 95 %. Two give an interval from nearly nothing
     to far beyond: there is none for fewer than three.
     """
-    found = estimate(process_p50_ms) if len(process_p50_ms) > 2 else None
+    by_run: dict[str, list[float]] = defaultdict(list)
+    for run_id, p50_ms in zip(run_ids, process_p50_ms, strict=True):
+        by_run[run_id].append(p50_ms)
+    found = estimate_over_runs(list(by_run.values())) if len(process_p50_ms) > 2 else None
     return (found.low, found.high) if found else None

@@ -4,11 +4,13 @@ What the samples show is worked out from them when they are read, and so is what
 facts that each record holds.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 from results.records.environment import Conditions, Environment, Machine
 from results.records.measured import Round
+from results.statistics.dependence import depend
 from results.statistics.drift import drifts, rounds_drift
 from results.statistics.feeds import input_dependence, may_depend
 from results.statistics.modes import fall_in_two, rounds_have_two_modes
@@ -28,6 +30,7 @@ class StabilityWarning(StrEnum):
     MEMORY_PRESSURE = "memory-pressure"
     NOT_STEADY = "not-steady"
     DRIFT = "drift"
+    PROCESSES_DEPEND = "processes-depend"
     BIMODAL = "bimodal"
     RATIO_BIMODAL = "ratio-bimodal"
     ROUNDS_DISAGREE = "rounds-disagree"
@@ -57,10 +60,12 @@ def find_warnings(round_spread: float | None, rounds: Sequence[Round | TimedRoun
     level = DRIFT_LEVEL / len(rounds)  # after Bonferroni: each round is one more chance to be wrong
     times = [record.durations_ns for record in rounds]
     medians = [float(median) for median in of_each(times, lambda rows: np.median(rows, axis=1))]
+    drift = rounds_drift(times, level=level, share=AFFECTED_SHARE) or drifts(medians, level=DRIFT_LEVEL)
     found = {
         StabilityWarning.NOT_STEADY: _often([record.steady is False for record in rounds]),
-        StabilityWarning.DRIFT: rounds_drift(times, level=level, share=AFFECTED_SHARE)
-        or drifts(medians, level=DRIFT_LEVEL),
+        StabilityWarning.DRIFT: drift,
+        # What drifts is alike from one round to the next: that is said already.
+        StabilityWarning.PROCESSES_DEPEND: not drift and depend([math.log(median) for median in medians]),
         StabilityWarning.BIMODAL: _often(of_each(times, rounds_have_two_modes)) or fall_in_two(medians),
         StabilityWarning.ROUNDS_DISAGREE: round_spread is not None and round_spread > SPREAD_LIMIT,
         StabilityWarning.INPUT_DEPENDENT: input_dependence(rounds) is not None,

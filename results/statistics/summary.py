@@ -16,6 +16,7 @@ from results.statistics.estimate import ERROR, UNCHANGED, Estimate
 from results.statistics.feeds import InputDependence, feed_spread, input_dependence
 from results.statistics.latency import Latency, median_ms, median_run_ms, summarise_durations
 from results.statistics.neighbours import mark_indistinct
+from results.statistics.span import span_s
 from results.statistics.stability import StabilityWarning, find_warnings
 from results.statistics.timed import TimedPair, TimedRound
 
@@ -27,7 +28,9 @@ class Anchored(msgspec.Struct, frozen=True, kw_only=True):
         anchor: the artifact itself where it is the anchor; there is no estimate then.
         plan: what was asked of the processes that timed the two.
         runs: timed inferences of each of the two, over all processes; 0 for the anchor itself.
+        measured_s: from the start of the first of them to the end of the last.
         process_ratios: its time over the anchor's, in each process that did not fail.
+        earlier_runs: those before it, of the two in the same environment, that its interval has learnt from.
         estimate: None where fewer than two processes succeeded.
         indistinct_from: the names of those next to it in this ratio, among measurements that differ in the artifact
             alone and have the same anchor, whose intervals overlap with its own.
@@ -36,7 +39,9 @@ class Anchored(msgspec.Struct, frozen=True, kw_only=True):
     anchor: TimedArtifact
     plan: ComparisonPlan
     runs: int
+    measured_s: float | None = None
     process_ratios: tuple[float, ...]
+    earlier_runs: int = 0
     estimate: Estimate | None
     indistinct_from: tuple[str, ...] = ()
 
@@ -49,6 +54,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         gpu, gpu_driver: its name, and its driver's version; None on other devices, and where the driver does not tell.
         threads: intra-op threads that were used; None for Core ML.
         warmup_runs: inferences before the timed ones that were asked for, in each round.
+        measured_s: from the start of the first round to the end of the last, those of all its runs.
         seeds: of the runs, each once: what drew the order of their rounds.
         interval_level: how often an interval such as that of `latency` holds the truth.
         latency: None where every round failed.
@@ -79,6 +85,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     session: SessionFacts | None
     run_ids: tuple[str, ...]
     warmup_runs: int
+    measured_s: float | None = None
     seeds: tuple[int, ...]
     interval_level: float = 1 - ERROR
     latency: Latency | None
@@ -161,7 +168,9 @@ def _identity(record: Round | TimedRound) -> bytes:
 def _measurement(rounds: Sequence[Round | TimedRound]) -> Measurement:
     first = rounds[0]
     good = [record for record in rounds if record.outcome is Outcome.OK]
-    latency = summarise_durations([record.durations_ns for record in good]) if good else None
+    latency = None
+    if good:
+        latency = summarise_durations([record.durations_ns for record in good], [record.run_id for record in good])
     session = good[0].environment.session if good else None
     paper = figures_of(first.artifact.name, first.artifact)
     paper_ms = None
@@ -181,6 +190,7 @@ def _measurement(rounds: Sequence[Round | TimedRound]) -> Measurement:
         session=session,
         run_ids=tuple(dict.fromkeys(record.run_id for record in rounds)),
         warmup_runs=first.plan.warmup_runs,
+        measured_s=span_s(good),
         seeds=tuple(dict.fromkeys(record.plan.seed for record in rounds)),
         latency=latency,
         gpu_p50_ms=median_run_ms([r.gpu_durations_ns for r in good if r.gpu_durations_ns is not None]),
@@ -221,7 +231,9 @@ def _beside_anchor(measurement: Measurement, comparisons: Sequence[Comparison]) 
         anchor=anchor,
         plan=latest.plan,
         runs=latest.runs,
+        measured_s=latest.measured_s,
         process_ratios=latest.process_ratios,
+        earlier_runs=latest.earlier_runs,
         estimate=latest.estimate,
     )
     return msgspec.structs.replace(

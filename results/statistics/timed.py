@@ -23,6 +23,7 @@ class TimedRound(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A round. Its times are arrays of shape (runs,); all else is as in `Round`."""
 
     run_id: str
+    started_at: str
     index: int
     attempt: int
     plan: BenchPlan
@@ -45,6 +46,7 @@ class TimedPair(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A process of a comparison. Its times are arrays of shape (runs,); all else is as in `ComparisonProcess`."""
 
     run_id: str
+    started_at: str
     target: int
     index: int
     attempt: int
@@ -67,6 +69,7 @@ class Pool:
     def timed_round(self, record: Round) -> TimedRound:
         return TimedRound(
             run_id=self._share(record.run_id),
+            started_at=record.started_at,
             index=record.index,
             attempt=record.attempt,
             plan=self._share(record.plan),
@@ -88,6 +91,7 @@ class Pool:
     def timed_pair(self, record: ComparisonProcess) -> TimedPair:
         return TimedPair(
             run_id=self._share(record.run_id),
+            started_at=record.started_at,
             target=record.target,
             index=record.index,
             attempt=record.attempt,

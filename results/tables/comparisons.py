@@ -1,5 +1,6 @@
 """The table of what was timed in turn."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 from results.records.artifact import TimedArtifact
@@ -17,7 +18,16 @@ from results.tables.columns import (
 from results.tables.fed import fed_in_words, fed_notes
 from results.tables.protocol import COMPARISON_PROTOCOL
 from results.tables.table import Cell, Column, Shared, Table, differing, settle, told_apart_by
-from results.tables.words import ARTIFACT_FACTS, look_alike, milliseconds, mode_in_words, percent
+from results.tables.words import (
+    ARTIFACT_FACTS,
+    candidate_labels,
+    counted,
+    look_alike,
+    milliseconds,
+    mode_in_words,
+    percent,
+    time_in_words,
+)
 
 
 def _of_artifact(prefix: str, artifact: Callable[[Comparison], TimedArtifact]) -> tuple[Column[Comparison], ...]:
@@ -137,6 +147,7 @@ def _notes(comparisons: Sequence[Comparison]) -> Iterator[str]:
             "¹ its time over the time of what it is compared with, both in one process, in turn: at 0.981 it takes "
             "1.9 % less time, and is called 1.9 % faster."
         )
+    yield from _spans(comparisons)
     if any(row.estimate and row.verdict is Verdict.NOT_DISTINGUISHABLE for row in comparisons):
         margins = sorted({row.plan.margin for row in comparisons})
         yield (
@@ -144,3 +155,29 @@ def _notes(comparisons: Sequence[Comparison]) -> Iterator[str]:
             f"{' or '.join(map(percent, margins))}."
         )
     yield from fed_notes(artifact for row in comparisons for artifact in (row.baseline, row.candidate))
+
+
+def _spans(comparisons: Sequence[Comparison]) -> Iterator[str]:
+    """What the intervals speak for."""
+    rows = [row for row in comparisons if row.estimate]
+    times = [row.measured_s for row in rows if row.measured_s is not None]
+    if not times:
+        return
+    learnt = {row.earlier_runs for row in rows if row.earlier_runs}
+    earlier = counted(max(learnt), "earlier run") if learnt else ""
+    yield (
+        f"An interval speaks for the {time_in_words(times)} in which the processes ran"
+        + (f", and for what differs between these and up to {earlier} of the same pair." if learnt else ".")
+        + (
+            ""
+            if all(row.earlier_runs for row in rows)
+            else " At another time the ratio may be another one; the same command, run again then, takes that in."
+        )
+    )
+    for name, row in zip(candidate_labels(comparisons), comparisons, strict=True):
+        between = row.estimate.between_runs if row.estimate else 0.0
+        if between > row.plan.margin:
+            yield (
+                f"The ratio of {name} differs from run to run by {percent(math.expm1(between))} (standard deviation), "
+                "which more processes do not narrow."
+            )

@@ -27,7 +27,7 @@ from results.tables.table import (
     settle,
     told_apart_by,
 )
-from results.tables.words import counted, digits, look_alike, milliseconds, mode_in_words
+from results.tables.words import counted, digits, look_alike, milliseconds, mode_in_words, time_in_words
 
 
 def _of_latency(
@@ -324,7 +324,7 @@ def first_notes(measurements: Sequence[Measurement], shown: Collection[str]) -> 
     notes = []
     if any(m.artifact.macs for m in measurements):
         notes.append("¹ multiply-adds, counted as the paper counts its FLOPs.")
-    if by_round := _by_round(shown):
+    if by_round := _by_round(measurements, shown):
         notes.append(f"² a round is a fresh process. {by_round}")
     if any(m.lacks_papers_form for m in measurements):
         notes.append(
@@ -339,7 +339,7 @@ def first_notes(measurements: Sequence[Measurement], shown: Collection[str]) -> 
     return notes
 
 
-def _by_round(shown: Collection[str]) -> str:
+def _by_round(measurements: Sequence[Measurement], shown: Collection[str]) -> str:
     """What the columns mean that tell rounds apart."""
     spreads = {
         "run_spread": "runs spread: how wide the middle half of its runs is",
@@ -358,6 +358,9 @@ def _by_round(shown: Collection[str]) -> str:
     if "process_p50_ms" in shown:
         medians = "these medians" if "round_spread" in shown else "the medians of rounds"
         interval = ", with its 95 % interval" if "process_p50_low_ms" in shown else ""
+        times = [m.measured_s for m in measurements if m.measured_s is not None]
+        if interval and times:
+            interval += f", which speaks for the {time_in_words(times)} in which they ran"
         sentences.append(f"p50 by round: the mean of {medians}{interval}.")
     return " ".join(sentences)
 
@@ -369,9 +372,14 @@ def last_notes(measurements: Sequence[Measurement]) -> list[str]:
         for m in measurements
         if m.anchored
     )
+    times = [m.anchored.measured_s for m in measurements if m.anchored and m.anchored.measured_s is not None]
+    learnt = max((m.anchored.earlier_runs for m in measurements if m.anchored), default=0)
+    speaks_for = f" It speaks for the {time_in_words(times)} in which they ran" if times else ""
+    if times and learnt:
+        speaks_for += f", and for what differs between these and up to {counted(learnt, 'earlier run')}"
     notes = [
         f"⁴ its time over that of {anchor}, both in one process, in turn, with its 95 % interval: what slows the "
-        "machine down for a while slows both."
+        f"machine down for a while slows both.{speaks_for}{'.' * bool(speaks_for)}"
         for anchor in anchors
     ]
     if any(m.gpu_p50_ms for m in measurements):

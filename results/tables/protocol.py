@@ -30,6 +30,7 @@ MEASUREMENT_PROTOCOL: tuple[Column[Measurement], ...] = (
     _interval_level(lambda row: row.interval_level if row.latency and row.latency.process_p50_interval_ms else None),
     _detail("seeds", "seeds", lambda row: ", ".join(map(str, row.seeds))),
     _detail("run_ids", "runs' ids", lambda row: ", ".join(row.run_ids)),
+    _detail("measured_s", "measured\nover s", lambda row: row.measured_s),
     _detail(
         "anchor_processes",
         "anchor's\nprocesses",
@@ -44,6 +45,17 @@ MEASUREMENT_PROTOCOL: tuple[Column[Measurement], ...] = (
         lambda row: 1 - row.anchored.estimate.error if row.anchored and row.anchored.estimate else None,
         key="anchor_interval_level",
     ),
+    _detail("anchor_measured_s", "anchor's\nover s", lambda row: row.anchored.measured_s if row.anchored else None),
+    _detail(
+        "anchor_earlier_runs",
+        "anchor's\nearlier runs",
+        lambda row: row.anchored.earlier_runs if row.anchored and row.anchored.estimate else None,
+    ),
+    _detail(
+        "anchor_between_runs",
+        "anchor's\nbetween runs",
+        lambda row: row.anchored.estimate.between_runs if row.anchored and row.anchored.estimate else None,
+    ),
 )
 
 COMPARISON_PROTOCOL: tuple[Column[Comparison], ...] = (
@@ -52,6 +64,9 @@ COMPARISON_PROTOCOL: tuple[Column[Comparison], ...] = (
     _detail("max_time_s", "time,\nat most", lambda row: row.plan.max_time_s),
     _detail("seed", "seed", lambda row: row.plan.seed),
     _interval_level(lambda row: 1 - row.estimate.error if row.estimate else None),
+    _detail("measured_s", "measured\nover s", lambda row: row.measured_s),
+    _detail("earlier_runs", "earlier\nruns", lambda row: row.earlier_runs),
+    _detail("between_runs", "between\nruns", lambda row: row.estimate.between_runs if row.estimate else None),
 )
 
 TUNING_PROTOCOL: tuple[Column[Trial], ...] = (

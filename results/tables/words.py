@@ -53,6 +53,21 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
     return f"{count} {noun if count == 1 else plural or noun + 's'}"
 
 
+def time_in_words(times_s: Sequence[float]) -> str:
+    """As people say it: "34 s", "5 min", "2.5 h"; of several, from the shortest to the longest: "6 to 33 min"."""
+    shortest, longest = (_time_in_words(seconds) for seconds in (min(times_s), max(times_s)))
+    if shortest == longest:
+        return longest
+    (number, unit), (_, longest_unit) = shortest.split(), longest.split()
+    return f"{number if unit == longest_unit else shortest} to {longest}"
+
+
+def _time_in_words(seconds: float) -> str:
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
 def mode_in_words(options: RuntimeOptions) -> str | None:
     """How a runtime ran, where it was not as usual: such rows are not to be taken for the others."""
     words = {

@@ -272,8 +272,8 @@ def test_an_interruption_among_the_pairs_keeps_what_is_finished(workers: Workers
 def test_until_stops_where_the_ratio_is_known_and_says_what_that_took(workers: Workers) -> None:
     done = effmod("bench", "b.onnx", "--anchor", "a.onnx", "--runs", "4", "--rounds", "2", "--until", "1%")
     assert done.exit_code == 0, done.output
-    assert "after 6 processes, 720 timed runs of each" in " ".join(done.stderr.split())
-    assert workers.pairs == ["b.onnx"] * 6
+    assert "after 12 processes, 1440 timed runs of each" in " ".join(done.stderr.split())
+    assert workers.pairs == ["b.onnx"] * 12
     (run,) = Store(Path("effmod-results")).read_kind(RunPlan)
     assert run.anchor
     assert run.anchor.plan.max_time_s == 600

@@ -142,7 +142,7 @@ def test_a_doubtful_comparison_comes_with_the_advice_of_a_measurement(
 @pytest.mark.parametrize(
     ("size", "said"),
     [
-        (0.0001, "known to within 0.0141 % after 6 processes, 60 timed"),
+        (0.0001, "known to within 0.00936 % after 12 processes, 120 timed"),
         (0.1, "not yet to 1 %: a new run with a longer --max-time"),
     ],
 )

@@ -31,8 +31,22 @@ def test_a_width_that_was_asked_for_is_reached_or_not_yet(
     noise: float, said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan = ComparisonPlan(targets=("a", "b"), until=0.01)
-    pairs = [make_comparison_process([1 + noise * (-1) ** i] * 2, plan=plan, index=i) for i in range(6)]
+    pairs = [make_comparison_process([1 + noise * (-1) ** i] * 2, plan=plan, index=i) for i in range(12)]
     say_precision(Console(), compare(pairs))
     err = capsys.readouterr().err
     assert err.startswith("b: known to within ")
-    assert f"after 6 processes, 12 {said}" in err
+    assert f"after 12 processes, 24 {said}" in err
+
+
+def test_a_width_that_earlier_runs_keep_from_being_reached_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = ComparisonPlan(targets=("a", "b"), until=0.01)
+    runs = {"20260101T000000-0000": 1.0, "20260102T000000-0000": 1.2}
+    pairs = [
+        make_comparison_process([ratio + 0.0001 * (-1) ** i] * 2, plan=plan, index=i, run_id=run_id)
+        for run_id, ratio in runs.items()
+        for i in range(12)
+    ]
+    say_precision(Console(), [each for each in compare(pairs) if each.run_id == "20260102T000000-0000"])
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("b: known to within 39.4 %")
+    assert "not yet to 1 %: this run came so far, but earlier ones of the pair differ by more" in said

@@ -1,7 +1,18 @@
+import math
+
 import msgspec
 import pytest
 
-from results import ComparisonPlan, ComparisonProcess, Conditions, GpuState, StabilityWarning, Verdict, compare
+from results import (
+    ComparisonPlan,
+    ComparisonProcess,
+    Conditions,
+    GpuState,
+    RuntimeOptions,
+    StabilityWarning,
+    Verdict,
+    compare,
+)
 from tests.fakes import MACHINE, make_comparison_process
 
 
@@ -150,3 +161,48 @@ def test_a_ratio_that_depends_on_which_speed_the_machine_runs_at_is_marked() -> 
 
     assert warned([1.25, 1.50, 1.26, 1.51, 1.25, 1.52]) == (StabilityWarning.RATIO_BIMODAL,)
     assert warned([1.25, 1.27, 1.24, 1.26, 1.25, 1.28]) == ()
+
+
+def test_successive_processes_that_are_alike_are_marked() -> None:
+    def warned(ratios: list[float]) -> tuple[StabilityWarning, ...]:
+        (comparison,) = compare([make_comparison_process([ratio] * 2, index=i) for i, ratio in enumerate(ratios)])
+        return comparison.warnings
+
+    assert warned([1.01, 1.02, 1.03, 1.04, 1.05, 1.06]) == (StabilityWarning.PROCESSES_DEPEND,)
+    assert warned([1.01, 1.06, 1.02, 1.05, 1.03, 1.04]) == ()
+
+
+def test_an_interval_learns_from_earlier_runs_of_the_pair_how_much_another_time_differs() -> None:
+    """Three runs whose ratios lie 20 % apart, each within 0.1 %: the first cannot know, the later ones do."""
+    runs = {"1": 1.0, "2": 1.2, "3": 1.0}
+    records = [
+        make_comparison_process([ratio * (1 + 0.0005 * (-1) ** index)] * 2, run_id=run_id, index=index)
+        for run_id, ratio in runs.items()
+        for index in range(6)
+    ]
+    first, second, third = compare(records)
+    assert [each.earlier_runs for each in (first, second, third)] == [0, 1, 2]
+    assert first.estimate is not None
+    assert second.estimate is not None
+    assert first.estimate.half_width < 0.001
+    assert second.estimate.between_runs == pytest.approx(math.log(1.2) / math.sqrt(2), rel=1e-3)
+    assert second.estimate.low < 1.0
+    assert compare(records[:6])[0] == first  # what came later changes nothing of it
+    assert compare([*records[:6], *records[12:]])[1].estimate.half_width < 0.001  # type: ignore[union-attr]
+
+
+def test_an_interval_learns_nothing_from_another_pair_another_mode_or_another_environment() -> None:
+    plan = ComparisonPlan(targets=("a", "b"))
+    own, far = processes([1.0, 1.001, 0.999], plan), [1.2, 1.201, 1.199]
+    others = {
+        "1": processes(far, ComparisonPlan(targets=("a", "c"))),
+        "2": processes(far, msgspec.structs.replace(plan, options=RuntimeOptions(allow_spinning=False))),
+        "3": [met(record, threads=1) for record in processes(far, plan)],
+    }
+    before = [msgspec.structs.replace(record, run_id=run_id) for run_id, run in others.items() for record in run]
+    assert compare([*before, *own])[-1] == compare(own)[0]
+
+
+def test_a_comparison_says_over_how_long_it_was_measured() -> None:
+    (found,) = compare([make_comparison_process(index=index) for index in (0, 1, 34)])
+    assert found.measured_s == pytest.approx(34)

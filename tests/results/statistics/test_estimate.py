@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from results import Verdict
-from results.statistics.estimate import Estimate, estimate, judge, median_ratio
+from results.statistics.estimate import Estimate, estimate, estimate_over_runs, judge, median_ratio
 
 
 def test_the_ratio_of_a_process_is_the_median_over_its_pairs() -> None:
@@ -89,3 +89,41 @@ def test_two_processes_that_have_nothing_in_common_have_the_widest_interval() ->
     assert found.ratio == pytest.approx(1)
     assert 0 < found.low < 1e-200 < 1e200 < found.high < float("inf")
     assert found.speed.high == pytest.approx(1 / found.low)
+
+
+def test_many_processes_that_are_alike_have_the_interval_of_as_many_as_they_are_worth() -> None:
+    # Correlation 0.6: a quarter as many, so the standard error is twice as large.
+    draws = np.random.default_rng(0)
+    values = np.zeros(4000)
+    for i in range(1, 4000):
+        values[i] = 0.6 * values[i - 1] + 0.008 * draws.standard_normal()
+    found = estimate(np.exp(values).tolist())
+    assert found is not None
+    assert math.log1p(found.half_width) == pytest.approx(1.96 * 0.01 * math.sqrt(4 / 4000), rel=0.1)
+
+
+def test_earlier_runs_add_what_they_differ_by() -> None:
+    ratios = [0.97, 0.99, 0.98]
+    alone, same, apart = (estimate(ratios, earlier=earlier) for earlier in ([], [ratios], [[1.97, 1.99, 1.98]]))
+    assert alone is not None
+    assert apart is not None
+    assert (same, alone.between_runs) == (alone, 0.0)
+    assert apart.ratio == alone.ratio
+    assert apart.between_runs == pytest.approx(math.log(1.98 / 0.98) / math.sqrt(2), rel=1e-2)
+    own = math.log1p(alone.half_width)
+    assert math.log1p(apart.half_width) == pytest.approx(math.hypot(own, 1.96 * apart.between_runs), rel=1e-4)
+
+
+def test_over_several_runs_the_units_are_the_runs_where_they_differ() -> None:
+    together = estimate_over_runs([[1.0, 1.001], [1.2, 1.201], [1.1, 1.101]])
+    assert together is not None
+    assert together.ratio == pytest.approx(1.0984, rel=1e-3)
+    assert together.between_runs == pytest.approx(0.0912, rel=1e-2)  # of the three logarithms
+    assert math.log1p(together.half_width) == pytest.approx(1.96 * together.between_runs / math.sqrt(3), rel=1e-2)
+
+
+def test_over_one_run_and_over_runs_of_one_process_the_units_are_the_processes() -> None:
+    ratios = [0.97, 0.99, 0.98]
+    assert estimate_over_runs([ratios]) == estimate_over_runs([[ratio] for ratio in ratios]) == estimate(ratios)
+    assert estimate_over_runs([]) is None
+    assert estimate_over_runs([[1.0]]) is None

@@ -1,22 +1,20 @@
 import numpy as np
-import pytest
 
 from results import ComparisonPlan
 from results.statistics.estimate import estimate
 from results.statistics.looks import next_look
 
 
-def test_looks_come_further_apart_and_spend_the_error_once() -> None:
+def test_looks_come_further_apart_each_with_a_smaller_error() -> None:
     plan = ComparisonPlan(until=0.01)
     looks = [next_look(plan, 0)]
-    for _ in range(40):
+    for _ in range(5):
         looks.append(next_look(plan, looks[-1].processes + 1))
-    assert [look.processes for look in looks[:6]] == [6, 9, 14, 21, 32, 48]
-    assert [look.error for look in looks[:3]] == pytest.approx([0.05 / 2, 0.05 / 6, 0.05 / 12])
-    assert sum(look.error for look in looks) < 0.05
-    assert next_look(plan, 7) == next_look(plan, 9)  # between two looks, what the later one may spend
-    assert next_look(ComparisonPlan(until=0.01, processes=2), 0).processes == 6
-    assert next_look(ComparisonPlan(until=0.01, processes=10), 11).processes == 15
+    assert [look.processes for look in looks] == [12, 18, 27, 41, 62, 93]
+    assert {look.error for look in looks} == {0.01}
+    assert next_look(plan, 13) == next_look(plan, 18)
+    assert next_look(ComparisonPlan(until=0.01, processes=2), 0).processes == 12
+    assert next_look(ComparisonPlan(until=0.01, processes=20), 21).processes == 30
 
 
 def test_without_until_there_is_one_look() -> None:

@@ -11,10 +11,16 @@ from tests.fakes import MACHINE, make_comparison_process, timed_artifact
 
 
 def comparisons(*ratios: float, threads: int = 2) -> list[Comparison]:
-    """One of three processes with this ratio each, in runs of their own."""
+    """One of three processes with this ratio each, of pairs and in runs of their own."""
+    names = ("efficientmod_xs", *(f"network_{number}" for number in range(1, len(ratios))))
     records = [
-        make_comparison_process([ratio * (1 + noise)] * 2, run_id=f"run-{threads}-{ratio}", index=index)
-        for ratio in ratios
+        make_comparison_process(
+            [ratio * (1 + noise)] * 2,
+            plan=ComparisonPlan(targets=("efficientmod_xxs", name)),
+            run_id=f"run-{threads}-{ratio}",
+            index=index,
+        )
+        for name, ratio in zip(names, ratios, strict=True)
         for index, noise in enumerate((-0.001, 0.0, 0.001))
     ]
     environment = msgspec.structs.replace(records[0].environment, threads=threads)

@@ -21,7 +21,7 @@ def test_the_note_on_rounds_speaks_of_the_columns_that_are_there() -> None:
     (ours,) = (note for note in measurement_table(measurements).notes if note[0] == "²")
     assert "Runs spread: " in ours
     assert "rounds spread: " in ours
-    assert "p50 by round: the mean of these medians, with its 95 % interval." in ours
+    assert "p50 by round: the mean of these medians, with its 95 % interval, which speaks for the 2 s in which" in ours
     (single,) = (note for note in measurement_table(summarise([make_round()])).notes if note[0] == "²")
     assert "rounds spread" not in single.lower()
     assert "interval" not in single
