@@ -25,11 +25,11 @@ lint: $(READY)
 
 # The figures that README and CHANGELOG state about effmod itself; they time things, so no test runs them.
 check-start: $(READY)
-	$(VENV)/bin/python -m tests.benchmarks.startup
+	$(VENV)/bin/python -m tests.benchmarks.startup --csv
 check-loop: $(READY)
-	$(VENV)/bin/python -m tests.benchmarks.timed_loop
+	$(VENV)/bin/python -m tests.benchmarks.timed_loop --csv
 check-cost: $(READY)
-	$(VENV)/bin/python -m tests.benchmarks.round_cost
+	$(VENV)/bin/python -m tests.benchmarks.round_cost --csv
 
 # What a store of 50,000 records costs the commands that read one; BEFORE, an older checkout, is measured beside it.
 check-store: $(READY)
@@ -37,11 +37,11 @@ check-store: $(READY)
 
 # How often `effmod compare` is right; 100 trials take about an hour and a half.
 check-compare: $(READY)
-	$(VENV)/bin/python -m tests.benchmarks.comparison_power --trials $(TRIALS) --threads $(THREADS)
+	$(VENV)/bin/python -m tests.benchmarks.comparison_power --csv --trials $(TRIALS) --threads $(THREADS)
 
 # How often its interval holds the ratio of a long run; 20 trials take about an hour for each number of threads.
 check-coverage: $(READY)
-	$(VENV)/bin/python -m tests.benchmarks.interval_coverage --trials $(TRIALS) --threads $(THREADS)
+	$(VENV)/bin/python -m tests.benchmarks.interval_coverage --csv --trials $(TRIALS) --threads $(THREADS)
 
 # Whether six processes in a row, on a machine with two speeds, know what a longer run finds; from committed records.
 check-windows: $(READY)

@@ -79,8 +79,9 @@ def estimate(
 ) -> Estimate | None:
     """Mean of the logarithms, with an interval over the processes of a run, which follow each other in time.
 
-    Student's t, of as many processes as these are worth (`independent_number`); a bootstrap of few would be too narrow.
-    Where there are earlier runs, what the ratio differs by from run to run (`variance_between`) adds to the variance.
+    Student's t, of as many processes as these are worth (`independent_number`), and where that is fewer than they are,
+    no further than the one that lies furthest from the mean. A bootstrap of few would be too narrow. Where there are
+    earlier runs, what the ratio differs by from run to run (`variance_between`) adds to the variance.
     None for fewer than two processes.
 
     Args:
@@ -88,16 +89,25 @@ def estimate(
         error: how often the interval may miss.
         earlier: the same of runs of the same at other times.
     """
-    n = len(process_ratios)
-    if n < 2:
+    if len(process_ratios) < 2:
         return None
     logs, *others = [[math.log(ratio) for ratio in run] for run in (process_ratios, *earlier)]
+    return _with_between(fmean(logs), _half(logs, error), variance_between([logs, *others]), error=error)
+
+
+def _half(logs: Sequence[float], error: float) -> float:
+    """Half of an interval of the mean of values that follow each other in time."""
+    n, spread = len(logs), stdev(logs)
+    alone = _quantile(n - 1, error) * spread / math.sqrt(n)
     independent = independent_number(logs)
-    # The scatter of values that are alike falls short of what it is over a longer time.
-    spread = stdev(logs) * math.sqrt((n - 1) / max(n - n / independent, 1.0))
-    half = _quantile(independent - 1, error) * spread / math.sqrt(independent)
-    between = variance_between([logs, *others])
-    return _with_between(fmean(logs), half, between, error=error)
+    if independent >= n:
+        return alone
+    # Values that are alike scatter less than they do over a longer time.
+    spread *= math.sqrt((n - 1) / max(n - n / independent, 1.0))
+    corrected = _quantile(independent - 1, error) * spread / math.sqrt(independent)
+    # Of values that are worth one or two, Student's t is endless; but what was never seen is not told by any of them.
+    mean = fmean(logs)
+    return max(alone, min(corrected, max(abs(value - mean) for value in logs)))
 
 
 def estimate_over_runs(runs: Sequence[Sequence[float]], *, error: float = ERROR) -> Estimate | None:

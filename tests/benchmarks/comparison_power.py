@@ -1,43 +1,28 @@
 """How often `effmod compare` is right: the same file against itself, 50 blocks against 51, 100 against 101.
 
 Run it with `make check-compare`, or `make check-compare TRIALS=100 THREADS="1 2"`. A trial is one comparison with the
-default protocol, so 100 of each take an hour or two; standard error says how far they are. It prints figures and judges
-nothing: the machine may be busy.
+default protocol, so 100 of each take an hour or two; standard error says how far they are. The trials of all kinds take
+turns, in an order drawn anew each time. Each process is on disk before the next begins: killed, or run again with more
+trials, it goes on with what the store lacks. It prints figures and judges nothing: the machine may be busy.
 """
 
 import argparse
-import csv
+import random
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
-from typing import TypeVar
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from effmod_bench.instrument.clock import monotonic_s
-from effmod_bench.instrument.machine.machine import read_machine
-from effmod_bench.instrument.pairs import run
-from effmod_bench.instrument.schedule import new_run_id
-from effmod_bench.instrument.subject import Subject
-from effmod_bench.screen.console import Console
 from effmod_bench.targets.subjects import file_subject
-from results import Comparison, ComparisonPlan, ComparisonProcess, Machine, Store, Verdict, compare
+from results import Comparison, ComparisonPlan, Store, Verdict
+from tests.benchmarks.trials import Trial, carry_out, finished, is_marked, threads_in_words, write_csv
 
 _CHANNELS, _SIDE = 16, 28  # one block is about 1.8 million multiply-adds: 50 of them take one to two milliseconds
-_TRIALS = (("against itself", 50, 50), ("2 % more work", 50, 51), ("1 % more work", 100, 101))
-
-T = TypeVar("T")
-
-
-class Silence:
-    """Nobody watches."""
-
-    def show(self, name: str, rounds_done: float, rounds: int, left_s: float | None) -> None:
-        pass
+_KINDS = (("against itself", 50, 50), ("2 % more work", 50, 51), ("1 % more work", 100, 101))
 
 
 def write_blocks(path: Path, blocks: int) -> Path:
@@ -63,67 +48,54 @@ def write_blocks(path: Path, blocks: int) -> Path:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=5, help="of each kind, for each number of threads")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--store", type=Path, default=Path("effmod-results/comparison_power"), help="for its records")
     parser.add_argument("--csv", action="store_true", help="write every trial beside this script")
     arguments = parser.parse_args()
-    machine = read_machine()
-    path = Path(__file__).with_suffix(".csv") if arguments.csv else None
-    with tempfile.TemporaryDirectory() as folder, open_csv(path) as write:
-        subjects = {
-            blocks: file_subject(write_blocks(Path(folder) / f"{blocks}_blocks.onnx", blocks), {}, batch_size=1)
-            for blocks in (50, 51, 100, 101)
-        }
-        for threads in arguments.threads:
-            for label, baseline, candidate in _TRIALS:
-                began = monotonic_s()
-                pair = [subjects[b] for b in dict.fromkeys((baseline, candidate))]
-                name = f"{threads} thread{'s' * (threads > 1)}, {label}"
-                found = []
-                for seed in announced([(name, seed) for seed in range(arguments.trials)]):
-                    plan = ComparisonPlan(
-                        targets=tuple(subject.artifact.name for subject in pair),
-                        threads=threads,
-                        seed=seed,
-                        control=len(pair) == 1,  # one file alone is compared with itself
-                    )
-                    found.append(carry_out(plan, pair, machine, Store(Path(folder))))
-                    write(label, threads, found[-1])
-                seconds = (monotonic_s() - began) / arguments.trials
-                print(f"{name}: {_summary(found)}; {seconds:.1f} s each", flush=True)
+    store = Store(arguments.store)
+    with tempfile.TemporaryDirectory() as folder:
+        trials = [
+            trial
+            for threads in arguments.threads
+            for trial in draw_trials(Path(folder), threads=threads, number=arguments.trials)
+        ]
+        carry_out(trials, store)
+    found = finished(trials, store)
+    if arguments.csv:
+        write_csv(found, Path(__file__).with_suffix(".csv"))
+    for threads in arguments.threads:
+        for label, *_ in _KINDS:
+            own = [each for trial, each in found if (trial.plan.threads, trial.label) == (threads, label)]
+            if own:
+                print(f"{threads_in_words(threads)}, {label}: {_summary(own)}")
 
 
-def announced(named: Sequence[tuple[str, T]]) -> Iterator[T]:
-    """Each trial, when standard error has said its name, which of all it is, and how long they may still take."""
-    began = monotonic_s()
-    with Console().progress("trials", unit="trial") as progress:
-        for done, (name, trial) in enumerate(named):
-            left_s = (monotonic_s() - began) / done * (len(named) - done) if done else None
-            progress.show(name, done, len(named), left_s)
-            yield trial
+def draw_trials(folder: Path, *, threads: int, number: int) -> list[Trial]:
+    """So many of each kind, in the order in which they are made."""
+    subjects = {
+        blocks: file_subject(write_blocks(folder / f"{blocks}_blocks.onnx", blocks), {}, batch_size=1)
+        for blocks in dict.fromkeys(blocks for _, *pair in _KINDS for blocks in pair)
+    }
+    drawn = []
+    for seed in range(number):
+        turn = []
+        for label, *pair in _KINDS:
+            of_pair = tuple(subjects[blocks] for blocks in dict.fromkeys(pair))
+            plan = ComparisonPlan(
+                targets=tuple(subject.artifact.name for subject in of_pair),
+                threads=threads,
+                seed=seed,
+                control=len(of_pair) == 1,  # one file alone is compared with itself
+            )
+            turn.append(Trial(label=label, subjects=of_pair, plan=plan))
+        random.Random(seed).shuffle(turn)
+        drawn += turn
+    return drawn
 
 
-def carry_out(
-    plan: ComparisonPlan,
-    subjects: Sequence[Subject],
-    machine: Machine,
-    store: Store,
-    earlier: Sequence[ComparisonProcess] = (),
-) -> Comparison:
-    """One comparison, whole.
-
-    Args:
-        earlier: its processes that the store holds already.
-    """
-    records = list(earlier)
-    run_id = earlier[0].run_id if earlier else new_run_id()
-    run(run_id, plan, subjects, machine, store, Silence(), on_record=records.append, earlier=earlier)
-    (comparison,) = compare(records)
-    return comparison
-
-
-def _summary(found: list[Comparison]) -> str:
+def _summary(found: Sequence[Comparison]) -> str:
     estimates = [comparison.estimate for comparison in found if comparison.estimate]
     called = {verdict: sum(c.verdict is verdict for c in found) for verdict in (Verdict.FASTER, Verdict.SLOWER)}
     return (
@@ -131,30 +103,8 @@ def _summary(found: list[Comparison]) -> str:
         f"median time ratio {median(e.ratio for e in estimates):.4f}, "
         f"from {min(e.ratio for e in estimates):.4f} to {max(e.ratio for e in estimates):.4f}; "
         f"median half-width {median(e.half_width for e in estimates):.2%}; "
-        f"{median(c.baseline_p50_ms or 0 for c in found):.2f} ms a run"
+        f"{sum(map(is_marked, found))} marked; {median(c.baseline_p50_ms or 0 for c in found):.2f} ms a run"
     )
-
-
-@contextmanager
-def open_csv(path: Path | None) -> Iterator[Callable[[str, int | None, Comparison], None]]:
-    """What writes a trial as a row; each row is in the file at once, so that a killed run keeps what is finished.
-
-    Args:
-        path: None to write nothing.
-    """
-    if path is None:
-        yield lambda *_: None
-        return
-    with path.open("w", newline="", buffering=1) as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["trials", "threads", "ratio", "low", "high", "half_width", "verdict"])
-
-        def write(label: str, threads: int | None, comparison: Comparison) -> None:
-            e = comparison.estimate
-            numbers = [e.ratio, e.low, e.high, e.half_width] if e else [None] * 4
-            writer.writerow([label, threads, *numbers, comparison.verdict])
-
-        yield write
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from exporters.proof.files import compare_files, judge_files
 from models import ModelSpec, create_filled
 from models.zoo.images import natural_images
 from results import ComparisonPlan, ComparisonProcess, Store, compare
-from tests.benchmarks.comparison_power import Silence
+from tests.benchmarks.trials import Silence
 
 _CSV = {"authors": "default_form.csv", "plain": "default_form_plain.csv"}
 _COLUMNS = (

@@ -31,19 +31,16 @@ from statistics import median, stdev
 import msgspec
 from scipy.stats import binomtest
 
-from effmod_bench.instrument.estimate import guess_s
-from effmod_bench.instrument.machine.machine import read_machine
-from effmod_bench.instrument.pairs import missing
 from effmod_bench.instrument.subject import Subject
-from effmod_bench.screen.progress import in_words
 from effmod_bench.targets.subjects import zoo_subject
 from exporters import Format, OnnxConfig, obtain
 from exporters.rewrites import AUTO
 from models import find_model
-from results import Comparison, ComparisonPlan, ComparisonProcess, Store, compare
+from results import Comparison, ComparisonPlan, Store
 from results.statistics.estimate import estimate
-from tests.benchmarks.comparison_power import announced, carry_out, open_csv
+from tests.benchmarks.trials import Trial, carry_out, finished, threads_in_words, write_csv
 
+_LONG_RUN = ", long run"
 _PLAIN, _REWRITTEN = (), AUTO[Format.ONNX]
 # The baseline, then the candidate: a network, and the rewrites of its file.
 _PAIRS = {
@@ -51,24 +48,6 @@ _PAIRS = {
     "edgevit_xxs over efficientmod_xs": (("efficientmod_xs", _REWRITTEN), ("edgevit_xxs", _REWRITTEN)),
     "efficientmod_xxs rewritten over plain": (("efficientmod_xxs", _PLAIN), ("efficientmod_xxs", _REWRITTEN)),
 }
-
-
-class Trial(msgspec.Struct, frozen=True, kw_only=True):
-    """A comparison to make: one of those whose intervals are judged, or a part of their pair's long run."""
-
-    pair: str
-    subjects: tuple[Subject, Subject]
-    plan: ComparisonPlan
-    of_long_run: bool
-
-    @property
-    def label(self) -> str:
-        return self.pair + (", long run" if self.of_long_run else "")
-
-    def among(self, records: Sequence[ComparisonProcess]) -> list[ComparisonProcess]:
-        """Its own processes: no other trial of the two files has the same plan, since each has a seed of its own."""
-        own = (self.plan, *(subject.artifact for subject in self.subjects))
-        return [record for record in records if (record.plan, record.baseline, record.candidate) == own]
 
 
 def main() -> None:
@@ -85,9 +64,11 @@ def main() -> None:
     }
     trials = [trial for threads in arguments.threads for trial in draw_trials(pairs, threads, arguments.trials)]
     store = Store(arguments.store)
-    store.check_writable()
-    measure(trials, store)
-    report(trials, store, Path(__file__).with_suffix(".csv") if arguments.csv else None)
+    carry_out(trials, store)
+    found = finished(trials, store)
+    if arguments.csv:
+        write_csv(found, Path(__file__).with_suffix(".csv"))
+    report(found)
 
 
 def make_subject(network: str, rewrites: tuple[str, ...]) -> Subject:
@@ -106,48 +87,22 @@ def draw_trials(pairs: dict[str, tuple[Subject, Subject]], threads: int, trials:
                 targets=tuple(subject.artifact.name for subject in subjects), threads=threads, seed=2 * number
             )
             part = msgspec.structs.replace(plan, processes=plan.processes // 2, seed=plan.seed + 1)
-            turn.append(Trial(pair=pair, subjects=subjects, plan=plan, of_long_run=False))
-            turn.append(Trial(pair=pair, subjects=subjects, plan=part, of_long_run=True))
+            turn.append(Trial(label=pair, subjects=subjects, plan=plan))
+            turn.append(Trial(label=pair + _LONG_RUN, subjects=subjects, plan=part))
         random.Random(number).shuffle(turn)
         drawn += turn
     return drawn
 
 
-def measure(trials: Sequence[Trial], store: Store) -> None:
-    """Carry out what the store lacks, and say first about how long that takes."""
-    stored = store.read_kind(ComparisonProcess)
-    to_do, about_s = [], 0.0
-    for trial in trials:
-        earlier = trial.among(stored)
-        if processes := missing(trial.plan, 2, earlier):
-            to_do.append((f"{_in_words(trial.plan.threads)}, {trial.label}", (trial, earlier)))
-            baseline, candidate = (subject.artifact.macs for subject in trial.subjects)
-            about_s += (guess_s(trial.plan, (baseline, candidate)) or 0.0) * processes / trial.plan.processes
-    time = f", {in_words(about_s)}" if to_do else ""
-    print(f"{len(to_do)} of {len(trials)} comparisons to do{time}; records go to {store.path}", flush=True)
-    machine = read_machine()
-    for trial, earlier in announced(to_do):
-        carry_out(trial.plan, trial.subjects, machine, store, earlier)
-
-
-def report(trials: Sequence[Trial], store: Store, path: Path | None) -> None:
-    """Print what was found for each pair.
-
-    Raises:
-        RuntimeError: a comparison has no ratio, since its processes failed.
-    """
-    stored = store.read_kind(ComparisonProcess)
-    found: dict[tuple[int | None, str, bool], list[Comparison]] = defaultdict(list)
-    with open_csv(path) as write:
-        for trial in trials:
-            (comparison,) = compare(trial.among(stored))
-            if comparison.estimate is None:
-                failed = "; ".join(dict.fromkeys(comparison.failures))
-                raise RuntimeError(f"{trial.label}: {failed}; run it again to repeat what failed")
-            write(trial.label, trial.plan.threads, comparison)
-            found[trial.plan.threads, trial.pair, trial.of_long_run].append(comparison)
-    for threads, pair in dict.fromkeys((trial.plan.threads, trial.pair) for trial in trials):
-        print(f"{_in_words(threads)}, {pair}: {_summary(found[threads, pair, False], found[threads, pair, True])}")
+def report(found: Sequence[tuple[Trial, Comparison]]) -> None:
+    """Print what was found for each pair of which two trials, and two parts of the long run, are whole."""
+    by_label: dict[tuple[int | None, str], list[Comparison]] = defaultdict(list)
+    for trial, comparison in found:
+        by_label[trial.plan.threads, trial.label].append(comparison)
+    for threads, pair in dict.fromkeys((trial.plan.threads, trial.label) for trial, _ in found):
+        trials, parts = by_label[threads, pair], by_label[threads, pair + _LONG_RUN]
+        if min(len(trials), len(parts)) > 1:
+            print(f"{threads_in_words(threads)}, {pair}: {_summary(trials, parts)}")
 
 
 def _summary(trials: Sequence[Comparison], parts: Sequence[Comparison]) -> str:
@@ -165,10 +120,6 @@ def _summary(trials: Sequence[Comparison], parts: Sequence[Comparison]) -> str:
         f"{median(t.candidate_p50_ms or 0 for t in trials):.2f} and "
         f"{median(t.baseline_p50_ms or 0 for t in trials):.2f} ms a run"
     )
-
-
-def _in_words(threads: int | None) -> str:
-    return f"{threads} thread{'s' * (threads != 1)}"
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from effmod_bench.targets.names import DEFAULT_TARGETS
 from exporters import obtain
 from models import find_model
 from results import Store
+from tests.benchmarks.figures import asked_for_csv, write_figures
 from tests.fakes import write_onnx
 
 _ROUNDS = 5
@@ -26,18 +27,21 @@ _LIMIT_S = 1.5
 
 
 def main() -> None:
+    keep = asked_for_csv(__doc__)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = [write_onnx(folder / f"one_node_{i}.onnx") for i in range(25)]
-        report("25 files of one node", [str(file) for file in files], folder / "files")
+        rows = [report("25 files of one node", [str(file) for file in files], folder / "files")]
         for network in DEFAULT_TARGETS:
             spec = find_model(network)
             obtain(spec, ExportChoices().config(spec))
-        report("EfficientMod's networks", DEFAULT_TARGETS, folder / "networks")
+        rows.append(report("EfficientMod's networks", DEFAULT_TARGETS, folder / "networks"))
+    if keep:
+        write_figures(__file__, rows)
 
 
-def report(label: str, targets: Sequence[str], store: Path) -> None:
-    """Print the cost of a round in one run of `effmod bench` over all targets."""
+def report(label: str, targets: Sequence[str], store: Path) -> dict[str, object]:
+    """Print the cost of a round in one run of `effmod bench` over all targets, and give it as a row."""
     options = ["--runs", str(_ROUNDS), "--rounds", str(_ROUNDS), "--warmup", "0", "--store", str(store), "--quiet"]
     command = [sys.executable, "-m", "effmod_bench", "bench", *targets, *options]
     before = os.times()
@@ -51,6 +55,12 @@ def report(label: str, targets: Sequence[str], store: Path) -> None:
         f"{label}: {own_ns / 1e9 / len(records):.2f} s a round over {len(records)} rounds (limit {_LIMIT_S} s), "
         f"of which {loading / 1e9:.2f} s the runtime loads and infers once; processor time {cpu_s / len(records):.2f} s"
     )
+    seconds = {
+        "own_s": own_ns / 1e9 / len(records),
+        "of_which_loading_s": loading / 1e9,
+        "processor_s": cpu_s / len(records),
+    }
+    return {"targets": label, "rounds": len(records), **{name: f"{each:.3f}" for name, each in seconds.items()}}
 
 
 if __name__ == "__main__":

@@ -9,12 +9,15 @@ from pathlib import Path
 from statistics import median
 
 from effmod_bench.instrument.clock import time_once
+from tests.benchmarks.figures import asked_for_csv, write_figures
 
 _RUNS = 20
 _LIMIT_S = 0.3
 
 
 def main() -> None:
+    keep = asked_for_csv(__doc__)
+    rows = []
     effmod = Path(sys.executable).with_name("effmod")
     commands = {"python -c pass": [sys.executable, "-c", "pass"]} | {
         f"effmod {arguments}": [str(effmod), *arguments.split()] for arguments in ("--help", "list", "--version")
@@ -22,6 +25,10 @@ def main() -> None:
     for label, command in commands.items():
         times = [_seconds(command) for _ in range(_RUNS + 1)][1:]
         print(f"{label:16} median {median(times):.3f} s, {min(times):.3f} to {max(times):.3f} (limit {_LIMIT_S} s)")
+        figures = {"median_s": median(times), "least_s": min(times), "most_s": max(times)}
+        rows.append({"command": label, **{name: f"{seconds:.4f}" for name, seconds in figures.items()}})
+    if keep:
+        write_figures(__file__, rows)
 
 
 def _seconds(command: list[str]) -> float:

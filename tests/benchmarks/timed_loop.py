@@ -23,6 +23,7 @@ from effmod_bench.instrument.sessions.session import SessionRequest
 from exporters import OnnxConfig, obtain
 from models import Preprocessing, find_model
 from results import Device, InputTensor, RuntimeOptions
+from tests.benchmarks.figures import asked_for_csv, write_figures
 from tests.fakes import write_onnx
 
 _BLOCKS = 200
@@ -31,20 +32,27 @@ _SMALL = InputTensor(name="x", shape=(1, 3, 8, 8), dtype="float")
 
 
 def main() -> None:
+    keep = asked_for_csv(__doc__)
     with tempfile.TemporaryDirectory() as folder:
         small = write_onnx(Path(folder) / "one_node.onnx", shape=_SMALL.shape)
-        compare("one node", small, _SMALL, block_runs=500)
+        rows = [compare("one node", small, _SMALL, block_runs=500)]
         growth = memory_growth(small)
         print(
             f"one node: {GROWTH_RUNS} runs leave {growth / 1e3:.0f} kB behind, {growth / GROWTH_RUNS:.2f} bytes a run"
         )
     spec = find_model("efficientmod_xxs")
     made = obtain(spec, OnnxConfig(image_size=spec.image_size))
-    compare(spec.name, made.path, InputTensor(name="input", shape=(1, 3, 224, 224), dtype="float"), block_runs=20)
+    image = InputTensor(name="input", shape=(1, 3, 224, 224), dtype="float")
+    rows.append(compare(spec.name, made.path, image, block_runs=20))
+    if keep:
+        write_figures(__file__, rows)
 
 
-def compare(label: str, path: Path, tensor: InputTensor, *, block_runs: int) -> None:
-    """Print the medians of the two loops, a run, and by how much the one is slower, with its 95 % interval."""
+def compare(label: str, path: Path, tensor: InputTensor, *, block_runs: int) -> dict[str, str]:
+    """Print the medians of the two loops, a run, and by how much the one is slower, with its 95 % interval.
+
+    A row of the same is returned.
+    """
     session = open_session(path, tensor)
     ours, bare = [], []
     with no_garbage_collection():
@@ -63,6 +71,14 @@ def compare(label: str, path: Path, tensor: InputTensor, *, block_runs: int) -> 
         f"{median(differences) / 1e3:+.2f} us ({low / 1e3:+.2f} to {high / 1e3:+.2f}), "
         f"{median(differences) / median(bare):+.2%}"
     )
+    nanoseconds = {
+        "tool": median(ours),
+        "bare": median(bare),
+        "difference": median(differences),
+        "low": low,
+        "high": high,
+    }
+    return {"file": label} | {f"{name}_us": f"{each / 1e3:.3f}" for name, each in nanoseconds.items()}
 
 
 def memory_growth(path: Path) -> int:

@@ -102,6 +102,14 @@ def test_many_processes_that_are_alike_have_the_interval_of_as_many_as_they_are_
     assert math.log1p(found.half_width) == pytest.approx(1.96 * 0.01 * math.sqrt(4 / 4000), rel=0.1)
 
 
+def test_processes_that_are_worth_next_to_nothing_tell_no_more_than_what_was_seen() -> None:
+    logs = [0.01] * 6 + [0.21] * 6  # a machine that changed its speed once
+    found = estimate([math.exp(each + 0.001 * (-1) ** i) for i, each in enumerate(logs)])
+    assert found is not None
+    assert math.log1p(found.half_width) == pytest.approx(0.101, abs=1e-3)
+    assert found.ratio == pytest.approx(math.exp(0.11), rel=1e-3)
+
+
 def test_earlier_runs_add_what_they_differ_by() -> None:
     ratios = [0.97, 0.99, 0.98]
     alone, same, apart = (estimate(ratios, earlier=earlier) for earlier in ([], [ratios], [[1.97, 1.99, 1.98]]))

@@ -7,7 +7,7 @@ from results.statistics.estimate import estimate
 from tests.benchmarks.interval_dependence import our_looks, simulate
 from tests.benchmarks.interval_windows import read_ratios, windows
 
-RECORDS = Path("results/measured/amd-epyc-2-cores-table-1")
+RECORDS = Path(__file__).parents[3] / "results/measured/amd-epyc-2-cores-table-1"
 
 
 def test_six_processes_in_a_row_and_those_before_them_know_what_the_whole_run_found() -> None:
