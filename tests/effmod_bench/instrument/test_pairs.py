@@ -235,9 +235,9 @@ def test_until_adds_processes_up_to_the_look_that_is_narrow_enough(
 ) -> None:
     plan = ComparisonPlan(blocks=1, until=0.01)
     answer_pairs_with(noisy(itertools.cycle((0.001, -0.001))))
-    assert len(carry_out(plan, "ab", store)) == 6  # the first look
-    answer_pairs_with(noisy(itertools.cycle((0.008, -0.008))))
-    assert len(carry_out(plan, "ab", store)) == 9  # +- 1.0 % times 3.16 / sqrt(6), then 3.47 / 3 after nine ...
+    assert len(carry_out(plan, "ab", store)) == 12  # the first look
+    answer_pairs_with(noisy(itertools.cycle((0.012, -0.012))))
+    assert len(carry_out(plan, "ab", store)) == 18  # 1.25 % times 3.11 / sqrt(12) after twelve, 2.90 / sqrt(18) then
 
 
 def test_until_goes_on_with_the_comparison_that_needs_it(
@@ -249,13 +249,13 @@ def test_until_goes_on_with_the_comparison_that_needs_it(
     )
     records = carry_out(ComparisonPlan(blocks=1, until=0.01), ["a", "calm", "wide"], store)
     counts = Counter(record.candidate.name for record in records)
-    assert counts["calm"] == 6
-    assert counts["wide"] > 9
+    assert counts["calm"] == 12
+    assert counts["wide"] > 12
 
 
 def test_until_gives_up_where_everything_fails(store: Store, answer_pairs_with: Callable[[PairAnswer], None]) -> None:
     answer_pairs_with(lambda _: Broken(reason="killed", detail=""))
-    assert len(carry_out(ComparisonPlan(until=0.01), "ab", store)) == 6
+    assert len(carry_out(ComparisonPlan(until=0.01), "ab", store)) == 12
 
 
 def test_no_process_begins_when_the_time_is_over_however_often_the_run_is_resumed(
@@ -271,7 +271,7 @@ def test_no_process_begins_when_the_time_is_over_however_often_the_run_is_resume
     again: list[ComparisonProcess] = []
     run(records[0].run_id, plan, pair, MACHINE, store, Watcher(), earlier=records, on_record=again.append)
     assert again == []
-    assert pair_runner.missing(plan, 2, records[:4]) == 2
+    assert pair_runner.missing(plan, 2, records[:4]) == 8
     for record in records[4:]:
         (store.path / f"{record.id}.json").unlink()
     run(records[0].run_id, plan, pair, MACHINE, store, Watcher(), earlier=records[:4], on_record=again.append)
@@ -312,7 +312,7 @@ def test_until_gives_up_where_a_file_has_gone(
     records: list[ComparisonProcess] = []
     plan = ComparisonPlan(until=0.001, max_time_s=1e6)
     run("run", plan, subjects, MACHINE, store, Watcher(), on_record=records.append)
-    assert Counter(record.outcome for record in records) == {Outcome.OK: 8, Outcome.FAILED: 13}  # the look at 21
+    assert Counter(record.outcome for record in records) == {Outcome.OK: 8, Outcome.FAILED: 10}  # the look at 18
 
 
 def test_on_another_machine_a_resumed_comparison_that_was_not_complete_begins_anew(
