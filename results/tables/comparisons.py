@@ -163,14 +163,17 @@ def _spans(comparisons: Sequence[Comparison]) -> Iterator[str]:
     times = [row.measured_s for row in rows if row.measured_s is not None]
     if not times:
         return
-    learnt = {row.earlier_runs for row in rows if row.earlier_runs}
-    earlier = counted(max(learnt), "earlier run") if learnt else ""
+    learnt = max(row.earlier_runs for row in rows)
+    told = (
+        f", and for what differs from run to run, as {counted(learnt, 'earlier run')} of the pair told"
+        if learnt
+        else ""
+    )
     yield (
-        f"An interval speaks for the {time_in_words(times)} in which the processes ran"
-        + (f", and for what differs between these and up to {earlier} of the same pair." if learnt else ".")
+        f"An interval speaks for the {time_in_words(times)} in which the processes ran{told}."
         + (
             ""
-            if all(row.earlier_runs for row in rows)
+            if learnt
             else " At another time the ratio may be another one; the same command, run again then, takes that in."
         )
     )

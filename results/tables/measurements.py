@@ -376,7 +376,7 @@ def last_notes(measurements: Sequence[Measurement]) -> list[str]:
     learnt = max((m.anchored.earlier_runs for m in measurements if m.anchored), default=0)
     speaks_for = f" It speaks for the {time_in_words(times)} in which they ran" if times else ""
     if times and learnt:
-        speaks_for += f", and for what differs between these and up to {counted(learnt, 'earlier run')}"
+        speaks_for += f", and for what differs from run to run, as {counted(learnt, 'earlier run')} told"
     notes = [
         f"⁴ its time over that of {anchor}, both in one process, in turn, with its 95 % interval: what slows the "
         f"machine down for a while slows both.{speaks_for}{'.' * bool(speaks_for)}"

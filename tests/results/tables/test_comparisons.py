@@ -6,6 +6,7 @@ import msgspec
 
 from results import Comparison, ComparisonPlan, ComparisonProcess, compare
 from results.tables.comparisons import comparison_table
+from results.tables.words import time_in_words
 from results.tables.write import OutputFormat, render
 from tests.fakes import MACHINE, make_comparison_process, timed_artifact
 
@@ -106,3 +107,24 @@ def test_files_that_look_alike_are_told_apart_by_their_hashes() -> None:
     processes = [msgspec.structs.replace(make_comparison_process(index=i), candidate=other) for i in range(2)]
     compared = {column.key for column in comparison_table(compare(processes)).main_columns()}
     assert {"sha256", "baseline_sha256"} <= compared
+
+
+def test_the_note_says_what_time_and_which_runs_the_interval_speaks_for() -> None:
+    runs = {"20260101T000000-0000": 1.0, "20260102T000000-0000": 1.2}
+    first, second = compare(
+        [
+            make_comparison_process([ratio * (1 + noise)] * 2, run_id=run_id, index=index)
+            for run_id, ratio in runs.items()
+            for index, noise in enumerate((-0.001, 0.0, 0.001))
+        ]
+    )
+    (before,) = (note for note in comparison_table([first]).notes if note.startswith("An interval"))
+    assert before.startswith("An interval speaks for the 2 s in which the processes ran. At another time")
+    notes = comparison_table([second]).notes
+    assert any("for what differs from run to run, as 1 earlier run of the pair told." in note for note in notes)
+    assert any("efficientmod_xs differs from run to run by 13.8 % (standard deviation)" in note for note in notes)
+
+
+def test_times_are_said_in_one_unit_where_they_have_one() -> None:
+    spans = ([34.4], [31, 36.2], [31, 400], [120, 1980], [3600 * 2.5])
+    assert [time_in_words(span) for span in spans] == ["34 s", "31 to 36 s", "31 s to 7 min", "2 to 33 min", "2.5 h"]
