@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import msgspec
 
 from effmod_bench.errors import ExitCode, TargetError
-from effmod_bench.options.export import BatchSize, FileChoices, parse_batch_sizes
+from effmod_bench.options.export import BatchSize, FileChoices, ImageSize, parse_batch_sizes, parse_image_sizes
 from effmod_bench.options.option import PRECISELY, WRITTEN, but, option
 from effmod_bench.options.output import Printing, StoreFolder, default_store
 from effmod_bench.options.protocol import Limits, Rounds
@@ -20,8 +20,16 @@ if TYPE_CHECKING:
 
 
 class TimedFile(FileChoices, frozen=True, kw_only=True):
-    """The file that is timed, in one batch size or in several."""
+    """The file that is timed, in one image size and batch size or in several."""
 
+    image_size: Annotated[
+        str | None,
+        but(
+            ImageSize,
+            metavar="N,...",
+            help="Side of the square input in pixels; several, such as 224,256 or 224:512:32, are timed one by one.",
+        ),
+    ] = None
     batch_size: Annotated[
         str,
         but(
@@ -39,6 +47,7 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
         ("effmod bench", "the four EfficientMod networks, as the paper timed them"),
         ("effmod bench efficientmod_xxs mine.onnx -d cuda --runs 400", "a network and a file, on the GPU"),
         ("effmod bench 'efficientmod_*' --max-time 20m", "as many rounds of them as 20 minutes allow"),
+        ("effmod bench efficientmod_s --image-size 224:512:32", "latency against the input's size"),
         ("effmod bench --resume", "go on with what was cut short"),
     )
 
@@ -70,8 +79,9 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
             console.table(preview(invocation), output_format)
             return ExitCode.OK
         shown = partial(table_of, table=invocation.run.table)
-        with prepared(console, invocation) as (subjects, anchor):
-            return measure(console, invocation, subjects, anchor, output_format, shown)
+        with prepared(console, invocation) as ready:
+            code = measure(console, invocation, ready.subjects, ready.anchor, output_format, shown)
+        return ExitCode.SOME_FAILED if code is ExitCode.OK and not ready.is_whole else code
 
     def _asked(self) -> "RunPlan":
         from effmod_bench.runs.plan import choose_anchor, new_run
@@ -85,6 +95,7 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
             )
         device, options = self.where.resolve()
         sizes = parse_batch_sizes(self.file.batch_size)
+        sides = () if self.file.image_size is None else parse_image_sizes(self.file.image_size)
         plan = BenchPlan(
             device=device,
             options=options,
@@ -101,7 +112,7 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
             processes=rounds.processes,
             until=limits.until,
             max_time_s=limits.max_time,
-            sweep=len(sizes) > 1,
+            sweep=max(len(sizes), len(sides)) > 1,
         )
         rewrite = self.file.rewrite
         return new_run(
@@ -111,9 +122,11 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
             table=table,
             max_time_s=limits.max_time if anchor is None else None,
             batch_sizes=sizes if len(sizes) > 1 else (),
+            image_sizes=sides if len(sides) > 1 else (),
             choices=self.file.choices(
                 format=artifact_format(device, self.file.format),
                 batch_size=sizes[0],
+                image_size=sides[0] if sides else None,
                 rewrite=rewrite if rewrite is not None or table is None else "none",
             ),
             input_shapes=self.file.shapes(),

@@ -59,8 +59,8 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True):
                     "--control to compare it with itself"
                 )
 
-        with prepared(console, invocation, check=check) as (subjects, _):
-            return measure_pairs(console, invocation, subjects, self.printing.output_format)
+        with prepared(console, invocation, check=check) as ready:
+            return measure_pairs(console, invocation, ready.subjects, self.printing.output_format)
 
     def _asked(self) -> "RunPlan":
         from effmod_bench.runs.plan import MAX_TIME_S, check_max_time, new_run

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from effmod_bench.isolation.limit import TIMEOUT_S, allow
-from effmod_bench.options.export import ImageSize
+from effmod_bench.options.export import ImageSize, one_image_size
 from effmod_bench.options.option import argument, but, option
 from effmod_bench.options.output import Printing
 from effmod_bench.options.protocol import Timeout
@@ -54,7 +54,7 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     )
 
     network: Network
-    image_size: Annotated[int | None, but(ImageSize, rich_help_panel=None)] = None
+    image_size: Annotated[str | None, but(ImageSize, rich_help_panel=None)] = None
     timeout: Annotated[
         float, but(Timeout, help="Give up where building or counting it takes longer.", rich_help_panel=None)
     ] = TIMEOUT_S
@@ -68,8 +68,9 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
         from results.tables.write import OutputFormat
 
         allow(self.timeout)
-        spec = find_network(self.network, image_size=self.image_size)
-        size = self.image_size or spec.image_size
+        asked = one_image_size(self.image_size)
+        spec = find_network(self.network, image_size=asked)
+        size = asked or spec.image_size
         check_image_size(spec, size)
         complexity = find_complexity(self.network, size)
         output_format = self.printing.output_format

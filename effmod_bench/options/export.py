@@ -30,6 +30,7 @@ from exporters.rewrites import AUTO, EXACT, RETRAIN, default_rewrites
 from models import ModelSpec
 
 _LABELS_BYTES = 1 << 24
+_MOST_SIZES = 1000  # nobody waits for more
 
 
 class Purpose(StrEnum):
@@ -39,10 +40,9 @@ class Purpose(StrEnum):
 
 
 ImageSize = Annotated[
-    int | None,
+    str | None,
     option(
         metavar="N",
-        min=1,
         help="Side of the square input in pixels.",
         panel=FILE,
         show_default="the network's own",
@@ -174,10 +174,7 @@ class NetworkChoices(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             TargetError: there are several, or it is no number of images.
         """
-        sizes = parse_batch_sizes(self.batch_size)
-        if len(sizes) > 1:
-            raise TargetError(f"--batch-size {self.batch_size}: several are for 'effmod bench'; give one")
-        return sizes[0]
+        return _the_only_one("--batch-size", self.batch_size, parse_batch_sizes(self.batch_size))
 
     def shapes(self) -> dict[str | None, tuple[int, ...]]:
         """What is fed to files that leave it open, by the inputs' names; under None to the only one.
@@ -194,6 +191,8 @@ class NetworkChoices(msgspec.Struct, frozen=True, kw_only=True):
             settled: by field, what is not for the user to say, or was worked out of what he said.
         """
         own = {name: getattr(self, name) for name in ExportChoices.__struct_fields__ if hasattr(self, name)}
+        if "image_size" not in settled:
+            own["image_size"] = one_image_size(self.image_size)
         own |= {
             "batch_size": 1,
             "simplify": not getattr(self, "no_simplify", False),
@@ -456,10 +455,51 @@ def parse_batch_sizes(text: str) -> tuple[int, ...]:
         TargetError: one of them is no positive number.
     """
     sizes = dict.fromkeys(part.strip() for part in text.split(","))
-    wrong = [size for size in sizes if not size.isdecimal() or int(size) < 1]
-    if wrong:
+    if wrong := [size for size in sizes if not _is_positive(size)]:
         raise TargetError(f"--batch-size {text!r}: {wrong[0]!r} is no number of images; write 8, or 1,2,4")
     return tuple(map(int, sizes))
+
+
+def parse_image_sizes(text: str) -> tuple[int, ...]:
+    """`224`, `224,256`, or from `224` to `512` by `32` as `224:512:32`; each once.
+
+    Raises:
+        TargetError: one of them is no positive number, or a range holds nothing.
+    """
+    sizes: dict[int, None] = {}
+    for part in (part.strip() for part in text.split(",")):
+        numbers = part.split(":")
+        if len(numbers) not in (1, 3) or not all(map(_is_positive, numbers)):
+            raise TargetError(
+                f"--image-size {text!r}: {part!r} is no number of pixels; write 224, or 224,256, or 224:512:32 for "
+                "224 to 512 by 32"
+            )
+        first, last, step = map(int, numbers if len(numbers) == 3 else (part, part, "1"))
+        if last < first:
+            raise TargetError(f"--image-size {text!r}: nothing is from {first} to {last}; write the smaller first")
+        if (last - first) // step >= _MOST_SIZES:
+            raise TargetError(f"--image-size {text!r}: {part!r} is more than {_MOST_SIZES} sizes; take a larger step")
+        sizes |= dict.fromkeys(range(first, last + 1, step))
+    return tuple(sizes)
+
+
+def one_image_size(text: str | None) -> int | None:
+    """The side of the input, where several make no sense; None for the network's own.
+
+    Raises:
+        TargetError: there are several, or it is no number of pixels.
+    """
+    return None if text is None else _the_only_one("--image-size", text, parse_image_sizes(text))
+
+
+def _the_only_one(name: str, text: str, sizes: Sequence[int]) -> int:
+    if len(sizes) > 1:
+        raise TargetError(f"{name} {text}: several are for 'effmod bench'; give one")
+    return sizes[0]
+
+
+def _is_positive(number: str) -> bool:
+    return number.isdecimal() and int(number) > 0
 
 
 def parse_input_shapes(texts: Sequence[str]) -> dict[str | None, tuple[int, ...]]:

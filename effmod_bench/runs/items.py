@@ -14,46 +14,87 @@ from effmod_bench.targets.names import check_file, find_networks, is_file
 from effmod_bench.targets.target import FileTarget, NetworkTarget, Target
 from exporters import RANDOM
 from exporters.feeds.given import Given
-from models import ModelSpec
+from models import ImageSizeError, ModelSpec, check_image_size
 from results import BenchPlan, Device
 
 
-def find_targets(run: RunPlan) -> tuple[list[Target], Target | None]:
-    """What a run times, batch size by batch size, in the order given; and the anchor, where it has one.
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run names.
+
+    Attributes:
+        targets: what it times, image size by image size and batch size by batch size, in the order given.
+        anchor: where it has one.
+        left_out: why a network is not timed at one of several image sizes, by its name and the size.
+    """
+
+    targets: tuple[Target, ...]
+    anchor: Target | None
+    left_out: dict[str, ImageSizeError]
+
+
+def find_targets(run: RunPlan) -> Found:
+    """What a run times. Of several image sizes a network leaves out those that it cannot take.
 
     Raises:
-        UnknownModelError, ImageSizeError, TargetError: a target cannot be used, or options do not go with it.
+        UnknownModelError, ImageSizeError, TargetError: a target cannot be used, or options do not go with it; or
+            nothing is left.
     """
     anchor = _find_anchor(run)
-    sizes = run.batch_sizes or (run.choices.batch_size,)
-    found = [target for size in sizes for target in _of_batch_size(run, size)]
-    if anchor in found:
-        anchor = found[found.index(anchor)]  # read and hashed once
+    targets: list[Target] = []
+    left_out: dict[str, ImageSizeError] = {}
+    for image_size in run.image_sizes or (run.choices.image_size,):
+        for batch_size in run.batch_sizes or (run.choices.batch_size,):
+            choices = msgspec.structs.replace(run.choices, image_size=image_size, batch_size=batch_size)
+            of_size = _with_choices(run, choices, left_out)
+            targets += [target for target in of_size if target not in targets]
+    if not targets:
+        raise next(iter(left_out.values()))
+    if anchor in targets:
+        anchor = targets[targets.index(anchor)]  # read and hashed once
     elif isinstance(anchor, NetworkTarget) and anchor.choices.checkpoint != RANDOM:
         # The weights that the user gave are another network's; latency does not depend on them.
         choices = msgspec.structs.replace(anchor.choices, checkpoint=None)
         anchor = msgspec.structs.replace(anchor, choices=choices)
-    return found, anchor
+    return Found(targets=tuple(targets), anchor=anchor, left_out=left_out)
 
 
-def _of_batch_size(run: RunPlan, batch_size: int) -> list[Target]:
+def _with_choices(run: RunPlan, choices: ExportChoices, left_out: dict[str, ImageSizeError]) -> list[Target]:
+    """The targets in one image size and one batch size.
+
+    Args:
+        left_out: takes up what is no target in this size, where there are several.
+    """
     plan, shapes = run.plan, dict(run.input_shapes)
-    choices = msgspec.structs.replace(run.choices, batch_size=batch_size)
     if plan.device is Device.COREML and plan.threads is not None:
         raise TargetError("--threads is for the CPU; Core ML chooses its threads itself")
     targets: list[Target] = []
     for name in run.targets:
         if is_file(name):
-            found: list[Target] = [FileTarget(path=Path(name), shapes=shapes, batch_size=batch_size, given=run.given)]
+            size = choices.batch_size
+            found: list[Target] = [FileTarget(path=Path(name), shapes=shapes, batch_size=size, given=run.given)]
         else:
-            found = [_network(spec, choices, plan) for spec in find_networks([name], image_size=choices.image_size)]
+            specs = find_networks([name], image_size=choices.image_size)
+            if run.image_sizes:
+                specs = [spec for spec in specs if _takes(spec, choices, left_out)]
+            found = [_network(spec, choices, plan) for spec in specs]
         targets += [target for target in found if target not in targets]
     _check(targets, choices, plan, run.given)
-    if all(isinstance(target, NetworkTarget) for target in targets):
+    if targets and all(isinstance(target, NetworkTarget) for target in targets):
         if shapes:
             raise TargetError("--input-shape is for .onnx files, and no target is one; --image-size is for networks")
         refuse_feeds(run.given)
     return targets
+
+
+def _takes(spec: ModelSpec, choices: ExportChoices, left_out: dict[str, ImageSizeError]) -> bool:
+    """Whether a network can take an image size."""
+    assert choices.image_size is not None  # of several
+    try:
+        check_image_size(spec, choices.image_size)
+    except ImageSizeError as error:
+        left_out[f"{spec.name} at {choices.image_size} px"] = error
+        return False
+    return True
 
 
 def _check(targets: Sequence[Target], choices: ExportChoices, plan: BenchPlan, feeds: Given) -> None:
@@ -74,7 +115,7 @@ def _check(targets: Sequence[Target], choices: ExportChoices, plan: BenchPlan, f
     check_image_sizes(choices, specs)
     if specs:
         check_checkpoint(choices.checkpoint, specs)
-    elif given := choices.given(apart_from=("format", "batch_size")):
+    elif targets and (given := choices.given(apart_from=("format", "batch_size"))):
         raise TargetError(f"{given[0]} is for networks that effmod exports, and every target is a file")
 
 

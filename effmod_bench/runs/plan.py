@@ -50,7 +50,7 @@ class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
     Attributes:
         id: that of the run.
         targets, choices, input_shapes, given: what the artifacts are obtained from.
-        batch_sizes: of a sweep; empty for that of `choices` alone.
+        batch_sizes, image_sizes: of a sweep; empty for that of `choices` alone.
         artifacts: what they were, in the order of the rounds' ids: another file would be another measurement. Empty
             until they are known; nothing is measured before.
         anchor, anchor_artifact: None for a run without pairs; another anchor's file would be another ratio.
@@ -67,6 +67,7 @@ class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
     given: Given = Given()
     artifacts: tuple[TimedArtifact, ...] = ()
     batch_sizes: tuple[int, ...] = ()
+    image_sizes: tuple[int, ...] = ()
     anchor: Anchor | None = None
     anchor_artifact: TimedArtifact | None = None
     table: str | None = None
@@ -91,6 +92,7 @@ def new_run(
     input_shapes: dict[str | None, tuple[int, ...]],
     given: Given = NOTHING_GIVEN,
     batch_sizes: tuple[int, ...] = (),
+    image_sizes: tuple[int, ...] = (),
     anchor: Anchor | None = None,
     table: str | None = None,
     max_time_s: float | None = None,
@@ -107,6 +109,7 @@ def new_run(
         input_shapes=tuple(input_shapes.items()),
         given=given,
         batch_sizes=batch_sizes,
+        image_sizes=image_sizes,
         anchor=anchor,
         table=table,
         max_time_s=max_time_s,
@@ -157,8 +160,12 @@ def choose_anchor(
                 raise TargetError(f"{option} is for the ratios to an anchor; add --anchor {DEFAULT_ANCHOR}")
         return None
     if sweep:
-        raise TargetError("--anchor is for one --batch-size; leave it out, or give one size")
-    check_max_time(max_time_s, until)
+        raise TargetError("--anchor is for one --batch-size and one --image-size; leave it out, or give one of each")
+    if max_time_s is not None and until is None:
+        raise TargetError(
+            "--max-time goes with --until where there is an anchor, which --table brings, too: add --until 1%, or "
+            "leave the anchor out by --anchor none"
+        )
     pairs = ComparisonPlan(
         device=plan.device,
         options=plan.options,

@@ -21,10 +21,23 @@ from results import BenchPlan, StoreError
 from results.tables.words import counted
 
 
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be timed now.
+
+    Attributes:
+        anchor: where there is one.
+        is_whole: whether that is all that was asked for; some of it the user was told is left out.
+    """
+
+    subjects: tuple[Subject, ...]
+    anchor: Subject | None
+    is_whole: bool
+
+
 @contextmanager
 def prepared(
     console: Console, invocation: Invocation, *, check: Callable[[Sequence[str]], None] = lambda _: None
-) -> Iterator[tuple[list[Subject], Subject | None]]:
+) -> Iterator[Prepared]:
     """What a run is to time, and the anchor where there is one; export what is missing.
 
     Nobody else measures on this machine until the block ends. Where it is cut short, the user is told how to go on.
@@ -40,11 +53,14 @@ def prepared(
             a target cannot be timed; and as `check`.
     """
     run, store = invocation.run, invocation.store
-    targets, anchor = find_targets(run)
+    found = find_targets(run)
+    targets, anchor = found.targets, found.anchor
     check([target.name for target in targets])
     check_installed(run.plan.device, run.plan.options)
     store.check_writable()
     _say_threads(console, run.plan)
+    for what, error in found.left_out.items():
+        console.warn(f"{what} is left out: {error}")
     # A wrong file is said before waiting, and before the minutes that exporting takes.
     files = [target.read for target in (*targets, anchor) if isinstance(target, FileTarget)]
     say_changed(console, {subject.path: subject for subject in files}.values())
@@ -64,7 +80,7 @@ def prepared(
             timed = [*once.values(), *([beside] if beside else [])]
             say_weights(console, [(subject.artifact.name, subject.artifact.weights) for subject in timed])
             end()  # what has made the files is in the way of measuring
-            yield list(once.values()), beside
+            yield Prepared(subjects=tuple(once.values()), anchor=beside, is_whole=not found.left_out)
     except KeyboardInterrupt:
         console.note(f"go on: {run.resume_command(store.path)}")
         raise

@@ -49,8 +49,8 @@ def preview(invocation: Invocation) -> Table[PlannedRun]:
         UnknownModelError, ImageSizeError, TargetError, ArtifactError: as measuring would.
     """
     run = invocation.run
-    targets, anchor = find_targets(run)
-    rows = [_planned(run, target, anchor) for target in targets]
+    found = find_targets(run)
+    rows = [_planned(run, target, found.anchor) for target in found.targets]
     plan, processes = run.plan, min(run.plan.rounds, run.plan.runs)
     threads, index = threads_to_use(plan), plan.options.device_index
     device = f"{plan.device}:{index}" if index else str(plan.device)
@@ -61,7 +61,8 @@ def preview(invocation: Invocation) -> Table[PlannedRun]:
         + (f"then each in turn with {run.anchor.target}, processes of its own; " if run.anchor else "")
         + f"{_time_in_words(run, rows)}; records go to {invocation.store.path}"
     )
-    return Table(rows=tuple(rows), columns=_COLUMNS, notes=(note,))
+    left_out = (f"{what} is left out: {error}" for what, error in found.left_out.items())
+    return Table(rows=tuple(rows), columns=_COLUMNS, notes=(note, *left_out))
 
 
 def _time_in_words(run: RunPlan, rows: Sequence[PlannedRun]) -> str:

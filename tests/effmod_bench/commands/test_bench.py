@@ -18,6 +18,8 @@ from tests.effmod_bench.network import SMALL
 from tests.effmod_bench.support import Run, effmod
 from tests.fakes import write_onnx
 
+FEW_RUNS = ("--runs", "4", "--rounds", "2")
+
 
 def test_the_main_job(effmod_process: Run, tmp_path: Path) -> None:
     done = effmod_process(
@@ -297,6 +299,21 @@ def test_a_sweep_times_each_batch_size_by_itself_and_is_resumed(workers: Workers
     assert "1 of 6 rounds to do" in again.stderr
     assert len(records.read_kind(Round)) == 6
     assert workers.pairs == []
+
+
+def test_a_sweep_over_image_sizes_is_a_row_each_and_goes_on_without_a_size_that_a_network_cannot_take(
+    workers: Workers,  # noqa: ARG001
+) -> None:
+    asked = ("bench", "efficientmod_xxs", "--image-size", "64,1,32", "--runtime", "pytorch", *FEW_RUNS)
+    planned = effmod(*asked, "--dry-run")
+    assert planned.exit_code == 0, planned.output
+    assert "efficientmod_xxs at 1 px is left out" in " ".join(planned.stdout.split())
+    done = effmod(*asked, "--output-format", "csv")
+    assert done.exit_code == 1, done.output
+    assert [row["image_size"] for row in csv.DictReader(io.StringIO(done.stdout))] == ["32", "64"]
+    assert "efficientmod_xxs at 1 px is left out: efficientmod_xxs takes square images" in done.stderr
+    again = effmod("bench", "--resume")
+    assert "it is complete" in again.stderr
 
 
 def test_a_dry_run_counts_the_pairs(workers: Workers) -> None:  # noqa: ARG001

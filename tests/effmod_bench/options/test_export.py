@@ -9,6 +9,8 @@ from effmod_bench.options.export import (
     ExportChoices,
     NetworkChoices,
     Purpose,
+    one_image_size,
+    parse_image_sizes,
     parse_input_shapes,
     parse_weights,
     read_labels,
@@ -147,3 +149,34 @@ def test_two_kinds_of_weights_are_refused(checkpoint: Path, weights: Path | None
 def test_weights_that_there_are_not_are_refused(text: str, said: str) -> None:
     with pytest.raises(typer.BadParameter, match=said):
         parse_weights(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "sizes"),
+    [("224", (224,)), ("224, 256,224", (224, 256)), ("224:288:32", (224, 256, 288)), ("8,10:13:2", (8, 10, 12))],
+)
+def test_image_sizes_are_read_each_once(text: str, sizes: tuple[int, ...]) -> None:
+    assert parse_image_sizes(text) == sizes
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "'' is no number of pixels"),
+        ("224,x", "'x' is no number of pixels; write 224, or 224,256, or 224:512:32"),
+        ("0", "'0' is no number of pixels"),
+        ("224:512", "'224:512' is no number of pixels"),
+        ("224:512:0", "'224:512:0' is no number of pixels"),
+        ("512:224:32", "nothing is from 512 to 224"),
+        ("1:1000000000:1", "more than 1000 sizes"),
+    ],
+)
+def test_what_is_no_image_size_is_refused(text: str, said: str) -> None:
+    with pytest.raises(TargetError, match=said):
+        parse_image_sizes(text)
+
+
+def test_several_image_sizes_are_for_bench() -> None:
+    assert (one_image_size(None), one_image_size("192")) == (None, 192)
+    with pytest.raises(TargetError, match="--image-size 192,224: several are for 'effmod bench'; give one"):
+        one_image_size("192,224")

@@ -10,6 +10,7 @@ from effmod_bench.runs.plan import Anchor, RunPlan
 from effmod_bench.targets.target import NetworkTarget, Target
 from exporters import RANDOM
 from exporters.feeds.given import Given
+from models import ImageSizeError
 from results import BenchPlan, ComparisonPlan, Device, Runtime, RuntimeOptions
 from tests.effmod_bench.runs.support import run_plan
 from tests.fakes import write_onnx
@@ -32,14 +33,14 @@ def checkpoint_of(target: Target | None) -> Path | None:
 
 
 def test_names_and_patterns_become_targets_each_once_in_the_order_given() -> None:
-    found, anchor = find_targets(run("mine.onnx", "efficientmod_s", "efficientmod_x?s", "efficientmod_s", "mine.onnx"))
-    assert [target.name for target in found] == ["mine.onnx", "efficientmod_s", "efficientmod_xxs"]
-    assert anchor is None
+    found = find_targets(run("mine.onnx", "efficientmod_s", "efficientmod_x?s", "efficientmod_s", "mine.onnx"))
+    assert [target.name for target in found.targets] == ["mine.onnx", "efficientmod_s", "efficientmod_xxs"]
+    assert found.anchor is None
 
 
 def test_a_sweep_is_one_batch_size_after_the_other() -> None:
-    found, _ = find_targets(run("efficientmod_xxs", "efficientmod_s", batch_sizes=(1, 4)))
-    networks = [target for target in found if isinstance(target, NetworkTarget)]
+    found = find_targets(run("efficientmod_xxs", "efficientmod_s", batch_sizes=(1, 4)))
+    networks = [target for target in found.targets if isinstance(target, NetworkTarget)]
     assert [(target.name, target.config.batch_size) for target in networks] == [
         ("efficientmod_xxs", 1),
         ("efficientmod_s", 1),
@@ -48,19 +49,38 @@ def test_a_sweep_is_one_batch_size_after_the_other() -> None:
     ]
 
 
+def test_a_sweep_over_image_sizes_leaves_out_what_a_network_cannot_take() -> None:
+    found = find_targets(run("deit_tiny", "efficientmod_xxs", image_sizes=(224, 100), batch_sizes=(1, 2)))
+    networks = [target for target in found.targets if isinstance(target, NetworkTarget)]
+    assert [(target.name, target.config.image_size, target.config.batch_size) for target in networks] == [
+        ("deit_tiny", 224, 1),
+        ("efficientmod_xxs", 224, 1),
+        ("deit_tiny", 224, 2),
+        ("efficientmod_xxs", 224, 2),
+        ("efficientmod_xxs", 100, 1),
+        ("efficientmod_xxs", 100, 2),
+    ]
+    assert list(found.left_out) == ["deit_tiny at 100 px"]
+    assert "not 100; try 96 or 112" in str(found.left_out["deit_tiny at 100 px"])
+    with pytest.raises(ImageSizeError, match="not 100"):
+        find_targets(run("deit_tiny", image_sizes=(100, 101)))
+
+
 def test_weights_that_the_user_gave_are_not_the_anchors_unless_it_is_the_target() -> None:
     choices = ExportChoices(checkpoint=Path("best.pth"))
-    (target,), anchor = find_targets(run("efficientmod_s", anchor="efficientmod_xxs", choices=choices))
-    assert (checkpoint_of(target), checkpoint_of(anchor)) == (Path("best.pth"), None)
-    (target,), anchor = find_targets(run("efficientmod_s", anchor="efficientmod_s", choices=choices))
-    assert target == anchor
-    _, anchor = find_targets(run("efficientmod_s", anchor="efficientmod_xxs", choices=ExportChoices(checkpoint=RANDOM)))
-    assert checkpoint_of(anchor) == RANDOM  # which is nobody's
+    found = find_targets(run("efficientmod_s", anchor="efficientmod_xxs", choices=choices))
+    assert (checkpoint_of(found.targets[0]), checkpoint_of(found.anchor)) == (Path("best.pth"), None)
+    found = find_targets(run("efficientmod_s", anchor="efficientmod_s", choices=choices))
+    assert found.targets == (found.anchor,)
+    choices = ExportChoices(checkpoint=RANDOM)
+    found = find_targets(run("efficientmod_s", anchor="efficientmod_xxs", choices=choices))
+    assert checkpoint_of(found.anchor) == RANDOM  # which is nobody's
 
 
 @pytest.mark.parametrize("runtime", [Runtime.ONNXRUNTIME, Runtime.PYTORCH])
 def test_only_pytorch_takes_a_network_as_it_is(runtime: Runtime) -> None:
-    (target,), _ = find_targets(run("efficientmod_xxs", plan=BenchPlan(options=RuntimeOptions(runtime=runtime))))
+    asked = run("efficientmod_xxs", plan=BenchPlan(options=RuntimeOptions(runtime=runtime)))
+    (target,) = find_targets(asked).targets
     assert isinstance(target, NetworkTarget)
     assert target.as_it_is is (runtime is Runtime.PYTORCH)
 

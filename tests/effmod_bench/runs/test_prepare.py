@@ -81,9 +81,10 @@ def test_two_names_of_one_file_are_one_to_time(invoke: Invoke, tmp_path: Path) -
     (tmp_path / "folder").mkdir()
     checked: list[list[str]] = []
     targets = ("a.onnx", "folder/../a.onnx", "b.onnx")
-    with prepared(Console(-1), invoke(*targets), check=lambda names: checked.append([*names])) as (subjects, anchor):
-        assert [subject.path.name for subject in subjects] == ["a.onnx", "b.onnx"]
-        assert anchor is None
+    with prepared(Console(-1), invoke(*targets), check=lambda names: checked.append([*names])) as ready:
+        assert [subject.path.name for subject in ready.subjects] == ["a.onnx", "b.onnx"]
+        assert ready.anchor is None
+        assert ready.is_whole
     assert list(map(sorted, checked)) == [["a.onnx", "a.onnx", "b.onnx"], ["a.onnx", "b.onnx"]]
 
 
@@ -152,7 +153,7 @@ def test_threads_that_are_not_the_papers_or_have_no_core_of_their_own_are_told_o
 def test_what_is_named_again_keeps_its_first_place_for_it_is_the_baseline(invoke: Invoke, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     seen: list[Sequence[str]] = []
-    with prepared(Console(-1), invoke("a.onnx", "b.onnx", "folder/../a.onnx"), check=seen.append) as (subjects, anchor):
-        assert [subject.artifact.name for subject in subjects] == ["a.onnx", "b.onnx"]
-    assert anchor is None
+    with prepared(Console(-1), invoke("a.onnx", "b.onnx", "folder/../a.onnx"), check=seen.append) as ready:
+        assert [subject.artifact.name for subject in ready.subjects] == ["a.onnx", "b.onnx"]
+    assert ready.anchor is None
     assert seen == [["a.onnx", "b.onnx", "a.onnx"], ["a.onnx", "b.onnx"]]
