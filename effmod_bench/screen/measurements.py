@@ -8,6 +8,7 @@ from effmod_bench.screen.advice import say_warnings
 from effmod_bench.screen.console import Console
 from results import Comparison, Measurement
 from results.published import PAPER_RUNS
+from results.statistics.gate import GateVerdict
 from results.tables.table import Table
 from results.tables.words import candidate_labels, counted, labels, percent
 from results.tables.write import OutputFormat
@@ -29,12 +30,15 @@ def print_measurements(
 
 
 def say_precision(console: Console, comparisons: Sequence[Comparison]) -> None:
-    """Where a width of the interval was asked for: which one was reached, after how many runs, and by how many."""
+    """Where it went on until enough was known: whether it is, after how many runs, and how often."""
     for name, comparison in zip(candidate_labels(comparisons), comparisons, strict=True):
-        estimate, until = comparison.estimate, comparison.plan.until
+        estimate, until, gate = comparison.estimate, comparison.plan.until, comparison.gate
+        took = f"{comparison.processes} processes, {comparison.runs} timed runs of each"
+        if comparison.plan.until_decided and gate is not None and estimate is not None:
+            decided = gate.verdict is not GateVerdict.UNDECIDED
+            console.note(f"{name}: {'decided' if decided else 'not decided'} after {took}")
         if until is not None and estimate is not None:
             reached = estimate.half_width <= until
-            took = f"{comparison.processes} processes, {comparison.runs} timed runs of each"
             console.note(
                 f"{name}: known to within {percent(estimate.half_width)} after {took}"
                 + ("" if reached else f", not yet to {percent(until)}: a new run with a longer --max-time may do it")

@@ -110,8 +110,3 @@ def judge(estimate: Estimate | None, margin: float) -> Verdict | None:
     if abs(estimate.ratio - 1) < margin or estimate.low <= 1 <= estimate.high:
         return Verdict.NOT_DISTINGUISHABLE
     return Verdict.FASTER if estimate.ratio < 1 else Verdict.SLOWER
-
-
-def is_slower(estimate: Estimate | None, verdict: Verdict | None, limit: float) -> bool:
-    """Whether it is called slower, and by more than a share of the time that it is compared with."""
-    return verdict is Verdict.SLOWER and estimate is not None and estimate.ratio > 1 + limit

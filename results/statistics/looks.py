@@ -1,4 +1,4 @@
-"""When a comparison that goes on until its interval is narrow may be looked at, and what each look costs."""
+"""When a comparison that goes on until enough is known may be looked at, and what each look costs."""
 
 import math
 
@@ -27,12 +27,12 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 def next_look(plan: ComparisonPlan, processes: int) -> Look:
     """The first look after at least so many processes.
 
-    Without `until` there is one. With it, who looks often and stops at a narrow interval misses the truth more often
-    than each interval does. So look k spends 0.05 / (k (k + 1)) of the error; these add up to 0.05, and all intervals
-    hold together. Each look comes after half as many processes again: looks cost little then, and the number of
-    processes is at most half more than needed.
+    A plan of a fixed number has one. Who looks often, and stops at a narrow interval, or at one that lies on one side
+    of a limit, misses the truth more often than each interval does. So look k spends 0.05 / (k (k + 1)) of the error;
+    these add up to 0.05, and all intervals hold together. Each look comes after half as many processes again: looks
+    cost little then, and the number of processes is at most half more than needed.
     """
-    if plan.until is None:
+    if not plan.is_open_ended:
         return Look(processes=plan.processes, error=ERROR)
     size, number = max(plan.processes, FEWEST_UNTIL), 1
     while size < processes:

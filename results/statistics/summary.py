@@ -27,6 +27,7 @@ class Anchored(msgspec.Struct, frozen=True, kw_only=True):
         anchor: the artifact itself where it is the anchor; there is no estimate then.
         plan: what was asked of the processes that timed the two.
         runs: timed inferences of each of the two, over all processes; 0 for the anchor itself.
+        p50_ms: its own median over these; None for the anchor itself.
         process_ratios: its time over the anchor's, in each process that did not fail.
         estimate: None where fewer than two processes succeeded.
         indistinct_from: the names of those next to it in this ratio, among measurements that differ in the artifact
@@ -36,6 +37,7 @@ class Anchored(msgspec.Struct, frozen=True, kw_only=True):
     anchor: TimedArtifact
     plan: ComparisonPlan
     runs: int
+    p50_ms: float | None = None
     process_ratios: tuple[float, ...]
     estimate: Estimate | None
     indistinct_from: tuple[str, ...] = ()
@@ -221,6 +223,7 @@ def _beside_anchor(measurement: Measurement, comparisons: Sequence[Comparison]) 
         anchor=anchor,
         plan=latest.plan,
         runs=latest.runs,
+        p50_ms=latest.candidate_p50_ms,
         process_ratios=latest.process_ratios,
         estimate=latest.estimate,
     )

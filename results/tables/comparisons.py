@@ -15,6 +15,7 @@ from results.tables.columns import (
     runtime_column,
 )
 from results.tables.fed import fed_in_words, fed_notes
+from results.tables.gates import GATE_COLUMNS, gate_note
 from results.tables.protocol import COMPARISON_PROTOCOL
 from results.tables.table import Cell, Column, Shared, Table, differing, settle, told_apart_by
 from results.tables.words import ARTIFACT_FACTS, look_alike, milliseconds, mode_in_words, percent
@@ -58,6 +59,7 @@ COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
     Column(key="baseline", header="compared with", spare=1, get=lambda row: row.baseline.name),
     *_of_artifact("baseline_", lambda row: row.baseline),
     *RATIO_COLUMNS,
+    *GATE_COLUMNS,
     Column(
         key="half_width",
         header="half\nwidth",
@@ -143,4 +145,5 @@ def _notes(comparisons: Sequence[Comparison]) -> Iterator[str]:
             "Not distinguishable: the interval holds 1, or the difference is below "
             f"{' or '.join(map(percent, margins))}."
         )
+    yield from gate_note([(row.candidate.name, row.gate) for row in comparisons])
     yield from fed_notes(artifact for row in comparisons for artifact in (row.baseline, row.candidate))

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_ind
 
-from results import ComparisonPlan, Measurement, Verdict, summarise
+from results import ComparisonPlan, Measurement, StabilityWarning, Verdict, summarise
 from results.statistics.difference import differences, ratio_of_means
 from results.statistics.estimate import ERROR, estimate
+from results.statistics.gate import GateVerdict, Reason
 from results.statistics.looks import next_look
 from tests.fakes import make_round, timed_artifact
 from tests.results.support import measured
@@ -76,6 +77,67 @@ def test_without_the_same_anchor_medians_of_rounds_are_compared(after: dict[str,
 def test_only_rows_of_the_same_setting_are_compared() -> None:
     other = summarise([make_round(artifact=timed_artifact(batch_size=8)), make_round(threads=1)])
     assert differences(summarise([make_round()]), other, margin=0) == []
+
+
+def scaled(rows: list[Measurement], factor: float) -> list[Measurement]:
+    """The same on a machine where all takes so many times as long: rounds, and what is timed beside the anchor."""
+    (row,) = rows
+    (slower,) = summarise(
+        [make_round([ms * factor], artifact=row.artifact, index=i) for i, ms in enumerate(row.latency.round_p50_ms)]  # type: ignore[union-attr]
+    )
+    assert row.anchored
+    assert row.anchored.p50_ms
+    anchored = msgspec.structs.replace(row.anchored, p50_ms=row.anchored.p50_ms * factor)
+    return [msgspec.structs.replace(slower, anchored=anchored)]
+
+
+def test_a_gate_does_not_pass_where_all_moved_alike_the_anchor_too() -> None:
+    before = measured([10.0, 10.1, 10.2], [1.500, 1.503, 1.497])
+    for factor, verdict in ((1.0, GateVerdict.PASSES), (1.3, GateVerdict.UNDECIDED), (0.7, GateVerdict.PASSES)):
+        (row,) = differences(before, scaled(before, factor), margin=0.005, limit=0.05)
+        assert row.own_ratio == pytest.approx(factor)
+        assert row.gate
+        assert row.gate.verdict is verdict
+        assert (row.gate.reason is Reason.MOVED) == (factor == 1.3)
+
+
+def test_beside_an_anchor_the_ratio_decides_though_the_times_scatter() -> None:
+    before = measured([10.0, 10.4, 10.8], [1.500, 1.503, 1.497])
+    for ratio, verdict in ((1.5, GateVerdict.PASSES), (1.65, GateVerdict.FAILS)):
+        after = measured([10.4, 10.0, 10.6], [ratio, ratio * 1.002, ratio * 0.998])
+        (row,) = differences(before, after, margin=0.005, limit=0.05)
+        assert row.gate
+        assert row.gate.verdict is verdict
+
+
+def test_without_an_anchor_the_time_decides() -> None:
+    before = measured([10.0, 10.01, 10.02, 10.0])
+    for factor, verdict in ((1.0, GateVerdict.PASSES), (1.3, GateVerdict.FAILS)):
+        after = measured([ms * factor for ms in (10.01, 10.0, 10.02, 10.02)])
+        (row,) = differences(before, after, margin=0.005, limit=0.05)
+        assert row.gate
+        assert (row.gate.verdict, row.own_ratio) == (verdict, None)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_either_side_that_is_doubtful_leaves_a_gate_undecided(side: int) -> None:
+    stores = [measured([10.0, 10.01, 10.02]), measured([10.0, 10.01, 10.02])]
+    doubtful = msgspec.structs.replace(stores[side][0], warnings=(StabilityWarning.BIMODAL,))
+    stores[side] = [doubtful]
+    (row,) = differences(*stores, margin=0.005, limit=0.05)
+    assert row.gate
+    assert (row.gate.reason, row.gate.doubts) == (Reason.DOUBTFUL, (StabilityWarning.BIMODAL,))
+
+
+def test_the_same_runs_are_no_two_samples() -> None:
+    """They do not differ, however much they scatter."""
+    row = measured([10.0, 17.0, 10.0, 17.0, 10.0])
+    assert StabilityWarning.BIMODAL in row[0].warnings
+    (itself,) = differences(row, row, margin=0.005, limit=0.0)
+    assert itself.estimate
+    assert (itself.estimate.low, itself.estimate.high) == (1, 1)
+    assert itself.gate
+    assert itself.gate.verdict is GateVerdict.PASSES
 
 
 def looked_at_until_narrow(rng: np.random.Generator, row: Measurement) -> Measurement:

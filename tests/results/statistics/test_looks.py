@@ -1,8 +1,11 @@
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from results import ComparisonPlan
 from results.statistics.estimate import estimate
+from results.statistics.gate import GateVerdict, judge_gate
 from results.statistics.looks import next_look
 
 
@@ -17,6 +20,28 @@ def test_looks_come_further_apart_and_spend_the_error_once() -> None:
     assert next_look(plan, 7) == next_look(plan, 9)  # between two looks, what the later one may spend
     assert next_look(ComparisonPlan(until=0.01, processes=2), 0).processes == 6
     assert next_look(ComparisonPlan(until=0.01, processes=10), 11).processes == 15
+
+
+def test_a_gate_that_is_to_be_decided_is_looked_at_like_an_interval_that_is_to_be_narrow() -> None:
+    decided, narrow = ComparisonPlan(fail_if_slower=0.05, until_decided=True), ComparisonPlan(until=0.01)
+    assert [next_look(decided, n) for n in (0, 7, 40)] == [next_look(narrow, n) for n in (0, 7, 40)]
+    assert next_look(ComparisonPlan(fail_if_slower=0.05), 0) == next_look(ComparisonPlan(), 0)
+
+
+def test_who_stops_when_a_gate_is_decided_is_wrong_no_more_often_than_said() -> None:
+    """1000 gates of 5 %, each at a slowdown of 5.5 %, looked at until decided: 5 % may pass, and fewer do."""
+    draws = np.random.default_rng(1)
+    plan = ComparisonPlan(fail_if_slower=0.05, until_decided=True)
+    verdicts = Counter[GateVerdict]()
+    for _ in range(1000):
+        ratios = (1.055 * np.exp(draws.normal(0, 0.01, 800))).tolist()
+        look, gate = next_look(plan, 0), None
+        while gate is None or (gate.verdict is GateVerdict.UNDECIDED and look.processes < 500):
+            gate = judge_gate(estimate(ratios[: look.processes], error=look.error), 0.05, processes=(look.processes,))
+            look = next_look(plan, look.processes + 1)
+        verdicts[gate.verdict] += 1
+    assert verdicts[GateVerdict.FAILS] > 900
+    assert verdicts[GateVerdict.PASSES] <= 50
 
 
 def test_without_until_there_is_one_look() -> None:
