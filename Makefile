@@ -9,7 +9,7 @@ WORKERS ?= 2
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: bench test lint check-start check-loop check-cost check-store check-compare check-coverage check-form check-form-table check-zoo check-coreml check-wheels clean
+.PHONY: bench test lint check-start check-loop check-cost check-store check-compare check-coverage check-gate check-form check-form-table check-zoo check-coreml check-wheels clean
 
 bench: $(READY)
 	$(VENV)/bin/effmod bench --rewrite none --runs $(RUNS)
@@ -42,6 +42,10 @@ check-compare: $(READY)
 # How often its interval holds the ratio of a long run; 20 trials take about an hour for each number of threads.
 check-coverage: $(READY)
 	$(VENV)/bin/python -m tests.benchmarks.interval_coverage --trials $(TRIALS) --threads $(THREADS)
+
+# How often a gate is right, simulated on the scatter in the committed files; half a minute.
+check-gate: $(READY)
+	$(VENV)/bin/python -m tests.benchmarks.gate --csv
 
 # How fast our ONNX files are beside the authors' own; about fifteen minutes on two cores.
 check-form: $(READY)

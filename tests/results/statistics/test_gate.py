@@ -1,4 +1,7 @@
+import csv
 import math
+from collections import defaultdict
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -7,6 +10,8 @@ from results import StabilityWarning
 from results.statistics.difference import ratio_of_means
 from results.statistics.estimate import Estimate, around, estimate
 from results.statistics.gate import DOUBTFUL, Gate, GateVerdict, Reason, judge_gate, more_to_decide
+from tests.benchmarks import gate
+from tests.benchmarks.gate import kinds, simulate
 
 LIMIT = 0.05
 
@@ -101,3 +106,42 @@ def test_two_sides_grow_alike() -> None:
 def test_what_lies_on_the_limit_is_not_waited_for() -> None:
     assert judge_gate(interval(1.05 * 0.98, 1.05 / 0.98), LIMIT, processes=(6,)).more is None
     assert judged(0.98, 1.06, warnings=(StabilityWarning.RATIO_BIMODAL,)).more is None  # more of it stays doubtful
+
+
+def test_gates_on_the_scatter_of_one_thread_are_right() -> None:
+    """Six processes of two networks as they were measured, and a limit of 5 %: a few of the gates of check-gate."""
+    by_name = {(kind.scatter, kind.by): kind for kind in kinds()}
+    kind = by_name["one thread, networks", "compare"]
+    for slowdown, verdict in ((0.0, GateVerdict.PASSES), (0.1, GateVerdict.FAILS)):
+        assert {found.gate.verdict for found in simulate(kind, slowdown, 5)} == {verdict}
+    (undecided,) = simulate(kind, LIMIT, 1)  # on the limit, nobody knows
+    assert undecided.gate.reason is Reason.HOLDS_LIMIT
+    assert simulate(kind, 0.0, 3) == simulate(kind, 0.0, 3)
+
+
+with Path(gate.__file__).with_suffix(".csv").open(newline="") as _file:
+    SIMULATED = list(csv.DictReader(_file))
+
+
+@pytest.mark.parametrize("row", [row for row in SIMULATED if row["scatter"].startswith("one thread")])
+def test_on_one_thread_a_hundred_gates_are_as_right_as_they_were_to_be(row: dict[str, str]) -> None:
+    passes, fails = int(row["passes"]), int(row["fails"])
+    assert int(row["gates"]) == 100
+    match float(row["slowdown"]):
+        case 0.0:
+            assert passes >= 80
+            assert fails == 0
+        case 0.02:
+            assert fails <= 5
+        case _:
+            assert passes <= 2
+            assert fails >= 95
+
+
+def test_the_page_has_the_figures_of_the_simulation() -> None:
+    cells: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for row in SIMULATED:
+        cells[row["scatter"], row["by"]].append(f"{row['passes']} / {row['fails']} / {row['undecided']}")
+    stated = [f"| {' | '.join((*kind, *figures))} |" for kind, figures in cells.items()]
+    page = (Path(gate.__file__).parents[2] / "docs" / "comparing.md").read_text()
+    assert [line for line in page.splitlines() if " / " in line and line.startswith("| ")] == stated
