@@ -18,7 +18,7 @@ from results.tables.fed import fed_in_words, fed_notes
 from results.tables.gates import GATE_COLUMNS, gate_note
 from results.tables.protocol import COMPARISON_PROTOCOL
 from results.tables.table import Cell, Column, Shared, Table, differing, settle, told_apart_by
-from results.tables.words import ARTIFACT_FACTS, look_alike, milliseconds, mode_in_words, percent
+from results.tables.words import ARTIFACT_FACTS, candidate_labels, look_alike, milliseconds, mode_in_words, percent
 
 
 def _of_artifact(prefix: str, artifact: Callable[[Comparison], TimedArtifact]) -> tuple[Column[Comparison], ...]:
@@ -145,5 +145,5 @@ def _notes(comparisons: Sequence[Comparison]) -> Iterator[str]:
             "Not distinguishable: the interval holds 1, or the difference is below "
             f"{' or '.join(map(percent, margins))}."
         )
-    yield from gate_note([(row.candidate.name, row.gate) for row in comparisons])
+    yield from gate_note(list(zip(candidate_labels(comparisons), (row.gate for row in comparisons), strict=True)))
     yield from fed_notes(artifact for row in comparisons for artifact in (row.baseline, row.candidate))

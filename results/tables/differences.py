@@ -144,8 +144,7 @@ def _notes(rows: Sequence[Difference]) -> list[str]:
         before, after = (", ".join(dict.fromkeys(get(m) for m in side)) for side in zip(*pairs, strict=True))
         if before != after:
             notes.append(f"Other {what}: {before} before, {after} after.")
-    names = difference_labels(rows)
-    return [*notes, *gate_note([(name, row.gate) for name, row in zip(names, rows, strict=True)])]
+    return [*notes, *gate_note(list(zip(difference_labels(rows), (row.gate for row in rows), strict=True)))]
 
 
 def _cores(measurement: Measurement) -> str:
