@@ -221,11 +221,17 @@ class _Compared:
         return any(comparison.failures for comparison in self._comparisons)
 
     def judge(self) -> None:
-        rows = []
-        for name, comparison in zip(candidate_labels(self._comparisons), self._comparisons, strict=True):
-            if comparison.gate is not None:
-                rows.append(self._gated(name, comparison, comparison.gate))
+        # Of a target that met two environments, since the run was resumed, the latest counts, which comes last.
+        named = zip(candidate_labels(self._comparisons), self._comparisons, strict=True)
+        latest = {each.candidate: (name, each, each.gate) for name, each in named if not each.control}
+        rows = [self._gated(name, each, gate) for name, each, gate in latest.values() if gate is not None]
         self.passes = holds(self._console, rows, undecided_pass=self.run.undecided_pass)
+        if self._plan.fail_if_slower is None:
+            return
+        for subject in self._subjects[1:]:
+            if subject.artifact not in latest:
+                self.passes = False
+                self._console.error(f"{subject.artifact.name} cannot be judged: time was up before its first process")
 
     def _gated(self, name: str, comparison: Comparison, gate: Gate) -> Gated:
         baseline = labels([comparison.candidate, comparison.baseline])[1]

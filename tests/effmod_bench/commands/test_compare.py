@@ -137,6 +137,48 @@ def test_processes_are_added_until_a_gate_is_decided_or_time_is_up_and_a_resumed
 
 
 @pytest.mark.usefixtures("files")
+def test_a_target_whose_turn_never_came_does_not_pass(
+    answer_pairs_with: Callable[[PairAnswer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each_takes(100.0, monkeypatch)
+    answer_pairs_with(timed_in_turn)
+    until = ("--until", "decided", "--max-time", "90s", "--fail-if-slower", "5%", "--undecided", "pass")
+    done = effmod("compare", "a.onnx", "b.onnx", "large.onnx", *FEW_PAIRS, *until)
+    assert done.exit_code == 4
+    errors = [line.split(": ")[1:] for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert sorted(said for _, said in errors) == [
+        "a single process that timed it beside a.onnx did not fail, and --fail-if-slower needs two or more",
+        "time was up before its first process",
+    ]
+    assert sorted(name for name, _ in errors) == ["b.onnx cannot be judged", "large.onnx cannot be judged"]
+
+
+@pytest.mark.usefixtures("files")
+def test_of_two_environments_that_a_gate_met_the_latest_counts(
+    answer_pairs_with: Callable[[PairAnswer], None],
+) -> None:
+    answers = iter([1.2])
+
+    def answer(job: PairJob) -> PairTimed:
+        ratio = next(answers, None)
+        if ratio is None:
+            raise KeyboardInterrupt
+        return timed_in_turn(job, ratio)
+
+    answer_pairs_with(answer)
+    assert effmod("compare", "a.onnx", "b.onnx", *FEW_PAIRS, "--fail-if-slower", "5%").exit_code == 130
+    store = Store(Path("effmod-results"))
+    (record,) = store.read_kind(ComparisonProcess)
+    machine = msgspec.structs.replace(record.environment.machine, cpu_model="Another CPU")
+    environment = msgspec.structs.replace(record.environment, machine=machine)
+    store.write(msgspec.structs.replace(record, environment=environment), again=True)
+    answer_pairs_with(timed_in_turn)
+    again = effmod("compare", "--resume")
+    assert again.exit_code == 0, again.output
+    assert "error: " not in again.stderr
+
+
+@pytest.mark.usefixtures("files")
 def test_a_run_of_an_older_version_keeps_its_gate(answer_pairs_with: Callable[[PairAnswer], None]) -> None:
     """It has the limit beside the plan of its processes."""
     answer_pairs_with(lambda job: timed_in_turn(job, 1.2))
