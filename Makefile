@@ -9,7 +9,7 @@ WORKERS ?= 2
 VENV := .venv
 READY := $(VENV)/.ready
 
-.PHONY: bench test lint check-start check-loop check-cost check-store check-compare check-coverage check-windows check-dependence check-form check-form-table check-zoo check-coreml check-wheels clean
+.PHONY: bench test lint check-start check-loop check-cost check-store check-compare check-coverage check-windows check-dependence check-gate check-form check-form-table check-zoo check-coreml check-wheels clean
 
 bench: $(READY)
 	$(VENV)/bin/effmod bench --rewrite none --runs $(RUNS)
@@ -50,6 +50,10 @@ check-windows: $(READY)
 # How often `--until` stops at an interval without the truth where successive processes depend on each other; simulated.
 check-dependence: $(READY)
 	$(VENV)/bin/python -m tests.benchmarks.interval_dependence
+
+# How often a gate is right, simulated on the scatter in the committed files; half a minute.
+check-gate: $(READY)
+	$(VENV)/bin/python -m tests.benchmarks.gate --csv
 
 # How fast our ONNX files are beside the authors' own; about fifteen minutes on two cores.
 check-form: $(READY)

@@ -23,6 +23,7 @@ from results.records.plan import (
 )
 from results.statistics.comparison import Comparison, compare
 from results.statistics.estimate import Estimate, Verdict
+from results.statistics.gate import Gate, GateVerdict
 from results.statistics.latency import Latency, summarise_durations
 from results.statistics.stability import StabilityWarning
 from results.statistics.summary import Anchored, Measurement, summarise
@@ -42,6 +43,8 @@ __all__ = [
     "Environment",
     "Estimate",
     "Fed",
+    "Gate",
+    "GateVerdict",
     "GpuState",
     "GraphOptimization",
     "HandEntry",

@@ -7,12 +7,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from results import StabilityWarning
+from tests.fakes import write_onnx
 
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
@@ -52,6 +55,12 @@ def _commands(mark: str) -> list[str]:
 
 def _programs() -> list[str]:
     return [text for language, mark, text in _blocks() if language == "python" and mark == "run"]
+
+
+def _workflow() -> dict[str, Any]:
+    """The workflow that docs/ci.md gives to copy, and its only job's steps."""
+    (text,) = (text for language, mark, text in _blocks() if language == "yaml" and mark == "run")
+    return yaml.safe_load(text)
 
 
 def _outputs() -> list[tuple[str, list[str]]]:
@@ -103,6 +112,66 @@ def test_make_knows_the_target(command: str) -> None:
 @pytest.mark.parametrize("program", _programs())
 def test_a_program_works(program: str, workplace: Path) -> None:
     _run(f"python -c {shlex.quote(program)}", workplace)
+
+
+# Nothing is timed: each process finds the second file so many times as slow as the first.
+_EFFMOD = f"""#!{sys.executable}
+import os
+from effmod_bench.__main__ import main
+from effmod_bench.instrument import pairs
+from tests.effmod_bench.support import timed_in_turn
+
+pairs.run_job = lambda job, **_: timed_in_turn(job, float(os.environ["RATIO"]))
+main()
+"""
+
+
+@pytest.mark.parametrize(("ratio", "code", "verdict"), [(1.01, 0, "passes"), (1.2, 4, "fails")])
+def test_the_workflow_puts_its_table_into_the_summary_and_ends_as_its_gate_does(
+    ratio: float, code: int, verdict: str, tmp_path: Path
+) -> None:
+    """Its commands, but for pip's, run in a clone of a repository whose base branch has another file."""
+    workflow = _workflow()
+    write_onnx(tmp_path / "model.onnx")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "effmod").write_text(_EFFMOD)
+    (tmp_path / "bin" / "effmod").chmod(0o755)
+    summary = tmp_path / "summary.md"
+    environment = (
+        os.environ
+        | workflow["env"]
+        | {
+            "PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "RATIO": str(ratio),
+            "GITHUB_BASE_REF": "main",
+            "GITHUB_STEP_SUMMARY": str(summary),
+        }
+    )
+
+    def run(script: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+        # As the service does where a step names no shell.
+        return subprocess.run(["bash", "-e", "-c", script], cwd=folder, env=environment, capture_output=True, text=True)
+
+    git = "git -c user.name=nobody -c user.email=nobody@example.org"
+    made = run(
+        f"git init -q -b main origin && cp model.onnx origin && cd origin && git add . && {git} commit -qm base && "
+        f"cd .. && git clone -q origin clone",
+        tmp_path,
+    )
+    assert made.returncode == 0, made.stderr
+    write_onnx(tmp_path / "clone" / "model.onnx", nodes=2)
+    commands = [step["run"] for step in workflow["jobs"]["gate"]["steps"] if "run" in step]
+    assert [command.split()[0] for command in commands] == ["pip", "git", "effmod"]
+    for command in commands[1:]:
+        done = run(command, tmp_path / "clone")
+    assert done.returncode == code, done.stderr
+    said = summary.read_text()
+    assert "| gate" in said
+    (row,) = [line for line in said.splitlines() if line.startswith("| model.onnx")]
+    assert verdict in [cell.strip() for cell in row.split("|")]
+    assert "Gate, at most 5 % slower" in said
+    assert (tmp_path / "clone" / "effmod-results").is_dir()
 
 
 @pytest.mark.parametrize(("command", "lines"), _outputs())

@@ -89,6 +89,8 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
         from effmod_bench.targets.names import DEFAULT_TARGETS
 
         table, rounds, limits = self.table, self.rounds, self.limits
+        if limits.until_decided:
+            raise TargetError("--until decided is for 'effmod compare' with --fail-if-slower; here it is a width: 1%")
         if table is not None and self.targets:
             raise TargetError(
                 f"--table {table} says which networks to measure; leave {self.targets[0]} out, or --table"
@@ -110,7 +112,7 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
             plan,
             table=table,
             processes=rounds.processes,
-            until=limits.until,
+            until=limits.width,
             max_time_s=limits.max_time,
             sweep=max(len(sizes), len(sides)) > 1,
         )

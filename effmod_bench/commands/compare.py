@@ -10,7 +10,7 @@ from effmod_bench.instrument.sessions.registry import ONNXRUNTIMES
 from effmod_bench.options.export import OnnxChoices
 from effmod_bench.options.option import WRITTEN, but
 from effmod_bench.options.output import Printing, StoreFolder, default_store
-from effmod_bench.options.protocol import Limits, Pairs
+from effmod_bench.options.protocol import Limits, Pairs, Undecided, check_gate
 from effmod_bench.options.runtime import OnnxRuntimeSettings
 from effmod_bench.options.targets import Targets
 from effmod_bench.screen.console import Console
@@ -25,7 +25,7 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True):
 
     examples: ClassVar = (
         ("effmod compare efficientmod_xxs efficientmod_xs", "which is faster, and by how much"),
-        ("effmod compare old.onnx new.onnx --fail-if-slower 2%", "a gate: exit 4 where it is slower"),
+        ("effmod compare a.onnx b.onnx --fail-if-slower 5% --until decided", "a gate, by its exit code"),
         ("effmod compare a.onnx b.onnx --until 0.5%", "until the ratio is known to half a percent"),
         ("effmod compare a.onnx --control", "what the machine makes of no difference"),
     )
@@ -69,6 +69,9 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True):
         if not self.targets:
             raise TargetError("say what to compare: two or more networks of 'effmod list', or .onnx files")
         check_max_time(limits.max_time, limits.until)
+        check_gate(pairs.undecided, pairs.fail_if_slower)
+        if limits.until_decided and pairs.fail_if_slower is None:
+            raise TargetError("--until decided is for a gate: add --fail-if-slower 5%, or another limit")
         device, options = self.where.resolve()
         if options.runtime not in ONNXRUNTIMES:
             raise TargetError(f"compare times ONNX Runtime, not {options.runtime}; 'effmod bench' measures that")
@@ -81,7 +84,9 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True):
             warmup_runs=pairs.warmup,
             seed=pairs.seed,
             margin=pairs.margin,
-            until=limits.until,
+            fail_if_slower=pairs.fail_if_slower,
+            until=limits.width,
+            until_decided=limits.until_decided,
             max_time_s=None if limits.until is None else limits.max_time or MAX_TIME_S,
         )
         if pairs.processes is not None:
@@ -93,5 +98,5 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True):
             input_shapes=self.file.shapes(),
             given=self.file.given(),
             compared=plan,
-            fail_if_slower=pairs.fail_if_slower,
+            undecided_pass=pairs.undecided is Undecided.PASS,
         )

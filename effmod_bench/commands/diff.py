@@ -8,7 +8,7 @@ import msgspec
 from effmod_bench.errors import ExitCode
 from effmod_bench.options.option import argument, but
 from effmod_bench.options.output import Printing
-from effmod_bench.options.protocol import FailIfSlower, Margin
+from effmod_bench.options.protocol import FailIfSlower, Margin, Undecided, UndecidedOption, check_gate
 from effmod_bench.screen.console import Console
 
 
@@ -17,7 +17,7 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
 
     examples: ClassVar = (
         ("effmod diff before after", "what became faster or slower"),
-        ("effmod diff before after --fail-if-slower 2%", "a gate: exit 4 where a row is slower"),
+        ("effmod diff before after --fail-if-slower 5%", "a gate: exit 4 unless no row is so much slower"),
     )
 
     before: Annotated[Path, argument("BEFORE", help="A store, as 'effmod bench' writes it.")]
@@ -27,15 +27,24 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
         float | None,
         but(
             FailIfSlower,
-            help="Exit with 4 where a row of the first store is found slower in the second, by more than this, or "
-            "cannot be judged.",
+            help="A gate: exit with 4 unless each row of the first store is known to be no more than this slower in "
+            "the second.",
         ),
     ] = None
+    undecided: Annotated[
+        Undecided,
+        but(
+            UndecidedOption,
+            help="What --fail-if-slower makes of a row of which too little is known: exit with 4, or let it pass.",
+            hidden=False,
+        ),
+    ] = Undecided.FAIL
     printing: Printing = Printing()
 
     def run(self, console: Console) -> ExitCode:
         from effmod_bench.runs.diff import diff_stores
 
+        check_gate(self.undecided, self.fail_if_slower)
         return diff_stores(
             console,
             self.before,
@@ -43,4 +52,5 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
             self.printing.output_format,
             margin=self.margin,
             fail_if_slower=self.fail_if_slower,
+            undecided_pass=self.undecided is Undecided.PASS,
         )

@@ -13,6 +13,7 @@ from effmod_bench.instrument.subject import Subject
 from effmod_bench.instrument.threads import draw_cores, threads_to_use
 from effmod_bench.instrument.watch import Watched, watch
 from results import ComparisonPlan, ComparisonProcess, Device, Machine, Outcome, Store, compare
+from results.statistics.gate import GateVerdict
 from results.statistics.looks import next_look
 from results.tables.words import labels
 
@@ -238,12 +239,15 @@ def _is_time_up(plan: ComparisonPlan, records: Mapping[int, Sequence[ComparisonP
 def _is_done(plan: ComparisonPlan, records: Sequence[ComparisonProcess]) -> bool:
     if len(records) < next_look(plan, len(records)).processes:
         return False
-    if plan.until is None:
+    if not plan.is_open_ended:
         return True
     (comparison,) = compare(records)
     if comparison.estimate is None or 2 * comparison.processes < len(records):
         return True  # where most of it fails, more of it tells little, and what fails at once never spends the time
-    return comparison.estimate.half_width <= plan.until
+    if plan.until is not None:
+        return comparison.estimate.half_width <= plan.until
+    # A control decides nothing.
+    return comparison.gate is None or comparison.gate.verdict is not GateVerdict.UNDECIDED
 
 
 def _to_come(plan: ComparisonPlan, records: Sequence[ComparisonProcess]) -> int:

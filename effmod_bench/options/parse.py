@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import msgspec
 import typer
 
 
@@ -30,6 +31,21 @@ def parse_width(text: str | float) -> float:
     if share == 0:
         raise typer.BadParameter("no ratio is known to 0%, however long it is measured; write it as 1% or 0.5%")
     return share
+
+
+class Until(msgspec.Struct, frozen=True):
+    """What a measurement goes on for: an interval of this width, as a share; None for a gate that is decided."""
+
+    width: float | None
+
+
+def parse_until(text: str) -> Until:
+    """What a measurement goes on for: "1%", or "decided".
+
+    Raises:
+        typer.BadParameter: it is neither, as `parse_width`.
+    """
+    return Until(None if text.strip() == "decided" else parse_width(text))
 
 
 def parse_duration(text: str | float) -> float:

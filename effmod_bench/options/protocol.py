@@ -1,6 +1,7 @@
 """Options of how often and how long something is timed."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated
 
 import msgspec
@@ -8,7 +9,7 @@ import msgspec
 from effmod_bench.errors import TargetError
 from effmod_bench.isolation.limit import TIMEOUT_S
 from effmod_bench.options.option import FILE, OUTPUT, PRECISELY, WHERE, but, option
-from effmod_bench.options.parse import parse_duration, parse_percent, parse_width
+from effmod_bench.options.parse import Until, parse_duration, parse_percent, parse_until
 from effmod_bench.options.words import complete_network
 
 Runs = Annotated[int, option(metavar="N", min=1, help="Timed inferences of each target.", panel=PRECISELY)]
@@ -52,9 +53,27 @@ FailIfSlower = Annotated[
     option(
         parser=parse_percent,
         metavar="PERCENT",
-        help="Exit with 4 where a target is found slower than the first, by more than this.",
+        help="A gate: exit with 4 unless each target is known to be no more than this slower than the first.",
         show_default=False,
         panel=PRECISELY,
+    ),
+]
+
+
+class Undecided(StrEnum):
+    """What becomes of a gate where nobody can say whether the limit is kept."""
+
+    FAIL = "fail"
+    PASS = "pass"
+
+
+UndecidedOption = Annotated[
+    Undecided,
+    option(
+        "--undecided",
+        help="What --fail-if-slower makes of a target of which too little is known: exit with 4, or let it pass.",
+        panel=PRECISELY,
+        rare=True,
     ),
 ]
 NoWait = Annotated[
@@ -137,18 +156,19 @@ class Pairs(msgspec.Struct, frozen=True, kw_only=True):
     ] = False
     margin: Margin = 0.005
     fail_if_slower: FailIfSlower = None
+    undecided: UndecidedOption = Undecided.FAIL
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """How long it goes on, and whether it goes on with what was cut short."""
 
     until: Annotated[
-        float | None,
+        Until | None,
         option(
-            parser=parse_width,
-            metavar="PERCENT",
-            help="Add processes until the ratio is known to this, plus or minus, such as 1%; looking repeatedly is "
-            "paid for in the interval.",
+            parser=parse_until,
+            metavar="PERCENT|decided",
+            help="Add processes until the ratio is known to this, plus or minus, such as 1%, or until the gate of "
+            "'effmod compare --fail-if-slower' is decided; looking repeatedly is paid for in the interval.",
             show_default=False,
             panel=PRECISELY,
             rare=True,
@@ -186,6 +206,26 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             panel=OUTPUT,
         ),
     ] = False
+
+    @property
+    def width(self) -> float | None:
+        """Of the interval, that it goes on for."""
+        return None if self.until is None else self.until.width
+
+    @property
+    def until_decided(self) -> bool:
+        """Whether it goes on for a gate."""
+        return self.until is not None and self.until.width is None
+
+
+def check_gate(undecided: Undecided, fail_if_slower: float | None) -> None:
+    """Refuse what is for a gate where there is none.
+
+    Raises:
+        TargetError: it was given.
+    """
+    if undecided is not Undecided.FAIL and fail_if_slower is None:
+        raise TargetError(f"--undecided {undecided} is for a gate: add --fail-if-slower 5%, or another limit")
 
 
 # What a run that goes on takes anew: it has a value of its own for all else.

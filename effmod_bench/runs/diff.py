@@ -1,15 +1,17 @@
 """`effmod diff`: two stores, row by row."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from effmod_bench.errors import ExitCode, TargetError
+from effmod_bench.screen.advice import say_warnings
 from effmod_bench.screen.console import Console
+from effmod_bench.screen.gates import Gated, holds
 from results import Measurement, Store, read_measurements
-from results.statistics.difference import Difference, differences, row_key
-from results.statistics.estimate import is_slower
-from results.tables.differences import difference_table
-from results.tables.words import difference_in_words, percent
+from results.statistics.difference import Difference, differences_of
+from results.statistics.partners import Partners, find_partners
+from results.tables.differences import difference_labels, difference_table
+from results.tables.words import cores_in_words, counted, labels
 from results.tables.write import OutputFormat
 
 
@@ -21,80 +23,110 @@ def diff_stores(
     *,
     margin: float,
     fail_if_slower: float | None,
+    undecided_pass: bool = False,
 ) -> ExitCode:
     """Print how the second store's measurements differ from the first one's.
 
     Args:
         fail_if_slower: by how much a row may be slower in the second, as a share; None for any. A row of the first
             that cannot be judged fails as well.
+        undecided_pass: a row of which nobody can say whether it is that much slower does not fail.
 
     Raises:
         StoreError: a store cannot be read, or holds no measurements.
         TargetError: the two have no row in common.
     """
-    old, new = (read_measurements(Store(path, on_damaged=console.warn)) for path in (before, after))
-    rows = differences(old, new, margin=margin)
+    partners = find_partners(*(read_measurements(Store(path, on_damaged=console.warn)) for path in (before, after)))
+    rows = differences_of(partners.pairs, margin=margin, limit=fail_if_slower)
     if not rows:
         raise TargetError(
-            f"{before} and {after} have no row in common: the same network, form, batch, image size and threads, on "
-            "the same device, by the same runtime with the same settings"
+            f"{before} and {after} have no row in common: the same file, or one of the same name and form, in the same "
+            "format, batch, image size and threads, on the same device, by the same runtime with the same settings"
         )
     console.table(difference_table(rows), output_format)
-    for store, mine, others in ((before, old, new), (after, new, old)):
-        _say_besides(console, store, mine, others)
+    names = difference_labels(rows)
+    _say_warnings(console, names, rows, (before, after))
+    _say_besides(console, partners, (before, after))
     if fail_if_slower is None:
         return ExitCode.OK
-    stores = before, after
-    objections = [*_objections(rows, stores, fail_if_slower), *(_missing(name, after) for name in _alone(old, new))]
-    for objection in objections:
-        console.error(objection)
-    return ExitCode.CHECK_FAILED if objections else ExitCode.OK
-
-
-def _say_besides(console: Console, store: Path, mine: Sequence[Measurement], others: Sequence[Measurement]) -> None:
-    """What of a store is not in the table."""
-    keys = [row_key(measurement) for measurement in mine]
-    if alone := _alone(mine, others):
-        console.note(f"Only in {store}: {', '.join(alone)}")
-    repeated = dict.fromkeys(m.name for m, key in zip(mine, keys, strict=True) if keys.count(key) > 1)
-    if repeated:
-        console.note(
-            f"{store} has several of {', '.join(repeated)}, of other machines, cores, warm-ups or files: the last "
-            "counts"
+    gated = [_gated(name, row, (before, after)) for name, row in zip(names, rows, strict=True)]
+    passed = holds(console, gated, undecided_pass=undecided_pass)
+    elsewhere = {row.after.name for row in rows}
+    for name, row in zip(labels([row.artifact for row in partners.lost]), partners.lost, strict=True):
+        cores = cores_in_words(row.machine.affinity)
+        of_cores = f", on cores {cores}" if cores and name in elsewhere else ""
+        console.error(
+            f"{name} cannot be judged: {after} has no row of it in the same format, form, batch, image size, threads "
+            f"and mode{of_cores}"
         )
-    for measurement in mine:
-        for failure in dict.fromkeys(measurement.failures):
-            console.warn(f"{measurement.name}: failed in {store}: {failure}")
+    return ExitCode.OK if passed and not partners.lost else ExitCode.CHECK_FAILED
 
 
-def _objections(rows: Sequence[Difference], stores: tuple[Path, Path], limit: float) -> Iterator[str]:
-    """What is slower than allowed, then what nobody can say that of."""
+def _say_warnings(
+    console: Console, names: Sequence[str], rows: Sequence[Difference], stores: tuple[Path, Path]
+) -> None:
+    """What makes either side doubtful, each warning once."""
+    found = []
+    for name, row in zip(names, rows, strict=True):
+        before, after = row.before.warnings, row.after.warnings
+        found.append((name, [warning for warning in before if warning in after]))
+        found.append((f"{name} in {stores[0]}", [warning for warning in before if warning not in after]))
+        found.append((f"{name} in {stores[1]}", [warning for warning in after if warning not in before]))
+    say_warnings(console, found)
+
+
+def _say_besides(console: Console, partners: Partners, stores: tuple[Path, Path]) -> None:
+    """What of a store is not in the table, or stands there beside another than one might think."""
+    for store, alone in zip(stores, (partners.lost, partners.added), strict=True):
+        if alone:
+            console.note(f"Only in {store}: {_names(alone)}")
+    for store, repeated in zip(stores, partners.repeated, strict=True):
+        if repeated:
+            console.note(
+                f"{store} has several of {_names(repeated)} on the same cores, of other versions or warm-ups: the last "
+                "counts"
+            )
+    if partners.by_order:
+        console.note(
+            f"Several files of one name have changed ({_names(partners.by_order)}): they are compared in the order in "
+            "which they were measured"
+        )
+    sides = (
+        [pair[0] for pair in partners.pairs] + list(partners.lost),
+        [pair[1] for pair in partners.pairs] + list(partners.added),
+    )
+    for store, side in zip(stores, sides, strict=True):
+        said = dict.fromkeys((row.name, failure) for row in side for failure in row.failures)
+        for name, failure in said:
+            console.warn(f"{name}: failed in {store}: {failure}")
+
+
+def _names(rows: Sequence[Measurement]) -> str:
+    return ", ".join(dict.fromkeys(row.name for row in rows))
+
+
+def _gated(name: str, row: Difference, stores: tuple[Path, Path]) -> Gated:
     before, after = stores
-    for row in rows:
-        if is_slower(row.estimate, row.verdict, limit):
-            yield (
-                f"{row.after.name} is {difference_in_words(row)} in {after} than in {before}; --fail-if-slower allows "
-                f"{percent(limit)}"
-            )
-    for row in rows:
-        if row.estimate is None:
-            yield (
-                f"{row.after.name} cannot be judged: {_lack(row, before, after)}, and --fail-if-slower needs two or "
-                "more in each store"
-            )
-
-
-def _missing(name: str, after: Path) -> str:
-    return (
-        f"{name} cannot be judged: {after} has no row of it in the same format, form, batch, image size, threads "
-        "and mode"
+    assert row.gate is not None
+    return Gated(
+        name=name,
+        gate=row.gate,
+        estimate=row.estimate,
+        than=f"in {after} than in {before}",
+        lacks=f"{_lack(row, before, after)}, and --fail-if-slower needs two or more in each store",
+        more=None if row.gate.more is None else _more(row, row.gate.more),
+        own_ratio=row.own_ratio,
     )
 
 
-def _alone(mine: Sequence[Measurement], others: Sequence[Measurement]) -> list[str]:
-    """The names of rows that the other store has not, each once."""
-    keys = set(map(row_key, others))
-    return list(dict.fromkeys(measurement.name for measurement in mine if row_key(measurement) not in keys))
+def _more(row: Difference, count: int) -> str:
+    """So many rounds more, or processes beside the anchor, and the option that has effmod make them."""
+    together = max(row.processes) + count
+    if row.anchor is None:
+        return f"{counted(count, 'more round')} in each store (--rounds {together})"
+    return (
+        f"{counted(count, 'more process', 'more processes')} beside {row.anchor} in each store (--processes {together})"
+    )
 
 
 def _lack(row: Difference, before: Path, after: Path) -> str:

@@ -13,11 +13,13 @@ from effmod_bench.runs.plan import Invocation, RunPlan, begin
 from effmod_bench.runs.resume import records_of, say_missing, with_earlier
 from effmod_bench.screen.comparisons import print_comparisons
 from effmod_bench.screen.console import Console
+from effmod_bench.screen.gates import Gated, holds
 from effmod_bench.screen.measurements import print_measurements, say_precision
 from results import Comparison, ComparisonPlan, ComparisonProcess, Measurement, Round, Store, compare, summarise
-from results.statistics.estimate import is_slower
+from results.statistics.comparison import gated
+from results.statistics.gate import Gate
 from results.tables.table import Table
-from results.tables.words import counted, difference_in_words, labels, percent
+from results.tables.words import candidate_labels, counted, labels
 from results.tables.write import OutputFormat
 
 
@@ -52,8 +54,8 @@ def measure_pairs(
     run = begin(invocation, subjects, None)
     compared = _Compared(console, invocation, run, subjects, output_format)
     code = _carry_out(console, compared)
-    # That a target is too slow is certain, whatever failed besides.
-    return ExitCode.CHECK_FAILED if compared.too_slow() and code is not ExitCode.INTERRUPTED else code
+    # What a gate says is certain, whatever failed besides.
+    return code if compared.passes or code is ExitCode.INTERRUPTED else ExitCode.CHECK_FAILED
 
 
 class _Work(Protocol):
@@ -90,7 +92,8 @@ def _carry_out(console: Console, work: _Work) -> ExitCode:
         console.warn("interrupted" + (": the table holds what was finished" if work.read_again() else ""))
     finally:
         failed = work.show()
-    work.judge()
+    if code is not ExitCode.INTERRUPTED:
+        work.judge()
     if code is ExitCode.OK and failed:
         code = ExitCode.SOME_FAILED
     if code is not ExitCode.OK:
@@ -193,6 +196,8 @@ class _Compared:
         self._plan, self._subjects = run.compared, subjects
         self._records: list[ComparisonProcess] = []
         self._comparisons: list[Comparison] = []
+        self.passes = True
+        """Whether the gate lets all targets through."""
         if invocation.resumed:
             self.read_again()
             left = pairs.missing(self._plan, len(subjects), self._records)
@@ -208,7 +213,9 @@ class _Compared:
 
     def show(self) -> bool:
         store = self.invocation.store
-        self._comparisons = _of_run(self.run, compare(with_earlier(self._records, store)))
+        found = _of_run(self.run, compare(with_earlier(self._records, store)))
+        # A run of an older version has its limit beside the plan.
+        self._comparisons = [gated(each, self.run.fail_if_slower) for each in found]
         if self._records:
             print_comparisons(self._console, self._comparisons, self._output_format)
             options = ["--only", "comparisons", *_naming_run(store, self.run.id)]
@@ -216,22 +223,35 @@ class _Compared:
             self._console.note(f"Records in {store.path}; the table again: {again}")
         return any(comparison.failures for comparison in self._comparisons)
 
-    def too_slow(self) -> list[Comparison]:
-        """What was found slower than the first, by more than is allowed."""
-        limit = self.run.fail_if_slower
-        return [
-            each
-            for each in self._comparisons
-            if limit is not None and not each.control and is_slower(each.estimate, each.verdict, limit)
-        ]
-
     def judge(self) -> None:
-        for comparison in self.too_slow():
-            candidate, baseline = labels([comparison.candidate, comparison.baseline])
-            self._console.error(
-                f"{candidate} is {difference_in_words(comparison)} than {baseline}; "
-                f"--fail-if-slower allows {percent(self.run.fail_if_slower or 0.0)}"
-            )
+        # Of a target that met two environments, since the run was resumed, the latest counts, which comes last.
+        named = zip(candidate_labels(self._comparisons), self._comparisons, strict=True)
+        latest = {each.candidate: (name, each, each.gate) for name, each in named if not each.control}
+        rows = [self._gated(name, each, gate) for name, each, gate in latest.values() if gate is not None]
+        self.passes = holds(self._console, rows, undecided_pass=self.run.undecided_pass)
+        if self._plan.fail_if_slower is None:
+            return
+        for subject in self._subjects[1:]:
+            if subject.artifact not in latest:
+                self.passes = False
+                self._console.error(f"{subject.artifact.name} cannot be judged: time was up before its first process")
+
+    def _gated(self, name: str, comparison: Comparison, gate: Gate) -> Gated:
+        baseline = labels([comparison.candidate, comparison.baseline])[1]
+        some = "a single process" if comparison.processes else "no process"
+        more = None
+        if gate.more is not None:
+            further = "a longer --max-time" if self._plan.until_decided else "--until decided"
+            together = comparison.processes + gate.more
+            more = f"{counted(gate.more, 'more process', 'more processes')} ({further}, or --processes {together})"
+        return Gated(
+            name=name,
+            gate=gate,
+            estimate=comparison.estimate,
+            than=f"than {baseline}",
+            lacks=f"{some} that timed it beside {baseline} did not fail, and --fail-if-slower needs two or more",
+            more=more,
+        )
 
 
 def _time_in_turn(

@@ -57,7 +57,8 @@ class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
         table: of the paper, that the targets stand in.
         max_time_s: of all rounds of one invocation: none begins later. None for no limit.
         compared: what `effmod compare` was to do; None for `effmod bench`.
-        fail_if_slower: of `effmod compare`.
+        fail_if_slower: of `effmod compare`, as runs of older versions have it; now it is `compared`'s.
+        undecided_pass: of its gate: what is undecided lets it pass.
     """
 
     targets: tuple[str, ...]
@@ -74,6 +75,7 @@ class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
     max_time_s: float | None = None
     compared: ComparisonPlan | None = None
     fail_if_slower: float | None = None
+    undecided_pass: bool = False
 
     @property
     def command(self) -> Command:
@@ -97,7 +99,7 @@ def new_run(
     table: str | None = None,
     max_time_s: float | None = None,
     compared: ComparisonPlan | None = None,
-    fail_if_slower: float | None = None,
+    undecided_pass: bool = False,
 ) -> RunPlan:
     """A run that begins now, of which nothing is known but what the user asked."""
     return RunPlan(
@@ -114,7 +116,7 @@ def new_run(
         table=table,
         max_time_s=max_time_s,
         compared=compared,
-        fail_if_slower=fail_if_slower,
+        undecided_pass=undecided_pass,
     )
 
 
@@ -179,7 +181,7 @@ def choose_anchor(
     return Anchor(target=target, plan=pairs)
 
 
-def check_max_time(max_time_s: float | None, until: float | None) -> None:
+def check_max_time(max_time_s: float | None, until: object | None) -> None:
     """Refuse a limit on pairs whose number is fixed.
 
     Raises:

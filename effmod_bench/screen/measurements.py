@@ -9,6 +9,7 @@ from effmod_bench.screen.console import Console
 from results import Comparison, Measurement
 from results.published import PAPER_RUNS
 from results.statistics.estimate import estimate
+from results.statistics.gate import GateVerdict
 from results.tables.table import Table
 from results.tables.words import candidate_labels, counted, labels, percent
 from results.tables.write import OutputFormat
@@ -30,14 +31,17 @@ def print_measurements(
 
 
 def say_precision(console: Console, comparisons: Sequence[Comparison]) -> None:
-    """Where a width of the interval was asked for: which one was reached, after how many runs, and by how many."""
+    """Where it went on until enough was known: whether it is, after how many runs, and how often."""
     for name, comparison in zip(candidate_labels(comparisons), comparisons, strict=True):
-        found, until = comparison.estimate, comparison.plan.until
+        found, until, gate = comparison.estimate, comparison.plan.until, comparison.gate
+        took = f"{comparison.processes} processes, {comparison.runs} timed runs of each"
+        if comparison.plan.until_decided and gate is not None and found is not None:
+            decided = gate.verdict is not GateVerdict.UNDECIDED
+            console.note(f"{name}: {'decided' if decided else 'not decided'} after {took}")
         if until is not None and found is not None:
             missed = found.half_width > until
             # Of two that are written alike one may be over the other.
             just_over = "just over " * (missed and percent(found.half_width) == percent(until))
-            took = f"{comparison.processes} processes, {comparison.runs} timed runs of each"
             known = f"{name}: known to within {just_over}{percent(found.half_width)} after {took}"
             if missed:
                 known += f", not yet to {percent(until)}: {_what_is_in_the_way(comparison, until)}"

@@ -130,7 +130,9 @@ class ComparisonPlan(msgspec.Struct, frozen=True, kw_only=True):
         warmup_runs: inferences of each artifact before the clock starts, in each process.
         seed: of all that is drawn: whose turn it is, the order of loading and of the runs, the cores.
         margin: a smaller difference, as a share of the baseline's time, counts as none.
+        fail_if_slower: by how much a target may be slower than the baseline, as a share; None for no such gate.
         until: go on until the interval's half-width, a share of the ratio, is at most this.
+        until_decided: go on until the gate passes or fails.
         max_time_s: but begin no process once they have taken so many seconds, those of all targets together.
 
     Raises:
@@ -148,15 +150,25 @@ class ComparisonPlan(msgspec.Struct, frozen=True, kw_only=True):
     warmup_runs: Count = 20
     seed: int = 0
     margin: float = 0.005
+    fail_if_slower: float | None = None
     until: float | None = None
+    until_decided: bool = False
     max_time_s: float | None = None
 
     def __post_init__(self) -> None:
-        least = {"threads": 1, "processes": 2, "blocks": 1, "warmup_runs": 0, "margin": 0, "until": 0, "max_time_s": 0}
+        counts = {"threads": 1, "processes": 2, "blocks": 1, "warmup_runs": 0}
+        least = counts | dict.fromkeys(("margin", "fail_if_slower", "until", "max_time_s"), 0)
         for name, bound in least.items():
             value = getattr(self, name)
             if value is not None and value < bound:
                 raise ValueError(f"{name} is at least {bound}, not {value}")
+        if self.until_decided and self.fail_if_slower is None:
+            raise ValueError("until_decided is set, and there is nothing to decide: fail_if_slower is None")
+
+    @property
+    def is_open_ended(self) -> bool:
+        """Whether it goes on until enough is known, however many processes that takes."""
+        return self.until is not None or self.until_decided
 
     def options_of(self, target: int) -> RuntimeOptions:
         """How a target is run."""

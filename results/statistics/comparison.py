@@ -14,6 +14,7 @@ from results.statistics.attempts import failures, last_attempts
 from results.statistics.dependence import depend
 from results.statistics.estimate import Estimate, Verdict, estimate, judge, median_ratio
 from results.statistics.feeds import may_depend
+from results.statistics.gate import Gate, judge_gate
 from results.statistics.latency import median_run_ms
 from results.statistics.looks import next_look
 from results.statistics.modes import fall_in_two
@@ -40,6 +41,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         warnings: what the machine was and did meanwhile, and whether the ratio is another one at each of its speeds.
             Drift gives none: it meets both alike.
         failures: the reason of each process that failed.
+        gate: None where none was asked for, and for a control, which is no target.
     """
 
     run_id: str
@@ -62,6 +64,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict | None
     warnings: tuple[StabilityWarning, ...]
     failures: tuple[str, ...]
+    gate: Gate | None = None
 
 
 def compare(records: Iterable[ComparisonProcess | TimedPair]) -> list[Comparison]:
@@ -95,11 +98,24 @@ def compare_by_environment(records: Iterable[ComparisonProcess | TimedPair]) -> 
         group, met_in = groups[key], stable[key[-1]]
         first = group[0]
         pair = met_in, first.baseline, first.candidate, first.plan.options, first.plan.options_of(first.target)
-        comparison = _comparison(group, earlier[pair])
+        comparison = gated(_comparison(group, earlier[pair]))
         if comparison.process_ratios:
             earlier[pair].append(comparison.process_ratios)
         found.append((met_in, comparison))
     return found
+
+
+def gated(comparison: Comparison, limit: float | None = None) -> Comparison:
+    """The same with its gate.
+
+    Args:
+        limit: None for that of its plan.
+    """
+    limit = comparison.plan.fail_if_slower if limit is None else limit
+    if limit is None or comparison.control:
+        return comparison
+    gate = judge_gate(comparison.estimate, limit, processes=(comparison.processes,), warnings=comparison.warnings)
+    return msgspec.structs.replace(comparison, gate=gate)
 
 
 def _comparison(records: Sequence[ComparisonProcess | TimedPair], earlier: Sequence[tuple[float, ...]]) -> Comparison:

@@ -33,8 +33,10 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         low, high: the interval.
         half_width: the interval is the ratio, times or divided by 1 + this.
         error: how often the interval may miss: 5 %, or less where it is one of several looks.
-        between_runs: the standard deviation of the ratio's logarithm from run to run, which earlier runs tell; the
-            interval holds it. 0 where there were none, or they differ by no more than their processes do.
+        between_runs: the standard deviation of the ratio's logarithm from run to run, which earlier runs tell, as much
+            of it as is in the ratio; the interval holds it. 0 where there were none, or they differ by no more than
+            their processes do.
+        freedom: the degrees of freedom of Student's factor in the rest of the interval; None where there is no scatter.
     """
 
     ratio: float
@@ -43,6 +45,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     half_width: float
     error: float = ERROR
     between_runs: float = 0.0
+    freedom: float | None = None
 
     @property
     def speed(self) -> "Estimate":
@@ -92,22 +95,24 @@ def estimate(
     if len(process_ratios) < 2:
         return None
     logs, *others = [[math.log(ratio) for ratio in run] for run in (process_ratios, *earlier)]
-    return _with_between(fmean(logs), _half(logs, error), variance_between([logs, *others]), error=error)
+    half, freedom = _half(logs, error)
+    return _with_between(fmean(logs), half, variance_between([logs, *others]), freedom=freedom, error=error)
 
 
-def _half(logs: Sequence[float], error: float) -> float:
-    """Half of an interval of the mean of values that follow each other in time."""
+def _half(logs: Sequence[float], error: float) -> tuple[float, float]:
+    """Half of an interval of the mean of values that follow each other in time, and its degrees of freedom."""
     n, spread = len(logs), stdev(logs)
     alone = _quantile(n - 1, error) * spread / math.sqrt(n)
     independent = independent_number(logs)
     if independent >= n:
-        return alone
+        return alone, n - 1
     # Values that are alike scatter less than they do over a longer time.
     spread *= math.sqrt((n - 1) / max(n - n / independent, 1.0))
-    corrected = _quantile(independent - 1, error) * spread / math.sqrt(independent)
+    freedom = max(independent - 1, 1.0)
+    corrected = _quantile(freedom, error) * spread / math.sqrt(independent)
     # Of values that are worth one or two, Student's t is endless; but what was never seen is not told by any of them.
     mean = fmean(logs)
-    return max(alone, min(corrected, max(abs(value - mean) for value in logs)))
+    return max(alone, min(corrected, max(abs(value - mean) for value in logs))), freedom
 
 
 def estimate_over_runs(runs: Sequence[Sequence[float]], *, error: float = ERROR) -> Estimate | None:
@@ -126,26 +131,34 @@ def estimate_over_runs(runs: Sequence[Sequence[float]], *, error: float = ERROR)
     within = math.fsum((value - fmean(run)) ** 2 for run in logs for value in run) / freedom
     half = _quantile(freedom, error) * math.sqrt(within / number)
     share = sum((len(run) / number) ** 2 for run in runs)
-    return _with_between(
-        fmean([value for run in logs for value in run]), half, variance_between(logs), share=share, error=error
+    mean = fmean([value for run in logs for value in run])
+    return _with_between(mean, half, variance_between(logs), share=share, freedom=freedom, error=error)
+
+
+def _with_between(
+    mean: float, half: float, between: float, *, share: float = 1.0, freedom: float, error: float
+) -> Estimate:
+    """An interval to which the variance between runs is added, or the share of it that is left in a mean over runs."""
+    # Of the normal distribution: few runs tell the variance badly, but Student's t would make the interval of two runs
+    # on a quiet machine, that differ by chance alone, several times as wide.
+    both = math.hypot(half, _normal(error) * math.sqrt(share * between))
+    return msgspec.structs.replace(
+        around(mean, both, error=error), between_runs=math.sqrt(share * between), freedom=freedom
     )
 
 
-def _with_between(mean: float, half: float, between: float, *, share: float = 1.0, error: float) -> Estimate:
-    """An interval to which the variance between runs is added, or the share of it that is left in a mean over runs."""
+def _normal(error: float) -> float:
+    """How many standard deviations from the mean a normal value lies beyond with this error, on either side."""
     from scipy.special import ndtri
 
-    # Of the normal distribution: few runs tell the variance badly, but Student's t would make the interval of two runs
-    # on a quiet machine, that differ by chance alone, several times as wide.
-    both = math.hypot(half, float(ndtri(1 - error / 2)) * math.sqrt(share * between))
-    return msgspec.structs.replace(around(mean, both, error=error), between_runs=math.sqrt(between))
+    return float(ndtri(1 - error / 2))
 
 
 def _quantile(freedom: float, error: float) -> float:
     """Of Student's t, beyond which an error of both sides lies."""
     from scipy.special import stdtrit  # scipy.stats would take a second to import
 
-    return float(stdtrit(max(freedom, 1.0), 1 - error / 2))
+    return float(stdtrit(freedom, 1 - error / 2))
 
 
 def around(mean: float, half: float, *, error: float) -> Estimate:
@@ -164,6 +177,42 @@ def around(mean: float, half: float, *, error: float) -> Estimate:
     )
 
 
+def split(estimate: Estimate) -> tuple[float, float]:
+    """The half-width by logarithms, in two parts whose squares add: of the processes, and of what differs between runs.
+
+    More processes do not narrow the latter.
+    """
+    half = math.log1p(estimate.half_width)
+    lasting = min(_normal(estimate.error) * estimate.between_runs, half)
+    return math.sqrt(half**2 - lasting**2), lasting
+
+
+def twice_as_wide(estimate: Estimate) -> Estimate:
+    """The same with an interval of twice the width."""
+    half = 2 * math.log1p(estimate.half_width)
+    wide = around(math.log(estimate.ratio), half, error=estimate.error)
+    return msgspec.structs.replace(wide, between_runs=2 * estimate.between_runs, freedom=estimate.freedom)
+
+
+def quotient(after: Estimate, before: Estimate) -> Estimate:
+    """The one over the other, which was estimated by itself: the variances of the logarithms add.
+
+    Welch's t interval of the processes; what each of the two takes in of dependence is in it.
+    """
+    error = min(after.error, before.error)  # a side that was looked at repeatedly may be narrow by luck
+    variances, weights = [], []
+    for side in (after, before):
+        freedom = side.freedom or 1.0
+        variances.append((split(side)[0] / _quantile(freedom, side.error)) ** 2)
+        weights.append(variances[-1] ** 2 / freedom)
+    if not sum(weights):
+        return around(math.log(after.ratio / before.ratio), 0.0, error=error)
+    freedom = sum(variances) ** 2 / sum(weights)
+    half = _quantile(freedom, error) * math.sqrt(sum(variances))
+    between = after.between_runs**2 + before.between_runs**2
+    return _with_between(math.log(after.ratio / before.ratio), half, between, freedom=freedom, error=error)
+
+
 def judge(estimate: Estimate | None, margin: float) -> Verdict | None:
     """Faster or slower where the interval excludes 1 and the difference is at least the margin; None without one."""
     if estimate is None:
@@ -171,8 +220,3 @@ def judge(estimate: Estimate | None, margin: float) -> Verdict | None:
     if abs(estimate.ratio - 1) < margin or estimate.low <= 1 <= estimate.high:
         return Verdict.NOT_DISTINGUISHABLE
     return Verdict.FASTER if estimate.ratio < 1 else Verdict.SLOWER
-
-
-def is_slower(estimate: Estimate | None, verdict: Verdict | None, limit: float) -> bool:
-    """Whether it is called slower, and by more than a share of the time that it is compared with."""
-    return verdict is Verdict.SLOWER and estimate is not None and estimate.ratio > 1 + limit

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from results.statistics.estimate import estimate_over_runs
+from results.statistics.estimate import Estimate, estimate_over_runs
 from results.statistics.stacks import of_each
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
             alike here, and in `p50_ms` every run.
         process_p50_interval_ms: its 95 % interval; None for fewer than three rounds. Of rounds of several runs it holds
             what differs from run to run.
+        process_p50_freedom: the degrees of freedom of Student's factor in it.
     """
 
     runs: int
@@ -54,6 +55,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     round_spread: float | None
     process_p50_ms: float
     process_p50_interval_ms: tuple[float, float] | None
+    process_p50_freedom: float | None = None
 
 
 def summarise_durations(rounds: "Sequence[Sequence[int] | Times]", run_ids: Sequence[str] = ()) -> Latency:
@@ -77,6 +79,7 @@ def summarise_durations(rounds: "Sequence[Sequence[int] | Times]", run_ids: Sequ
     # The samples lose their order here; a copy of them may be large.
     known = [50, *(share for share, fewest in FEWEST_RUNS.items() if len(samples) >= fewest)]
     percentiles = dict(zip(known, map(float, np.percentile(samples, known, overwrite_input=True)), strict=True))
+    process_p50 = _estimate(medians, run_ids or [""] * len(medians))
     return Latency(
         runs=len(samples),
         rounds=len(rounds),
@@ -92,7 +95,8 @@ def summarise_durations(rounds: "Sequence[Sequence[int] | Times]", run_ids: Sequ
         round_p50_ms=medians,
         round_spread=(max(medians) - min(medians)) / median(medians) if len(medians) > 1 else None,
         process_p50_ms=geometric_mean(medians),
-        process_p50_interval_ms=_interval(medians, run_ids or [""] * len(medians)),
+        process_p50_interval_ms=(process_p50.low, process_p50.high) if process_p50 else None,
+        process_p50_freedom=process_p50.freedom if process_p50 else None,
     )
 
 
@@ -110,8 +114,8 @@ def median_run_ms(rounds: "Sequence[Sequence[int] | Times]") -> float | None:
     return float(np.median(runs)) / _NS_PER_MS if len(runs) else None
 
 
-def _interval(process_p50_ms: Sequence[float], run_ids: Sequence[str]) -> tuple[float, float] | None:
-    """The 95 % interval of their geometric mean: latencies differ by factors, and rounds, within runs, are the units.
+def _estimate(process_p50_ms: Sequence[float], run_ids: Sequence[str]) -> Estimate | None:
+    """Their geometric mean with its 95 % interval: latencies differ by factors, and rounds, within runs, are the units.
 
     Order statistics would not do: of five values they reach 94 %, not 95 %. Two give an interval from nearly nothing
     to far beyond: there is none for fewer than three.
@@ -119,5 +123,4 @@ def _interval(process_p50_ms: Sequence[float], run_ids: Sequence[str]) -> tuple[
     by_run: dict[str, list[float]] = defaultdict(list)
     for run_id, p50_ms in zip(run_ids, process_p50_ms, strict=True):
         by_run[run_id].append(p50_ms)
-    found = estimate_over_runs(list(by_run.values())) if len(process_p50_ms) > 2 else None
-    return (found.low, found.high) if found else None
+    return estimate_over_runs(list(by_run.values())) if len(process_p50_ms) > 2 else None

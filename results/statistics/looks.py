@@ -1,4 +1,4 @@
-"""When a comparison that goes on until its interval is narrow may be looked at, and what each look costs."""
+"""When a comparison that goes on until enough is known may be looked at, and what each look costs."""
 
 import math
 
@@ -7,6 +7,8 @@ import msgspec
 from results.records.plan import ComparisonPlan
 from results.statistics.estimate import ERROR
 
+# An interval over fewer processes lies on one side of a limit by luck too often to stop at it.
+FEWEST_DECIDED = 6
 # Fewer processes do not tell how alike successive ones are, and an interval over few is narrow by luck too often.
 FEWEST_UNTIL = 12
 _GROWTH = 1.5
@@ -31,14 +33,15 @@ class Look(msgspec.Struct, frozen=True, kw_only=True):
 def next_look(plan: ComparisonPlan, processes: int) -> Look:
     """The first look after at least so many processes.
 
-    Without `until` there is one. With it, who stops at an interval because it is narrow stops at one that is so by
-    luck, too, and misses the truth more often than who settles the size before; but less often than who stops because
-    of where the interval lies, since scatter tells nothing of a mean (Chow and Robbins 1965). So each look has the same
-    smaller error. Each comes after half as many processes again: their number is at most half more than needed.
+    A plan of a fixed number has one. Who looks often, and stops at an interval that lies on one side of a limit, misses
+    the truth more often than each interval does. So look k of a gate spends 0.05 / (k (k + 1)) of the error; these add
+    up to 0.05, and all intervals hold together. Who stops at an interval because it is narrow stops at one that is so
+    by luck, too, but less often, since scatter tells nothing of a mean (Chow and Robbins 1965): each look has the same
+    smaller error then. Each comes after half as many processes again: their number is at most half more than needed.
     """
-    if plan.until is None:
+    if not plan.is_open_ended:
         return Look(processes=plan.processes, error=ERROR)
-    size = max(plan.processes, FEWEST_UNTIL)
+    size, number = max(plan.processes, FEWEST_DECIDED if plan.until_decided else FEWEST_UNTIL), 1
     while size < processes:
-        size = math.ceil(size * _GROWTH)
-    return Look(processes=size, error=STOPPING_ERROR)
+        size, number = math.ceil(size * _GROWTH), number + 1
+    return Look(processes=size, error=ERROR / (number * (number + 1)) if plan.until_decided else STOPPING_ERROR)

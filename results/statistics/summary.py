@@ -29,6 +29,7 @@ class Anchored(msgspec.Struct, frozen=True, kw_only=True):
         plan: what was asked of the processes that timed the two.
         runs: timed inferences of each of the two, over all processes; 0 for the anchor itself.
         measured_s: from the start of the first of them to the end of the last.
+        p50_ms: its own median over these; None for the anchor itself.
         process_ratios: its time over the anchor's, in each process that did not fail.
         earlier_runs: those before it, of the two in the same environment, that its interval has learnt from.
         estimate: None where fewer than two processes succeeded.
@@ -40,6 +41,7 @@ class Anchored(msgspec.Struct, frozen=True, kw_only=True):
     plan: ComparisonPlan
     runs: int
     measured_s: float | None = None
+    p50_ms: float | None = None
     process_ratios: tuple[float, ...]
     earlier_runs: int = 0
     estimate: Estimate | None
@@ -233,6 +235,7 @@ def _beside_anchor(measurement: Measurement, comparisons: Sequence[Comparison]) 
         plan=latest.plan,
         runs=latest.runs,
         measured_s=latest.measured_s,
+        p50_ms=latest.candidate_p50_ms,
         process_ratios=latest.process_ratios,
         earlier_runs=latest.earlier_runs,
         estimate=latest.estimate,

@@ -16,6 +16,7 @@ from results.tables.columns import (
     runtime_column,
 )
 from results.tables.fed import fed_in_words, fed_notes
+from results.tables.gates import GATE_COLUMNS, gate_note
 from results.tables.protocol import COMPARISON_PROTOCOL
 from results.tables.table import Cell, Column, Shared, Table, differing, settle, told_apart_by
 from results.tables.words import (
@@ -68,6 +69,7 @@ COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
     Column(key="baseline", header="compared with", spare=1, get=lambda row: row.baseline.name),
     *_of_artifact("baseline_", lambda row: row.baseline),
     *RATIO_COLUMNS,
+    *GATE_COLUMNS,
     Column(
         key="half_width",
         header="half\nwidth",
@@ -154,6 +156,7 @@ def _notes(comparisons: Sequence[Comparison]) -> Iterator[str]:
             "Not distinguishable: the interval holds 1, or the difference is below "
             f"{' or '.join(map(percent, margins))}."
         )
+    yield from gate_note(list(zip(candidate_labels(comparisons), (row.gate for row in comparisons), strict=True)))
     yield from fed_notes(artifact for row in comparisons for artifact in (row.baseline, row.candidate))
 
 

@@ -9,7 +9,7 @@ from results.statistics.difference import Difference
 from results.statistics.summary import Measurement
 from results.statistics.tuning import Trial
 from results.tables.table import Cell, Column
-from results.tables.words import cores_in_words, digits
+from results.tables.words import digits
 
 
 def _detail(key: str, header: str, get: Callable[[Any], Cell]) -> Column[Any]:
@@ -61,6 +61,7 @@ MEASUREMENT_PROTOCOL: tuple[Column[Measurement], ...] = (
 COMPARISON_PROTOCOL: tuple[Column[Comparison], ...] = (
     _detail("blocks", "blocks", lambda row: row.plan.blocks),
     _detail("until", "until", lambda row: row.plan.until),
+    _detail("until_decided", "until\ndecided", lambda row: row.plan.until_decided),
     _detail("max_time_s", "time,\nat most", lambda row: row.plan.max_time_s),
     _detail("seed", "seed", lambda row: row.plan.seed),
     _interval_level(lambda row: 1 - row.estimate.error if row.estimate else None),
@@ -87,7 +88,6 @@ def _of_side(side: int, name: str) -> tuple[Column[Difference], ...]:
         column("rounds", "rounds", lambda one: one.latency.rounds if one.latency else None),
         column("warmup_runs", "warm-up", lambda one: one.warmup_runs),
         column("seeds", "seeds", lambda one: ", ".join(map(str, one.seeds))),
-        column("affinity", "cores", lambda one: cores_in_words(one.machine.affinity)),
         column("run_ids", "runs' ids", lambda one: ", ".join(one.run_ids)),
     )
 

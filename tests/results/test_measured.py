@@ -4,19 +4,23 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from results import Measurement, Store, read_measurements
+from results import ComparisonProcess, Measurement, Record, Round, Store, read_measurements, summarise
 from results.published import PAPER_CPU
+from results.statistics.difference import differences
+from results.statistics.gate import GateVerdict, Reason
 from results.statistics.reproduction import PaperLatency, agreements, reproduce
 
 ROOT = Path(__file__).resolve().parents[2]
+STORE = Store(ROOT / "results/measured/amd-epyc-2-cores-table-1")
 PAPER = PaperLatency(figure="cpu_e5_2680_4t_ms", hardware=PAPER_CPU)
 
 
 @pytest.fixture(scope="module")
 def table_1() -> list[Measurement]:
-    return read_measurements(Store(ROOT / "results/measured/amd-epyc-2-cores-table-1"))
+    return read_measurements(STORE)
 
 
 def test_a_row_is_marked_where_its_ratio_overlaps_with_a_neighbours_and_nowhere_else(
@@ -39,3 +43,32 @@ def test_the_agreement_with_the_paper_is_as_the_page_states_it(table_1: list[Mea
     assert of_224.interval
     stated = f"tau of {of_224.tau:.2f} ({of_224.interval[0]:.2f} to {of_224.interval[1]:.2f})"
     assert stated in re.sub(r"\s+", " ", (ROOT / "docs/measuring.md").read_text())
+
+
+def test_a_gate_does_not_pass_where_all_of_table_1_takes_longer_by_the_same_factor(
+    table_1: list[Measurement],
+) -> None:
+    """Every duration, those beside the anchor too: their ratios are what they were."""
+
+    def slower(record: Record) -> Record:
+        changes = {
+            name: tuple(round(1.3 * ns) for ns in getattr(record, name))
+            for name in ("durations_ns", "baseline_ns", "candidate_ns")
+            if hasattr(record, name)
+        }
+        return msgspec.structs.replace(record, **changes)
+
+    records = [slower(record) for record in STORE.records(Round, ComparisonProcess)]
+    rounds = sorted((each for each in records if isinstance(each, Round)), key=lambda each: each.started_at)
+    pairs = sorted((each for each in records if isinstance(each, ComparisonProcess)), key=lambda each: each.started_at)
+    rows = differences(table_1, summarise(rounds, pairs), margin=0.005, limit=0.05)
+    gates = [row.gate for row in rows if row.gate]
+    assert len(gates) == 25
+    assert {gate.verdict for gate in gates} == {GateVerdict.UNDECIDED}
+    assert [row.own_ratio for row in rows if row.anchor] == pytest.approx([1.3] * 24)
+    narrow = [row for row in rows if row.anchor and row.estimate and row.estimate.high < 1.05]
+    assert len(narrow) > 5
+    assert {row.gate.reason for row in narrow if row.gate} == {Reason.MOVED}
+    assert {gate.verdict for row in differences(table_1, table_1, margin=0.005, limit=0.05) if (gate := row.gate)} == {
+        GateVerdict.PASSES
+    }

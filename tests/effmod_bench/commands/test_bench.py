@@ -328,6 +328,10 @@ def test_a_dry_run_counts_the_pairs(workers: Workers) -> None:  # noqa: ARG001
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (
+            ["a.onnx", "--anchor", "a.onnx", "--until", "decided"],
+            "--until decided is for 'effmod compare' with --fail-if",
+        ),
         (["a.onnx", "--until", "1%"], "--until is for the ratios to an anchor; add --anchor efficientmod_xxs"),
         (["a.onnx", "--processes", "3"], "--processes is for the ratios to an anchor"),
         (["a.onnx", "--anchor", "b.onnx", "--max-time", "5m"], "--max-time goes with --until"),

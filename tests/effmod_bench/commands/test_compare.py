@@ -1,9 +1,13 @@
+import csv
+import io
 import itertools
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import Result
 
@@ -50,6 +54,141 @@ def test_a_slower_file_is_called_slower_and_fails_where_asked(files: Path) -> No
     assert "--fail-if-slower allows 5 %" in done.stderr
     assert len(Store(files / "effmod-results").read_kind(ComparisonProcess)) == 4
     assert effmod("show", "effmod-results").stdout == done.stdout
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize(
+    ("sizes", "verdict", "code"),
+    [((0.001, -0.001), "passes", 0), ((0.2, -0.1), "undecided", 4), ((0.101, 0.099), "fails", 4)],
+)
+def test_a_gate_passes_fails_or_is_undecided(
+    sizes: tuple[float, ...], verdict: str, code: int, answer_pairs_with: Callable[[PairAnswer], None]
+) -> None:
+    answer_pairs_with(noisy(itertools.cycle(sizes)))
+    four = (*FEW_PAIRS, "--processes", "4", "--fail-if-slower", "5%")
+    done = effmod("compare", "a.onnx", "b.onnx", *four)
+    assert done.exit_code == code, done.output
+    row = next(line for line in done.stdout.splitlines() if line.strip().startswith("b.onnx"))
+    assert verdict in row.split()
+    assert "Gate, at most 5 % slower:" in done.stdout
+    assert effmod("show", "effmod-results").stdout == done.stdout  # the records hold the limit
+    lenient = effmod("compare", "a.onnx", "b.onnx", *four, "--undecided", "pass", "--output-format", "json")
+    assert lenient.exit_code == (4 if verdict == "fails" else 0)
+    (found,) = json.loads(lenient.stdout)
+    assert (found["gate"]["limit"], found["gate"]["verdict"]) == (0.05, verdict)
+
+
+@pytest.mark.usefixtures("files")
+def test_an_undecided_gate_says_what_would_decide(answer_pairs_with: Callable[[PairAnswer], None]) -> None:
+    answer_pairs_with(noisy(itertools.cycle((0.1, -0.1))))
+    done = effmod("compare", "a.onnx", "b.onnx", *FEW_PAIRS, "--processes", "4", "--fail-if-slower", "5%")
+    assert re.search(
+        r"error: b.onnx is undecided: it takes 0\.\d{3} to 1\.\d{3} times as long, and the limit, 1\.050, lies in "
+        r"between; about \d+ more processes \(--until decided, or --processes \d+\) would decide",
+        done.stderr,
+    )
+
+
+@pytest.mark.usefixtures("files")
+def test_what_failed_cannot_be_judged_whatever_is_made_of_the_undecided(
+    answer_pairs_with: Callable[[PairAnswer], None],
+) -> None:
+    answer_pairs_with(lambda _: Broken(reason="ended by SIGSEGV", detail=""))
+    done = effmod("compare", "a.onnx", "b.onnx", *FEW_PAIRS, "--fail-if-slower", "5%", "--undecided", "pass")
+    assert done.exit_code == 4
+    assert "b.onnx cannot be judged: no process that timed it beside a.onnx did not fail" in done.stderr
+
+
+@pytest.mark.usefixtures("files")
+def test_processes_are_added_until_a_gate_is_decided_or_time_is_up_and_a_resumed_one_goes_on(
+    answer_pairs_with: Callable[[PairAnswer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each_takes(20.0, monkeypatch)
+    until = ("--until", "decided", "--max-time", "10m", "--fail-if-slower", "5%")
+    answer_pairs_with(noisy(itertools.cycle((0.06, 0.01, -0.04))))
+    done = effmod("compare", "a.onnx", "b.onnx", *FEW_PAIRS, *until)
+    assert done.exit_code == 0, done.output
+    assert "b.onnx: decided after 21 processes, 210 timed runs of each" in done.stderr
+
+    sizes = itertools.cycle((0.06, 0.01, -0.04))
+    jobs: list[PairJob] = []
+
+    def answer(job: PairJob) -> PairTimed:
+        jobs.append(job)
+        if len(jobs) == 8:
+            raise KeyboardInterrupt
+        return timed_in_turn(job, 1 + next(sizes))
+
+    answer_pairs_with(answer)
+    cut = effmod("compare", "a.onnx", "b.onnx", *FEW_PAIRS, *until)
+    assert cut.exit_code == 130
+    assert "error: " not in cut.stderr  # an interrupted gate judges nothing
+    again = effmod("compare", "--resume", "--output-format", "csv")
+    assert again.exit_code == 0, again.output
+    (row,) = csv.DictReader(io.StringIO(again.stdout))
+    assert (row["processes"], row["gate"], row["until"], row["until_decided"]) == ("21", "passes", "", "True")
+    assert len(jobs) == 22  # one was cut short
+
+    answer_pairs_with(noisy(itertools.cycle((0.3, 0.0, -0.3))))
+    never = effmod("compare", "a.onnx", "b.onnx", *FEW_PAIRS, *until)
+    assert never.exit_code == 4
+    assert "b.onnx: not decided after 30 processes" in never.stderr
+    assert "(a longer --max-time, or --processes" in never.stderr
+
+
+@pytest.mark.usefixtures("files")
+def test_a_target_whose_turn_never_came_does_not_pass(
+    answer_pairs_with: Callable[[PairAnswer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each_takes(100.0, monkeypatch)
+    answer_pairs_with(timed_in_turn)
+    until = ("--until", "decided", "--max-time", "90s", "--fail-if-slower", "5%", "--undecided", "pass")
+    done = effmod("compare", "a.onnx", "b.onnx", "large.onnx", *FEW_PAIRS, *until)
+    assert done.exit_code == 4
+    errors = [line.split(": ")[1:] for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert sorted(said for _, said in errors) == [
+        "a single process that timed it beside a.onnx did not fail, and --fail-if-slower needs two or more",
+        "time was up before its first process",
+    ]
+    assert sorted(name for name, _ in errors) == ["b.onnx cannot be judged", "large.onnx cannot be judged"]
+
+
+@pytest.mark.usefixtures("files")
+def test_of_two_environments_that_a_gate_met_the_latest_counts(
+    answer_pairs_with: Callable[[PairAnswer], None],
+) -> None:
+    answers = iter([1.2])
+
+    def answer(job: PairJob) -> PairTimed:
+        ratio = next(answers, None)
+        if ratio is None:
+            raise KeyboardInterrupt
+        return timed_in_turn(job, ratio)
+
+    answer_pairs_with(answer)
+    assert effmod("compare", "a.onnx", "b.onnx", *FEW_PAIRS, "--fail-if-slower", "5%").exit_code == 130
+    store = Store(Path("effmod-results"))
+    (record,) = store.read_kind(ComparisonProcess)
+    machine = msgspec.structs.replace(record.environment.machine, cpu_model="Another CPU")
+    environment = msgspec.structs.replace(record.environment, machine=machine)
+    store.write(msgspec.structs.replace(record, environment=environment), again=True)
+    answer_pairs_with(timed_in_turn)
+    again = effmod("compare", "--resume")
+    assert again.exit_code == 0, again.output
+    assert "error: " not in again.stderr
+
+
+@pytest.mark.usefixtures("files")
+def test_a_run_of_an_older_version_keeps_its_gate(answer_pairs_with: Callable[[PairAnswer], None]) -> None:
+    """It has the limit beside the plan of its processes."""
+    answer_pairs_with(lambda job: timed_in_turn(job, 1.2))
+    assert effmod("compare", "a.onnx", "b.onnx", *FEW_PAIRS).exit_code == 0
+    store = Store(Path("effmod-results"))
+    (run,) = store.read_kind(RunPlan)
+    store.write(msgspec.structs.replace(run, fail_if_slower=0.05), again=True)
+    again = effmod("compare", "--resume")
+    assert again.exit_code == 4
+    assert "b.onnx is 20.0 % slower than a.onnx; --fail-if-slower allows 5 %" in again.stderr
 
 
 def test_a_faster_file_passes_the_same_gate(files: Path) -> None:  # noqa: ARG001
@@ -296,6 +435,8 @@ def test_two_names_of_one_file_are_nothing_to_compare(tmp_path: Path) -> None:
         (["a.onnx", "missing.onnx"], "cannot read missing.onnx"),
         (["a.onnx", "b.onnx", "--max-time", "5m"], "--max-time goes with --until"),
         (["a.onnx", "b.onnx", "--until", "1"], "'1' is no percentage; write it as 5% or 0.5%"),
+        (["a.onnx", "b.onnx", "--until", "decided"], "--until decided is for a gate: add --fail-if-slower 5%"),
+        (["a.onnx", "b.onnx", "--undecided", "pass"], "--undecided pass is for a gate: add --fail-if-slower 5%"),
         (["a.onnx", "b.onnx", "--margin", "0.005"], "'0.005' is no percentage"),
         (["a.onnx", "b.onnx", "--until", "1%", "--max-time", "5"], "'5' is no duration; write it as 90s"),
         (["a.onnx", "b.onnx", "--until", "1%", "--max-time", "0s"], "'0s' is no duration"),
@@ -306,6 +447,7 @@ def test_two_names_of_one_file_are_nothing_to_compare(tmp_path: Path) -> None:
         (["a.onnx", "b.onnx", "--device", "coreml"], "compare times ONNX Runtime, not coreml; 'effmod bench'"),
         ([], "say what to compare: two or more networks"),
         (["--resume", "--until", "1%"], "--until does not go with --resume"),
+        (["--resume", "--undecided", "pass"], "--undecided does not go with --resume"),
     ],
 )
 def test_wrong_use_is_said_before_anything_is_measured(arguments: list[str], said: str, files: Path) -> None:

@@ -1,3 +1,5 @@
+import csv
+import io
 import json
 from pathlib import Path
 
@@ -41,6 +43,25 @@ def test_a_row_that_is_slower_fails_where_asked(tmp_path: Path) -> None:
 
 ROUNDS = [make_round([10 + i / 100], index=i) for i in range(4)]
 OTHER = [make_round([10.0], index=i, artifact=timed_artifact("resnet18")) for i in range(2)]
+
+
+def test_what_is_undecided_passes_where_asked_and_what_cannot_be_judged_never(tmp_path: Path) -> None:
+    wide = [make_round([ms], index=i) for i, ms in enumerate((10.0, 10.4, 10.2))]
+    stores(
+        tmp_path, then=wide, now=[make_round([ms], index=i) for i, ms in enumerate((10.7, 10.3, 10.3))], one=wide[:1]
+    )
+    gate = ("--fail-if-slower", "5%")
+    done = effmod("diff", "then", "now", *gate, "--output-format", "csv")
+    assert done.exit_code == 4, done.output
+    (row,) = csv.DictReader(io.StringIO(done.stdout))
+    assert [row[key] for key in ("gate", "gate_limit", "gate_reason")] == ["undecided", "0.05", "holds-limit"]
+    assert int(row["gate_more"]) > 0
+    assert {row["warnings_before"], row["warnings_after"]} == {""}
+    assert effmod("diff", "then", "now", *gate, "--undecided", "pass").exit_code == 0
+    assert effmod("diff", "then", "one", *gate, "--undecided", "pass").exit_code == 4
+    alone = effmod("diff", "then", "now", "--undecided", "pass")
+    assert alone.exit_code == 2
+    assert "--undecided pass is for a gate: add --fail-if-slower 5%" in alone.stderr
 
 
 @pytest.mark.parametrize(

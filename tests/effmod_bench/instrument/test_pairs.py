@@ -23,6 +23,7 @@ from results import (
     StoreError,
     compare,
 )
+from results.statistics.gate import GateVerdict
 from tests.effmod_bench.instrument.support import Watcher, subject
 from tests.effmod_bench.support import PairAnswer, each_takes, noisy, timed_in_turn
 from tests.fakes import MACHINE, FakeClocks
@@ -251,6 +252,34 @@ def test_until_goes_on_with_the_comparison_that_needs_it(
     counts = Counter(record.candidate.name for record in records)
     assert counts["calm"] == 12
     assert counts["wide"] > 12
+
+
+def test_a_gate_goes_on_until_it_is_decided(store: Store, answer_pairs_with: Callable[[PairAnswer], None]) -> None:
+    plan = ComparisonPlan(blocks=1, fail_if_slower=0.05, until_decided=True)
+    answer_pairs_with(noisy(itertools.cycle((0.01, -0.01))))
+    assert len(carry_out(plan, "ab", store)) == 6  # half as wide as the limit is far
+    answer_pairs_with(noisy(itertools.cycle((0.11, 0.09))))
+    assert len(carry_out(plan, "ab", store)) == 6
+    answer_pairs_with(noisy(itertools.cycle((0.07, 0.04))))  # 5.5 % slower, to within 2.1 % after six
+    records = carry_out(plan, "ab", store)
+    assert len(records) > 20
+    (found,) = compare(records)
+    assert found.gate
+    assert found.gate.verdict is GateVerdict.FAILS
+    assert found.estimate
+    assert found.estimate.error < 0.05  # the looks are paid for
+    assert found.estimate.low > 1.05
+
+
+def test_a_control_decides_nothing_and_is_not_waited_for(
+    store: Store, answer_pairs_with: Callable[[PairAnswer], None]
+) -> None:
+    answer_pairs_with(noisy(itertools.cycle((0.07, 0.03))))
+    plan = ComparisonPlan(blocks=1, fail_if_slower=0.05, until_decided=True, control=True)
+    records = carry_out(plan, "a", store)
+    assert len(records) == 6
+    (found,) = compare(records)
+    assert found.gate is None
 
 
 def test_until_gives_up_where_everything_fails(store: Store, answer_pairs_with: Callable[[PairAnswer], None]) -> None:

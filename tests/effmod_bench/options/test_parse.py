@@ -1,7 +1,7 @@
 import pytest
 import typer
 
-from effmod_bench.options.parse import parse_duration, parse_percent, parse_width
+from effmod_bench.options.parse import Until, parse_duration, parse_percent, parse_until, parse_width
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,13 @@ def test_no_ratio_is_known_to_nothing() -> None:
     for text in ("0%", "0.00 %"):
         with pytest.raises(typer.BadParameter, match="no ratio is known to 0%"):
             parse_width(text)
+
+
+def test_a_measurement_goes_on_for_a_width_or_for_a_gate() -> None:
+    assert parse_until("0.5%") == Until(0.005)
+    assert parse_until("decided") == Until(None)
+    with pytest.raises(typer.BadParameter, match="write it as 5%"):
+        parse_until("decide")
 
 
 @pytest.mark.parametrize(("text", "seconds"), [("90s", 90), ("10m", 600), ("1.5h", 5400), ("2 m", 120)])

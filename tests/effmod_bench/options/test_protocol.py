@@ -1,7 +1,7 @@
 import pytest
 
 from effmod_bench.errors import TargetError
-from effmod_bench.options.protocol import run_to_resume
+from effmod_bench.options.protocol import Undecided, check_gate, run_to_resume
 
 
 def test_the_run_that_goes_on_is_the_one_named_or_the_latest() -> None:
@@ -10,10 +10,17 @@ def test_the_run_that_goes_on_is_the_one_named_or_the_latest() -> None:
     assert run_to_resume(["--resume"], []) is None
 
 
-@pytest.mark.parametrize("option", ["--runs", "--device", "--until", "--dry-run", "--fail-if-slower"])
+@pytest.mark.parametrize("option", ["--runs", "--device", "--until", "--dry-run", "--fail-if-slower", "--undecided"])
 def test_what_a_run_has_a_value_of_its_own_for_is_refused(option: str) -> None:
     with pytest.raises(TargetError, match=f"{option} does not go with --resume: a run goes on as it began"):
         run_to_resume(["--resume", option], None)
+
+
+def test_undecided_is_a_word_of_a_gate() -> None:
+    check_gate(Undecided.FAIL, None)
+    check_gate(Undecided.PASS, 0.05)
+    with pytest.raises(TargetError, match="--undecided pass is for a gate: add --fail-if-slower 5%"):
+        check_gate(Undecided.PASS, None)
 
 
 def test_two_runs_do_not_go_on_at_once() -> None:

@@ -5,11 +5,27 @@ from results import BenchPlan, ComparisonPlan, Runtime, RuntimeOptions
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"threads": 0}, {"processes": 1}, {"blocks": 0}, {"warmup_runs": -1}, {"margin": -0.1}, {"until": -0.01}],
+    [
+        {"threads": 0},
+        {"processes": 1},
+        {"blocks": 0},
+        {"warmup_runs": -1},
+        {"margin": -0.1},
+        {"until": -0.01},
+        {"fail_if_slower": -0.01},
+    ],
 )
 def test_a_plan_out_of_range_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         ComparisonPlan(**wrong)  # type: ignore[arg-type]
+
+
+def test_what_goes_on_until_it_is_decided_has_something_to_decide() -> None:
+    with pytest.raises(ValueError, match="fail_if_slower is None"):
+        ComparisonPlan(until_decided=True)
+    assert ComparisonPlan(fail_if_slower=0.05, until_decided=True).is_open_ended
+    assert ComparisonPlan(until=0.01).is_open_ended
+    assert not ComparisonPlan(fail_if_slower=0.05).is_open_ended
 
 
 @pytest.mark.parametrize("wrong", [{"runs": 0}, {"rounds": 0}, {"warmup_runs": -1}, {"threads": 0}])

@@ -1,50 +1,46 @@
 import math
-import statistics
 
 import msgspec
 import numpy as np
 import pytest
 from scipy.stats import ttest_ind
 
-from results import ComparisonPlan, Measurement, Verdict, summarise
-from results.statistics.difference import differences, ratio_of_means
+from results import ComparisonPlan, Measurement, StabilityWarning, Verdict, summarise
+from results.statistics.difference import differences
 from results.statistics.estimate import ERROR, estimate
+from results.statistics.gate import GateVerdict, Reason
 from results.statistics.looks import next_look
 from tests.fakes import make_round, timed_artifact
 from tests.results.support import measured
 
 
-def test_the_variances_of_the_two_stores_add() -> None:
-    before, after = [1.0, 1.1, 1.2, 1.3], [2.0, 2.5, 2.1, 2.6]
-    found = ratio_of_means(before, after)
-    assert found
-    logs = [[math.log(value) for value in values] for values in (before, after)]
-    assert math.log(found.ratio) == pytest.approx(statistics.fmean(logs[1]) - statistics.fmean(logs[0]))
-    standard_error = math.sqrt(sum(statistics.variance(values) / 4 for values in logs))
-    assert math.log1p(found.half_width) / standard_error == pytest.approx(
-        2.457, abs=0.001
-    )  # Welch's 5.90 degrees of freedom
-    assert math.log(found.high / found.ratio) == pytest.approx(math.log(found.ratio / found.low))
+@pytest.mark.parametrize("after", [[2.0, 2.5, 2.1, 2.6], [2.0, 2.5, 2.1, 2.6, 2.2]])
+def test_the_interval_is_welchs(after: list[float]) -> None:
+    before = [1.0, 1.1, 1.2]
+    (row,) = differences(measured(before), measured(after), margin=0)
+    assert row.estimate
+    low, high = ttest_ind(np.log(after), np.log(before), equal_var=False).confidence_interval(0.95)
+    assert (math.log(row.estimate.low), math.log(row.estimate.high)) == pytest.approx((low, high), abs=1e-6)
+    assert math.log(row.estimate.ratio) == pytest.approx(np.log(after).mean() - np.log(before).mean(), abs=1e-6)
+
+
+def test_of_two_rounds_each_there_is_an_interval_though_no_table_shows_theirs() -> None:
+    (row,) = differences(measured([1.0, 1.2]), measured([2.0, 2.0]), margin=0)
+    assert row.estimate
+    assert math.log1p(row.estimate.half_width) == pytest.approx(12.706 * math.log(1.2) / 2, rel=1e-3)
 
 
 def test_processes_that_all_agree_have_no_width() -> None:
-    found = ratio_of_means([1.0, 1.0], [2.0, 2.0])
-    assert found
-    assert (found.low, found.ratio, found.high) == pytest.approx((2.0, 2.0, 2.0))
-
-
-def test_the_interval_is_welchs() -> None:
-    before, after = [1.0, 1.1, 1.2], [2.0, 2.5, 2.1, 2.6]
-    found = ratio_of_means(before, after, error=0.01)
-    assert found
-    low, high = ttest_ind(np.log(after), np.log(before), equal_var=False).confidence_interval(0.99)
-    assert (math.log(found.low), math.log(found.high)) == pytest.approx((low, high))
+    (row,) = differences(measured([1.0, 1.0]), measured([2.0, 2.0]), margin=0)
+    assert row.estimate
+    assert (row.estimate.low, row.estimate.ratio, row.estimate.high) == pytest.approx((2.0, 2.0, 2.0))
 
 
 def test_one_process_alone_tells_nothing() -> None:
-    assert ratio_of_means([1.0], [2.0, 2.1]) is None
     (row,) = differences(measured([10.0]), measured([20.0]), margin=0)
     assert (row.estimate, row.verdict) == (None, None)
+    (row,) = differences(measured([10.0]), measured([20.0, 21.0]), margin=0)
+    assert row.estimate is None
 
 
 def test_the_anchor_takes_a_slow_machine_out() -> None:
@@ -76,6 +72,67 @@ def test_without_the_same_anchor_medians_of_rounds_are_compared(after: dict[str,
 def test_only_rows_of_the_same_setting_are_compared() -> None:
     other = summarise([make_round(artifact=timed_artifact(batch_size=8)), make_round(threads=1)])
     assert differences(summarise([make_round()]), other, margin=0) == []
+
+
+def scaled(rows: list[Measurement], factor: float) -> list[Measurement]:
+    """The same on a machine where all takes so many times as long: rounds, and what is timed beside the anchor."""
+    (row,) = rows
+    (slower,) = summarise(
+        [make_round([ms * factor], artifact=row.artifact, index=i) for i, ms in enumerate(row.latency.round_p50_ms)]  # type: ignore[union-attr]
+    )
+    assert row.anchored
+    assert row.anchored.p50_ms
+    anchored = msgspec.structs.replace(row.anchored, p50_ms=row.anchored.p50_ms * factor)
+    return [msgspec.structs.replace(slower, anchored=anchored)]
+
+
+def test_a_gate_does_not_pass_where_all_moved_alike_the_anchor_too() -> None:
+    before = measured([10.0, 10.1, 10.2], [1.500, 1.503, 1.497])
+    for factor, verdict in ((1.0, GateVerdict.PASSES), (1.3, GateVerdict.UNDECIDED), (0.7, GateVerdict.PASSES)):
+        (row,) = differences(before, scaled(before, factor), margin=0.005, limit=0.05)
+        assert row.own_ratio == pytest.approx(factor)
+        assert row.gate
+        assert row.gate.verdict is verdict
+        assert (row.gate.reason is Reason.MOVED) == (factor == 1.3)
+
+
+def test_beside_an_anchor_the_ratio_decides_though_the_times_scatter() -> None:
+    before = measured([10.0, 10.4, 10.8], [1.500, 1.503, 1.497])
+    for ratio, verdict in ((1.5, GateVerdict.PASSES), (1.65, GateVerdict.FAILS)):
+        after = measured([10.4, 10.0, 10.6], [ratio, ratio * 1.002, ratio * 0.998])
+        (row,) = differences(before, after, margin=0.005, limit=0.05)
+        assert row.gate
+        assert row.gate.verdict is verdict
+
+
+def test_without_an_anchor_the_time_decides() -> None:
+    before = measured([10.0, 10.01, 10.02, 10.0])
+    for factor, verdict in ((1.0, GateVerdict.PASSES), (1.3, GateVerdict.FAILS)):
+        after = measured([ms * factor for ms in (10.01, 10.0, 10.02, 10.02)])
+        (row,) = differences(before, after, margin=0.005, limit=0.05)
+        assert row.gate
+        assert (row.gate.verdict, row.own_ratio) == (verdict, None)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_either_side_that_is_doubtful_leaves_a_gate_undecided(side: int) -> None:
+    stores = [measured([10.0, 10.01, 10.02]), measured([10.0, 10.01, 10.02])]
+    doubtful = msgspec.structs.replace(stores[side][0], warnings=(StabilityWarning.BIMODAL,))
+    stores[side] = [doubtful]
+    (row,) = differences(*stores, margin=0.005, limit=0.05)
+    assert row.gate
+    assert (row.gate.reason, row.gate.doubts) == (Reason.DOUBTFUL, (StabilityWarning.BIMODAL,))
+
+
+def test_the_same_runs_are_no_two_samples() -> None:
+    """They do not differ, however much they scatter."""
+    row = measured([10.0, 17.0, 10.0, 17.0, 10.0])
+    assert StabilityWarning.BIMODAL in row[0].warnings
+    (itself,) = differences(row, row, margin=0.005, limit=0.0)
+    assert itself.estimate
+    assert (itself.estimate.low, itself.estimate.high) == (1, 1)
+    assert itself.gate
+    assert itself.gate.verdict is GateVerdict.PASSES
 
 
 def looked_at_until_narrow(rng: np.random.Generator, row: Measurement) -> Measurement:

@@ -5,7 +5,16 @@ import pytest
 from scipy import stats
 
 from results import Verdict
-from results.statistics.estimate import Estimate, estimate, estimate_over_runs, judge, median_ratio
+from results.statistics.estimate import (
+    Estimate,
+    estimate,
+    estimate_over_runs,
+    judge,
+    median_ratio,
+    quotient,
+    split,
+    twice_as_wide,
+)
 
 
 def test_the_ratio_of_a_process_is_the_median_over_its_pairs() -> None:
@@ -126,8 +135,9 @@ def test_over_several_runs_the_units_are_the_runs_where_they_differ() -> None:
     together = estimate_over_runs([[1.0, 1.001], [1.2, 1.201], [1.1, 1.101]])
     assert together is not None
     assert together.ratio == pytest.approx(1.0984, rel=1e-3)
-    assert together.between_runs == pytest.approx(0.0912, rel=1e-2)  # of the three logarithms
-    assert math.log1p(together.half_width) == pytest.approx(1.96 * together.between_runs / math.sqrt(3), rel=1e-2)
+    # The standard deviation of the three logarithms, in a mean of three.
+    assert together.between_runs == pytest.approx(0.0912 / math.sqrt(3), rel=1e-2)
+    assert math.log1p(together.half_width) == pytest.approx(1.96 * together.between_runs, rel=1e-2)
 
 
 def test_over_one_run_and_over_runs_of_one_process_the_units_are_the_processes() -> None:
@@ -135,3 +145,35 @@ def test_over_one_run_and_over_runs_of_one_process_the_units_are_the_processes()
     assert estimate_over_runs([ratios]) == estimate_over_runs([[ratio] for ratio in ratios]) == estimate(ratios)
     assert estimate_over_runs([]) is None
     assert estimate_over_runs([[1.0]]) is None
+
+
+@pytest.mark.parametrize("error", [0.05, 0.01])
+def test_a_quotient_of_two_estimates_has_welchs_interval(error: float) -> None:
+    before, after = [1.0, 1.1, 1.2], [2.0, 2.5, 2.1, 2.6]
+    one, other = estimate(before, error=error), estimate(after)
+    assert one is not None
+    assert other is not None
+    found = quotient(other, one)
+    low, high = stats.ttest_ind(np.log(after), np.log(before), equal_var=False).confidence_interval(1 - error)
+    assert found.error == error  # the smaller of the two
+    assert (math.log(found.low), math.log(found.high)) == pytest.approx((low, high), rel=1e-9)
+
+
+def test_what_differs_between_runs_of_both_is_in_a_quotient() -> None:
+    alone, apart = estimate([1.0, 1.02, 0.99]), estimate([1.0, 1.02, 0.99], earlier=[[1.1, 1.12]])
+    assert alone is not None
+    assert apart is not None
+    steady, both = quotient(alone, alone), quotient(apart, apart)
+    assert both.between_runs == pytest.approx(math.sqrt(2) * apart.between_runs)
+    assert split(both)[0] == pytest.approx(math.log1p(steady.half_width))
+
+
+def test_an_interval_is_split_into_what_more_processes_narrow_and_what_not() -> None:
+    alone, apart = estimate([1.0, 1.02, 0.99]), estimate([1.0, 1.02, 0.99], earlier=[[1.1, 1.12]])
+    assert alone is not None
+    assert apart is not None
+    assert split(alone) == pytest.approx((math.log1p(alone.half_width), 0.0))
+    own, lasting = split(apart)
+    assert own == pytest.approx(math.log1p(alone.half_width))
+    assert lasting == pytest.approx(1.96 * apart.between_runs, rel=1e-4)
+    assert math.log1p(twice_as_wide(alone).half_width) == pytest.approx(2 * own)

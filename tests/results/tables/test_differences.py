@@ -59,3 +59,35 @@ def test_the_table_names_other_cores_and_another_warm_up_and_holds_how_each_side
     assert (row["warmup_runs_before"], row["interval_level"]) == ("50", "0.95")
     alike = difference_table(differences(side((0, 1), 50), side((0, 1), 50), margin=0.005))
     assert not [note for note in alike.notes if note.startswith("Other")]
+
+
+def test_the_warnings_of_both_sides_stand_in_the_table_and_in_csv() -> None:
+    steady, apart = measured([10.0, 10.01, 10.0]), measured([10.0, 10.01, 12.0])
+    for stores, side in (((apart, steady), "before"), ((steady, apart), "after")):
+        table = difference_table(differences(*stores, margin=0.005, limit=0.05))
+        (row,) = csv.DictReader(io.StringIO(render(table, OutputFormat.CSV)))
+        assert row[f"warnings_{side}"] == "rounds-disagree"
+        assert {row["warnings_before"], row["warnings_after"]} == {"", "rounds-disagree"}
+        assert f"warnings_{side}" in {column.key for column in table.main_columns()}
+        assert (row["gate"], row["gate_doubts"]) == ("undecided", "rounds-disagree")
+
+
+def test_what_moved_the_anchor_too_stands_in_a_column_of_its_own() -> None:
+    before, (after,) = measured([10.0, 10.1], [1.5, 1.51]), measured([13.0, 13.1], [1.5, 1.51])
+    assert after.anchored
+    assert after.anchored.p50_ms
+    moved = msgspec.structs.replace(after.anchored, p50_ms=1.3 * after.anchored.p50_ms)
+    table = difference_table(differences(before, [msgspec.structs.replace(after, anchored=moved)], margin=0.005))
+    assert {column.key: column.get(table.rows[0]) for column in table.main_columns()}["own_ratio"] == pytest.approx(1.3)
+    assert any(note.startswith("³ its own time beside the anchor") for note in table.notes)
+    assert "gate" not in {column.key for column in table.main_columns()}  # none was asked for
+
+
+def test_two_files_of_one_name_are_told_apart_by_their_hashes() -> None:
+    files = [msgspec.structs.replace(timed_artifact(form=None), sha256=content * 64) for content in "ab"]
+    rows = [make_round([10.0], artifact=artifact, index=i) for artifact in files for i in range(2)]
+    table = difference_table(differences(summarise(rows), summarise(rows), margin=0.005))
+    shown = {column.key for column in table.main_columns()}
+    assert {"sha256_before", "sha256_after"} <= shown
+    alone = difference_table(differences(summarise(rows[:2]), summarise(rows[:2]), margin=0.005))
+    assert "sha256_after" not in {column.key for column in alone.main_columns()}
