@@ -86,6 +86,7 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True):
             margin=pairs.margin,
             fail_if_slower=pairs.fail_if_slower,
             until=limits.width,
+            spread_s=pairs.spread,
             until_decided=limits.until_decided,
             max_time_s=None if limits.until is None else limits.max_time or MAX_TIME_S,
         )

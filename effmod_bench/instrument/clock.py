@@ -51,6 +51,11 @@ class WarmUp(msgspec.Struct, frozen=True, kw_only=True):
     run_ns: int | None
 
 
+def wait_until(moment_s: float) -> None:
+    """Sleep until `monotonic_s` says so; Ctrl-C ends it."""
+    time.sleep(max(moment_s - monotonic_s(), 0.0))
+
+
 def time_once(call: Callable[[], T]) -> tuple[T, int]:
     """What a call returns, and its duration in nanoseconds."""
     start = time.perf_counter_ns()

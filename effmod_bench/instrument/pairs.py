@@ -4,7 +4,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
-from effmod_bench.instrument.clock import monotonic_s
+from effmod_bench.instrument.clock import monotonic_s, wait_until
 from effmod_bench.instrument.estimate import Progress
 from effmod_bench.instrument.process.messages import Broken, PairJob, PairMember, PairTimed
 from effmod_bench.instrument.process.start import run_job
@@ -32,6 +32,8 @@ def run(
 ) -> None:
     """Carry out a plan: the comparisons take turns, in an order drawn anew each time, a process each.
 
+    Where they are to be spread over some time, it waits between two turns.
+
     Each record is on disk, and `on_record` has been told, before the next process begins. A process in which the
     machine was suspended, or its clock set, failed, and is repeated at once.
 
@@ -50,7 +52,10 @@ def run(
     turns = random.Random(plan.seed)
     names = labels([subject.artifact for subject in subjects])
     began_s = monotonic_s()
+    next_s = began_s
     while waiting := [target for target in records if _to_come(plan, records[target])]:
+        wait_until(next_s)
+        next_s = monotonic_s() + plan.gap_s
         for target in turns.sample(waiting, len(waiting)):
             if _is_time_up(plan, records):
                 return

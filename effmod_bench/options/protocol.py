@@ -154,6 +154,18 @@ class Pairs(msgspec.Struct, frozen=True, kw_only=True):
             panel=PRECISELY,
         ),
     ] = False
+    spread: Annotated[
+        float | None,
+        option(
+            parser=parse_duration,
+            metavar="DURATION",
+            help="Spread the processes over so much time, such as 15m, and wait in between: a machine may keep one "
+            "speed for minutes.",
+            show_default=False,
+            panel=PRECISELY,
+            rare=True,
+        ),
+    ] = None
     margin: Margin = 0.005
     fail_if_slower: FailIfSlower = None
     undecided: UndecidedOption = Undecided.FAIL

@@ -133,6 +133,8 @@ class ComparisonPlan(msgspec.Struct, frozen=True, kw_only=True):
         fail_if_slower: by how much a target may be slower than the baseline, as a share; None for no such gate.
         until: go on until the interval's half-width, a share of the ratio, is at most this.
         until_decided: go on until the gate passes or fails.
+        spread_s: from the first of `processes` to the last, at least; between two of a comparison nothing is run. None
+            for one right after the other.
         max_time_s: but begin no process once they have taken so many seconds, those of all targets together.
 
     Raises:
@@ -153,11 +155,12 @@ class ComparisonPlan(msgspec.Struct, frozen=True, kw_only=True):
     fail_if_slower: float | None = None
     until: float | None = None
     until_decided: bool = False
+    spread_s: float | None = None
     max_time_s: float | None = None
 
     def __post_init__(self) -> None:
         counts = {"threads": 1, "processes": 2, "blocks": 1, "warmup_runs": 0}
-        least = counts | dict.fromkeys(("margin", "fail_if_slower", "until", "max_time_s"), 0)
+        least = counts | dict.fromkeys(("margin", "fail_if_slower", "until", "spread_s", "max_time_s"), 0)
         for name, bound in least.items():
             value = getattr(self, name)
             if value is not None and value < bound:
@@ -169,6 +172,11 @@ class ComparisonPlan(msgspec.Struct, frozen=True, kw_only=True):
     def is_open_ended(self) -> bool:
         """Whether it goes on until enough is known, however many processes that takes."""
         return self.until is not None or self.until_decided
+
+    @property
+    def gap_s(self) -> float:
+        """From the start of a process to that of the next one of the same comparison, at least."""
+        return (self.spread_s or 0.0) / (self.processes - 1)
 
     def options_of(self, target: int) -> RuntimeOptions:
         """How a target is run."""

@@ -62,6 +62,7 @@ COMPARISON_PROTOCOL: tuple[Column[Comparison], ...] = (
     _detail("blocks", "blocks", lambda row: row.plan.blocks),
     _detail("until", "until", lambda row: row.plan.until),
     _detail("until_decided", "until\ndecided", lambda row: row.plan.until_decided),
+    _detail("spread_s", "spread\nover s", lambda row: row.plan.spread_s),
     _detail("max_time_s", "time,\nat most", lambda row: row.plan.max_time_s),
     _detail("seed", "seed", lambda row: row.plan.seed),
     _interval_level(lambda row: 1 - row.estimate.error if row.estimate else None),

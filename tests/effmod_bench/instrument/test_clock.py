@@ -112,3 +112,12 @@ def test_without_a_clock_that_runs_through_a_suspension_the_time_of_day_tells(mo
 
 def test_nothing_happens_to_real_clocks_in_a_moment() -> None:
     assert timing.disturbance(timing.read_clocks(), timing.read_clocks()) is None
+
+
+def test_it_waits_until_a_moment_and_not_for_one_that_has_passed(monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr("time.monotonic", lambda: 100.0)
+    monkeypatch.setattr("time.sleep", slept.append)
+    for moment_s in (103.5, 100.0, 7.0):
+        timing.wait_until(moment_s)
+    assert slept == [3.5, 0.0, 0.0]

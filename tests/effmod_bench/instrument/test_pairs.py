@@ -231,6 +231,30 @@ def test_a_store_that_is_gone_stops_the_run(store: Store, answer_pairs_with: Cal
         carry_out(ComparisonPlan(processes=2), "ab", store)
 
 
+def test_processes_are_spread_over_the_time_that_was_asked_for(
+    store: Store, answer_pairs_with: Callable[[PairAnswer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s = 0.0
+    began: list[tuple[float, str]] = []
+
+    def wait_until(moment_s: float) -> None:
+        nonlocal now_s
+        now_s = max(now_s, moment_s)
+
+    def answer(job: PairJob) -> PairTimed:
+        nonlocal now_s
+        began.append((now_s, job.members["B"].session.path[-6:]))
+        now_s += 3.0
+        return timed_in_turn(job)
+
+    monkeypatch.setattr(pair_runner, "monotonic_s", lambda: now_s)
+    monkeypatch.setattr(pair_runner, "wait_until", wait_until)
+    answer_pairs_with(answer)
+    carry_out(ComparisonPlan(processes=4, spread_s=90), "abc", store)
+    assert [moment for moment, _ in began] == [0, 3, 30, 33, 60, 63, 90, 93]  # both in each turn
+    assert [len({path for _, path in began[i : i + 2]}) for i in (0, 2, 4, 6)] == [2, 2, 2, 2]
+
+
 def test_until_adds_processes_up_to_the_look_that_is_narrow_enough(
     store: Store, answer_pairs_with: Callable[[PairAnswer], None]
 ) -> None:
