@@ -33,7 +33,7 @@ Processes = Annotated[
     option(
         metavar="N",
         min=2,
-        help="Fresh processes of each comparison; with --until, the fewest (6 or more).",
+        help="Fresh processes of each comparison; with --until, the fewest (12 or more for a width).",
         show_default="6",
         panel=PRECISELY,
     ),
@@ -124,7 +124,7 @@ class Rounds(msgspec.Struct, frozen=True, kw_only=True):
         int | None,
         but(
             Processes,
-            help="Fresh processes of each target with its anchor; with --until, the fewest (6 or more).",
+            help="Fresh processes of each target with its anchor; with --until, the fewest (12 or more for a width).",
             hidden=True,
         ),
     ] = None
