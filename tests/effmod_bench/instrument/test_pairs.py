@@ -101,6 +101,14 @@ def test_each_of_a_pair_is_run_with_its_own_options() -> None:
     assert draw_job(plan, pair, target=1, index=0).members["B"].session.shared_threads
 
 
+def test_threads_that_take_subnormal_numbers_for_zero_are_a_sessions_own() -> None:
+    """Of a shared pool's threads nothing says that they do."""
+    plan = ComparisonPlan(threads=2, options=RuntimeOptions(denormal_as_zero=True))
+    members = draw_job(plan, (subject("a"), subject("b")), target=1, index=0).members.values()
+    assert all(each.session.options.denormal_as_zero for each in members)
+    assert not any(each.session.shared_threads for each in members)
+
+
 def test_each_target_is_compared_with_the_first_as_often_as_planned(
     store: Store, answer_pairs_with: Callable[[PairAnswer], None]
 ) -> None:

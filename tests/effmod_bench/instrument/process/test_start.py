@@ -56,6 +56,16 @@ def test_a_round_gives_every_run_and_what_really_ran_it(tmp_path: Path) -> None:
     assert outcome.session.graph_optimization_level == "ORT_ENABLE_ALL"
 
 
+def test_subnormal_numbers_are_zero_where_that_is_asked_and_the_round_tried_it(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "x.onnx")
+    for asked in (False, True):
+        options = RuntimeOptions(denormal_as_zero=asked)
+        session = SessionRequest(path=str(path), device=Device.CPU, options=options, intra_op_num_threads=2)
+        outcome = time_file(path, session=session)
+        assert isinstance(outcome, Timed)
+        assert outcome.session.denormal_as_zero is asked
+
+
 def test_a_round_without_warm_up_works(tmp_path: Path) -> None:
     outcome = time_file(write_onnx(tmp_path / "x.onnx"), warmup_runs=0, runs=1)
     assert isinstance(outcome, Timed)
