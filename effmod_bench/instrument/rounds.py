@@ -155,4 +155,5 @@ def _record(
         other_ns=timed.other_ns if timed else (),
         gpu_durations_ns=timed.gpu_durations_ns if timed else None,
         peak_memory_bytes=timed.peak_memory_bytes if timed else None,
+        subnormals=subject.subnormals,
     )

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from results.statistics.difference import Difference
 from results.statistics.summary import Measurement
 from results.tables.columns import RATIO_COLUMNS
+from results.tables.fed import given_in_short
 from results.tables.protocol import DIFFERENCE_PROTOCOL
 from results.tables.table import Cell, Column, Shared, Table, differing, settle
 from results.tables.words import cores_in_words, digits, milliseconds, mode_in_words
@@ -57,6 +58,7 @@ DIFFERENCE_COLUMNS: tuple[Column[Difference], ...] = (
     _fact("device", "device", lambda row: str(row.after.device), shared=Shared()),
     _fact("runtime", "runtime", lambda row: str(row.after.options.runtime), shared=Shared()),
     _fact("mode", "mode", lambda row: mode_in_words(row.after.options), shared=Shared()),
+    _fact("fed", "fed", lambda row: given_in_short(row.after.artifact), shared=Shared()),
     *(column for pair in zip(_of_side("before"), _of_side("after"), strict=True) for column in pair),
     _p50("before"),
     _p50("after"),

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from results import ComparisonProcess, Outcome, Round, RuntimeOptions, Store
 from tests.effmod_bench.commands.support import FEW_ROUNDS, Workers, bench
 from tests.effmod_bench.network import SMALL
 from tests.effmod_bench.support import Run, effmod
-from tests.fakes import write_onnx
+from tests.fakes import write_onnx, write_onnx_with_weights_beside
 
 
 def test_the_main_job(effmod_process: Run, tmp_path: Path) -> None:
@@ -207,6 +208,19 @@ def test_subnormal_numbers_taken_for_zero_are_a_row_beside_the_usual_one(workers
     assert done.exit_code == 0, done.output
     rows = [(row["name"], row["mode"]) for row in csv.DictReader(io.StringIO(done.stdout))]
     assert Counter(rows) == {(name, mode): 1 for name in ("a.onnx", "b.onnx") for mode in ("", "subnormals as zero")}
+    assert workers.pairs == []
+
+
+def test_a_file_of_ones_own_whose_weights_are_subnormal_is_warned_of(workers: Workers, tmp_path: Path) -> None:
+    write_onnx_with_weights_beside(tmp_path / "a.onnx", 1e-40)
+    done = effmod("bench", "a.onnx", "b.onnx", *FEW_ROUNDS[:-2])
+    said = " ".join(done.stderr.split())
+    assert re.search(r"warning: subnormal-weights: it has weights nearer to zero than 1.2e-38, .* \(a.onnx\)", said)
+    assert "Nearer to zero than 1.2e-38: a.onnx: 192 weights." in done.stdout
+    zero = effmod("bench", "a.onnx", *FEW_ROUNDS[:-2], "--denormal-as-zero", "--output-format", "json", "--store", "z")
+    rows = json.loads(zero.stdout)
+    warned = [row["options"]["denormal_as_zero"] for row in rows if "subnormal-weights" in row["warnings"]]
+    assert (len(rows), warned) == (2, [False])
     assert workers.pairs == []
 
 

@@ -7,7 +7,7 @@ import pytest
 from effmod_bench.instrument import rounds as runner
 from effmod_bench.instrument.process.messages import Broken, Job, Timed
 from effmod_bench.instrument.threads import threads_to_use
-from results import BenchPlan, Outcome, Round, RuntimeOptions, Store, StoreError, summarise
+from results import BenchPlan, Outcome, Round, RuntimeOptions, Store, StoreError, Subnormals, summarise
 from tests.effmod_bench.instrument.support import Answer, Watcher, never, subject, timed
 from tests.fakes import MACHINE
 
@@ -45,6 +45,17 @@ def test_a_record_holds_plan_and_environment_apart(store: Store, answer_with: Ca
     assert record.durations_ns == (1_000_000,) * 4
     assert record.gpu_durations_ns == (900_000,) * 4
     assert (record.plan.warmup_runs, record.warmup_runs, record.steady) == (50, 57, False)
+
+
+def test_a_record_says_how_many_numbers_are_subnormal(store: Store, answer_with: Callable[[Answer], None]) -> None:
+    answer_with(timed)
+    counted = msgspec.structs.replace(subject("a"), subnormals=Subnormals(weights=3))
+    plan = BenchPlan(runs=2, rounds=1)
+    runner.run("run", plan, [counted, subject("b")], MACHINE, store, Watcher(), on_record=lambda _: None)
+    assert {record.artifact.name: record.subnormals for record in store.read()} == {
+        "a": Subnormals(weights=3),
+        "b": None,
+    }
 
 
 def test_a_failed_round_is_a_record_and_the_others_go_on(store: Store, answer_with: Callable[[Answer], None]) -> None:

@@ -1,8 +1,23 @@
 import msgspec
 import pytest
 
-from results import ComparisonPlan, ComparisonProcess, Conditions, GpuState, StabilityWarning, Verdict, compare
-from tests.fakes import MACHINE, make_comparison_process
+from results import (
+    ArtifactSource,
+    ComparisonPlan,
+    ComparisonProcess,
+    Conditions,
+    Fed,
+    GpuState,
+    InputTensor,
+    RuntimeOptions,
+    StabilityWarning,
+    Subnormals,
+    Verdict,
+    compare,
+)
+from results.statistics.feeds import InputDependence
+from results.statistics.timed import Pool
+from tests.fakes import MACHINE, make_comparison_process, session_facts, timed_artifact
 
 
 def met(process: ComparisonProcess, **fields: object) -> ComparisonProcess:
@@ -150,3 +165,35 @@ def test_a_ratio_that_depends_on_which_speed_the_machine_runs_at_is_marked() -> 
 
     assert warned([1.25, 1.50, 1.26, 1.51, 1.25, 1.52]) == (StabilityWarning.RATIO_BIMODAL,)
     assert warned([1.25, 1.27, 1.24, 1.26, 1.25, 1.28]) == ()
+
+
+def test_what_one_of_the_two_is_warned_of_alone_stands_on_the_comparison() -> None:
+    """The candidate's time depends on the input, it has an operator that looks at values, and subnormal weights."""
+    fed = Fed(value="normal", sha256="a" * 64)
+    mine = msgspec.structs.replace(
+        timed_artifact("mine.onnx"),
+        source=ArtifactSource.FILE,
+        inputs=(InputTensor(name="x", shape=(8,), dtype="float", fed=fed),),
+    )
+    record = msgspec.structs.replace(
+        make_comparison_process(),
+        candidate=mine,
+        candidate_session=msgspec.structs.replace(session_facts(), nodes={"CPUExecutionProvider": {"TopK": 1}}),
+        candidate_fed_ns=(2_000_000, 2_100_000, 2_200_000),
+        candidate_other_ns=(9_000_000, 9_500_000, 9_900_000),
+        candidate_subnormals=Subnormals(weights=7),
+    )
+    (found,) = compare([record])
+    warnings = (
+        StabilityWarning.INPUT_DEPENDENT,
+        StabilityWarning.MADE_UP_INPUT,
+        StabilityWarning.SUBNORMAL_WEIGHTS,
+    )
+    assert found.warnings == warnings
+    assert found.candidate_input_dependence == InputDependence(fed_ms=2.1, other_ms=9.5)
+    assert (found.baseline_input_dependence, found.baseline_subnormals) == (None, None)
+    pool = Pool()
+    assert compare([pool.timed_pair(record)])[0].warnings == warnings
+    zero = ComparisonPlan(targets=record.plan.targets, options=RuntimeOptions(denormal_as_zero=True))
+    (found,) = compare([msgspec.structs.replace(record, plan=zero)])
+    assert StabilityWarning.SUBNORMAL_WEIGHTS not in found.warnings
