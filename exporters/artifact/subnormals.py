@@ -19,5 +19,5 @@ def count(array: npt.NDArray[Any]) -> int:
         return 0
     bits = np.ascontiguousarray(array).view(f"u{array.dtype.itemsize}")
     magnitudes = bits << 1  # without the sign
-    # Unsigned, so that 0 less 1 is the largest.
-    return int(np.count_nonzero(magnitudes - 1 < (1 << (digits + 1)) - 1))
+    magnitudes -= 1  # unsigned, so that 0 becomes the largest
+    return int(np.count_nonzero(magnitudes < (1 << (digits + 1)) - 1))
