@@ -34,5 +34,5 @@ def deciding_inputs(graph: onnx.ModelProto) -> set[str]:
         origins = [comes_of.get(name, set()) for name in node.input]
         found = found.union(*(origins[place] for place in _SIZES.get(node.op_type, ()) if place < len(origins)))
         if node.op_type not in _OF_SIZE:
-            comes_of |= dict.fromkeys(node.output, set().union(*origins))
+            comes_of |= dict.fromkeys(filter(None, node.output), set().union(*origins))
     return found

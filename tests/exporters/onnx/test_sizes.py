@@ -50,3 +50,10 @@ def test_inputs_that_a_size_is_computed_from_are_found(text: str, expected: set[
 def test_a_size_that_is_a_constant_comes_of_no_input() -> None:
     model = graph("g (float[2, 2] x) => (float[4] y) { to = Constant <value = int64[1] {4}> ()  y = Reshape(x, to) }")
     assert deciding_inputs(model) == set()
+
+
+def test_an_output_that_nobody_named_is_no_input_that_nobody_gave() -> None:
+    """Both have the empty name."""
+    model = graph("g (float[1, 1, 2, 2] x) => (float[1, 1, 4, 4] y) { d, m = Dropout(x)  y = Resize(d, , s) }", s=(4,))
+    model.graph.node[0].output[1] = ""
+    assert deciding_inputs(model) == set()
