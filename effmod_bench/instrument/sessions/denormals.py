@@ -7,6 +7,8 @@ session's own pool, that session. So what was asked is tried where it matters, i
 import numpy as np
 import onnxruntime
 
+from effmod_bench.instrument.sessions.session import SessionError
+
 _CONFIG = "session.set_denormal_as_zero"
 
 # onnx takes long to import. This is what it writes of Mul(a, b) = c, three float32 scalars, opset 13.
@@ -19,6 +21,26 @@ PRODUCT = (
 def ask(options: onnxruntime.SessionOptions, *, denormal_as_zero: bool) -> None:
     """Tell a session what to take subnormal numbers for. Each says it, since the first one decides."""
     options.add_session_config_entry(_CONFIG, str(int(denormal_as_zero)))
+
+
+def check(options: onnxruntime.SessionOptions, *, asked: bool) -> bool:
+    """Whether subnormal numbers are zero in this thread and a session with these options, which is as asked.
+
+    Raises:
+        SessionError: it is not.
+    """
+    found = are_zero(options)
+    if asked and not found:
+        raise SessionError(
+            "--denormal-as-zero did not take: 1e-30 times 1e-10 is 1e-40 in this process. ONNX Runtime has it for x86 "
+            "alone, and the first session of a process decides; leave it out"
+        )
+    if found and not asked:
+        raise SessionError(
+            "1e-30 times 1e-10 is 0 in this process: a library that it loads lets the processor take subnormal numbers "
+            "for zero, which nobody asked for; find it, and leave it out"
+        )
+    return found
 
 
 def are_zero(options: onnxruntime.SessionOptions) -> bool:

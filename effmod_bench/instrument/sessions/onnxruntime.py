@@ -188,7 +188,7 @@ class OnnxRuntimeSession:
             SessionError: subnormal numbers are not taken for what was asked.
         """
         if self._request.device is Device.CPU:
-            self._try_denormals()
+            self._denormal_as_zero = denormals.check(self._options, asked=self._request.options.denormal_as_zero)
         for other in self._bound[1:]:
             self.session.run_with_iobinding(other.binding)
         unsteady = any(kind in _UNSTEADY for nodes in self.nodes.values() for _, kind in nodes)
@@ -201,16 +201,6 @@ class OnnxRuntimeSession:
         if self._anew and self._request.device is Device.CPU:
             self.run = self._run_next
         self._turns = itertools.cycle(self._bound)
-
-    def _try_denormals(self) -> None:
-        asked, found = self._request.options.denormal_as_zero, denormals.are_zero(self._options)
-        if found != asked:
-            raise SessionError(
-                f"1e-30 times 1e-10 is {'0' if found else '1e-40'} in this process, where subnormal numbers were to be "
-                f"{'taken for zero' if asked else 'numbers like others'}: something in it decided before ONNX Runtime "
-                "did"
-            )
-        self._denormal_as_zero = found
 
     def outputs(self) -> dict[str, npt.NDArray[np.generic]]:
         """What the last inference gave, by name, without what is no array of numbers: text, or a sequence."""
