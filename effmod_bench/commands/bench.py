@@ -10,7 +10,7 @@ from effmod_bench.options.export import BatchSize, FileChoices, ImageSize, parse
 from effmod_bench.options.option import PRECISELY, WRITTEN, but, option
 from effmod_bench.options.output import Printing, StoreFolder, default_store
 from effmod_bench.options.protocol import Limits, Rounds
-from effmod_bench.options.runtime import RuntimeSettings, artifact_format
+from effmod_bench.options.runtime import DenormalAsZero, RuntimeSettings, artifact_format
 from effmod_bench.options.targets import Table, Targets
 from effmod_bench.screen.console import Console
 from results import BenchPlan
@@ -40,6 +40,19 @@ class TimedFile(FileChoices, frozen=True, kw_only=True):
     ] = "1"
 
 
+class BenchedSettings(RuntimeSettings, frozen=True, kw_only=True):
+    """Where it runs, and how."""
+
+    denormal_as_zero: Annotated[
+        bool,
+        but(
+            DenormalAsZero,
+            help="Time each target a second time, in processes in turn with the others, with subnormal numbers, nearer "
+            "to zero than 1.2e-38, taken for zero.",
+        ),
+    ] = False
+
+
 class Bench(msgspec.Struct, frozen=True, kw_only=True):
     """Measure how long one inference takes, each round in a fresh process, beside the paper's figures."""
 
@@ -59,7 +72,7 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
         bool,
         option("--dry-run", help="Say what would be exported and run, and about how long it takes.", panel=PRECISELY),
     ] = False
-    where: RuntimeSettings = RuntimeSettings()
+    where: BenchedSettings = BenchedSettings()
     file: TimedFile = TimedFile()
     store: StoreFolder = msgspec.field(default_factory=default_store)
     printing: Printing = Printing()

@@ -54,6 +54,11 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True):
 
         def check(names: Sequence[str]) -> None:
             if len(names) < 2 and not compared.control:
+                if compared.options.denormal_as_zero:
+                    raise TargetError(
+                        f"{names[0]} alone is nothing to compare: a process takes subnormal numbers for zero or not, "
+                        "so that the times never share one; 'effmod bench --denormal-as-zero' measures both in turn"
+                    )
                 raise TargetError(
                     f"{names[0]} alone is nothing to compare: name a second target that is another file, or give "
                     "--control to compare it with itself"

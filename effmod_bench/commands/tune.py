@@ -12,7 +12,7 @@ from effmod_bench.options.option import FILE, PRECISELY, but, option
 from effmod_bench.options.output import OutputFolder, Printing, StoreFolder, default_store
 from effmod_bench.options.parse import parse_duration
 from effmod_bench.options.protocol import Margin, NoWait, Seed, Timeout
-from effmod_bench.options.runtime import ON_ONNX_DEVICES, DeviceName, Tf32, Threads, parse_device
+from effmod_bench.options.runtime import ON_ONNX_DEVICES, DenormalAsZero, DeviceName, Tf32, Threads, parse_device
 from effmod_bench.options.targets import TunedTarget
 from effmod_bench.options.verification import Data
 from effmod_bench.screen.console import Console
@@ -45,6 +45,7 @@ class Tune(msgspec.Struct, frozen=True, kw_only=True):
     seed: Annotated[int, but(Seed, help="Of the order of loading and of the runs, and the cores.")] = 0
     no_wait: NoWait = False
     tf32: Annotated[bool, but(Tf32, help="Try TF32 too, which is not equal.", hidden=False)] = False
+    denormal_as_zero: DenormalAsZero = False
     allow_machine_specific: Annotated[
         bool,
         option(
@@ -85,6 +86,8 @@ class Tune(msgspec.Struct, frozen=True, kw_only=True):
             raise TargetError("effmod tune is for ONNX Runtime: --device cpu or cuda")
         if self.tf32 and device is not Device.CUDA:
             raise TargetError(f"--tf32 goes with --device cuda, not with --device {device}")
+        if self.denormal_as_zero and device is not Device.CPU:
+            raise TargetError(f"--denormal-as-zero goes with --device cpu, not with --device {device}")
         if self.data is not None and not self.allow_inexact:
             raise TargetError("--data goes with --allow-inexact: whatever is proved equal is as often right")
         allow(self.timeout)
@@ -92,7 +95,7 @@ class Tune(msgspec.Struct, frozen=True, kw_only=True):
             target=self.network,
             plan=ComparisonPlan(
                 device=device,
-                options=RuntimeOptions(device_index=index),
+                options=RuntimeOptions(device_index=index, denormal_as_zero=self.denormal_as_zero),
                 threads=self.threads,
                 seed=self.seed,
                 margin=self.margin,

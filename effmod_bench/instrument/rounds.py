@@ -62,16 +62,16 @@ def run(
     for number, turn in enumerate(turns):
         if max_time_s is not None and monotonic_s() - began_s >= max_time_s:
             for left in _first_of_each(turns, number, subjects, earlier):
-                keep(_record(plan, subjects[left.subject], run_id, left, not_begun(plan, machine)))
+                keep(_record(subjects[left.subject], run_id, left, not_begun(left.plan, machine)))
             return len(turns) - number
         timeline.now = number
         subject, tick = subjects[turn.subject], _ticker(progress, names[turn.subject], timeline)
-        start = partial(_time, _job(plan, subject, turn), timeline, tick, round_timeout_s)
-        attempts = watch(start, plan, [subject], machine, what="round", tick=tick)
+        start = partial(_time, _job(subject, turn), timeline, tick, round_timeout_s)
+        attempts = watch(start, turn.plan, [subject], machine, what="round", tick=tick)
         for attempt, watched in enumerate(attempts, turn.attempt):
             if isinstance(watched.outcome, Timed):
                 timeline.saw(fmean(watched.outcome.durations_ns))
-            keep(_record(plan, subject, run_id, msgspec.structs.replace(turn, attempt=attempt), watched))
+            keep(_record(subject, run_id, msgspec.structs.replace(turn, attempt=attempt), watched))
     return 0
 
 
@@ -87,7 +87,8 @@ def _time(job: Job, timeline: Timeline, tick: Callable[[float], None], round_tim
     return run_job(job, on_warm=lambda warm: timeline.saw(warm.expected_ns), tick=tick, timeout_s=round_timeout_s)
 
 
-def _job(plan: BenchPlan, subject: Subject, turn: Turn) -> Job:
+def _job(subject: Subject, turn: Turn) -> Job:
+    plan = turn.plan
     return Job(
         session=SessionRequest(
             path=subject.address,
@@ -109,21 +110,21 @@ def _job(plan: BenchPlan, subject: Subject, turn: Turn) -> Job:
 def _first_of_each(
     turns: Sequence[Turn], number: int, subjects: Sequence[Subject], earlier: Sequence[Round]
 ) -> Iterator[Turn]:
-    """Of each artifact that was never tried, the round that would have come first.
+    """Of each artifact that was never tried in a way, the round that would have come first.
 
     Args:
         number: of the turns, that have begun.
     """
-    seen = {each.artifact for each in earlier} | {subjects[each.subject].artifact for each in turns[:number]}
+    seen = {(each.artifact, each.plan.options) for each in earlier}
+    seen |= {(subjects[each.subject].artifact, each.plan.options) for each in turns[:number]}
     for turn in turns[number:]:
-        artifact = subjects[turn.subject].artifact
-        if artifact not in seen:
-            seen.add(artifact)
+        timed = subjects[turn.subject].artifact, turn.plan.options
+        if timed not in seen:
+            seen.add(timed)
             yield turn
 
 
 def _record(
-    plan: BenchPlan,
     subject: Subject,
     run_id: str,
     turn: Turn,
@@ -132,14 +133,15 @@ def _record(
     artifact, outcome = subject.artifact, watched.outcome
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", artifact.name)[:80]
     timed = outcome if isinstance(outcome, Timed) else None
+    way = "-denormal-as-zero" if turn.plan.options.denormal_as_zero else ""
     again = f"-attempt-{turn.attempt}" if turn.attempt else ""
     return Round(
-        id=f"{run_id}-{turn.subject}-{slug}-{turn.index}{again}",
+        id=f"{run_id}-{turn.subject}-{slug}{way}-{turn.index}{again}",
         run_id=run_id,
         index=turn.index,
         attempt=turn.attempt,
         started_at=watched.started_at,
-        plan=plan,
+        plan=turn.plan,
         environment=watched.environment,
         artifact=artifact,
         outcome=Outcome.OK if timed else Outcome.FAILED,
@@ -153,4 +155,5 @@ def _record(
         other_ns=timed.other_ns if timed else (),
         gpu_durations_ns=timed.gpu_durations_ns if timed else None,
         peak_memory_bytes=timed.peak_memory_bytes if timed else None,
+        subnormals=subject.subnormals,
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from models import Preprocessing
-from results import TimedArtifact
+from results import Subnormals, TimedArtifact
 
 
 class FileStamp(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +36,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         stamps: of every file that the record's hash is of, taken before they were hashed, and of those that are fed.
         feeds: what each input is fed, by name, in words, with the paths of files; several where they are taken in turn.
+        subnormals: how many of its numbers are subnormal; None where they were not counted.
     """
 
     path: Path
@@ -43,6 +44,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     preprocessing: Preprocessing
     stamps: tuple[FileStamp, ...]
     feeds: dict[str, tuple[str, ...]] = {}
+    subnormals: Subnormals | None = None
 
     @property
     def address(self) -> str:

@@ -40,6 +40,15 @@ Threads = Annotated[
         show_default="the paper's 4, or one for each core, or as many as a container lets run, where those are fewer",
     ),
 ]
+DenormalAsZero = Annotated[
+    bool,
+    option(
+        "--denormal-as-zero",
+        help="ONNX Runtime takes subnormal numbers, nearer to zero than 1.2e-38, for zero.",
+        panel=CPU,
+        rare=True,
+    ),
+]
 Tf32 = Annotated[
     bool,
     option("--tf32", help="Let it round the factors of float32 products to 10 bits.", panel=GPU, rare=True),
@@ -86,6 +95,7 @@ class OnnxRuntimeSettings(msgspec.Struct, frozen=True, kw_only=True):
             rare=True,
         ),
     ] = False
+    denormal_as_zero: DenormalAsZero = False
     include_transfers: Annotated[
         bool,
         option(
@@ -140,6 +150,7 @@ class OnnxRuntimeSettings(msgspec.Struct, frozen=True, kw_only=True):
             allow_fallback=self.allow_fallback,
             graph_optimization=self.graph_optimization,
             allow_spinning=not self.no_spinning,
+            denormal_as_zero=self.denormal_as_zero,
         )
         _check_owners(device, options)
         return device, options
@@ -179,11 +190,15 @@ def _check_owners(device: Device, options: RuntimeOptions) -> None:
         "--prefer-nhwc": options.prefer_nhwc,
         "--allow-fallback": options.allow_fallback,
     }
+    of_cpu = {
+        "--no-spinning": not options.allow_spinning,
+        "--denormal-as-zero": options.denormal_as_zero,
+    }
     of_onnxruntime = {
         "--cuda-graph": options.cuda_graph,
         "--allow-fallback": options.allow_fallback,
         "--graph-optimization": options.graph_optimization is not GraphOptimization.ALL,
-        "--no-spinning": not options.allow_spinning,
+        **of_cpu,
     }
     for name in _given(of_cuda):
         if device is not Device.CUDA:
@@ -193,8 +208,9 @@ def _check_owners(device: Device, options: RuntimeOptions) -> None:
             raise TargetError(f"{name} is ONNX Runtime's, and goes with no --runtime {runtime}")
     if options.prefer_nhwc and runtime is not Runtime.ONNXRUNTIME:
         raise TargetError(f"--prefer-nhwc is of ONNX Runtime's CUDA provider, and goes with no --runtime {runtime}")
-    if not options.allow_spinning and device is not Device.CPU:
-        raise TargetError(f"--no-spinning goes with --device cpu, not with --device {device}")
+    for name in _given(of_cpu):
+        if device is not Device.CPU:
+            raise TargetError(f"{name} goes with --device cpu, not with --device {device}")
     if options.cuda_graph and options.include_transfers:
         raise TargetError("a CUDA graph replays no copies from and to the host; leave --include-transfers out")
 
@@ -206,6 +222,7 @@ def arguments(device: Device, options: RuntimeOptions) -> list[str]:
         "--tf32": options.use_tf32,
         "--prefer-nhwc": options.prefer_nhwc,
         "--no-spinning": not options.allow_spinning,
+        "--denormal-as-zero": options.denormal_as_zero,
     }
     found = [] if device is Device.CPU else ["--device", f"{device}:{options.device_index}"]
     if options.graph_optimization is not GraphOptimization.ALL:

@@ -8,6 +8,7 @@ import msgspec
 from effmod_bench.errors import DeviceUnavailableError, ExitCode, describe, exit_code
 from effmod_bench.instrument.available import check_installed, run_convolution
 from effmod_bench.instrument.lock import measuring_alone
+from effmod_bench.instrument.machine.subnormal import subnormal_cost
 from effmod_bench.instrument.sessions.registry import RUNTIMES
 from effmod_bench.screen.console import Console
 from results import Device, Runtime, RuntimeOptions
@@ -20,6 +21,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         version: the runtime's, with its name, where it ran.
+        subnormal_cost: of the processor: how many times as long a product takes of which a factor is subnormal; None
+            on other devices.
         reason: why it cannot be used, and what would help; None where it can.
     """
 
@@ -27,6 +30,7 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     runtime: Runtime
     usable: bool
     version: str | None
+    subnormal_cost: float | None = None
     reason: str | None
 
 
@@ -35,6 +39,7 @@ _COLUMNS: tuple[Column[Finding], ...] = (
     Column(key="runtime", header="runtime", get=lambda row: str(row.runtime)),
     Column(key="usable", header="usable", get=lambda row: "yes" if row.usable else "no"),
     Column(key="version", header="version", get=lambda row: row.version),
+    Column(key="subnormal_cost", header="subnormal\ncost", get=lambda row: row.subnormal_cost, detail=True),
     Column(key="reason", header="what is missing", get=lambda row: row.reason, detail=True),
 )
 
@@ -54,7 +59,7 @@ def examine(
     """
     with measuring_alone(wait=wait, on_wait=console.note):
         findings = list(_findings(console, tuple(RUNTIMES) if device is None else (device,), device_index))
-    console.table(Table(rows=tuple(findings), columns=_COLUMNS, notes=tuple(_reasons(findings))), output_format)
+    console.table(Table(rows=tuple(findings), columns=_COLUMNS, notes=tuple(_notes(findings))), output_format)
     asked = findings[0]  # the CPU is the first of all devices
     if not asked.usable:
         raise DeviceUnavailableError(f"{asked.runtime} cannot run on {asked.device} here; the table says why")
@@ -62,6 +67,7 @@ def examine(
 
 def _findings(console: Console, devices: Sequence[Device], device_index: int) -> Iterator[Finding]:
     for device in devices:
+        cost = subnormal_cost() if device is Device.CPU else None
         for runtime in RUNTIMES[device]:
             options = RuntimeOptions(runtime=runtime, device_index=device_index if device is Device.CUDA else 0)
             version = reason = None
@@ -73,7 +79,24 @@ def _findings(console: Console, devices: Sequence[Device], device_index: int) ->
                 if exit_code(error) is not ExitCode.UNAVAILABLE:
                     raise
                 reason = describe(error)
-            yield Finding(device=device, runtime=runtime, usable=reason is None, version=version, reason=reason)
+            yield Finding(
+                device=device,
+                runtime=runtime,
+                usable=reason is None,
+                version=version,
+                subnormal_cost=cost,
+                reason=reason,
+            )
+
+
+def _notes(findings: Sequence[Finding]) -> Iterator[str]:
+    cost = findings[0].subnormal_cost
+    if cost is not None:
+        yield (
+            f"On this processor a product with a subnormal factor, nearer to zero than 1.2e-38, takes {cost:.1f} times "
+            "as long as another (float32, in numpy)."
+        )
+    yield from _reasons(findings)
 
 
 def _reasons(findings: Sequence[Finding]) -> Iterator[str]:

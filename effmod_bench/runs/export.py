@@ -12,7 +12,7 @@ from effmod_bench.isolation.apart import apart
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.rewrites import operator_table, say_rewrites
-from effmod_bench.screen.verified import changed_top1, rounding_in_words
+from effmod_bench.screen.verified import changed_top1, rounding_in_words, subnormal
 from effmod_bench.screen.weights import say_weights
 from effmod_bench.targets.limits import check_labels
 from effmod_bench.targets.obtain import obtain_artifact
@@ -174,6 +174,8 @@ def _say_rewritten(console: Console, file: Path, made: Rewritten, *, opset: int 
     )
     if made.opset != opset:
         console.note(f"{file.name}: the rewrites raised its opset from {opset} to {made.opset}")
+    for warning in subnormal(file.name, parity):
+        console.warn(warning)
 
 
 def _say_operators(console: Console, name: str, before: Path, after: Path) -> None:
@@ -217,7 +219,7 @@ def _say_what_it_is(console: Console, name: str, made: Made) -> None:
     )
     if parity.rounding is not None:
         console.note(f"{name}: {rounding_in_words(parity.rounding)}")
-    for warning in changed_top1(name, parity):
+    for warning in (*changed_top1(name, parity), *subnormal(name, parity)):
         console.warn(warning)
     if isinstance(config, CoreMLConfig) and config.compress is not Compression.NONE:
         console.warn(f"{name}: its weights are compressed ({config.compress}): it is not equal to the network")

@@ -149,18 +149,22 @@ def choose_anchor(
     """What the user's options come to: with a table of the paper there is an anchor, where it can be timed.
 
     Args:
-        sweep: over batch sizes, which have no anchor.
+        sweep: over batch sizes, which have no anchor, nor has what is timed in two ways.
 
     Raises:
         TargetError: an option is for anchors, and there is none.
     """
-    if target is None and table is not None and plan.options.runtime in ONNXRUNTIMES and not sweep:
+    several_ways = plan.options.denormal_as_zero
+    usual = plan.options.runtime in ONNXRUNTIMES and not (sweep or several_ways)
+    if target is None and table is not None and usual:
         target = DEFAULT_ANCHOR
     if target in (None, "none"):
         for option, value in {"--processes": processes, "--until": until}.items():
             if value is not None:
                 raise TargetError(f"{option} is for the ratios to an anchor; add --anchor {DEFAULT_ANCHOR}")
         return None
+    if several_ways:
+        raise TargetError("--anchor is for what is timed in one way; leave --denormal-as-zero out, or --anchor")
     if sweep:
         raise TargetError("--anchor is for one --batch-size and one --image-size; leave it out, or give one of each")
     if max_time_s is not None and until is None:

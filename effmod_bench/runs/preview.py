@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 
 from effmod_bench.instrument.estimate import Timeline, guess_s
+from effmod_bench.instrument.schedule import ways
 from effmod_bench.instrument.threads import threads_to_use
 from effmod_bench.runs.items import find_targets
 from effmod_bench.runs.plan import Invocation, RunPlan
@@ -58,6 +59,7 @@ def preview(invocation: Invocation) -> Table[PlannedRun]:
     note = (
         f"{where}; {plan.runs} runs each, "
         f"split over {counted(processes, 'process', 'processes')}; "
+        + ("all of it twice, with subnormal numbers taken for zero and without; " if len(ways(plan)) > 1 else "")
         + (f"then each in turn with {run.anchor.target}, processes of its own; " if run.anchor else "")
         + f"{_time_in_words(run, rows)}; records go to {invocation.store.path}"
     )

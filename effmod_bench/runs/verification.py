@@ -11,7 +11,7 @@ from effmod_bench.errors import ExitCode, TargetError, exit_code
 from effmod_bench.isolation.apart import apart
 from effmod_bench.isolation.messages import Reporter
 from effmod_bench.screen.console import Console
-from effmod_bench.screen.verified import Verified, changed_top1, verified_table, verified_title, worse
+from effmod_bench.screen.verified import Verified, changed_top1, subnormal, verified_table, verified_title, worse
 from effmod_bench.screen.weights import say_weights
 from effmod_bench.targets.limits import check_memory
 from effmod_bench.targets.names import is_file, network_input
@@ -203,7 +203,7 @@ def _compare_with_original(
         title=title,
         rows=[Verified(precision=ComputePrecision.FLOAT32, parity=parity, accuracy=None)],
         activation_range=None,
-        warnings=tuple(worse(path.name, parity, recorded=rewritten.parity)),
+        warnings=(*worse(path.name, parity, recorded=rewritten.parity), *subnormal(path.name, parity)),
         failure=_failure(functools.partial(judge_files, original, path, parity)),
     )
 
@@ -335,7 +335,7 @@ def _compare_with_network(case: _Case, reporter: Reporter) -> _Findings:
     warnings: list[str] = []
     if parities:
         own = summary(case.artifact, parities)
-        warnings += changed_top1(case.path.name, own)
+        warnings += [*changed_top1(case.path.name, own), *subnormal(case.path.name, own)]
         if case.sidecar is not None and _is_of(case.sidecar, case.spec):
             warnings += worse(case.path.name, own, recorded=case.sidecar.parity)
     failure = _failure(functools.partial(judge, case.artifact, parities))

@@ -5,6 +5,10 @@ from collections.abc import Sequence
 from effmod_bench.screen.console import Console
 from results import StabilityWarning
 
+_SUBNORMAL = (
+    "nearer to zero than 1.2e-38, and many processors take several times as long for products of such numbers: "
+    "'effmod doctor' says what this one does, and 'effmod bench --denormal-as-zero' times it without"
+)
 _ADVICE = {
     StabilityWarning.FEWER_CORES: "more threads than cores, which wait for each other: slow and uneven times; "
     "leave --threads out, or use a machine with more cores",
@@ -33,9 +37,11 @@ _ADVICE = {
     "--rounds; networks that lie closer together than that are not told apart",
     StabilityWarning.INPUT_DEPENDENT: "another input took another time, by more than 10 % and than its scatter: feed "
     "what you will run it on, by --feed or --feeds",
-    StabilityWarning.MADE_UP_INPUT: "it has operators whose work depends on the values that they are given (If, Loop, "
-    "Scan, NonMaxSuppression, NonZero, TopK), and was fed values that nobody gave: feed it what you will run it on, by "
-    "--feed or --feeds",
+    StabilityWarning.MADE_UP_INPUT: "how much there is to do may depend on the values that it is fed, by If, Loop, "
+    "Scan, NonMaxSuppression, NonZero, TopK or a size that is computed from them, and nobody gave them: feed it what "
+    "you will run it on, by --feed or --feeds",
+    StabilityWarning.SUBNORMAL_WEIGHTS: f"it has weights {_SUBNORMAL}",
+    StabilityWarning.SUBNORMAL_ACTIVATIONS: f"when it was proved, operators gave values {_SUBNORMAL}",
 }
 
 

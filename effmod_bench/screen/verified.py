@@ -61,6 +61,23 @@ def changed_top1(name: str, parity: Parity) -> Iterator[str]:
         yield f"{name}: in {changed} of {parity.inputs} images its first class is not the network's"
 
 
+def subnormal(name: str, parity: Parity) -> Iterator[str]:
+    """What to warn of where numbers of a file are subnormal, so that many CPUs take longer for it."""
+    found = parity.subnormals
+    if found is None:
+        return
+    those = [f"{found.slow_weights:,} of its weights"] if found.slow_weights else []
+    if found.activations:
+        first = f" (the first of {found.kind} {found.operator!r})" if found.kind else ""
+        those.append(f"{found.activations:,} activations over {parity.inputs} inputs{first}")
+    if those:
+        yield (
+            f"{name}: {' and '.join(those)} are subnormal, no zero but nearer to it than 1.2e-38, and many processors "
+            "take several times as long for products of that: 'effmod doctor' says how this one does, and 'effmod "
+            "bench --denormal-as-zero' times it without"
+        )
+
+
 def worse(name: str, parity: Parity, *, recorded: Parity) -> Iterator[str]:
     """What to warn of where an artifact is further off than when it was made, by more than other sums would do."""
     now, then = parity.relative_error, recorded.relative_error

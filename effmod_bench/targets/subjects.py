@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+import exporters
 from effmod_bench.errors import TargetError
 from effmod_bench.instrument.subject import FileStamp, Subject, stamp
 from effmod_bench.isolation.apart import apart
@@ -17,13 +18,16 @@ from effmod_bench.targets.names import file_format
 from effmod_bench.targets.shapes import resolve_shape
 from exporters import Artifact, Format, Made, MadeNetwork, TensorSpec, package_sha256, read_sidecar, sha256_of
 from exporters.artifact.hashes import size_bytes
+from exporters.artifact.sidecar import read_subnormals
 from exporters.feeds.given import NOTHING_GIVEN, Given
 from exporters.feeds.tensors import is_fed
 from exporters.stage import Stage
 from models import Preprocessing
-from results import ArtifactSource, InputTensor, TimedArtifact
+from results import ArtifactSource, InputTensor, Subnormals, TimedArtifact
 
 if TYPE_CHECKING:
+    import onnx
+
     from exporters.derived.machine import MachineFile
 
 
@@ -31,7 +35,9 @@ def zoo_subject(made: Made, *, batch_size: int) -> Subject:
     """An artifact of the zoo, as `export` gives it."""
     artifact = made.artifact
     inputs = _inputs(made.path, artifact.inputs, {}, batch_size)
-    return with_feeds(_zoo_subject(made.path, artifact, inputs, stamp(*hashed_files(made.path))), NOTHING_GIVEN)
+    subnormals = _in_records(artifact.parity.subnormals)
+    subject = _zoo_subject(made.path, artifact, inputs, stamp(*hashed_files(made.path)), subnormals)
+    return with_feeds(subject, NOTHING_GIVEN)
 
 
 def file_subject(
@@ -64,20 +70,43 @@ def _read_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batc
         return _package_subject(path, shapes, batch_size=batch_size)
     from exporters.derived.machine import check_usable
     from exporters.onnx.graph import external_files, load_graph, opset_of, read_tensors
+    from exporters.onnx.sizes import deciding_inputs
 
     graph = load_graph(path)
     files = [path, *external_files(graph, path)]
     stamps = stamp(*files)
     sha256 = sha256_of(*files)
     machine = check_usable(path, graph, sha256)
+    subnormals = _read_subnormals(path, graph, sha256)
     if machine is not None:
-        return _machine_subject(path, machine, _inputs(path, machine.inputs, shapes, batch_size), stamps)
+        inputs = _inputs(path, machine.inputs, shapes, batch_size)
+        return _machine_subject(path, machine, inputs, stamps, subnormals)
     inputs = _inputs(path, read_tensors(graph)[0], shapes, batch_size)
     sidecar = read_sidecar(path)
     if sidecar is not None and sidecar.sha256 == sha256:
-        return _zoo_subject(path, sidecar, inputs, stamps)
+        return _zoo_subject(path, sidecar, inputs, stamps, subnormals)
+    deciding = deciding_inputs(graph)
+    inputs = tuple(msgspec.structs.replace(x, decides_sizes=x.name in deciding) for x in inputs)
     size = sum(file.stat().st_size for file in files)
-    return _own_subject(path, Format.ONNX, sha256, inputs, stamps, size=size, opset=opset_of(graph))
+    own = _own_subject(path, Format.ONNX, sha256, inputs, stamps, size=size, opset=opset_of(graph))
+    return msgspec.structs.replace(own, subnormals=subnormals)
+
+
+def _read_subnormals(path: Path, graph: "onnx.ModelProto", sha256: str) -> Subnormals | None:
+    """What a file's sidecar says of its subnormal numbers, or its weights alone; None where these cannot be read."""
+    from exporters.onnx.subnormals import weights
+
+    found = read_subnormals(path, sha256)
+    if found is None:
+        try:
+            found = exporters.Subnormals(weights=weights(graph, path.parent))
+        except Exception:  # fed a stranger's bytes, a parser may raise anything; the runtime says what is wrong
+            return None
+    return _in_records(found)
+
+
+def _in_records(found: exporters.Subnormals | None) -> Subnormals | None:
+    return Subnormals(weights=found.slow_weights, activations=found.activations) if found else None
 
 
 def say_changed(console: Console, subjects: Iterable[Subject]) -> None:
@@ -106,7 +135,8 @@ def _package_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, b
     sha256 = package_sha256(path)
     sidecar = read_sidecar(path)
     if sidecar is not None and sidecar.sha256 == sha256:
-        return _zoo_subject(path, sidecar, _inputs(path, sidecar.inputs, shapes, batch_size), stamps)
+        inputs = _inputs(path, sidecar.inputs, shapes, batch_size)
+        return _zoo_subject(path, sidecar, inputs, stamps, _in_records(sidecar.parity.subnormals))
 
     from exporters.coreml.package import read_specification, read_tensors
 
@@ -150,11 +180,16 @@ def _own_subject(
 
 
 def _machine_subject(
-    path: Path, machine: "MachineFile", inputs: tuple[InputTensor, ...], stamps: tuple[FileStamp, ...]
+    path: Path,
+    machine: "MachineFile",
+    inputs: tuple[InputTensor, ...],
+    stamps: tuple[FileStamp, ...],
+    subnormals: Subnormals | None,
 ) -> Subject:
     return Subject(
         path=path,
         stamps=stamps,
+        subnormals=subnormals,
         preprocessing=machine.preprocessing,
         artifact=TimedArtifact(
             name=machine.network or path.name,
@@ -179,6 +214,7 @@ def network_subject(made: MadeNetwork, *, batch_size: int) -> Subject:
         path=made.path,
         stamps=stamp(made.path),
         preprocessing=network.preprocessing,
+        subnormals=None if network.subnormal_weights is None else Subnormals(weights=network.subnormal_weights),
         artifact=TimedArtifact(
             name=network.model,
             source=ArtifactSource.ZOO,
@@ -202,11 +238,16 @@ def hashed_files(path: Path) -> list[Path]:
 
 
 def _zoo_subject(
-    path: Path, artifact: Artifact, inputs: tuple[InputTensor, ...], stamps: tuple[FileStamp, ...]
+    path: Path,
+    artifact: Artifact,
+    inputs: tuple[InputTensor, ...],
+    stamps: tuple[FileStamp, ...],
+    subnormals: Subnormals | None,
 ) -> Subject:
     return Subject(
         path=path,
         stamps=stamps,
+        subnormals=subnormals,
         preprocessing=artifact.preprocessing,
         artifact=TimedArtifact(
             name=artifact.model,

@@ -157,6 +157,8 @@ def _settings(plan: ComparisonPlan, options: RuntimeOptions) -> Iterator[str]:
         yield f"graph_optimization_level = ORT_ENABLE_{options.graph_optimization.upper()}"
         if not options.allow_spinning:
             yield 'session.intra_op.allow_spinning = "0"'
+        if options.denormal_as_zero:
+            yield 'session.set_denormal_as_zero = "1"'
         return
     yield f"prefer_nhwc = {int(options.prefer_nhwc)}"
     yield f"enable_cuda_graph = {int(options.cuda_graph)}"

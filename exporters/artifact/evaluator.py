@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from exporters.artifact.sidecar import ActivationRange
+from exporters.artifact.sidecar import ActivationRange, Subnormals
 from exporters.config import ComputePrecision
 from exporters.errors import ArtifactError
 
@@ -69,6 +69,14 @@ class Evaluator(Protocol):
 
         Raises:
             ArtifactError: it cannot be evaluated.
+        """
+        ...
+
+    def subnormals(self, images: Images, batch_size: int) -> Subnormals:
+        """How many of its weights, and of its operators' results in float32, are subnormal.
+
+        Args:
+            images: (N, 3, H, W), with N a multiple of `batch_size`.
         """
         ...
 

@@ -14,6 +14,7 @@ from models import Preprocessing, Weights
 SIDECAR_VERSION = 3  # 1 had neither the format within `config`, nor `specification_version`; 2 had no cosine
 _SIDECAR_BYTES = 1 << 26  # and no more is read: none of ours is so large
 FLOAT16_MAX = 65504.0
+_WIDENED = frozenset(("float16",))  # to float32 before it is computed with; none of them is subnormal there
 Sidecar = TypeVar("Sidecar", bound=msgspec.Struct)
 
 
@@ -82,6 +83,30 @@ class Rounding(msgspec.Struct, frozen=True, kw_only=True):
     tolerance: float
 
 
+class Subnormals(msgspec.Struct, frozen=True, kw_only=True):
+    """How many numbers of an artifact are subnormal: no zero, but smaller than its type holds to all its digits.
+
+    Most CPUs take several times as long for a product of one.
+
+    Attributes:
+        weights: of all constants, by the type of the elements in the format's words; types without any are left out.
+            What computes in float32 has those of float16 as numbers like others.
+        activations: of the results of operators in float32, over all that was compared; None where they were not seen.
+        operator: name of the first operator that gives any, in the order of computation; None where none does.
+        kind: of that operator.
+    """
+
+    weights: dict[str, int]
+    activations: int | None = None
+    operator: str | None = None
+    kind: str | None = None
+
+    @property
+    def slow_weights(self) -> int:
+        """Those that a CPU computes with as they are."""
+        return sum(number for name, number in self.weights.items() if name not in _WIDENED)
+
+
 class Parity(msgspec.Struct, frozen=True, kw_only=True):
     """How closely an artifact's outputs are the network's, over `inputs` different images.
 
@@ -98,6 +123,7 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
         float32_relative_error: evaluated in float32: what is left of the error where only the weights are rounded.
             None for ONNX in float32.
         activation_range: over the same images; None for ONNX in float32.
+        subnormals: of the artifact; None in sidecars from before they were counted.
         rounding: None in float32, and in sidecars from before it was measured.
         first_departure: None where nothing falls short, and where it cannot be told.
     """
@@ -111,6 +137,7 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     tolerance: float | None
     float32_relative_error: float | None = None
     activation_range: ActivationRange | None = None
+    subnormals: Subnormals | None = None
     rounding: Rounding | None = None
     first_departure: Departure | None = None
 
@@ -207,6 +234,23 @@ def read_sidecar_as(path: Path, kind: type[Sidecar]) -> Sidecar | None:
         f"cannot read {sidecar}: its {version.name} is {found}, and this effmod reads versions 1 to {version.default}; "
         f"use the effmod that wrote it, or export {path.name} again"
     )
+
+
+class _Proved(msgspec.Struct):
+    """What the sidecars of all files say that were proved, however they were made."""
+
+    sha256: str
+    parity: Parity
+
+
+def read_subnormals(path: Path, sha256: str) -> Subnormals | None:
+    """What the sidecar beside a file says of its subnormal numbers; None where it does not, or is of another file."""
+    try:
+        with sidecar_path(path).open("rb") as file:
+            found = msgspec.json.decode(file.read(_SIDECAR_BYTES), type=_Proved)
+    except Exception:  # there is none, or it is a stranger's: whoever needs it says what is wrong with it
+        return None
+    return found.parity.subnormals if found.sha256 == sha256 else None
 
 
 def write_sidecar(path: Path, sidecar: msgspec.Struct) -> None:

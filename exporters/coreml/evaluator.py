@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from exporters.artifact.evaluator import Images, Step, image_shape, in_batches, scores_of, widest
-from exporters.artifact.sidecar import ActivationRange
+from exporters.artifact.sidecar import ActivationRange, Subnormals
 from exporters.config import ComputePrecision
 from exporters.coreml.program.program import Program, load_program, original_name
 from exporters.errors import ArtifactError
@@ -45,6 +46,9 @@ class ProgramEvaluator:
     def steps(self, images: Images, precision: ComputePrecision) -> Iterator[Step]:
         for operator, results in self.program.results(self._fed(images), precision=precision):
             yield Step(operator.kind, original_name(operator.name), results)
+
+    def subnormals(self, images: Images, batch_size: int) -> Subnormals:
+        return self.program.subnormals([self._fed(x) for x in np.split(images, len(images) // batch_size)])
 
     def rounded_as(self, half: "ProgramEvaluator") -> "ProgramEvaluator":
         return ProgramEvaluator(self.program.rounded_as(half.program), takes_pixels=self.takes_pixels)

@@ -67,7 +67,7 @@ def optimize(path: Path, new: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any
         ParityError: the new file computes something else.
     """
     # Here, since it imports torch, and whoever only reads such a file's sidecar need not wait for that.
-    from exporters.proof.files import compare_files, judge_files
+    from exporters.proof.files import compare_files, judge_files, with_subnormals
 
     beside = external_files(read_graph(path), path)
     options = onnxruntime.SessionOptions()
@@ -81,6 +81,7 @@ def optimize(path: Path, new: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any
         raise ExportError(f"ONNX Runtime cannot optimize {path}: {first_line(error)}") from error
     parity = compare_files(path, new, feeds)
     judge_files(path, new, parity)
+    parity = with_subnormals(parity, new, feeds)
     graph = load_graph(new)  # not checked: an operator that it fused may be newer than the file's opset
     shared = facts(path, beside, new, graph, parity, makers=("onnx",))
     known = read_sidecar(path)

@@ -19,7 +19,7 @@ from exporters.feeds.words import is_file
 from exporters.onnx import rewrites as onnx_rewrites
 from exporters.onnx.graph import external_files, opset_of, read_graph, unshaped, with_shapes
 from exporters.onnx.rewrites.registry import apply
-from exporters.proof.files import compare_files, judge_files
+from exporters.proof.files import compare_files, judge_files, with_subnormals
 from exporters.rewrites import RewriteReport
 from exporters.stage import Stage, enter
 from models.zoo.words import first_line
@@ -85,11 +85,13 @@ def rewrite_file(
     final = folder / f"{stem}-{'-'.join(_marks(names, reports, shapes))}.onnx"
     with arriving(final) as new:
         onnx.save(rewritten, new)
-        parity = compare_files(path, new, make_feeds(path, graph, shapes, given))
+        feeds = make_feeds(path, graph, shapes, given)
+        parity = compare_files(path, new, feeds)
         try:
             judge_files(path, new, parity)
         except ParityError as error:
             raise ParityError(f"{error} The file was not kept.") from error
+        parity = with_subnormals(parity, new, feeds)
         shared = facts(path, beside, new, rewritten, parity, makers=("onnx", "onnxscript"))
         fed = {name: words[0] for name, words in given.items() if not is_file(words[0])}
         sidecar = RewrittenFile(**shared, rewrites=reports, shapes=dict(shapes), fed=fed)
@@ -127,7 +129,8 @@ def compare_again(path: Path, sidecar: RewrittenFile, original: Path, *, given: 
         )
     words: dict[str, tuple[str, ...]] = {name: (each,) for name, each in sidecar.fed.items()}
     words |= resolve(given, shaped(graph, sidecar.shapes), original)
-    return compare_files(original, path, make_feeds(original, graph, sidecar.shapes, words))
+    feeds = make_feeds(original, graph, sidecar.shapes, words)
+    return with_subnormals(compare_files(original, path, feeds), path, feeds)
 
 
 def _marks(

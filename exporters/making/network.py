@@ -31,6 +31,7 @@ class SavedNetwork(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         model: as in the sidecar of an artifact.
         macs: multiply-adds of one image of the size that the network was built for.
+        subnormal_weights: how many of them are subnormal.
     """
 
     model: str
@@ -41,6 +42,7 @@ class SavedNetwork(msgspec.Struct, frozen=True, kw_only=True):
     input: TensorSpec
     size_bytes: int
     sha256: str
+    subnormal_weights: int | None = None
 
 
 class _Named(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,9 +151,17 @@ def _save(spec: ModelSpec, image_size: int, checkpoint: Path | None, path: Path)
         input=TensorSpec(name=INPUT, shape=("batch", 3, image_size, image_size), dtype="float"),
         size_bytes=path.stat().st_size,
         sha256=sha256_of(path),
+        subnormal_weights=_subnormal_weights(model),
     )
     write_sidecar(path, network)
     return network
+
+
+def _subnormal_weights(model: "nn.Module") -> int:
+    from exporters.artifact.subnormals import count
+
+    floats = (x for x in model.state_dict().values() if x.is_floating_point())
+    return sum(count(x.float().numpy()) for x in floats)
 
 
 def _file_name(spec: ModelSpec, image_size: int) -> str:

@@ -12,11 +12,12 @@ import onnx
 import onnxruntime
 
 from exporters.artifact.evaluator import Images, Step, Values, image_shape, in_batches, scores_of, widest
-from exporters.artifact.sidecar import FLOAT16_MAX, ActivationRange
+from exporters.artifact.sidecar import FLOAT16_MAX, ActivationRange, Subnormals
 from exporters.config import ComputePrecision
 from exporters.errors import ArtifactError
 from exporters.onnx import float16 as onnx_float16
-from exporters.onnx import inside
+from exporters.onnx import inside, subnormals
+from exporters.onnx.values import run
 from exporters.stage import Stage, enter
 
 _HALF, _SINGLE = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
@@ -69,6 +70,12 @@ class OnnxEvaluator:
         graph = self._graph(precision) if len(self.precisions) > 1 else self._model
         with _telling(self.name):
             yield from inside.steps(graph, {name: images}, self._model.graph.node)
+
+    def subnormals(self, images: Images, batch_size: int) -> Subnormals:
+        name = self._sessions[ComputePrecision.FLOAT32].get_inputs()[0].name
+        graph = self._graph(ComputePrecision.FLOAT32) if len(self.precisions) > 1 else self._model
+        feeds = [{name: x} for x in np.split(images, len(images) // batch_size)]
+        return subnormals.count_in(graph, feeds, stored=self._model)
 
     def rounded_as(self, half: "OnnxEvaluator") -> "OnnxEvaluator":
         return OnnxEvaluator(self._path, onnx_float16.rounded_as(self._model, half._model))
@@ -176,6 +183,12 @@ def onnx_steps(path: Path, feed: Values) -> Iterator[Step]:
         yield from inside.steps(onnx.load(path), feed)
 
 
+def onnx_subnormals(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> Subnormals:
+    """How many numbers of an ONNX file, and of what its operators give over several inferences, are subnormal."""
+    model = onnx.load(path)
+    return subnormals.count_in(model, feeds, stored=model)
+
+
 def run_onnx(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> list[Images]:
     """Each output of an ONNX file over several inferences, as `rows` has it, in ONNX Runtime on the CPU.
 
@@ -195,7 +208,7 @@ def run_each(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> lis
         enter(Stage.LOADING)
         session = _session(path)
         enter(Stage.PROVING)
-        runs = [session.run(None, dict(feed)) for feed in feeds]
+        runs = [run(session, feed) for feed in feeds]
     return [[_numbers(value) for value in output] for output in zip(*runs, strict=True)]
 
 

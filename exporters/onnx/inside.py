@@ -7,6 +7,7 @@ import onnx
 import onnxruntime
 
 from exporters.artifact.evaluator import Step, Values
+from exporters.onnx.values import run
 
 _ERRORS = 3  # of ONNX Runtime's severities: it warns of outputs without a shape
 
@@ -26,7 +27,7 @@ def steps(model: onnx.ModelProto, inputs: Values, nodes: Iterable[onnx.NodeProto
     options = onnxruntime.SessionOptions()
     options.log_severity_level = _ERRORS
     session = onnxruntime.InferenceSession(observed.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    found = dict(zip(names, session.run(names, dict(inputs)), strict=True))
+    found = dict(zip(names, run(session, inputs, names), strict=True))
     for node in model.graph.node if nodes is None else nodes:
         results = {name: found[name] for name in node.output if isinstance(found.get(name), np.ndarray)}
         yield Step(node.op_type, node.name or next(iter(node.output), ""), results)

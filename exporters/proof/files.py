@@ -11,7 +11,7 @@ import numpy.typing as npt
 from exporters.artifact.evaluator import Images, Step
 from exporters.artifact.sidecar import Departure, Parity
 from exporters.errors import ArtifactError, ParityError
-from exporters.onnx.evaluator import is_uneven, onnx_steps, rows, run_each, run_onnx
+from exporters.onnx.evaluator import is_uneven, onnx_steps, onnx_subnormals, rows, run_each, run_onnx
 from exporters.proof.comparison import TOLERANCE, compare_outputs, falls_short, moves_enough
 from exporters.proof.departure import by_name, first_departure, in_words
 
@@ -50,6 +50,11 @@ def compare_files(original: Path, rewritten: Path, feeds: Feeds, *, tolerance: f
         output_change=float(np.max([parity.output_change for parity in parities])),
         first_departure=departure,
     )
+
+
+def with_subnormals(parity: Parity, path: Path, feeds: Feeds) -> Parity:
+    """What was found of a file, with how many of its numbers are subnormal over the same inputs."""
+    return msgspec.structs.replace(parity, subnormals=onnx_subnormals(path, feeds))
 
 
 @np.errstate(invalid="ignore", over="ignore")

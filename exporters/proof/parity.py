@@ -98,7 +98,9 @@ def compare(
             f"{in_words(at_fault)} Are its weights whole?"
         )
     sizes = {batch_size} if artifact.shape[0] is not None else {1, batch_size, count}
-    return Comparison(artifact, origin, expected, given, sizes).parities(tolerance)
+    parities = Comparison(artifact, origin, expected, given, sizes).parities(tolerance)
+    subnormals = artifact.subnormals(given, batch_size)
+    return {precision: msgspec.structs.replace(each, subnormals=subnormals) for precision, each in parities.items()}
 
 
 def summary(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> Parity:

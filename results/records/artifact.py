@@ -35,13 +35,29 @@ class InputTensor(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         dtype: the runtime's word, such as "float" or "int64".
+        decides_sizes: how large something within the graph is follows from its values.
         fed: None in records that were written before this was said.
     """
 
     name: str
     shape: tuple[Count, ...]
     dtype: str
+    decides_sizes: bool = False
     fed: Fed | None = None
+
+
+class Subnormals(msgspec.Struct, frozen=True, kw_only=True):
+    """How many numbers of an artifact are subnormal: no zero, but nearer to it than 1.2e-38.
+
+    It is no part of the artifact, whose hash says it, too: records from before they were counted are of the same one.
+
+    Attributes:
+        weights: those that a CPU computes with as they are.
+        activations: over the inputs on which the file was proved; None where they were not seen.
+    """
+
+    weights: Count
+    activations: Count | None = None
 
 
 class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):

@@ -74,6 +74,7 @@ class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
         nodes: how many operators of each kind ran on each provider, or processor.
         shared_threads: whether it ran on a pool of threads that all sessions of its process have in common.
         gpu_memory_bytes: what the process held on the GPU after the last inference.
+        denormal_as_zero: whether a product of two numbers that is subnormal came out as zero in the thread that ran it.
     """
 
     runtime: str
@@ -86,6 +87,7 @@ class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
     nodes: dict[str, dict[str, Count]] | None = None
     shared_threads: bool | None = None
     gpu_memory_bytes: Count | None = None
+    denormal_as_zero: bool | None = None
 
 
 class Conditions(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from results.records.artifact import TimedArtifact
+from results.records.artifact import Subnormals, TimedArtifact
 from results.records.base import Count, Nanoseconds, Record
 from results.records.environment import Environment, SessionFacts
 from results.records.plan import BenchPlan, ComparisonPlan
@@ -32,6 +32,7 @@ class Round(Record, frozen=True, kw_only=True, tag="round"):
             whether the time depends on the input. Empty where that was not tried.
         gpu_durations_ns: as many inferences more, by events on the GPU's stream; None where there are none.
         peak_memory_bytes: largest resident memory of the process.
+        subnormals: of the artifact; None where they were not counted.
 
     Raises:
         ValueError: it came to its end, and timed nothing.
@@ -54,6 +55,7 @@ class Round(Record, frozen=True, kw_only=True, tag="round"):
     other_ns: tuple[Nanoseconds, ...] = ()
     gpu_durations_ns: tuple[Count, ...] | None = None
     peak_memory_bytes: Count | None = None
+    subnormals: Subnormals | None = None
 
     def __post_init__(self) -> None:
         if self.outcome is Outcome.OK and not self.durations_ns:
@@ -77,6 +79,8 @@ class ComparisonProcess(Record, frozen=True, kw_only=True, tag="comparison"):
         baseline_ns, candidate_ns: each timed inference, in the order in which they ran; the n-th of both are a pair.
         relative_error: of the candidate's outputs against the baseline's, for what both were fed, relative to the
             largest; None where they cannot be set side by side.
+        baseline_fed_ns, baseline_other_ns, candidate_fed_ns, candidate_other_ns: of each, as of a round.
+        baseline_subnormals, candidate_subnormals: as of a round.
 
     Raises:
         ValueError: it came to its end, and timed nothing, or one artifact more often than the other; or its plan has no
@@ -100,6 +104,12 @@ class ComparisonProcess(Record, frozen=True, kw_only=True, tag="comparison"):
     baseline_ns: tuple[Nanoseconds, ...] = ()
     candidate_ns: tuple[Nanoseconds, ...] = ()
     relative_error: float | None = None
+    baseline_fed_ns: tuple[Nanoseconds, ...] = ()
+    baseline_other_ns: tuple[Nanoseconds, ...] = ()
+    candidate_fed_ns: tuple[Nanoseconds, ...] = ()
+    candidate_other_ns: tuple[Nanoseconds, ...] = ()
+    baseline_subnormals: Subnormals | None = None
+    candidate_subnormals: Subnormals | None = None
 
     def __post_init__(self) -> None:
         if self.outcome is Outcome.OK and not self.baseline_ns:

@@ -70,6 +70,7 @@ class RuntimeOptions(msgspec.Struct, frozen=True, kw_only=True):
         graph_optimization: ONNX Runtime's default is all.
         allow_spinning: threads that wait for work keep their cores busy, ONNX Runtime's default.
         prefer_nhwc: on a GPU, let ONNX Runtime keep maps with the channels last.
+        denormal_as_zero: ONNX Runtime takes subnormal numbers for zero, on the CPU.
     """
 
     runtime: Runtime = Runtime.ONNXRUNTIME
@@ -82,6 +83,7 @@ class RuntimeOptions(msgspec.Struct, frozen=True, kw_only=True):
     graph_optimization: GraphOptimization = GraphOptimization.ALL
     allow_spinning: bool = True
     prefer_nhwc: bool = False
+    denormal_as_zero: bool = False
 
 
 class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,7 +140,7 @@ class ComparisonPlan(msgspec.Struct, frozen=True, kw_only=True):
         max_time_s: but begin no process once they have taken so many seconds, those of all targets together.
 
     Raises:
-        ValueError: a number is out of range.
+        ValueError: a number is out of range; or one of two that share a process is to take subnormal numbers for zero.
     """
 
     targets: tuple[str, ...] = ()
@@ -167,6 +169,9 @@ class ComparisonPlan(msgspec.Struct, frozen=True, kw_only=True):
                 raise ValueError(f"{name} is at least {bound}, not {value}")
         if self.until_decided and self.fail_if_slower is None:
             raise ValueError("until_decided is set, and there is nothing to decide: fail_if_slower is None")
+        if any(each.denormal_as_zero != self.options.denormal_as_zero for each in self.target_options):
+            # The first session of a process decides for the thread that calls both.
+            raise ValueError("denormal_as_zero is of a whole process: it is the same for both of a comparison")
 
     @property
     def is_open_ended(self) -> bool:

@@ -6,20 +6,20 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from results.records.artifact import TimedArtifact
+from results.records.artifact import Subnormals, TimedArtifact
 from results.records.environment import Machine
 from results.records.measured import ComparisonProcess, Outcome
 from results.records.plan import ComparisonPlan, RuntimeOptions
 from results.statistics.attempts import failures, last_attempts
 from results.statistics.dependence import depend
 from results.statistics.estimate import Estimate, Verdict, estimate, judge, median_ratio
-from results.statistics.feeds import may_depend
+from results.statistics.feeds import InputDependence, input_dependence, may_depend
 from results.statistics.gate import Gate, judge_gate
 from results.statistics.latency import median_run_ms
 from results.statistics.looks import next_look
 from results.statistics.modes import fall_in_two
 from results.statistics.span import span_s
-from results.statistics.stability import StabilityWarning, find_machine_warnings
+from results.statistics.stability import StabilityWarning, find_machine_warnings, find_subnormal_warnings
 from results.statistics.timed import TimedPair
 
 
@@ -38,6 +38,9 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         process_ratios: of each process by itself, in the order in which they ran.
         earlier_runs: those before it, of the same pair in the same environment, that its interval has learnt from.
         estimate: None where fewer than two processes succeeded: one alone has no interval.
+        baseline_input_dependence, candidate_input_dependence: what the time of each was for one input and for another;
+            None where no difference was seen.
+        baseline_subnormals, candidate_subnormals: of each; None where they were not counted.
         warnings: what the machine was and did meanwhile, and whether the ratio is another one at each of its speeds.
             Drift gives none: it meets both alike.
         failures: the reason of each process that failed.
@@ -62,6 +65,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     earlier_runs: int
     estimate: Estimate | None
     verdict: Verdict | None
+    baseline_input_dependence: InputDependence | None = None
+    candidate_input_dependence: InputDependence | None = None
+    baseline_subnormals: Subnormals | None = None
+    candidate_subnormals: Subnormals | None = None
     warnings: tuple[StabilityWarning, ...]
     failures: tuple[str, ...]
     gate: Gate | None = None
@@ -124,6 +131,11 @@ def _comparison(records: Sequence[ComparisonProcess | TimedPair], earlier: Seque
     gpu = first.environment.gpu_before
     ratios = tuple(median_ratio(record.baseline_ns, record.candidate_ns) for record in good)
     found = estimate(ratios, error=next_look(first.plan, len(records)).error, earlier=earlier)
+    dependence = (
+        input_dependence((each.baseline_fed_ns, each.baseline_other_ns) for each in good),
+        input_dependence((each.candidate_fed_ns, each.candidate_other_ns) for each in good),
+    )
+    subnormals = first.baseline_subnormals, first.candidate_subnormals
     return Comparison(
         run_id=first.run_id,
         plan=first.plan,
@@ -143,11 +155,26 @@ def _comparison(records: Sequence[ComparisonProcess | TimedPair], earlier: Seque
         earlier_runs=len(earlier),
         estimate=found,
         verdict=judge(found, first.plan.margin),
+        baseline_input_dependence=dependence[0],
+        candidate_input_dependence=dependence[1],
+        baseline_subnormals=subnormals[0],
+        candidate_subnormals=subnormals[1],
         warnings=(
             *find_machine_warnings([record.environment for record in good]),
             *((StabilityWarning.PROCESSES_DEPEND,) if depend([math.log(ratio) for ratio in ratios]) else ()),
             *((StabilityWarning.RATIO_BIMODAL,) if fall_in_two(ratios) else ()),
-            *((StabilityWarning.MADE_UP_INPUT,) if may_depend(first.baseline, first.environment.session) else ()),
+            *((StabilityWarning.INPUT_DEPENDENT,) if any(dependence) else ()),
+            *((StabilityWarning.MADE_UP_INPUT,) if _may_depend(good) else ()),
+            *find_subnormal_warnings(first.plan.device, first.plan.options, subnormals),
         ),
         failures=failures(records),
+    )
+
+
+def _may_depend(good: Sequence[ComparisonProcess | TimedPair]) -> bool:
+    """Whether the time of either may depend on values that were made up."""
+    return any(
+        may_depend(artifact, session)
+        for each in good[:1]
+        for artifact, session in ((each.baseline, each.environment.session), (each.candidate, each.candidate_session))
     )

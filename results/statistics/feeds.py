@@ -1,6 +1,6 @@
 """Whether the time depends on what is fed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import median
 
 import msgspec
@@ -13,7 +13,7 @@ from results.statistics.timed import TimedRound
 DIFFERENCE_LIMIT = 0.1
 
 # Operators whose work depends on the values that they are given, not on their number alone.
-DEPENDENT = frozenset(("If", "Loop", "Scan", "NonMaxSuppression", "NonZero", "TopK"))
+DEPENDENT = frozenset(("Compress", "If", "Loop", "NonMaxSuppression", "NonZero", "Scan", "TopK", "Unique"))
 
 
 class InputDependence(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,14 +23,16 @@ class InputDependence(msgspec.Struct, frozen=True, kw_only=True):
     other_ms: float
 
 
-def input_dependence(rounds: Sequence[Round | TimedRound]) -> InputDependence | None:
-    """The two times of the first round that shows a difference beyond chance; None where none does.
+def input_dependence(tried: Iterable[tuple[Sequence[int], Sequence[int]]]) -> InputDependence | None:
+    """The two times of the first process that shows a difference beyond chance; None where none does.
 
     Each of the one took longer than each of the other: of seven runs each, chance alone does that once in 1,716 times.
     And their medians are further apart than a tenth of the lesser.
+
+    Args:
+        tried: of each process a few runs, in nanoseconds, of what is fed and of values drawn otherwise.
     """
-    for record in rounds:
-        fed, other = record.fed_ns, record.other_ns
+    for fed, other in tried:
         if not fed or not other or not (min(fed) > max(other) or min(other) > max(fed)):
             continue
         lesser, larger = sorted((median(fed), median(other)))
@@ -40,11 +42,12 @@ def input_dependence(rounds: Sequence[Round | TimedRound]) -> InputDependence | 
 
 
 def may_depend(artifact: TimedArtifact, session: SessionFacts | None) -> list[str]:
-    """The operators of a user's file by which its time may depend on values, where some of these were made up."""
-    made_up = any(tensor.fed is not None and not tensor.fed.given for tensor in artifact.inputs)
+    """The operators and inputs of a user's file by which its time may depend on values, where these were made up."""
+    made_up = [tensor for tensor in artifact.inputs if tensor.fed is not None and not tensor.fed.given]
     if artifact.source is not ArtifactSource.FILE or not made_up or session is None:
         return []
-    return sorted({kind for kinds in (session.nodes or {}).values() for kind in kinds} & DEPENDENT)
+    operators = sorted({kind for kinds in (session.nodes or {}).values() for kind in kinds} & DEPENDENT)
+    return [*operators, *(tensor.name for tensor in made_up if tensor.decides_sizes)]
 
 
 def feed_spread(rounds: Sequence[Round | TimedRound]) -> float | None:

@@ -8,8 +8,10 @@ import math
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 
+from results.records.artifact import Subnormals
 from results.records.environment import Conditions, Environment, Machine
 from results.records.measured import Round
+from results.records.plan import Device, RuntimeOptions
 from results.statistics.dependence import depend
 from results.statistics.drift import drifts, rounds_drift
 from results.statistics.feeds import input_dependence, may_depend
@@ -36,7 +38,19 @@ class StabilityWarning(StrEnum):
     ROUNDS_DISAGREE = "rounds-disagree"
     INPUT_DEPENDENT = "input-dependent"
     MADE_UP_INPUT = "made-up-input"
+    SUBNORMAL_WEIGHTS = "subnormal-weights"
+    SUBNORMAL_ACTIVATIONS = "subnormal-activations"
 
+
+OF_ARTIFACTS = frozenset(
+    (
+        StabilityWarning.INPUT_DEPENDENT,
+        StabilityWarning.MADE_UP_INPUT,
+        StabilityWarning.SUBNORMAL_WEIGHTS,
+        StabilityWarning.SUBNORMAL_ACTIVATIONS,
+    )
+)
+"""What an artifact itself is warned of, wherever it is timed: of a comparison it may be either's."""
 
 SPREAD_LIMIT = 0.1
 
@@ -68,13 +82,31 @@ def find_warnings(round_spread: float | None, rounds: Sequence[Round | TimedRoun
         StabilityWarning.PROCESSES_DEPEND: not drift and depend([math.log(median) for median in medians]),
         StabilityWarning.BIMODAL: _often(of_each(times, rounds_have_two_modes)) or fall_in_two(medians),
         StabilityWarning.ROUNDS_DISAGREE: round_spread is not None and round_spread > SPREAD_LIMIT,
-        StabilityWarning.INPUT_DEPENDENT: input_dependence(rounds) is not None,
+        StabilityWarning.INPUT_DEPENDENT: input_dependence((r.fed_ns, r.other_ns) for r in rounds) is not None,
         StabilityWarning.MADE_UP_INPUT: bool(may_depend(rounds[0].artifact, rounds[0].environment.session)),
     }
+    plan = rounds[0].plan
     return (
         *find_machine_warnings([record.environment for record in rounds]),
         *(warning for warning, applies in found.items() if applies),
+        *find_subnormal_warnings(plan.device, plan.options, [record.subnormals for record in rounds]),
     )
+
+
+def find_subnormal_warnings(
+    device: Device, options: RuntimeOptions, artifacts: Sequence[Subnormals | None]
+) -> tuple[StabilityWarning, ...]:
+    """The warnings that artifacts give of whose numbers some are subnormal, where those may cost time.
+
+    GPUs and Apple's processors take as long for them as for others.
+    """
+    if device is not Device.CPU or options.denormal_as_zero:
+        return ()
+    found = {
+        StabilityWarning.SUBNORMAL_WEIGHTS: any(each.weights for each in artifacts if each),
+        StabilityWarning.SUBNORMAL_ACTIVATIONS: any(each.activations for each in artifacts if each),
+    }
+    return tuple(warning for warning, applies in found.items() if applies)
 
 
 def find_machine_warnings(environments: Sequence[Environment]) -> tuple[StabilityWarning, ...]:

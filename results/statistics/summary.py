@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from results.published import Published, figures_of
-from results.records.artifact import TimedArtifact
+from results.records.artifact import Subnormals, TimedArtifact
 from results.records.environment import Machine, SessionFacts
 from results.records.measured import ComparisonProcess, Outcome, Round
 from results.records.plan import ComparisonPlan, Device, RuntimeOptions
@@ -17,7 +17,7 @@ from results.statistics.feeds import InputDependence, feed_spread, input_depende
 from results.statistics.latency import Latency, median_ms, median_run_ms, summarise_durations
 from results.statistics.neighbours import mark_indistinct
 from results.statistics.span import span_s
-from results.statistics.stability import StabilityWarning, find_warnings
+from results.statistics.stability import OF_ARTIFACTS, StabilityWarning, find_warnings
 from results.statistics.timed import TimedPair, TimedRound
 
 
@@ -63,6 +63,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         gpu_p50_ms: the median by CUDA events of as many inferences as `latency` has; None where there were no events.
         feed_spread: how far the medians of feeds that were taken in turn lie apart, relative to their median.
         input_dependence: what the time was for one input and for another; None where no difference was seen.
+        subnormals: of the artifact; None where they were not counted.
         load_ms, first_inference_ms: medians over the rounds.
         peak_memory_bytes: the largest over the rounds.
         published: the paper's figures for this network; None for a user's own file.
@@ -94,6 +95,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     gpu_p50_ms: float | None = None
     feed_spread: float | None = None
     input_dependence: InputDependence | None = None
+    subnormals: Subnormals | None = None
     load_ms: float | None
     first_inference_ms: float | None
     peak_memory_bytes: int | None
@@ -198,7 +200,8 @@ def _measurement(rounds: Sequence[Round | TimedRound]) -> Measurement:
         latency=latency,
         gpu_p50_ms=median_run_ms([r.gpu_durations_ns for r in good if r.gpu_durations_ns is not None]),
         feed_spread=feed_spread(good) if good else None,
-        input_dependence=input_dependence(good),
+        input_dependence=input_dependence((record.fed_ns, record.other_ns) for record in good),
+        subnormals=next((record.subnormals for record in rounds if record.subnormals is not None), None),
         load_ms=median_ms(record.load_ns for record in good),
         first_inference_ms=median_ms(record.first_inference_ns for record in good),
         peak_memory_bytes=max((r.peak_memory_bytes for r in good if r.peak_memory_bytes is not None), default=None),
@@ -243,6 +246,7 @@ def _beside_anchor(measurement: Measurement, comparisons: Sequence[Comparison]) 
     return msgspec.structs.replace(
         measurement,
         anchored=anchored,
-        warnings=tuple(dict.fromkeys((*measurement.warnings, *latest.warnings))),
+        # What the anchor itself is warned of is none of this row's; what this artifact is, its rounds say.
+        warnings=tuple(dict.fromkeys((*measurement.warnings, *(w for w in latest.warnings if w not in OF_ARTIFACTS)))),
         failures=(*measurement.failures, *(f"beside {anchor.name}: {failure}" for failure in latest.failures)),
     )

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from results.records.artifact import TimedArtifact
-from results.records.environment import Environment
+from results.records.artifact import Subnormals, TimedArtifact
+from results.records.environment import Environment, SessionFacts
 from results.records.measured import ComparisonProcess, Outcome, Round
 from results.records.plan import BenchPlan, ComparisonPlan
 
@@ -40,6 +40,7 @@ class TimedRound(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     other_ns: tuple[int, ...]
     gpu_durations_ns: "Times | None"
     peak_memory_bytes: int | None
+    subnormals: Subnormals | None
 
 
 class TimedPair(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -52,12 +53,19 @@ class TimedPair(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     attempt: int
     plan: ComparisonPlan
     environment: Environment
+    candidate_session: SessionFacts | None
     baseline: TimedArtifact
     candidate: TimedArtifact
     outcome: Outcome
     failure: str | None
     baseline_ns: "Times"
     candidate_ns: "Times"
+    baseline_fed_ns: tuple[int, ...]
+    baseline_other_ns: tuple[int, ...]
+    candidate_fed_ns: tuple[int, ...]
+    candidate_other_ns: tuple[int, ...]
+    baseline_subnormals: Subnormals | None
+    candidate_subnormals: Subnormals | None
 
 
 class Pool:
@@ -86,6 +94,7 @@ class Pool:
             other_ns=record.other_ns,
             gpu_durations_ns=None if record.gpu_durations_ns is None else _array(record.gpu_durations_ns),
             peak_memory_bytes=record.peak_memory_bytes,
+            subnormals=self._share(record.subnormals),
         )
 
     def timed_pair(self, record: ComparisonProcess) -> TimedPair:
@@ -97,12 +106,19 @@ class Pool:
             attempt=record.attempt,
             plan=self._share(record.plan),
             environment=self._environment(record.environment),
+            candidate_session=self._share(record.candidate_session),
             baseline=self._share(record.baseline),
             candidate=self._share(record.candidate),
             outcome=record.outcome,
             failure=record.failure,
             baseline_ns=_array(record.baseline_ns),
             candidate_ns=_array(record.candidate_ns),
+            baseline_fed_ns=record.baseline_fed_ns,
+            baseline_other_ns=record.baseline_other_ns,
+            candidate_fed_ns=record.candidate_fed_ns,
+            candidate_other_ns=record.candidate_other_ns,
+            baseline_subnormals=self._share(record.baseline_subnormals),
+            candidate_subnormals=self._share(record.candidate_subnormals),
         )
 
     def _environment(self, environment: Environment) -> Environment:

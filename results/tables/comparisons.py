@@ -1,12 +1,13 @@
 """The table of what was timed in turn."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from results.records.artifact import TimedArtifact
 from results.records.plan import RUNTIME_NAMES, Runtime
 from results.statistics.comparison import Comparison
 from results.statistics.estimate import Verdict
+from results.statistics.feeds import InputDependence
 from results.tables.columns import (
     MACHINE_DETAILS,
     RATIO_COLUMNS,
@@ -15,9 +16,10 @@ from results.tables.columns import (
     machine_details,
     runtime_column,
 )
-from results.tables.fed import fed_in_words, fed_notes
+from results.tables.fed import differently_fed, fed_column, fed_notes
 from results.tables.gates import GATE_COLUMNS, gate_note
 from results.tables.protocol import COMPARISON_PROTOCOL
+from results.tables.subnormals import subnormal_columns, subnormal_notes
 from results.tables.table import Cell, Column, Shared, Table, differing, settle, told_apart_by
 from results.tables.words import (
     ARTIFACT_FACTS,
@@ -53,6 +55,27 @@ def _of_artifact(prefix: str, artifact: Callable[[Comparison], TimedArtifact]) -
 def _setting(key: str, header: str, get: Callable[[Comparison], Cell]) -> Column[Comparison]:
     """What all rows usually share, and is a column where they differ in it."""
     return Column(key=key, header=header, get=get, detail=True, fact=True, shared=Shared())
+
+
+def _fed(differing: Collection[str] = ()) -> Column[Comparison]:
+    return fed_column(lambda row: row.candidate, differing=differing)
+
+
+def _dependence(
+    prefix: str, of: str, get: Callable[[Comparison], InputDependence | None]
+) -> tuple[Column[Comparison], ...]:
+    """What the time was for one input and for another, where it depends on it."""
+
+    def column(key: str, header: str) -> Column[Comparison]:
+        return Column(
+            key=f"{prefix}{key}",
+            header=of + header,
+            spare=5,
+            get=lambda row: getattr(get(row), key, None),
+            show=milliseconds,
+        )
+
+    return column("fed_ms", "as fed ms"), column("other_ms", "other ms")
 
 
 # What stands above the table; where rows differ in one of these, all of them are columns.
@@ -106,8 +129,12 @@ COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
     Column(key="margin", header="margin", get=lambda row: row.plan.margin, show=percent, detail=True),
     *COMPARISON_PROTOCOL,
     Column(key="run_id", header="run", spare=7, get=lambda row: row.run_id, detail=True),
-    Column(key="fed", header="fed", get=lambda row: fed_in_words(row.candidate), detail=True),
-    Column(key="baseline_fed", header="compared\nfed", get=lambda row: fed_in_words(row.baseline), detail=True),
+    _fed(),
+    fed_column(lambda row: row.baseline, key="baseline_fed", header="compared\nfed"),
+    *_dependence("", "", lambda row: row.candidate_input_dependence),
+    *_dependence("baseline_", "compared\n", lambda row: row.baseline_input_dependence),
+    *subnormal_columns(lambda row: row.candidate_subnormals),
+    *subnormal_columns(lambda row: row.baseline_subnormals, prefix="baseline_"),
     Column(key="warnings", header="warnings", spare=6, get=lambda row: ", ".join(row.warnings) or None),
     Column(key="failures", header="failed", spare=4, get=lambda row: "; ".join(dict.fromkeys(row.failures)) or None),
 )
@@ -126,9 +153,11 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table[Comparison]:
     if look_alike(artifacts):
         telling |= {"sha256", "baseline_sha256"}
     seen = telling | {"mode", "baseline"}
-    telling |= told_apart_by(COMPARISON_COLUMNS, comparisons, telling=seen, details={"versions", *MACHINE_DETAILS})
+    details = {"versions", "fed", *MACHINE_DETAILS}
+    telling |= told_apart_by(COMPARISON_COLUMNS, comparisons, telling=seen, details=details)
     telling |= told_apart_by(COMPARISON_COLUMNS, comparisons, telling=seen | telling, details={"run_id"})
-    columns = settle(COMPARISON_COLUMNS, comparisons, telling=telling)
+    fed = _fed(differently_fed(row.candidate for row in comparisons))
+    columns = settle([fed if c.key == "fed" else c for c in COMPARISON_COLUMNS], comparisons, telling=telling)
     return Table(rows=tuple(comparisons), columns=columns, notes=tuple(_notes(comparisons)), title=title)
 
 
@@ -158,6 +187,10 @@ def _notes(comparisons: Sequence[Comparison]) -> Iterator[str]:
         )
     yield from gate_note(list(zip(candidate_labels(comparisons), (row.gate for row in comparisons), strict=True)))
     yield from fed_notes(artifact for row in comparisons for artifact in (row.baseline, row.candidate))
+    sides = (
+        ((row.baseline, row.baseline_subnormals), (row.candidate, row.candidate_subnormals)) for row in comparisons
+    )
+    yield from subnormal_notes(side for both in sides for side in both)
 
 
 def _spans(comparisons: Sequence[Comparison]) -> Iterator[str]:

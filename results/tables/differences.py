@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from results.statistics.difference import Difference
 from results.statistics.summary import Measurement
 from results.tables.columns import RATIO_COLUMNS, hash_column
+from results.tables.fed import given_in_short
 from results.tables.gates import GATE_COLUMNS, gate_note
 from results.tables.protocol import DIFFERENCE_PROTOCOL
 from results.tables.table import Cell, Column, Shared, Table, differing, settle
@@ -93,6 +94,7 @@ DIFFERENCE_COLUMNS: tuple[Column[Difference], ...] = (
     _fact("mode", "mode", lambda row: mode_in_words(row.after.options), shared=Shared()),
     *_place("before"),
     *_place("after"),
+    _fact("fed", "fed", lambda row: given_in_short(row.after.artifact), shared=Shared()),
     *(column for pair in zip(_of_side("before"), _of_side("after"), strict=True) for column in pair),
     _p50("before"),
     _p50("after"),

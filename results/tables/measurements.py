@@ -14,8 +14,9 @@ from results.tables.columns import (
     machine_details,
     runtime_column,
 )
-from results.tables.fed import fed_in_words, fed_notes
+from results.tables.fed import differently_fed, fed_column, fed_notes
 from results.tables.protocol import MEASUREMENT_PROTOCOL
+from results.tables.subnormals import subnormal_columns, subnormal_notes
 from results.tables.table import (
     Cell,
     Column,
@@ -105,6 +106,10 @@ def _versions(names: Container[str] | None = None) -> Column[Measurement]:
     return _fact("versions", "versions", get)
 
 
+def _fed(differing: Collection[str] = ()) -> Column[Measurement]:
+    return fed_column(lambda row: row.artifact, differing=differing)
+
+
 def _listed(versions: Mapping[str, str]) -> str | None:
     return ", ".join(f"{name} {version}" for name, version in versions.items()) or None
 
@@ -122,7 +127,7 @@ def _device(row: Measurement) -> str:
 
 
 # What is shown only where nothing else tells rows apart, beside their hashes.
-_DETAILS = {"format", "source", "inputs", "gpu_versions", *MACHINE_DETAILS}
+_DETAILS = {"format", "source", "inputs", "fed", "gpu_versions", *MACHINE_DETAILS}
 
 MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     Column(key="name", header="network", get=lambda row: row.name),
@@ -238,7 +243,8 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
         show=lambda v: f"{v / 1e6:.1f}",
         detail=True,
     ),
-    Column(key="fed", header="fed", get=lambda row: fed_in_words(row.artifact), detail=True),
+    _fed(),
+    *subnormal_columns(lambda row: row.subnormals),
     Column(
         key="fed_ms",
         header="as fed\nms",
@@ -306,7 +312,8 @@ def settle_measurements(measurements: Sequence[Measurement]) -> tuple[tuple[Colu
     """The columns that these need, and what all of them share in words: that is none of the columns for people."""
     versions = [m.machine.versions for m in measurements]
     names = {name for each in versions for name in each if len({other.get(name) for other in versions}) > 1}
-    columns = [_versions(names) if column.key == "versions" else column for column in MEASUREMENT_COLUMNS]
+    of_these = {"versions": _versions(names), "fed": _fed(differently_fed(m.artifact for m in measurements))}
+    columns = [of_these.get(column.key, column) for column in MEASUREMENT_COLUMNS]
     telling = differing(columns, measurements)
     if all(m.machine.affinity is not None for m in measurements):
         telling.discard("available_cores")  # which ones says how many, too
@@ -388,4 +395,5 @@ def last_notes(measurements: Sequence[Measurement]) -> list[str]:
             "which it waits for the host to send more, without the host's own start and wait."
         )
     notes += fed_notes(m.artifact for m in measurements)
+    notes += subnormal_notes((m.artifact, m.subnormals) for m in measurements)
     return notes

@@ -78,6 +78,7 @@ def mode_in_words(options: RuntimeOptions) -> str | None:
         "channels last": options.prefer_nhwc,
         f"{options.graph_optimization} graph optimization": options.graph_optimization is not GraphOptimization.ALL,
         "threads that do not spin": not options.allow_spinning,
+        "subnormals as zero": options.denormal_as_zero,
     }
     return ", ".join(word for word, asked in words.items() if asked) or None
 

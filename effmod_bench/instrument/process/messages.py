@@ -85,12 +85,14 @@ class PairJob(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         members: by the letters "A" and "B".
         load_order, order: of loading, and of the timed runs; a letter each.
         cores: to bind the process to, before it starts threads; None for none.
+        tries_other: time a few inferences of another input of each first.
     """
 
     members: dict[str, PairMember]
     load_order: str
     order: str
     warmup_runs: int
+    tries_other: bool = False
     cores: tuple[int, ...] | None
 
 
@@ -98,11 +100,14 @@ class PairTimed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """Both were timed. Two fields go by "A" and "B"; durations are in the order in which the runs were made.
 
     Attributes:
+        fed_ns, other_ns: as of a `Timed`; without those of which another input was not tried.
         relative_error: of what B gave against what A gave; None where the two cannot be set side by side.
     """
 
     sessions: dict[str, SessionFacts]
     durations_ns: dict[str, tuple[int, ...]]
+    fed_ns: dict[str, tuple[int, ...]] = {}
+    other_ns: dict[str, tuple[int, ...]] = {}
     relative_error: float | None = None
 
     @property

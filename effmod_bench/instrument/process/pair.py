@@ -30,17 +30,20 @@ def run_pair(job: PairJob, *, on_warm: Callable[[int], None]) -> PairTimed:
     """
     from effmod_bench.instrument.clock import no_garbage_collection, time_in_turn, time_once
     from effmod_bench.instrument.process.inputs import make_inputs
+    from effmod_bench.instrument.process.other import try_other
 
     if job.cores is not None:
         os.sched_setaffinity(0, job.cores)
-    sessions = {}
+    sessions, fed = {}, {}
     for letter in job.load_order:
         member = job.members[letter]
-        first, *others = make_inputs(member.inputs, member.feeds, member.mean, member.std)
-        sessions[letter] = open_session(member.session, first, others)
-    first_ns = []
+        fed[letter], *others = make_inputs(member.inputs, member.feeds, member.mean, member.std)
+        sessions[letter] = open_session(member.session, fed[letter], others)
+    first_ns = [time_once(session.run)[1] for session in sessions.values()]
+    tried = {}
+    if job.tries_other:
+        tried = {letter: try_other(each, job.members[letter], fed[letter]) for letter, each in sessions.items()}
     for session in sessions.values():
-        first_ns.append(time_once(session.run)[1])
         session.prepare_outputs()
     runs = {letter: session.run for letter, session in sessions.items()}
     with no_garbage_collection():
@@ -57,6 +60,8 @@ def run_pair(job: PairJob, *, on_warm: Callable[[int], None]) -> PairTimed:
         durations_ns={
             letter: tuple(ns for ran, ns in zip(job.order, durations, strict=True) if ran == letter) for letter in runs
         },
+        fed_ns={letter: fed_ns for letter, (fed_ns, _) in tried.items()},
+        other_ns={letter: other_ns for letter, (_, other_ns) in tried.items()},
         relative_error=_relative_error(sessions["A"].outputs(), sessions["B"].outputs()),
     )
 

@@ -1,16 +1,8 @@
 """One artifact in a process of its own: what a round does."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from effmod_bench.instrument.process.messages import Job, Loaded, Message, Timed, Warm
-
-if TYPE_CHECKING:
-    from effmod_bench.instrument.process.inputs import Inputs
-    from effmod_bench.instrument.sessions.session import Session
-
-# Inferences of each input by which it is seen whether the time depends on it, after one of each that does not count.
-_TRIED = 7
 
 
 def run(job: Job, send: Callable[[Message], None]) -> None:
@@ -21,6 +13,7 @@ def run(job: Job, send: Callable[[Message], None]) -> None:
     from effmod_bench.instrument.clock import no_garbage_collection, time_once, time_runs, warm_up
     from effmod_bench.instrument.machine.memory import peak_memory_bytes, reset_peak_memory
     from effmod_bench.instrument.process.inputs import make_inputs
+    from effmod_bench.instrument.process.other import try_other
     from effmod_bench.instrument.sessions.registry import open_session
     from effmod_bench.instrument.sessions.session import check_outputs
 
@@ -29,7 +22,7 @@ def run(job: Job, send: Callable[[Message], None]) -> None:
     session, load_ns = time_once(lambda: open_session(job.session, first, others))
     _, first_inference_ns = time_once(session.run)
     send(Loaded(first_inference_ns=first_inference_ns))
-    fed_ns, other_ns = _try_other(session, job, first) if job.tries_other else ((), ())
+    fed_ns, other_ns = try_other(session, job, first) if job.tries_other else ((), ())
     session.prepare_outputs()
     with no_garbage_collection():
         warmed = warm_up(session.run, job.warmup_runs)
@@ -54,17 +47,3 @@ def run(job: Job, send: Callable[[Message], None]) -> None:
             peak_memory_bytes=peak_memory_bytes(),
         )
     )
-
-
-def _try_other(session: "Session", job: Job, fed: "Inputs") -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """A few inferences of what is fed and of another input, in turn; none where the artifact does not take that."""
-    from effmod_bench.instrument.clock import time_in_turn
-    from effmod_bench.instrument.process.inputs import make_other
-
-    try:
-        other = make_other(job.inputs, job.feeds, fed)
-        runs = [session.fed_with(inputs) for inputs in (fed, other)] if other is not None else []
-        durations = time_in_turn([run for run in runs if run is not None] * (1 + _TRIED))
-    except Exception:  # the runtime raises what it likes of values that nobody asked for
-        return (), ()
-    return tuple(durations[2::2]), tuple(durations[3::2])

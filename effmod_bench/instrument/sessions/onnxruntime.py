@@ -23,6 +23,7 @@ import onnxruntime
 
 from effmod_bench.instrument.machine.cuda_events import CudaError, TimedStream
 from effmod_bench.instrument.machine.gpu import own_memory_bytes, read_gpu
+from effmod_bench.instrument.sessions import denormals
 from effmod_bench.instrument.sessions.session import SessionError, SessionRequest
 from exporters.onnx.values import to_runtime
 from results import Device, GraphOptimization, Runtime, SessionFacts
@@ -77,7 +78,10 @@ class OnnxRuntimeSession:
             options.inter_op_num_threads = 1
             options.add_session_config_entry(_SPINNING, str(int(request.options.allow_spinning)))
             options.add_session_config_entry(_STOP_SPINNING, str(int(request.stop_spinning)))
+        denormals.ask(options, denormal_as_zero=request.options.denormal_as_zero)
         options.add_session_config_entry(_RECORD_NODES, "1")
+        self._options = options
+        self._denormal_as_zero: bool | None = None
         self._stream: TimedStream | None = None
         if on_gpu:
             onnxruntime.preload_dlls()  # CUDA's and cuDNN's, from where pip put them
@@ -179,7 +183,12 @@ class OnnxRuntimeSession:
         """Bind the outputs of the last inference as the place for all that follow, so that none is allocated.
 
         But not those that hold no numbers, or whose size may be another one the next time: the runtime makes them anew.
+
+        Raises:
+            SessionError: subnormal numbers are not taken for what was asked.
         """
+        if self._request.device is Device.CPU:
+            self._denormal_as_zero = denormals.check(self._options, asked=self._request.options.denormal_as_zero)
         for other in self._bound[1:]:
             self.session.run_with_iobinding(other.binding)
         unsteady = any(kind in _UNSTEADY for nodes in self.nodes.values() for _, kind in nodes)
@@ -215,6 +224,7 @@ class OnnxRuntimeSession:
             graph_optimization_level=options.graph_optimization_level.name,
             nodes={provider: dict(Counter(kind for _, kind in nodes)) for provider, nodes in self.nodes.items()},
             gpu_memory_bytes=own_memory_bytes(self._request.options.device_index) if on_gpu else None,
+            denormal_as_zero=self._denormal_as_zero,
         )
 
     def _assigned_nodes(self) -> dict[str, list[tuple[str, str]]]:

@@ -46,7 +46,11 @@ class Session(Protocol):
         ...
 
     def prepare_outputs(self) -> None:
-        """Told once, after the first inference: nothing need be allocated from here on."""
+        """Told once, after the first inference: nothing need be allocated from here on, and what was asked must hold.
+
+        Raises:
+            SessionError: it does not.
+        """
         ...
 
     def outputs(self) -> "dict[str, npt.NDArray[np.generic]]":

@@ -21,7 +21,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from exporters.artifact.sidecar import ActivationRange
+from exporters.artifact.sidecar import ActivationRange, Subnormals
+from exporters.artifact.subnormals import count
 from exporters.config import ComputePrecision
 from exporters.coreml.program.operators.table import OPERATORS
 from exporters.coreml.program.operators.values import Value
@@ -171,6 +172,32 @@ class Program:
         name, kind, magnitude = largest
         return {output: _to_numpy(values[output]) for output in self._outputs}, ActivationRange(
             operator=name, kind=kind, largest=magnitude, overflow=overflow[0], overflow_kind=overflow[1]
+        )
+
+    def subnormals(self, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> Subnormals:
+        """How many constants, and operators' results in float32 over several inferences, are subnormal."""
+        activations = 0
+        first: Operator | None = None
+
+        def observe(operator: Operator, results: Sequence[Value]) -> None:
+            nonlocal activations, first
+            found = sum(count(x.numpy()) for x in results if isinstance(x, Tensor))
+            activations += found
+            if found and first is None:
+                first = operator
+
+        for feed in feeds:
+            self._evaluate(feed, ComputePrecision.FLOAT32, observe)
+        weights: Counter[str] = Counter()
+        for name, value in self._constants.items():
+            if isinstance(value, Tensor) and value.is_floating_point():
+                stored = value.half() if name in self._half_constants else value
+                weights[str(stored.numpy().dtype)] += count(stored.numpy())
+        return Subnormals(
+            weights={kind: number for kind, number in weights.items() if number},
+            activations=activations,
+            operator=first.name if first else None,
+            kind=first.kind if first else None,
         )
 
     def _evaluate(

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import os
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -13,10 +14,10 @@ from effmod_bench.instrument.machine.gpu import NoDriverError, driver_cuda_versi
 from effmod_bench.runs.plan import RunPlan
 from exporters import read_sidecar, sha256_of
 from results import ComparisonProcess, Outcome, Round, RuntimeOptions, Store
-from tests.effmod_bench.commands.support import Workers, bench
+from tests.effmod_bench.commands.support import FEW_ROUNDS, Workers, bench
 from tests.effmod_bench.network import SMALL
 from tests.effmod_bench.support import Run, effmod
-from tests.fakes import write_onnx
+from tests.fakes import write_onnx, write_onnx_with_weights_beside
 
 FEW_RUNS = ("--runs", "4", "--rounds", "2")
 
@@ -202,6 +203,34 @@ def test_every_row_has_its_ratio_to_the_anchor_beside_its_milliseconds(workers: 
     assert c["anchored"]["estimate"]["ratio"] == pytest.approx(2.0, abs=0.01)
     assert b["anchored"]["anchor"]["sha256"] == a["artifact"]["sha256"]
     assert Counter(workers.pairs) == {"b.onnx": 3, "c.onnx": 3}
+
+
+def test_subnormal_numbers_taken_for_zero_are_a_row_beside_the_usual_one(workers: Workers) -> None:
+    done = effmod("bench", "a.onnx", "b.onnx", *FEW_ROUNDS[:-2], "--denormal-as-zero", "--output-format", "csv")
+    assert done.exit_code == 0, done.output
+    rows = [(row["name"], row["mode"]) for row in csv.DictReader(io.StringIO(done.stdout))]
+    assert Counter(rows) == {(name, mode): 1 for name in ("a.onnx", "b.onnx") for mode in ("", "subnormals as zero")}
+    assert workers.pairs == []
+
+
+def test_a_file_of_ones_own_whose_weights_are_subnormal_is_warned_of(workers: Workers, tmp_path: Path) -> None:
+    write_onnx_with_weights_beside(tmp_path / "a.onnx", 1e-40)
+    done = effmod("bench", "a.onnx", "b.onnx", *FEW_ROUNDS[:-2])
+    said = " ".join(done.stderr.split())
+    assert re.search(r"warning: subnormal-weights: it has weights nearer to zero than 1.2e-38, .* \(a.onnx\)", said)
+    assert "Nearer to zero than 1.2e-38: a.onnx: 192 weights." in done.stdout
+    zero = effmod("bench", "a.onnx", *FEW_ROUNDS[:-2], "--denormal-as-zero", "--output-format", "json", "--store", "z")
+    rows = json.loads(zero.stdout)
+    warned = [row["options"]["denormal_as_zero"] for row in rows if "subnormal-weights" in row["warnings"]]
+    assert (len(rows), warned) == (2, [False])
+    assert workers.pairs == []
+
+
+@pytest.mark.usefixtures("workers")
+def test_what_is_timed_in_two_ways_has_no_anchor() -> None:
+    done = bench("b.onnx", "--denormal-as-zero", "--anchor", "a.onnx")
+    assert done.exit_code == 2
+    assert "--anchor is for what is timed in one way; leave --denormal-as-zero out" in done.stderr
 
 
 def test_the_anchor_is_timed_as_its_targets_are(workers: Workers) -> None:

@@ -238,6 +238,13 @@ def test_both_run_as_the_user_asks_and_the_table_says_how(answer_pairs_with: Cal
 
 
 @pytest.mark.usefixtures("files")
+def test_with_and_without_subnormal_numbers_is_no_matter_of_one_process() -> None:
+    done = effmod("compare", "a.onnx", "--denormal-as-zero")
+    assert done.exit_code == 2
+    assert "'effmod bench --denormal-as-zero' measures both in turn" in " ".join(done.stderr.split())
+
+
+@pytest.mark.usefixtures("files")
 def test_on_a_gpu_both_run_there_and_the_table_names_it(
     answer_pairs_with: Callable[[PairAnswer], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:

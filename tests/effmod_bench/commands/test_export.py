@@ -18,7 +18,7 @@ from exporters import OutputError, read_sidecar
 from results import ArtifactSource
 from tests.effmod_bench.support import Run, effmod
 from tests.exporters.onnx.rewrites.support import graph
-from tests.fakes import FakeWorkProcess, T, write_onnx
+from tests.fakes import FakeWorkProcess, T, write_onnx, write_onnx_with_weights_beside
 
 SPEC = models.find_model("efficientmod_xxs")
 
@@ -211,3 +211,13 @@ def test_a_function_that_crashes_is_a_row_and_the_other_networks_are_exported(mo
     assert f"error: 1 of 2 networks failed:\nerror: own.py:crash: {CRASHED}\n" in done.stderr
     alone = effmod("export", "own.py:crash", *small)
     assert (alone.exit_code, alone.stderr) == (ExitCode.USAGE, f"error: own.py:crash: {CRASHED}\n")
+
+
+def test_subnormal_numbers_are_warned_of_when_a_file_is_made_and_when_it_is_proved_again(tmp_path: Path) -> None:
+    write_onnx_with_weights_beside(tmp_path / "mine.onnx", 1e-40)
+    done = effmod("export", "mine.onnx", "-o", "out", "--rewrite", "batch_norm")
+    assert done.exit_code == 0, done.output
+    again = effmod("verify", done.stdout.strip(), "--against", "mine.onnx")
+    assert again.exit_code == 0, again.output
+    for each in (done, again):
+        assert "192 of its weights are subnormal, no zero but nearer to it" in " ".join(each.stderr.split())

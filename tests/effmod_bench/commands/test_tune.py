@@ -38,11 +38,20 @@ def test_what_is_asked_is_what_is_tuned(tuned: list[Tuning]) -> None:
     assert (tuning.output, tuning.store) == (Path("out"), Path("records"))
 
 
+def test_all_candidates_take_subnormal_numbers_for_zero_or_none(tuned: list[Tuning]) -> None:
+    assert effmod("tune", "efficientmod_xxs", "--denormal-as-zero").exit_code == 0
+    assert tuned[0].plan.options == RuntimeOptions(denormal_as_zero=True)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         (["--device", "coreml"], "effmod tune is for ONNX Runtime: --device cpu or cuda"),
         (["--tf32"], "--tf32 goes with --device cuda, not with --device cpu"),
+        (
+            ["--denormal-as-zero", "--device", "cuda"],
+            "--denormal-as-zero goes with --device cpu, not with --device cuda",
+        ),
         (["--data", "images"], "--data goes with --allow-inexact"),
         (["--batch-size", "1,2"], "--batch-size"),
     ],

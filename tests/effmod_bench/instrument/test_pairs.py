@@ -21,6 +21,7 @@ from results import (
     RuntimeOptions,
     Store,
     StoreError,
+    Subnormals,
     compare,
 )
 from results.statistics.gate import GateVerdict
@@ -100,6 +101,14 @@ def test_each_of_a_pair_is_run_with_its_own_options() -> None:
     assert not any((a.shared_threads, b.shared_threads))
     assert all((a.stop_spinning, b.stop_spinning))
     assert draw_job(plan, pair, target=1, index=0).members["B"].session.shared_threads
+
+
+def test_threads_that_take_subnormal_numbers_for_zero_are_a_sessions_own() -> None:
+    """Of a shared pool's threads nothing says that they do."""
+    plan = ComparisonPlan(threads=2, options=RuntimeOptions(denormal_as_zero=True))
+    members = draw_job(plan, (subject("a"), subject("b")), target=1, index=0).members.values()
+    assert all(each.session.options.denormal_as_zero for each in members)
+    assert not any(each.session.shared_threads for each in members)
 
 
 def test_each_target_is_compared_with_the_first_as_often_as_planned(
@@ -407,3 +416,22 @@ def test_progress_names_the_target_and_the_time_left(
     done = [done for _, done, _, _ in watcher.shown]
     assert done == sorted(done)
     assert watcher.shown[-1][3] == pytest.approx(1.9)  # one process of two seconds, begun 0.1 s ago
+
+
+def test_whether_times_depend_on_the_input_is_tried_in_the_first_process_and_noted(
+    store: Store, answer_pairs_with: Callable[[PairAnswer], None]
+) -> None:
+    def answer(job: PairJob) -> PairTimed:
+        tried: dict[str, tuple[int, ...]] = {"A": (1, 2), "B": (3, 4)} if job.tries_other else {}
+        return msgspec.structs.replace(timed_in_turn(job), fed_ns=tried, other_ns=tried)
+
+    answer_pairs_with(answer)
+    counted = [msgspec.structs.replace(subject(name), subnormals=Subnormals(weights=3)) for name in "a"]
+    records: list[ComparisonProcess] = []
+    plan = ComparisonPlan(processes=2, blocks=5, targets=("a", "b"))
+    pair_runner.run("run", plan, [*counted, subject("b")], MACHINE, store, Watcher(), on_record=records.append)
+    first, second = sorted(records, key=lambda record: record.index)
+    assert (first.baseline_fed_ns, first.baseline_other_ns) == ((1, 2), (1, 2))
+    assert (first.candidate_fed_ns, first.candidate_other_ns) == ((3, 4), (3, 4))
+    assert (second.baseline_fed_ns, second.candidate_other_ns) == ((), ())
+    assert (first.baseline_subnormals, first.candidate_subnormals) == (Subnormals(weights=3), None)

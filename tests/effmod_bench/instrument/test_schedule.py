@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from effmod_bench.instrument.schedule import missing, schedule
-from results import BenchPlan, summarise
+from results import BenchPlan, RuntimeOptions, summarise
 from tests.fakes import make_round, timed_artifact
 
 
@@ -52,3 +52,25 @@ def test_the_last_of_several_attempts_counts() -> None:
         assert [turn.attempt for turn in missing(plan, [first.artifact], records)] == [2]
         (measurement,) = summarise(records)
         assert measurement.failures == ("two",)
+
+
+def test_what_takes_subnormal_numbers_for_zero_takes_turns_with_what_does_not() -> None:
+    asked = BenchPlan(runs=100, rounds=10, options=RuntimeOptions(denormal_as_zero=True))
+    turns = schedule(asked, 2)
+    timed = [(turn.subject, turn.plan.options.denormal_as_zero) for turn in turns]
+    both = Counter(timed)
+    assert both == {(subject, way): 10 for subject in (0, 1) for way in (False, True)}
+    for index in range(10):  # and none of them waits for the other to end
+        assert {(turn.subject, turn.plan.options.denormal_as_zero) for turn in turns[4 * index : 4 * index + 4]} == {
+            *both
+        }
+    assert {turn.plan for turn in turns if turn.plan.options.denormal_as_zero} == {asked}
+
+
+def test_a_resumed_run_measures_the_way_that_is_missing() -> None:
+    plan = BenchPlan(runs=2, rounds=2, options=RuntimeOptions(denormal_as_zero=True))
+    done = [msgspec.structs.replace(make_round(index=turn.index), plan=turn.plan) for turn in schedule(plan, 1)[::2]]
+    left = missing(plan, [done[0].artifact], done)
+    assert Counter(turn.plan.options.denormal_as_zero for turn in left) + Counter(
+        record.plan.options.denormal_as_zero for record in done
+    ) == {False: 2, True: 2}

@@ -41,6 +41,9 @@ def test_the_first_runtime_of_a_device_is_its_default() -> None:
         (Device.CUDA, Runtime.TENSORRT, {"prefer_nhwc": True}, "--prefer-nhwc is of ONNX Runtime's CUDA provider"),
         (Device.CUDA, None, {"no_spinning": True}, "--no-spinning goes with --device cpu, not with --device cuda"),
         (Device.CPU, Runtime.OPENVINO, {"no_spinning": True}, "--no-spinning is ONNX Runtime's"),
+        (Device.CUDA, None, {"denormal_as_zero": True}, "--denormal-as-zero goes with --device cpu, not with"),
+        (Device.CPU, Runtime.OPENVINO, {"denormal_as_zero": True}, "--denormal-as-zero is ONNX Runtime's"),
+        (Device.CPU, Runtime.PYTORCH, {"denormal_as_zero": True}, "--denormal-as-zero is ONNX Runtime's"),
         (Device.CPU, Runtime.PYTORCH, {"graph_optimization": GraphOptimization.BASIC}, "--graph-optimization is ONNX"),
     ],
 )
@@ -60,6 +63,7 @@ def test_options_of_another_device_are_refused(
             RuntimeOptions(graph_optimization=GraphOptimization.EXTENDED, allow_spinning=False),
             ["--graph-optimization", "extended", "--no-spinning"],
         ),
+        (Device.CPU, RuntimeOptions(denormal_as_zero=True), ["--denormal-as-zero"]),
         (
             Device.CUDA,
             RuntimeOptions(device_index=1, cuda_graph=True, use_tf32=True, prefer_nhwc=True),

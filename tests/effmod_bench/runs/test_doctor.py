@@ -71,3 +71,15 @@ def test_reasons_that_differ_name_their_runtimes(
         doctor.examine(Console(-1), Device.CPU, 0, OutputFormat.TABLE, wait=False)
     lines = capsys.readouterr().out.splitlines()
     assert lines[-2:] == ["cpu, onnxruntime: no wheel", "cpu, pytorch, torch-compile: no torch"]
+
+
+def test_what_a_subnormal_product_costs_is_said_of_the_cpu(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(doctor, "run_convolution", lambda *_: "a runtime 1.0")
+    monkeypatch.setattr(doctor, "subnormal_cost", lambda: 37.04)
+    doctor.examine(Console(), Device.CPU, 0, OutputFormat.TABLE, wait=False)
+    assert "takes 37.0 times as long as another (float32, in numpy)" in " ".join(capsys.readouterr().out.split())
+    doctor.examine(Console(), Device.CPU, 0, OutputFormat.CSV, wait=False)
+    rows = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    assert {row["subnormal_cost"] for row in rows} == {"37.04"}

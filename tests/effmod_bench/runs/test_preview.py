@@ -51,3 +51,9 @@ def test_a_dry_run_says_that_nothing_is_known_of_a_users_own_file(tmp_path: Path
     assert (network["image_size"], network["batch_size"]) == (224, 4)
     assert network["about_s"] > 0
     assert "in all, and the files of which nothing is known" in " ".join(effmod(*asked).stdout.split())
+
+
+def test_a_dry_run_says_what_is_timed_twice(tmp_path: Path) -> None:
+    write_onnx(tmp_path / "x.onnx")
+    said = " ".join(effmod("bench", "x.onnx", "--dry-run", "--denormal-as-zero").stdout.split())
+    assert "all of it twice, with subnormal numbers taken for zero and without;" in said

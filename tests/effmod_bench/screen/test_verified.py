@@ -7,11 +7,12 @@ from effmod_bench.screen.verified import (
     Verified,
     changed_top1,
     rounding_in_words,
+    subnormal,
     verified_table,
     verified_title,
     worse,
 )
-from exporters import ActivationRange, ComputePrecision, Parity, Rounding
+from exporters import ActivationRange, ComputePrecision, Parity, Rounding, Subnormals
 from models import find_model
 
 
@@ -100,3 +101,17 @@ def test_a_file_without_a_sidecar_is_titled_by_what_it_is_compared_with() -> Non
         verified_title(Path("out/x.onnx"), None, find_model("efficientmod_xxs")) == "x.onnx, against efficientmod_xxs"
     )
     assert verified_title(Path("out/x.onnx"), None, None) == "x.onnx"
+
+
+def test_subnormal_numbers_are_counted_in_a_warning() -> None:
+    counted = msgspec.structs.replace(
+        parity(0, None),
+        subnormals=Subnormals(weights={"float": 1234, "float16": 9}, activations=5, operator="conv", kind="Conv"),
+    )
+    (said,) = subnormal("x.onnx", counted)
+    assert said.startswith(
+        "x.onnx: 1,234 of its weights and 5 activations over 3 inputs (the first of Conv 'conv') are subnormal, no "
+        "zero but nearer to it than 1.2e-38"
+    )
+    half = msgspec.structs.replace(parity(0, None), subnormals=Subnormals(weights={"float16": 9}, activations=0))
+    assert [*subnormal("x.onnx", half), *subnormal("x.onnx", parity(0, None))] == []

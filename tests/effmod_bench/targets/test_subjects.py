@@ -15,9 +15,10 @@ from effmod_bench.screen.console import Console
 from effmod_bench.targets.subjects import file_subject, say_changed
 from exporters import OnnxConfig, deliver, obtain, sidecar_path
 from exporters.derived.machine import optimize, read_machine_file
+from exporters.feeds.given import Given
 from models import find_model
-from results import ArtifactSource
-from tests.fakes import write_onnx
+from results import ArtifactSource, Subnormals
+from tests.fakes import value, write_graph, write_onnx, write_onnx_with_weights_beside
 
 SPEC = find_model("mobilenetv2_100")
 
@@ -116,3 +117,24 @@ def test_a_folder_whose_name_is_no_text_is_refused(tmp_path: Path, monkeypatch: 
     write_onnx(folder.parent / "x.onnx").rename(folder / "x.onnx")
     with pytest.raises(TargetError, match="is no text in UTF-8"):
         file_subject(Path("x.onnx"), {}, batch_size=1)
+
+
+def test_subnormal_weights_of_a_users_file_are_counted_where_no_sidecar_says_more(tmp_path: Path) -> None:
+    path = write_onnx_with_weights_beside(tmp_path / "mine.onnx", 1e-40)
+    assert file_subject(path, {}, batch_size=1).subnormals == Subnormals(weights=192)
+    assert file_subject(write_onnx(tmp_path / "x.onnx"), {}, batch_size=1).subnormals == Subnormals(weights=0)
+    feeds = [{"x": np.full((1, 3, 8, 8), number, np.float32)} for number in (1e-39, 1)]
+    optimize(path, tmp_path / "fast.onnx", feeds)
+    # What 1e-39 and 1e-40 add up to is subnormal, too; the runtime need not keep the weights as they were.
+    found = file_subject(tmp_path / "fast.onnx", {}, batch_size=1).subnormals
+    assert found == Subnormals(weights=192, activations=192)
+
+
+def test_an_input_that_decides_a_size_is_noted(tmp_path: Path) -> None:
+    floats, whole = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
+    inputs = [value("x", floats, [4]), value("to", whole, [2])]
+    path = write_graph(
+        tmp_path / "x.onnx", [("Expand", ["x", "to"], ["y"], {})], inputs, [value("y", floats, ["a", "b"])]
+    )
+    subject = file_subject(path, {}, batch_size=1, given=Given(feed=("to=4",)))
+    assert {tensor.name: tensor.decides_sizes for tensor in subject.artifact.inputs} == {"x": False, "to": True}

@@ -59,6 +59,15 @@ def test_the_table_for_programs_has_the_raw_rows(forms: dict[str, Callable[[], P
             ],
         ),
         (
+            Device.CPU,
+            RuntimeOptions(denormal_as_zero=True),
+            [
+                "intra_op_num_threads = 2",
+                "graph_optimization_level = ORT_ENABLE_ALL",
+                'session.set_denormal_as_zero = "1"',
+            ],
+        ),
+        (
             Device.CUDA,
             RuntimeOptions(cuda_graph=True),
             ["prefer_nhwc = 0", "enable_cuda_graph = 1", "use_tf32 = 0"],

@@ -4,8 +4,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from exporters import ArtifactError, read_sidecar
+from exporters import ArtifactError, Parity, Subnormals, read_sidecar, sidecar_path
 from exporters.artifact import sidecar as artifact
+from exporters.artifact.sidecar import read_subnormals
 from exporters.derived.machine import MachineFile
 from exporters.derived.rewritten import RewrittenFile
 
@@ -54,3 +55,21 @@ def test_a_pipe_or_a_device_is_no_sidecar(tmp_path: Path) -> None:
     (tmp_path / "y.onnx.json").symlink_to("/dev/zero")
     assert read_sidecar(tmp_path / "x.onnx") is None
     assert read_sidecar(tmp_path / "y.onnx") is None
+
+
+def test_what_a_sidecar_says_of_subnormal_numbers_is_that_of_its_own_file(tmp_path: Path) -> None:
+    file = tmp_path / "x.onnx"
+    parity = Parity(
+        inputs=8, max_abs_error=0, relative_error=0, cosine=1, top1_agreement=1, output_change=1, tolerance=None
+    )
+    before = {"sha256": "a", "parity": parity}
+    sidecar_path(file).write_bytes(msgspec.json.encode(before))
+    assert read_subnormals(file, "a") is None  # from before they were counted
+    found = Subnormals(weights={"float": 3, "float16": 200}, activations=5)
+    sidecar_path(file).write_bytes(
+        msgspec.json.encode(before | {"parity": msgspec.structs.replace(parity, subnormals=found)})
+    )
+    assert read_subnormals(file, "a") == found
+    assert read_subnormals(file, "b") is None
+    assert read_subnormals(tmp_path / "other.onnx", "a") is None
+    assert found.slow_weights == 3  # those of float16 are none in float32

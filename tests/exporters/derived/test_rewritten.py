@@ -7,10 +7,11 @@ import pytest
 
 from exporters import ArtifactError, ExportError, OutputError, ParityError, read_sidecar, sha256_of
 from exporters.derived import rewritten as onnx_file
-from exporters.derived.rewritten import read_rewritten, rewrite_file
+from exporters.derived.rewritten import compare_again, read_rewritten, rewrite_file
+from exporters.feeds.given import NOTHING_GIVEN
 from exporters.onnx.rewrites import NAMES
 from tests.exporters.onnx.rewrites.support import graph, kinds
-from tests.fakes import write_onnx
+from tests.fakes import value, write_graph, write_onnx
 
 SHAPES = {"x": (1, 3, 6, 6)}
 NORM = {"scale": (4,), "shift": (4,), "mean": (4,), "var": (4,)}
@@ -150,3 +151,35 @@ def test_every_input_is_fed_by_its_type_and_several_outputs_are_compared(tmp_pat
     )
     assert sidecar.parity.max_abs_error == 0
     assert np.isclose(sidecar.parity.cosine, 1)
+
+
+def test_subnormal_numbers_of_the_new_file_stand_in_its_sidecar(tmp_path: Path) -> None:
+    """Half the weights are 1e-40; so is what the first convolution makes of them, and nothing behind it."""
+    text = "g (float[1, 3, 6, 6] x) => (float[1, 4, 6, 6] y) { c = Conv(x, w)  y = Conv(c, v) }"
+    model = graph(text, w=(4, 3, 1, 1), v=(4, 4, 1, 1))
+    weight = next(tensor for tensor in model.graph.initializer if tensor.name == "w")
+    values = onnx.numpy_helper.to_array(weight).copy()
+    values[:2] = 1e-40
+    weight.CopyFrom(onnx.numpy_helper.from_array(values, "w"))
+    onnx.save(model, tmp_path / "mine.onnx")
+    _, sidecar = rewrite_file(tmp_path / "mine.onnx", tmp_path / "out", ("batch_norm",), SHAPES)
+    found = sidecar.parity.subnormals
+    assert found is not None
+    assert found.weights == {"float": 6}
+    # Of eight inputs, two maps of 36 values: a sum of products with 1e-40 is smaller than 1.2e-38, and hardly ever 0.
+    assert found.activations == pytest.approx(8 * 2 * 36, rel=0.05)
+    assert found.kind == "Conv"
+
+
+def test_a_file_that_takes_and_gives_bfloat16_is_proved(tmp_path: Path) -> None:
+    kind = onnx.TensorProto.BFLOAT16
+    nodes = [
+        ("Cast", ["x"], ["f"], {"to": onnx.TensorProto.FLOAT}),
+        ("Exp", ["f"], ["e"], {}),
+        ("Cast", ["e"], ["y"], {"to": kind}),
+    ]
+    path = write_graph(tmp_path / "half.onnx", nodes, [value("x", kind, [1, 8])], [value("y", kind, [1, 8])])
+    new, sidecar = rewrite_file(path, tmp_path / "out", ("batch_norm",), {"x": (1, 8)})
+    assert (sidecar.parity.inputs, sidecar.parity.relative_error) == (8, 0)
+    assert sidecar.parity.output_change > 0.1
+    assert compare_again(new, sidecar, path, given=NOTHING_GIVEN) == sidecar.parity

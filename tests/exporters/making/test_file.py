@@ -27,6 +27,7 @@ from exporters import (
     InputKind,
     OnnxConfig,
     ParityError,
+    Subnormals,
     is_cached,
     obtain,
     package_sha256,
@@ -146,6 +147,7 @@ def test_the_sidecar_says_what_the_file_is(spec: ModelSpec) -> None:
     assert artifact.preprocessing.mean == (0.485, 0.456, 0.406)
     assert artifact.parity is not None
     assert artifact.parity.relative_error < 1e-5
+    assert artifact.parity.subnormals == Subnormals(weights={}, activations=0)
     assert {"torch", "onnx", "numpy", "effmod-bench"} <= artifact.versions.keys()
     assert artifact.macs < spec.macs  # of the image size that was exported
 
@@ -293,6 +295,10 @@ def test_the_proof_of_a_package_goes_into_the_sidecar(spec: ModelSpec) -> None:
     assert parity.float32_relative_error is not None
     assert parity.float32_relative_error < 5e-3
     assert parity.inputs == 8
+    assert parity.subnormals is not None
+    # float16's own: weights below 6.1e-5. In float32 nothing of it is subnormal.
+    assert parity.subnormals.weights.keys() == {"float16"}
+    assert (parity.subnormals.slow_weights, parity.subnormals.activations) == (0, 0)
 
 
 @needs_coremltools

@@ -78,3 +78,13 @@ def test_a_network_that_imports_what_lies_beside_it_as_it_runs_does_so_where_it_
     monkeypatch.delitem(sys.modules, "late_neighbour")
     monkeypatch.setattr(sys, "path", [*sys.path])
     assert load_network(path)(torch.zeros(1, 3, 32, 32)).shape == (1, 2)
+
+
+def test_subnormal_weights_are_counted(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "import torch\nfrom torch import nn\n\ndef net():\n    net = nn.Conv2d(3, 4, 1)\n"
+        "    with torch.no_grad():\n        net.weight[:2] = 1e-40\n    return net\n"
+    )
+    spec = models.find_model("mine.py:net", image_size=32)
+    assert obtain_network(spec, image_size=32).network.subnormal_weights == 6
+    assert obtain_network(spec, image_size=32, checkpoint=RANDOM).network.subnormal_weights == 0

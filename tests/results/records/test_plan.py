@@ -38,3 +38,10 @@ def test_each_target_has_its_own_options_where_they_are_not_the_baselines() -> N
     own = (RuntimeOptions(), RuntimeOptions(runtime=Runtime.OPENVINO))
     assert ComparisonPlan(target_options=own).options_of(1) == own[1]
     assert ComparisonPlan(options=own[1]).options_of(1) == own[1]
+
+
+def test_the_two_of_a_comparison_take_subnormal_numbers_for_the_same() -> None:
+    zero = RuntimeOptions(denormal_as_zero=True)
+    assert ComparisonPlan(options=zero, target_options=(zero, zero)).options_of(1).denormal_as_zero
+    with pytest.raises(ValueError, match="denormal_as_zero is of a whole process"):
+        ComparisonPlan(target_options=(RuntimeOptions(), zero))

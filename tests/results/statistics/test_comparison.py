@@ -4,16 +4,22 @@ import msgspec
 import pytest
 
 from results import (
+    ArtifactSource,
     ComparisonPlan,
     ComparisonProcess,
     Conditions,
+    Fed,
     GpuState,
+    InputTensor,
     RuntimeOptions,
     StabilityWarning,
+    Subnormals,
     Verdict,
     compare,
 )
-from tests.fakes import MACHINE, make_comparison_process
+from results.statistics.feeds import InputDependence
+from results.statistics.timed import Pool
+from tests.fakes import MACHINE, make_comparison_process, session_facts, timed_artifact
 
 
 def met(process: ComparisonProcess, **fields: object) -> ComparisonProcess:
@@ -206,3 +212,35 @@ def test_an_interval_learns_nothing_from_another_pair_another_mode_or_another_en
 def test_a_comparison_says_over_how_long_it_was_measured() -> None:
     (found,) = compare([make_comparison_process(index=index) for index in (0, 1, 34)])
     assert found.measured_s == pytest.approx(34)
+
+
+def test_what_one_of_the_two_is_warned_of_alone_stands_on_the_comparison() -> None:
+    """The candidate's time depends on the input, it has an operator that looks at values, and subnormal weights."""
+    fed = Fed(value="normal", sha256="a" * 64)
+    mine = msgspec.structs.replace(
+        timed_artifact("mine.onnx"),
+        source=ArtifactSource.FILE,
+        inputs=(InputTensor(name="x", shape=(8,), dtype="float", fed=fed),),
+    )
+    record = msgspec.structs.replace(
+        make_comparison_process(),
+        candidate=mine,
+        candidate_session=msgspec.structs.replace(session_facts(), nodes={"CPUExecutionProvider": {"TopK": 1}}),
+        candidate_fed_ns=(2_000_000, 2_100_000, 2_200_000),
+        candidate_other_ns=(9_000_000, 9_500_000, 9_900_000),
+        candidate_subnormals=Subnormals(weights=7),
+    )
+    (found,) = compare([record])
+    warnings = (
+        StabilityWarning.INPUT_DEPENDENT,
+        StabilityWarning.MADE_UP_INPUT,
+        StabilityWarning.SUBNORMAL_WEIGHTS,
+    )
+    assert found.warnings == warnings
+    assert found.candidate_input_dependence == InputDependence(fed_ms=2.1, other_ms=9.5)
+    assert (found.baseline_input_dependence, found.baseline_subnormals) == (None, None)
+    pool = Pool()
+    assert compare([pool.timed_pair(record)])[0].warnings == warnings
+    zero = ComparisonPlan(targets=record.plan.targets, options=RuntimeOptions(denormal_as_zero=True))
+    (found,) = compare([msgspec.structs.replace(record, plan=zero)])
+    assert StabilityWarning.SUBNORMAL_WEIGHTS not in found.warnings

@@ -33,7 +33,8 @@ def test_a_time_that_depends_on_the_input_is_told_with_both_figures() -> None:
     ],
 )
 def test_a_difference_within_the_scatter_or_a_small_one_is_none(fed_ms: list[float], other_ms: list[float]) -> None:
-    assert input_dependence([tried(fed_ms, other_ms)]) is None
+    record = tried(fed_ms, other_ms)
+    assert input_dependence([(record.fed_ns, record.other_ns)]) is None
 
 
 def test_operators_that_look_at_values_are_warned_of_where_these_were_made_up() -> None:
@@ -42,6 +43,11 @@ def test_operators_that_look_at_values_are_warned_of_where_these_were_made_up() 
     assert may_depend(artifact(given=True), session) == []
     assert may_depend(timed_artifact(), session) == []  # of a network that is known, and older records say nothing
     assert may_depend(artifact(), session_facts()) == []
+    deciding = msgspec.structs.replace(artifact().inputs[0], decides_sizes=True)
+    by_size = msgspec.structs.replace(artifact(), inputs=(deciding,))
+    assert may_depend(by_size, session_facts()) == ["x"]
+    given = msgspec.structs.replace(deciding, fed=Fed(value="1", given=True, sha256="a" * 64))
+    assert may_depend(msgspec.structs.replace(by_size, inputs=(given,)), session_facts()) == []
     record = make_round(artifact=artifact())
     environment = msgspec.structs.replace(record.environment, session=session)
     (row,) = summarise([msgspec.structs.replace(record, environment=environment)])

@@ -6,7 +6,18 @@ import msgspec
 import numpy as np
 import pytest
 
-from results import Conditions, GpuState, Round, StabilityWarning, summarise
+from results import (
+    BenchPlan,
+    Conditions,
+    Device,
+    GpuState,
+    Round,
+    Runtime,
+    RuntimeOptions,
+    StabilityWarning,
+    Subnormals,
+    summarise,
+)
 from results.statistics.stability import find_warnings
 from tests.fakes import MACHINE, make_round
 
@@ -117,3 +128,33 @@ def test_what_the_gpu_did_is_a_warning(told: dict[str, object], warnings: set[St
     record = make_round()
     environment = msgspec.structs.replace(record.environment, gpu_after=state)
     assert set(find_warnings(None, [msgspec.structs.replace(record, environment=environment)])) == warnings
+
+
+BOTH = Subnormals(weights=9, activations=1)
+
+
+@pytest.mark.parametrize(
+    ("device", "options", "counted", "expected"),
+    [
+        (Device.CPU, {}, Subnormals(weights=1), {"subnormal-weights"}),
+        (Device.CPU, {}, Subnormals(weights=0, activations=5), {"subnormal-activations"}),
+        (
+            Device.CPU,
+            {"runtime": Runtime.PYTORCH},
+            Subnormals(weights=9, activations=1),
+            {"subnormal-weights", "subnormal-activations"},
+        ),
+        (Device.CPU, {"denormal_as_zero": True}, BOTH, set()),
+        (Device.CUDA, {}, BOTH, set()),  # a GPU takes no longer for them
+        (Device.CPU, {}, Subnormals(weights=0, activations=0), set()),
+        (Device.CPU, {}, None, set()),
+    ],
+)
+def test_subnormal_numbers_are_warned_of_where_they_may_cost_time(
+    device: Device, options: dict[str, object], counted: Subnormals | None, expected: set[str]
+) -> None:
+    plan = BenchPlan(device=device, options=RuntimeOptions(**options))  # type: ignore[arg-type]
+    older = msgspec.structs.replace(make_round(), plan=plan)  # of the same file, before they were counted
+    (row,) = summarise([older, msgspec.structs.replace(make_round(index=1), plan=plan, subnormals=counted)])
+    assert set(row.warnings) == expected
+    assert row.subnormals == counted

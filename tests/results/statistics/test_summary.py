@@ -17,6 +17,7 @@ from results import (
     Runtime,
     RuntimeOptions,
     StabilityWarning,
+    Subnormals,
     summarise,
 )
 from results.statistics.estimate import UNCHANGED
@@ -205,6 +206,18 @@ def test_a_measurement_stands_beside_its_own_runs_anchor() -> None:
     assert other.anchored.estimate.ratio == pytest.approx((1.5 * 1.6) ** 0.5)
     assert other.failures == ("beside efficientmod_xxs: ended by SIGSEGV",)
     assert [m.anchored for m in summarise(rounds)] == [None, None]
+
+
+def test_what_the_anchor_is_warned_of_is_none_of_the_others_affair() -> None:
+    candidate = make_comparison_process([1.5, 1.5]).candidate
+    counted = Subnormals(weights=7)
+    rounds = [msgspec.structs.replace(make_round(), subnormals=counted), make_round(artifact=candidate)]
+    pair = make_comparison_process([1.5] * 4)
+    pair = msgspec.structs.replace(pair, baseline_subnormals=counted, baseline_fed_ns=(1, 1), baseline_other_ns=(9, 9))
+    anchor, other = summarise(rounds, [pair])
+    assert anchor.warnings == (StabilityWarning.SUBNORMAL_WEIGHTS,)
+    assert other.anchored
+    assert other.warnings == ()
 
 
 def beside_one_anchor(

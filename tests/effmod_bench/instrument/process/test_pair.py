@@ -9,7 +9,7 @@ import pytest
 from effmod_bench.instrument.process.messages import Broken, PairJob, PairMember, PairTimed, Warm
 from effmod_bench.instrument.process.start import run_job
 from effmod_bench.instrument.sessions.session import SessionRequest
-from results import Device, GraphOptimization, InputTensor, RuntimeOptions
+from results import Device, Fed, GraphOptimization, InputTensor, RuntimeOptions
 from tests.fakes import write_onnx
 
 pytestmark = pytest.mark.xdist_group("measures")  # they would disturb each other's times
@@ -41,6 +41,7 @@ def test_both_are_timed_as_often_as_the_order_says(tmp_path: Path) -> None:
     two = member(write_onnx(tmp_path / "two.onnx", shape=(2, 5)), shape=(2, 5))  # each is fed its own
     outcome = time_pair(one, two, order="ABBABAABABBA")
     assert isinstance(outcome, PairTimed)
+    assert outcome.fed_ns == outcome.other_ns == {}  # it was not to try any other
     assert {letter: len(durations) for letter, durations in outcome.durations_ns.items()} == {"A": 6, "B": 6}
     assert all(ns > 0 for durations in outcome.durations_ns.values() for ns in durations)
 
@@ -121,3 +122,22 @@ def test_settings_of_the_runtime_are_obeyed(tmp_path: Path) -> None:
     a, b = outcome.sessions["A"], outcome.sessions["B"]
     assert (a.allow_spinning, b.allow_spinning) == (True, False)
     assert (a.graph_optimization_level, b.graph_optimization_level) == ("ORT_ENABLE_ALL", "ORT_ENABLE_EXTENDED")
+
+
+def test_another_input_of_each_is_tried_where_nobody_gave_one(tmp_path: Path) -> None:
+    by_rule, given = (
+        msgspec.structs.replace(
+            member(write_onnx(tmp_path / f"{name}.onnx")),
+            inputs=(InputTensor(name="x", shape=(1, 3, 8, 8), dtype="float", fed=fed),),
+            feeds={"x": ("normal",)},
+        )
+        for name, fed in (
+            ("rule", Fed(value="normal", sha256="")),
+            ("given", Fed(value="normal", given=True, sha256="")),
+        )
+    )
+    outcome = time_pair(by_rule, given, tries_other=True)
+    assert isinstance(outcome, PairTimed)
+    assert {letter: len(times) for letter, times in outcome.fed_ns.items()} == {"A": 7, "B": 0}
+    assert {letter: len(times) for letter, times in outcome.other_ns.items()} == {"A": 7, "B": 0}
+    assert all(ns > 0 for ns in (*outcome.fed_ns["A"], *outcome.other_ns["A"]))

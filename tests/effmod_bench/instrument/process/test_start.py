@@ -1,6 +1,7 @@
 """Real worker processes, with files that take milliseconds."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -54,6 +55,17 @@ def test_a_round_gives_every_run_and_what_really_ran_it(tmp_path: Path) -> None:
     assert outcome.session.inter_op_num_threads == 1
     assert outcome.session.allow_spinning
     assert outcome.session.graph_optimization_level == "ORT_ENABLE_ALL"
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="ONNX Runtime has it for x86 alone")
+def test_subnormal_numbers_are_zero_where_that_is_asked_and_the_round_tried_it(tmp_path: Path) -> None:
+    path = write_onnx(tmp_path / "x.onnx")
+    for asked in (False, True):
+        options = RuntimeOptions(denormal_as_zero=asked)
+        session = SessionRequest(path=str(path), device=Device.CPU, options=options, intra_op_num_threads=2)
+        outcome = time_file(path, session=session)
+        assert isinstance(outcome, Timed)
+        assert outcome.session.denormal_as_zero is asked
 
 
 def test_a_round_without_warm_up_works(tmp_path: Path) -> None:
