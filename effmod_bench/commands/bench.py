@@ -60,7 +60,6 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
         ("effmod bench", "the four EfficientMod networks, as the paper timed them"),
         ("effmod bench efficientmod_xxs mine.onnx -d cuda --runs 400", "a network and a file, on the GPU"),
         ("effmod bench 'efficientmod_*' --max-time 20m", "as many rounds of them as 20 minutes allow"),
-        ("effmod bench efficientmod_s --image-size 224:512:32", "latency against the input's size"),
         ("effmod bench --resume", "go on with what was cut short"),
     )
 
