@@ -38,6 +38,13 @@ def _ctrl_c_is_heard() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _the_collector_passes_over_what_lives_on() -> None:
+    """Coremltools has it look at all objects after each conversion, and most are those of the modules imported."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of this run, which pytest-xdist's workers share and no other run does."""
