@@ -23,6 +23,10 @@ def pytest_configure() -> None:
     reaper.watch_this_process()
 
 
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # or libraries would report as leaked what lived to the end
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Groups of tests go to one worker, or those would fail that find what others of their group have made."""
