@@ -1,4 +1,4 @@
-"""Whatever happens to a run: each event is brought about for real, on real processes."""
+"""Whatever happens to a run: each event is brought about for real, on a real process where it happens to one."""
 
 import contextlib
 import csv
