@@ -9,6 +9,9 @@ WORKERS ?= 2
 VENV := .venv
 READY := $(VENV)/.ready
 
+# Where this is set, each of the hundreds of processes that tests start would compile what it imports once more.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: bench test lint check-start check-loop check-cost check-store check-compare check-coverage check-windows check-dependence check-gate check-form check-form-table check-zoo check-coreml check-wheels clean
 
 bench: $(READY)

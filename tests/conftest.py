@@ -23,6 +23,10 @@ def pytest_configure() -> None:
     reaper.watch_this_process()
 
 
+def pytest_unconfigure() -> None:
+    gc.unfreeze()  # or libraries would report as leaked what lived to the end
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Groups of tests go to one worker, or those would fail that find what others of their group have made."""
@@ -36,6 +40,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _ctrl_c_is_heard() -> None:
     """A shell's background job ignores Ctrl-C, and so would the processes that tests send it to."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _the_collector_passes_over_what_lives_on() -> None:
+    """Coremltools has it look at all objects after each conversion, and most are those of the modules imported."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

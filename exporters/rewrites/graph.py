@@ -1,7 +1,8 @@
 """A network as a graph of ATen operators with known shapes and readable weights: what the rewrites act on.
 
 `torch.export` gives the graph. What stands between a rewrite and the algebra is taken out first: operators without
-effect, computations on constants alone, and the three outputs of a BatchNorm of which only one is used.
+effect, several words for one thing, computations on constants alone, and the three outputs of a BatchNorm of which
+only one is used.
 """
 
 import operator
@@ -15,20 +16,13 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.passes.fake_tensor_prop import FakeTensorProp
 
 from exporters.errors import RewriteError
+from exporters.rewrites.functional import WITHOUT_EFFECT, functional, plainly
 from models.zoo.words import first_line
 
 aten = torch.ops.aten
 
 Network = fx.GraphModule
 """A traced network; `trace` makes it. Every constant is a parameter of its root, every node knows its shape."""
-
-_WITHOUT_EFFECT = {
-    aten.alias.default,
-    aten.clone.default,
-    aten.contiguous.default,
-    aten.detach.default,
-    aten.lift_fresh_copy.default,
-}
 
 
 def trace(model: nn.Module, image_size: int, batch_size: int) -> Network:
@@ -43,12 +37,11 @@ def trace(model: nn.Module, image_size: int, batch_size: int) -> Network:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch's advice to its own developers
         try:
-            program = torch.export.export(model, (example,)).run_decompositions({})
+            module = functional(torch.export.export(model, (example,)))
         except Exception as error:  # torch raises dozens of types here, its own and Python's
             raise RewriteError(
                 f"torch cannot trace {type(model).__name__}: {first_line(error)}; --rewrite none leaves it as it is"
             ) from error
-        module = cast(fx.GraphModule, program.module())
     return _Cleaner(module).clean()
 
 
@@ -83,27 +76,25 @@ class _Cleaner:
     def _call(self, node: fx.Node) -> Any:
         if node.target is aten._assert_tensor_metadata.default:
             return None  # nothing reads it, and what it checks was found when the graph was traced
-        if node.target in _WITHOUT_EFFECT or (node.target is aten.dropout.default and not node.args[2]):
+        if node.target in WITHOUT_EFFECT or (node.target is aten.dropout.default and not node.args[2]):
             return self.values[node.args[0]]  # type: ignore[index]
         if _is_identity(node):
             return self.values[node.args[0]]  # type: ignore[index]
+        target, args = plainly(node)
         inputs = [self.values[old] for old in node.all_input_nodes]
         if inputs and not any(_holds_node(value) for value in inputs):
             with torch.no_grad():
-                args, kwargs = fx.node.map_arg((node.args, node.kwargs), lambda old: self.values[old])
-                return cast(Callable[..., Any], node.target)(*args, **kwargs)
-        target, args = node.target, node.args
+                args, kwargs = fx.node.map_arg((args, node.kwargs), lambda old: self.values[old])
+                return cast(Callable[..., Any], target)(*args, **kwargs)
         if target is aten._native_batch_norm_legit_no_training.default:
             target, args = aten.batch_norm.default, (*args[:5], False, *args[5:], False)
-        elif target in (aten.view.default, aten._unsafe_view.default):
-            target = aten.reshape.default  # a view depends on strides, which a rewrite may change
         elif target is operator.getitem and self._gives_one(node.args[0]):
             return self.values[node.args[0]]  # type: ignore[index]
         args, kwargs = fx.node.map_arg((args, node.kwargs), lambda old: self._argument(self.values[old]))
         new = self.graph.create_node("call_function", target, args, kwargs, name=node.name)
         new.meta["place"] = place(node)
         given = node.meta["val"]
-        new.meta["val"] = given[0] if target is aten.batch_norm.default else given
+        new.meta["val"] = given[0] if target is aten.batch_norm.default and not isinstance(given, Tensor) else given
         return new
 
     def _gives_one(self, old: Any) -> bool:
@@ -121,12 +112,12 @@ def _holds_node(value: Any) -> bool:
 
 def _is_identity(node: fx.Node) -> bool:
     source = node.args[0] if node.args else None
-    if not isinstance(source, fx.Node) or not isinstance(source.meta.get("val"), Tensor):
+    if not isinstance(source, fx.Node) or not all(isinstance(each.meta.get("val"), Tensor) for each in (source, node)):
         return False
     if node.target is aten.permute.default:
         dims = cast(list[int], node.args[1])
         return [dim % len(dims) for dim in dims] == list(range(len(dims)))
-    if node.target in (aten.view.default, aten._unsafe_view.default, aten.reshape.default, aten.expand.default):
+    if plainly(node)[0] in (aten.reshape.default, aten.expand.default):
         return shape(node) == shape(source)
     if node.target is aten.slice.Tensor:
         return shape(node) == shape(source) and bool(argument(node, 4, 1) == 1)

@@ -1,4 +1,4 @@
-"""Whatever happens to a run: each event is brought about for real, on real processes."""
+"""Whatever happens to a run: each event is brought about for real, on a real process where it happens to one."""
 
 import contextlib
 import csv
@@ -26,6 +26,7 @@ from effmod_bench.runs.plan import RunPlan
 from models import Preprocessing
 from results import BenchPlan, ComparisonProcess, Outcome, Round, Store
 from tests.effmod_bench.network import SMALL, TARGET
+from tests.effmod_bench.support import Run
 from tests.fakes import MACHINE, session_facts, timed_artifact, write_endless_onnx, write_onnx
 
 pytestmark = [
@@ -118,16 +119,16 @@ def test_what_failed_is_repeated_until_it_works(tmp_path: Path) -> None:
 
 
 def test_a_cached_file_that_was_cut_short_is_made_again_and_a_run_goes_on_with_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    quickly: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EFFMOD_CACHE", str(tmp_path / "cache"))
-    first = effmod("bench", *SMALL, "--runs", "2", "--rounds", "2", "--warmup", "1")
+    first = quickly("bench", *SMALL, "--runs", "2", "--rounds", "2", "--warmup", "1")
     assert first.returncode == 0, first.stderr
     (cached,) = (tmp_path / "cache").glob("artifacts/*/*.onnx")
     whole = cached.read_bytes()
     cached.write_bytes(whole[: len(whole) // 2])
     rounds_in(tmp_path / "effmod-results")[0].unlink()
-    again = effmod("bench", "--resume")
+    again = quickly("bench", "--resume")
     assert again.returncode == 0, again.stderr
     assert f"the cached {cached.name} was changed or cut short since it was made; it is made again" in again.stderr
     assert "1 of 2 rounds to do" in again.stderr
@@ -227,7 +228,7 @@ def test_kill_9_of_the_command_at_any_moment_is_mended_by_resuming(tmp_path: Pat
     before: set[str] = set()
     for _ in range(3):
         with begun(*arguments) as process:
-            time.sleep(moments.uniform(0.5, 5.0))
+            time.sleep(moments.uniform(0.1, 1.5))
             workers = workers_of(process)
             process.kill()
         psutil.wait_procs(workers, timeout=20)
@@ -244,18 +245,18 @@ def test_kill_9_of_the_command_at_any_moment_is_mended_by_resuming(tmp_path: Pat
 
 
 def test_a_run_that_is_killed_while_it_exports_is_gone_on_with_and_no_older_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    quickly: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("EFFMOD_CACHE", str(tmp_path / "cache"))
     write_onnx(tmp_path / "old.onnx")
     few = ("--runs", "1", "--rounds", "1", "--threads", "1")
-    assert effmod("bench", "old.onnx", *few).returncode == 0
+    assert quickly("bench", "old.onnx", *few).returncode == 0
     store = Store(tmp_path / "effmod-results")
     with begun("bench", *SMALL, *few) as process:
         wait_until(lambda: len(store.read_kind(RunPlan)) == 2)
         process.kill()
     assert len(store.read()) == 1
-    done = effmod("bench", "--resume", "--output-format", "csv")
+    done = quickly("bench", "--resume", "--output-format", "csv")
     assert done.returncode == 0, done.stderr
     assert f"exporting {TARGET}" in done.stderr
     assert [row["name"] for row in csv.DictReader(io.StringIO(done.stdout))] == ["network.py:small"]

@@ -7,6 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 import torch
+from timm.layers import weight_init
 from torch import nn
 
 import models
@@ -16,7 +17,11 @@ from models import Complexity, ModelSpec
 def without_values(spec: ModelSpec, image_size: int) -> nn.Module:
     """A network of the zoo in its shapes alone: to fill it with weights would take most of the time."""
     linspace = functools.partial(torch.linspace, device="cpu")  # its values are read
-    with torch.device("meta"), mock.patch.object(torch, "linspace", linspace):
+    with (
+        torch.device("meta"),
+        mock.patch.object(torch, "linspace", linspace),
+        mock.patch.object(weight_init, "_trunc_normal_", lambda tensor, *_: tensor),  # six operators on nothing
+    ):
         return models.create_model(spec.name, image_size=image_size)
 
 

@@ -32,14 +32,14 @@ _GPU_VERSIONS = tuple(
 
 
 def read_machine() -> Machine:
-    """Everything about the machine that does not change during a run. Takes about a second."""
+    """Everything about the machine that does not change during a run."""
     from exporters import installed_versions  # of no use to a worker, which starts sooner without
-    from exporters.derived.cpu import read_cpu
+    from exporters.derived.cpu import read_cpu_name
 
     return Machine(
         os=f"{platform.system()} {platform.release()}",
         architecture=platform.machine(),
-        cpu_model=read_cpu()[0],
+        cpu_model=read_cpu_name(),
         physical_cores=psutil.cpu_count(logical=False),
         logical_cores=psutil.cpu_count(),
         available_cores=available_cores(),

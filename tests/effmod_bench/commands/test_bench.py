@@ -75,9 +75,9 @@ def test_a_file_that_effmod_exported_is_known_by_its_sidecar(effmod_process: Run
     assert (row["name"], row["artifact"]["weights"]) == (path.name, None)
 
 
-def test_a_float16_file_is_told_from_the_float32_one(effmod_process: Run, tmp_path: Path) -> None:
+def test_a_float16_file_is_told_from_the_float32_one(effmod_process: Run, quickly: Run, tmp_path: Path) -> None:
     options = (*SMALL, "--no-simplify", "--compute-precision", "float16")
-    exported = effmod_process("export", "--output", "out", *options)
+    exported = quickly("export", "--output", "out", *options)
     assert exported.returncode == 0, exported.stderr
     assert exported.stdout.strip() == "out/network.py-small-unsimplified-float16.onnx"
     assert "computes in float16: it is not equal to the network" in exported.stderr
@@ -101,8 +101,8 @@ def test_one_failing_file_does_not_stop_the_others(effmod_process: Run, tmp_path
     assert "nan.onnx: failed" in done.stderr
 
 
-def test_one_artifact_named_twice_is_timed_once(effmod_process: Run, tmp_path: Path) -> None:
-    effmod_process("export", "efficientmod_xxs", "--image-size", "32")
+def test_one_artifact_named_twice_is_timed_once(effmod_process: Run, quickly: Run, tmp_path: Path) -> None:
+    quickly("export", "efficientmod_xxs", "--image-size", "32")
     arguments = ("efficientmod_xxs-32px.onnx", "efficientmod_xxs", "--image-size", "32", "--runs", "4", "--rounds", "2")
     done = effmod_process("bench", *arguments, "--output-format", "json")
     (row,) = json.loads(done.stdout)
@@ -156,7 +156,7 @@ def test_without_a_driver_cuda_is_refused_before_anything_is_exported(
     assert not (tmp_path / "effmod-results").exists()
 
 
-def test_pytorch_times_the_network_itself(effmod_process: Run, tmp_path: Path) -> None:
+def test_pytorch_times_the_network_itself(effmod_process: Run, quickly: Run, tmp_path: Path) -> None:
     arguments = (*SMALL, "--weights", "random", "--batch-size", "2", "--runs", "4", "--rounds", "1")
     done = effmod_process("bench", *arguments, "--runtime", "pytorch")
     assert done.returncode == 0, done.stderr
@@ -167,7 +167,7 @@ def test_pytorch_times_the_network_itself(effmod_process: Run, tmp_path: Path) -
     assert record.artifact.weights == "random(seed 0)"
     assert record.environment.session is not None
     assert record.environment.session.execution_provider == "cpu"
-    again = effmod_process("bench", *arguments, "--runtime", "pytorch", "--dry-run")
+    again = quickly("bench", *arguments, "--runtime", "pytorch", "--dry-run")
     assert "cached" in again.stdout
 
 

@@ -20,7 +20,8 @@ from exporters import (
     sha256_of,
     sidecar_path,
 )
-from exporters.derived.cpu import read_cpu
+from exporters.derived import cpu
+from exporters.derived.cpu import read_cpu, read_cpu_name
 from exporters.derived.machine import MachineFile, check_machine, optimize, read_machine_file
 from models import Preprocessing, find_model
 from tests.exporters.onnx.rewrites.support import graph
@@ -187,3 +188,17 @@ def test_of_a_cpus_features_the_vector_instructions_count(monkeypatch: pytest.Mo
     assert read_cpu.__wrapped__() == ("A CPU", ("asimd", "avx2", "sse2"))
     monkeypatch.setattr("cpuinfo.get_cpu_info", dict)
     assert read_cpu.__wrapped__() == (None, ())
+
+
+def test_a_cpus_name_is_read_where_the_system_has_it_in_a_file_and_asked_for_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert read_cpu_name() == read_cpu()[0]
+    says = tmp_path / "cpuinfo"
+    monkeypatch.setattr(cpu, "_LINUX_SAYS", says)
+    monkeypatch.setattr(cpu, "read_cpu", lambda: ("asked for", ()))
+    assert read_cpu_name.__wrapped__() == "asked for"
+    says.write_text("processor\t: 0\nCPU part\t: 0xd40\n")
+    assert read_cpu_name.__wrapped__() == "asked for"
+    says.write_text("processor\t: 0\nmodel name\t: A CPU: of Linux\nprocessor\t: 1\nmodel name\t: Another\n")
+    assert read_cpu_name.__wrapped__() == "A CPU: of Linux"

@@ -8,7 +8,6 @@ from effmod_bench.instrument.machine import machine as environment
 def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What the system's files hold: nothing, until a test puts something there."""
     contents: dict[str, str] = {}
-    monkeypatch.setattr("exporters.derived.cpu.read_cpu", lambda: (None, ()))  # which takes a second
     for module in (conditions, environment, memory, system):
         monkeypatch.setattr(module, "read_text", lambda path: contents.get(str(path)))
     return contents
