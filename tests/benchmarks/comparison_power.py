@@ -53,6 +53,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--store", type=Path, default=Path("effmod-results/comparison_power"), help="for its records")
     parser.add_argument("--csv", action="store_true", help="write every trial beside this script")
+    parser.add_argument("--only-report", action="store_true", help="measure nothing: what the store holds")
     arguments = parser.parse_args()
     store = Store(arguments.store)
     with tempfile.TemporaryDirectory() as folder:
@@ -61,7 +62,8 @@ def main() -> None:
             for threads in arguments.threads
             for trial in draw_trials(Path(folder), threads=threads, number=arguments.trials)
         ]
-        carry_out(trials, store)
+        if not arguments.only_report:
+            carry_out(trials, store)
     found = finished(trials, store)
     if arguments.csv:
         write_csv(found, Path(__file__).with_suffix(".csv"))

@@ -3,15 +3,15 @@
 Of each kind 100 gates are drawn, by a seed, at a true slowdown of 0, 2, 10 and 30 %. The first two should pass, the
 others fail. No machine is needed, and none is in the figures but the 2-core AMD EPYC of the records:
 
-- "one thread, equal blocks" and "one thread, networks": a trial of comparison_power.csv or interval_coverage.csv is
-  drawn, which is six processes. Their mean, and how far it lies from that of all trials of its kind, or from the long
-  run of its pair, is the trial's own; so is their standard deviation, from the interval's width. Processes beyond six
-  are normal around that mean, which a longer comparison therefore does not mend.
-- "two threads": processes in a row of results/measured/amd-epyc-2-cores-table-1, with all their runs, from one drawn at
-  random to the last, then from another one; of the 21 networks of which there are 32 or more beside the anchor, about a
-  minute apart. What is true is the mean of all of a network's. The machine has two speeds there, for minutes each, and
-  some networks another ratio at each, so six processes in a row may know of one alone. "Three minutes apart" is every
-  third process.
+- "one thread, equal blocks", "two threads, equal blocks" and "one thread, networks": a trial of comparison_power.csv or
+  interval_coverage.csv is drawn, which is six processes. Their mean, and how far it lies from that of all trials of its
+  kind, or from the long run of its pair, is the trial's own; so is their standard deviation, from the interval's width.
+  Processes beyond six are normal around that mean, which a longer comparison therefore does not mend.
+- "two threads, networks": processes in a row of results/measured/amd-epyc-2-cores-table-1, with all their runs, from
+  one drawn at random to the last, then from another one; of the 21 networks of which there are 32 or more beside the
+  anchor, about a minute apart. What is true is the mean of all of a network's. The machine has two speeds there, for
+  minutes each, and some networks another ratio at each, so six processes in a row may know of one alone. "Three minutes
+  apart" is every third process. Two files of one network are none of these: what meets the one meets the other.
 
 Each is judged as `effmod compare` does with its six processes, and as with `--until decided --max-time 10m`; then as
 `effmod diff` does through the anchor, six processes in each store. A process on two threads takes what its record says;
@@ -49,6 +49,7 @@ UNTIL_DECIDED = msgspec.structs.replace(PLAN, until_decided=True, max_time_s=600
 _HERE = Path(__file__).parent
 _RECORDS = Store(_HERE.parents[1] / "results/measured/amd-epyc-2-cores-table-1")
 _FEWEST = 32
+_TWO_SPEEDS = "two threads, networks"
 
 Draw = Callable[[np.random.Generator], Iterator[ComparisonProcess]]
 """Processes without end, of a true ratio of 1."""
@@ -96,19 +97,20 @@ def kinds() -> list[Kind]:
     process_s = 2 * median(_seconds(record) for records in beside.values() for record in records)
     template = next(iter(beside.values()))[0]
     scatters: dict[str, Draw] = {
-        f"one thread, {what}": _one_thread(trials, template, process_s)
-        for what, trials in (("equal blocks", _equal_blocks()), ("networks", _networks()))
+        f"one thread, {what}": _of_trials(trials, template, 1, process_s)
+        for what, trials in (("equal blocks", _equal_blocks("1")), ("networks", _networks()))
     }
-    scatters["two threads"] = _two_threads(list(beside.values()))
+    scatters["two threads, equal blocks"] = _of_trials(_equal_blocks("2"), template, 2, process_s)
+    scatters[_TWO_SPEEDS] = _two_threads(list(beside.values()))
     apart = _two_threads(list(beside.values()), every=3)
     found = [
         Kind(scatter=name, by=by, judge=_comparing(draw, plan))
         for name, draw in scatters.items()
         for by, plan in (("compare", PLAN), ("compare --until decided", UNTIL_DECIDED))
     ]
-    found.append(Kind(scatter="two threads, three minutes apart", by="compare", judge=_comparing(apart, PLAN)))
+    found.append(Kind(scatter=f"{_TWO_SPEEDS}, three minutes apart", by="compare", judge=_comparing(apart, PLAN)))
     for name, draw in scatters.items():
-        found.append(Kind(scatter=name, by="diff", judge=_diffing(draw, rounds if name == "two threads" else {})))
+        found.append(Kind(scatter=name, by="diff", judge=_diffing(draw, rounds if name == _TWO_SPEEDS else {})))
     return found
 
 
@@ -250,11 +252,11 @@ class _Trial(msgspec.Struct, frozen=True):
     deviation: float
 
 
-def _one_thread(trials: Sequence[_Trial], template: ComparisonProcess, process_s: float) -> Draw:
+def _of_trials(trials: Sequence[_Trial], template: ComparisonProcess, threads: int, process_s: float) -> Draw:
     conditions = template.environment.conditions
     assert conditions
     environment = msgspec.structs.replace(
-        template.environment, threads=1, conditions=msgspec.structs.replace(conditions, elapsed_s=process_s)
+        template.environment, threads=threads, conditions=msgspec.structs.replace(conditions, elapsed_s=process_s)
     )
 
     def draw(rng: np.random.Generator) -> Iterator[ComparisonProcess]:
@@ -273,15 +275,15 @@ def _one_thread(trials: Sequence[_Trial], template: ComparisonProcess, process_s
     return draw
 
 
-def _equal_blocks() -> list[_Trial]:
-    """Every trial of check-compare on one thread, beside the mean of its kind."""
-    rows = _rows("comparison_power.csv")
+def _equal_blocks(threads: str) -> list[_Trial]:
+    """Every trial of check-compare on so many threads, beside the mean of its kind."""
+    rows = _rows("comparison_power.csv", threads)
     return [_trial(row, fmean(_log(each) for each in rows if each["trials"] == row["trials"])) for row in rows]
 
 
 def _networks() -> list[_Trial]:
     """Every trial of check-coverage on one thread, beside the long run of its pair."""
-    rows = _rows("interval_coverage.csv")
+    rows = _rows("interval_coverage.csv", "1")
     long_runs: dict[str, list[float]] = defaultdict(list)
     for row in rows:
         pair, _, of_long_run = row["trials"].partition(", ")
@@ -290,9 +292,9 @@ def _networks() -> list[_Trial]:
     return [_trial(row, fmean(long_runs[row["trials"]])) for row in rows if row["trials"] in long_runs]
 
 
-def _rows(name: str) -> list[dict[str, str]]:
+def _rows(name: str, threads: str) -> list[dict[str, str]]:
     with (_HERE / name).open(newline="") as file:
-        return [row for row in csv.DictReader(file) if row["threads"] == "1"]
+        return [row for row in csv.DictReader(file) if row["threads"] == threads]
 
 
 def _log(row: dict[str, str]) -> float:

@@ -141,8 +141,11 @@ with Path(gate.__file__).with_suffix(".csv").open(newline="") as _file:
     SIMULATED = list(csv.DictReader(_file))
 
 
-@pytest.mark.parametrize("row", [row for row in SIMULATED if row["scatter"].startswith("one thread")])
-def test_on_one_thread_a_hundred_gates_are_as_right_as_they_were_to_be(row: dict[str, str]) -> None:
+LIKE_FILES = ("one thread", "two threads, equal blocks")
+
+
+@pytest.mark.parametrize("row", [row for row in SIMULATED if row["scatter"].startswith(LIKE_FILES)])
+def test_a_hundred_gates_are_as_right_as_they_were_to_be(row: dict[str, str]) -> None:
     passes, fails = int(row["passes"]), int(row["fails"])
     assert int(row["gates"]) == 100
     match float(row["slowdown"]):
@@ -154,6 +157,19 @@ def test_on_one_thread_a_hundred_gates_are_as_right_as_they_were_to_be(row: dict
         case _:
             assert passes <= 2
             assert fails >= 95
+
+
+# Six processes in a row are wrong more often where networks differ: docs/comparing.md says how often.
+MINUTES_APART = [row for row in SIMULATED if row["scatter"] == "two threads, networks, three minutes apart"]
+BY_DIFF = [row for row in SIMULATED if row["scatter"] == "two threads, networks" and row["by"] == "diff"]
+
+
+@pytest.mark.parametrize("row", [*MINUTES_APART, *BY_DIFF])
+def test_on_two_threads_five_of_a_hundred_gates_are_wrong_at_most_by_diff_and_by_processes_minutes_apart(
+    row: dict[str, str],
+) -> None:
+    assert int(row["gates"]) == 100
+    assert int(row["wrong"]) <= 5
 
 
 def test_the_page_has_the_figures_of_the_simulation() -> None:
