@@ -13,6 +13,7 @@ from onnxruntime.transformers.onnx_model import OnnxModel
 
 from exporters.artifact.sidecar import FLOAT16_MAX
 from exporters.errors import ExportError
+from exporters.onnx.graph import results_of
 from models.zoo.words import first_line
 
 _SMALLEST = 2.0**-24
@@ -65,13 +66,7 @@ def _rounded(array: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
 
 def half_results(graph: onnx.ModelProto) -> dict[str, NodeProto]:
     """The float16 results of a graph's operators by name, each with its operator, in the order of computation."""
-    inferred = onnx.shape_inference.infer_shapes(graph).graph
-    halves = {
-        value.name
-        for value in (*inferred.value_info, *inferred.output)
-        if value.type.tensor_type.elem_type == TensorProto.FLOAT16
-    }
-    return {name: node for node in graph.graph.node for name in node.output if name in halves}
+    return results_of(graph, TensorProto.FLOAT16)
 
 
 def observed(graph: onnx.ModelProto, results: Iterable[str]) -> onnx.ModelProto:

@@ -111,6 +111,17 @@ def with_shapes(graph: onnx.ModelProto) -> onnx.ModelProto:
     return shaped
 
 
+def results_of(graph: onnx.ModelProto, element_type: int) -> dict[str, onnx.NodeProto]:
+    """The results of a graph's operators of one element type by name, each with its operator, in the graph's order."""
+    inferred = onnx.shape_inference.infer_shapes(graph).graph
+    wanted = {
+        value.name
+        for value in (*inferred.value_info, *inferred.output)
+        if value.type.tensor_type.elem_type == element_type
+    }
+    return {name: node for node in graph.graph.node for name in node.output if name in wanted}
+
+
 def external_files(graph: onnx.ModelProto, path: Path) -> list[Path]:
     """The files beside a user's own file in which it keeps weights, each once; most have none.
 

@@ -13,6 +13,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from exporters.artifact.sidecar import Subnormals
 from exporters.artifact.subnormals import TINY, count
+from exporters.onnx.graph import results_of
 from exporters.onnx.values import run
 
 _KINDS = frozenset((TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16))
@@ -80,14 +81,8 @@ def _count(
 
 def _results(model: onnx.ModelProto) -> dict[str, NodeProto]:
     """The float32 results of a graph's operators by name, each with its operator, in the order of computation."""
-    inferred = onnx.shape_inference.infer_shapes(model).graph
-    single = {
-        value.name
-        for value in (*inferred.value_info, *inferred.output)
-        if value.type.tensor_type.elem_type == TensorProto.FLOAT
-    }
-    nodes = (node for node in model.graph.node if node.op_type != "Constant")
-    return {name: node for node in nodes for name in node.output if name in single}
+    found = results_of(model, TensorProto.FLOAT)
+    return {name: node for name, node in found.items() if node.op_type != "Constant"}
 
 
 def _observed(model: onnx.ModelProto, results: Mapping[str, NodeProto]) -> onnx.ModelProto:

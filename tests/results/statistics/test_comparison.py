@@ -27,6 +27,12 @@ def met(process: ComparisonProcess, **fields: object) -> ComparisonProcess:
     return msgspec.structs.replace(process, environment=msgspec.structs.replace(process.environment, **fields))
 
 
+def warned(ratios: list[float]) -> tuple[StabilityWarning, ...]:
+    """What a comparison of processes with these ratios is marked with."""
+    (comparison,) = compare([make_comparison_process([ratio] * 2, index=i) for i, ratio in enumerate(ratios)])
+    return comparison.warnings
+
+
 def processes(ratios: list[float], plan: ComparisonPlan, *, target: int = 1) -> list[ComparisonProcess]:
     return [
         make_comparison_process([ratio] * 4, plan=plan, target=target, index=index)
@@ -161,19 +167,11 @@ def test_a_process_that_failed_gives_no_warning() -> None:
 
 
 def test_a_ratio_that_depends_on_which_speed_the_machine_runs_at_is_marked() -> None:
-    def warned(ratios: list[float]) -> tuple[StabilityWarning, ...]:
-        (comparison,) = compare([make_comparison_process([ratio] * 2, index=i) for i, ratio in enumerate(ratios)])
-        return comparison.warnings
-
     assert warned([1.25, 1.50, 1.26, 1.51, 1.25, 1.52]) == (StabilityWarning.RATIO_BIMODAL,)
     assert warned([1.25, 1.27, 1.24, 1.26, 1.25, 1.28]) == ()
 
 
 def test_successive_processes_that_are_alike_are_marked() -> None:
-    def warned(ratios: list[float]) -> tuple[StabilityWarning, ...]:
-        (comparison,) = compare([make_comparison_process([ratio] * 2, index=i) for i, ratio in enumerate(ratios)])
-        return comparison.warnings
-
     assert warned([1.01, 1.02, 1.03, 1.04, 1.05, 1.06]) == (StabilityWarning.PROCESSES_DEPEND,)
     assert warned([1.01, 1.06, 1.02, 1.05, 1.03, 1.04]) == ()
 
