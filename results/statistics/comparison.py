@@ -1,7 +1,7 @@
 """From the processes of a comparison to a ratio, its interval and a verdict. Pure: nothing here is stored."""
 
 import math
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 
 import msgspec
@@ -22,6 +22,8 @@ from results.statistics.span import span_s
 from results.statistics.stability import StabilityWarning, find_machine_warnings, find_subnormal_warnings
 from results.statistics.timed import TimedPair
 
+_MOST_EARLIER = 50  # more tell little more, and of thousands each would be looked at with each
+
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """The processes of one run that timed two artifacts in turn, in one stable environment, summarised.
@@ -36,7 +38,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
             within each process.
         measured_s: from the start of the first process to the end of the last.
         process_ratios: of each process by itself, in the order in which they ran.
-        earlier_runs: those before it, of the same pair in the same environment, that its interval has learnt from.
+        earlier_runs: those before it, of the same pair in the same environment, that its interval has learnt from: the
+            latest fifty.
         estimate: None where fewer than two processes succeeded: one alone has no interval.
         baseline_input_dependence, candidate_input_dependence: what the time of each was for one input and for another;
             None where no difference was seen.
@@ -99,7 +102,7 @@ def compare_by_environment(records: Iterable[ComparisonProcess | TimedPair]) -> 
         environment = environments.setdefault(record.environment.stable, len(environments))
         groups[run, record.target, environment].append(record)
     stable = list(environments)
-    earlier: dict[tuple[object, ...], list[tuple[float, ...]]] = defaultdict(list)
+    earlier: dict[tuple[object, ...], deque[tuple[float, ...]]] = defaultdict(lambda: deque(maxlen=_MOST_EARLIER))
     found = []
     for key in sorted(groups):
         group, met_in = groups[key], stable[key[-1]]

@@ -242,3 +242,17 @@ def test_what_one_of_the_two_is_warned_of_alone_stands_on_the_comparison() -> No
     zero = ComparisonPlan(targets=record.plan.targets, options=RuntimeOptions(denormal_as_zero=True))
     (found,) = compare([msgspec.structs.replace(record, plan=zero)])
     assert StabilityWarning.SUBNORMAL_WEIGHTS not in found.warnings
+
+
+def test_of_many_earlier_runs_the_latest_fifty_tell() -> None:
+    far = [make_comparison_process([ratio] * 2, run_id="0", index=i) for i, ratio in enumerate((1.5, 1.501))]
+    alike = [
+        make_comparison_process([ratio] * 2, run_id=f"{run}", index=i)
+        for run in range(1, 62)
+        for i, ratio in enumerate((1.0, 1.001))
+    ]
+    found = compare([*far, *alike])
+    assert [each.earlier_runs for each in found] == [*range(50), *[50] * 12]
+    assert found[50].estimate is not None
+    assert found[51].estimate is not None
+    assert found[50].estimate.between_runs > 0.05 > 0.001 > found[51].estimate.between_runs
