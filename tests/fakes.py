@@ -338,12 +338,17 @@ def make_comparison_process(
     index: int = 0,
     run_id: str = "20260101T000000-0000",
     failure: str | None = None,
+    minute: int = 0,
 ) -> ComparisonProcess:
-    """A record in which the candidate takes so many times the baseline's 1 ms in each pair, or a failed one."""
+    """A record in which the candidate takes so many times the baseline's 1 ms in each pair, or a failed one.
+
+    Args:
+        minute: in which its run began.
+    """
     plan = plan or ComparisonPlan(targets=("efficientmod_xxs", "efficientmod_xs"))
     return ComparisonProcess(
         id=f"{run_id}-comparison-{target}-{index}",
-        started_at=f"2026-01-01T00:00:{index:02}.000+00:00",
+        started_at=f"2026-01-01T{minute // 60:02}:{minute % 60:02}:{index:02}.000+00:00",
         run_id=run_id,
         target=target,
         index=index,

@@ -54,6 +54,8 @@ def run(
     began_s = monotonic_s()
     next_s = began_s
     while waiting := [target for target in records if _to_come(plan, records[target])]:
+        if _is_time_up(plan, records):
+            return
         wait_until(next_s)
         next_s = monotonic_s() + plan.gap_s
         for target in turns.sample(waiting, len(waiting)):

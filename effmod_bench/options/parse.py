@@ -6,6 +6,8 @@ from pathlib import Path
 import msgspec
 import typer
 
+_LARGEST_SHARE = 1e6
+
 
 def parse_percent(text: str | float) -> float:
     """A share: "5%" is 0.05. A default is a share already.
@@ -18,7 +20,10 @@ def parse_percent(text: str | float) -> float:
     number = re.fullmatch(r"(\d+\.?\d*|\.\d+) ?%", text.strip())
     if number is None:
         raise typer.BadParameter(f"{text!r} is no percentage; write it as 5% or 0.5%")
-    return float(number[1]) / 100
+    share = float(number[1]) / 100
+    if share > _LARGEST_SHARE:
+        raise typer.BadParameter(f"{text!r} is more than anything differs by; write it as 5% or 0.5%")
+    return share
 
 
 def parse_width(text: str | float) -> float:

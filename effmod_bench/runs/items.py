@@ -13,7 +13,6 @@ from effmod_bench.targets.limits import check_checkpoint, check_image_sizes
 from effmod_bench.targets.names import check_file, find_networks, is_file
 from effmod_bench.targets.target import FileTarget, NetworkTarget, Target
 from exporters import RANDOM
-from exporters.feeds.given import Given
 from models import ImageSizeError, ModelSpec, check_image_size
 from results import BenchPlan, Device
 
@@ -78,7 +77,7 @@ def _with_choices(run: RunPlan, choices: ExportChoices, left_out: dict[str, Imag
                 specs = [spec for spec in specs if _takes(spec, choices, left_out)]
             found = [_network(spec, choices, plan) for spec in specs]
         targets += [target for target in found if target not in targets]
-    _check(targets, choices, plan, run.given)
+    _check(targets, choices, run)
     if targets and all(isinstance(target, NetworkTarget) for target in targets):
         if shapes:
             raise TargetError("--input-shape is for .onnx files, and no target is one; --image-size is for networks")
@@ -97,7 +96,7 @@ def _takes(spec: ModelSpec, choices: ExportChoices, left_out: dict[str, ImageSiz
     return True
 
 
-def _check(targets: Sequence[Target], choices: ExportChoices, plan: BenchPlan, feeds: Given) -> None:
+def _check(targets: Sequence[Target], choices: ExportChoices, run: RunPlan) -> None:
     """Refuse what cannot run on the device, or by the runtime, and options that are of no use to any target."""
     files = [target for target in targets if isinstance(target, FileTarget)]
     networks = [target for target in targets if isinstance(target, NetworkTarget)]
@@ -106,7 +105,8 @@ def _check(targets: Sequence[Target], choices: ExportChoices, plan: BenchPlan, f
             check_file(target.path, choices.format)
         else:
             choices.config(target.spec)
-    runtime, source = plan.options.runtime, feeds.source
+    plan = run.plan
+    runtime, source = plan.options.runtime, run.given.source
     if runtime not in ONNXRUNTIMES and source is not None and source.is_dir():
         raise TargetError(f"--feeds {source}: feeds in turn are for ONNX Runtime, not for {runtime}; give one .npz")
     if runtime in NETWORK_RUNTIMES:
@@ -115,7 +115,7 @@ def _check(targets: Sequence[Target], choices: ExportChoices, plan: BenchPlan, f
     check_image_sizes(choices, specs)
     if specs:
         check_checkpoint(choices.checkpoint, specs)
-    elif targets and (given := choices.given(apart_from=("format", "batch_size"))):
+    elif all(map(is_file, run.targets)) and (given := choices.given(apart_from=("format", "batch_size"))):
         raise TargetError(f"{given[0]} is for networks that effmod exports, and every target is a file")
 
 

@@ -17,6 +17,7 @@ from effmod_bench.screen.gates import Gated, holds
 from effmod_bench.screen.measurements import print_measurements, say_precision
 from results import Comparison, ComparisonPlan, ComparisonProcess, Measurement, Round, Store, compare, summarise
 from results.statistics.comparison import gated
+from results.statistics.estimate import estimate
 from results.statistics.gate import Gate
 from results.tables.table import Table
 from results.tables.words import candidate_labels, counted, labels
@@ -153,7 +154,7 @@ class _Benched:
 
     def show(self) -> bool:
         store = self.invocation.store
-        pairs_so_far = with_earlier(self._beside, store)
+        pairs_so_far = with_earlier(self._console, self._beside, store)
         measurements = summarise(self._rounds, pairs_so_far)
         if self._rounds:
             print_measurements(self._console, measurements, self._table_of(measurements), self._output_format)
@@ -213,7 +214,7 @@ class _Compared:
 
     def show(self) -> bool:
         store = self.invocation.store
-        found = _of_run(self.run, compare(with_earlier(self._records, store)))
+        found = _of_run(self.run, compare(with_earlier(self._console, self._records, store)))
         # A run of an older version has its limit beside the plan.
         self._comparisons = [gated(each, self.run.fail_if_slower) for each in found]
         if self._records:
@@ -229,7 +230,7 @@ class _Compared:
         latest = {each.candidate: (name, each, each.gate) for name, each in named if not each.control}
         rows = [self._gated(name, each, gate) for name, each, gate in latest.values() if gate is not None]
         self.passes = holds(self._console, rows, undecided_pass=self.run.undecided_pass)
-        if self._plan.fail_if_slower is None:
+        if self._plan.fail_if_slower is None and self.run.fail_if_slower is None:
             return
         for subject in self._subjects[1:]:
             if subject.artifact not in latest:
@@ -241,9 +242,12 @@ class _Compared:
         some = "a single process" if comparison.processes else "no process"
         more = None
         if gate.more is not None:
-            further = "a longer --max-time" if self._plan.until_decided else "--until decided"
-            together = comparison.processes + gate.more
-            more = f"{counted(gate.more, 'more process', 'more processes')} ({further}, or --processes {together})"
+            together = f"--processes {comparison.processes + gate.more}"
+            if not self._plan.until_decided:
+                together = f"--until decided, or {together}"
+            elif not _is_decided_alone(comparison, gate):  # or it had stopped before its time was up
+                together = f"a longer --max-time, or {together}"
+            more = f"{counted(gate.more, 'more process', 'more processes')} ({together})"
         return Gated(
             name=name,
             gate=gate,
@@ -275,6 +279,13 @@ def _time_in_turn(
             earlier=tuple(records),
             timeout_s=invocation.round_timeout_s,
         )
+
+
+def _is_decided_alone(comparison: Comparison, gate: Gate) -> bool:
+    """Whether the gate would be decided without what earlier runs tell."""
+    assert comparison.estimate is not None
+    alone = estimate(comparison.process_ratios, error=comparison.estimate.error)
+    return alone is not None and not alone.low <= 1 + gate.limit < alone.high
 
 
 def _of_run(run: RunPlan, comparisons: Sequence[Comparison]) -> list[Comparison]:

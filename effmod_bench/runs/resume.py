@@ -11,7 +11,8 @@ from effmod_bench.runs.plan import Command, Invocation, RunPlan
 from effmod_bench.screen.console import Console
 from effmod_bench.targets.names import is_file
 from exporters import PRETRAINED, RANDOM
-from results import ComparisonProcess, Round, Store
+from results import ComparisonProcess, Round, Store, StoreError
+from results.statistics.timed import Pool, TimedPair
 
 R = TypeVar("R", Round, ComparisonProcess)
 
@@ -85,22 +86,25 @@ def records_of(run: RunPlan, store: Store, kind: type[R]) -> list[R]:
     return [record for record in store.read_kind(kind) if record.run_id == run.id]
 
 
-def with_earlier(pairs: Sequence[ComparisonProcess], store: Store) -> list[ComparisonProcess]:
+def with_earlier(
+    console: Console, pairs: Sequence[ComparisonProcess], store: Store
+) -> list[ComparisonProcess | TimedPair]:
     """A run's pairs after those of runs before it, which tell how much a ratio differs from run to run.
 
-    A damaged record says nothing here; `effmod show` names it.
+    A damaged record says nothing here; `effmod show` names it. Where the store cannot be read, the run's own are left.
     """
     if not pairs:
         return []
-    readable, first = Store(store.path, on_damaged=lambda _: None), pairs[0]
-    return [
-        *(
-            record
-            for record in readable.read_kind(ComparisonProcess)
-            if record.run_id != first.run_id and record.started_at < first.started_at
-        ),
-        *pairs,
-    ]
+    run_id, began = pairs[0].run_id, min(record.started_at for record in pairs)
+    pool, earlier = Pool(), []
+    try:
+        for record in Store(store.path, on_damaged=lambda _: None).records(ComparisonProcess):
+            if record.run_id != run_id and record.started_at < began:
+                earlier.append((record.started_at, record.id, pool.timed_pair(record)))
+    except StoreError as error:
+        console.warn(f"earlier runs are left out of the intervals: {error}")
+        return [*pairs]
+    return [*(pair for *_, pair in sorted(earlier, key=lambda each: each[:2])), *pairs]
 
 
 def say_missing(console: Console, run: RunPlan, names: Sequence[str], to_do: Sequence[str]) -> None:

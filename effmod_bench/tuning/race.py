@@ -137,6 +137,7 @@ class Race:
             self.plan,
             targets=tuple(each.subject.artifact.name for each in everyone),
             target_options=tuple(each.options for each in everyone),
+            of_race=True,
         )
 
 

@@ -135,6 +135,7 @@ class ComparisonPlan(msgspec.Struct, frozen=True, kw_only=True):
         fail_if_slower: by how much a target may be slower than the baseline, as a share; None for no such gate.
         until: go on until the interval's half-width, a share of the ratio, is at most this.
         until_decided: go on until the gate passes or fails.
+        of_race: the candidates race, and who wins is flattered by it: no other run learns from these processes.
         spread_s: from the first of `processes` to the last, at least; between two of a comparison nothing is run. None
             for one right after the other.
         max_time_s: but begin no process once they have taken so many seconds, those of all targets together.
@@ -157,6 +158,7 @@ class ComparisonPlan(msgspec.Struct, frozen=True, kw_only=True):
     fail_if_slower: float | None = None
     until: float | None = None
     until_decided: bool = False
+    of_race: bool = False
     spread_s: float | None = None
     max_time_s: float | None = None
 

@@ -24,6 +24,9 @@ from results.statistics.timed import TimedPair
 
 _MOST_EARLIER = 50  # more tell little more, and of thousands each would be looked at with each
 
+_Earlier = deque[list[tuple[str, float]]]
+"""Runs of a pair: of each process when it began, and its ratio."""
+
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     """The processes of one run that timed two artifacts in turn, in one stable environment, summarised.
@@ -92,27 +95,36 @@ def compare(records: Iterable[ComparisonProcess | TimedPair]) -> list[Comparison
 
 def compare_by_environment(records: Iterable[ComparisonProcess | TimedPair]) -> list[tuple[bytes, Comparison]]:
     """As `compare`, each beside `Environment.stable` of its records."""
-    records = last_attempts(records, lambda record: (record.run_id, record.target, record.index))
-    # Each in its place: a run, or an environment, where it is first met.
-    runs: dict[str, int] = {}
+    attempts = list(records)
+    began: dict[str, str] = {}
+    for record in attempts:
+        began[record.run_id] = min(record.started_at, began.get(record.run_id, record.started_at))
+    # Each in its place: a run by when it began, an environment where it is first met.
+    runs = {run_id: place for place, run_id in enumerate(sorted(began, key=began.__getitem__))}
     environments: dict[bytes, int] = {}
     groups: dict[tuple[int, int, int], list[ComparisonProcess | TimedPair]] = defaultdict(list)
-    for record in records:
-        run = runs.setdefault(record.run_id, len(runs))
+    for record in last_attempts(attempts, lambda record: (record.run_id, record.target, record.index)):
         environment = environments.setdefault(record.environment.stable, len(environments))
-        groups[run, record.target, environment].append(record)
+        groups[runs[record.run_id], record.target, environment].append(record)
     stable = list(environments)
-    earlier: dict[tuple[object, ...], deque[tuple[float, ...]]] = defaultdict(lambda: deque(maxlen=_MOST_EARLIER))
+    earlier: dict[tuple[object, ...], _Earlier] = defaultdict(lambda: deque(maxlen=_MOST_EARLIER))
     found = []
     for key in sorted(groups):
         group, met_in = groups[key], stable[key[-1]]
         first = group[0]
         pair = met_in, first.baseline, first.candidate, first.plan.options, first.plan.options_of(first.target)
-        comparison = gated(_comparison(group, earlier[pair]))
-        if comparison.process_ratios:
-            earlier[pair].append(comparison.process_ratios)
+        comparison = gated(_comparison(group, _before(began[first.run_id], earlier[pair])))
+        if comparison.process_ratios and not first.plan.of_race:
+            starts = (record.started_at for record in group if record.outcome is Outcome.OK)
+            earlier[pair].append(list(zip(starts, comparison.process_ratios, strict=True)))
         found.append((met_in, comparison))
     return found
+
+
+def _before(moment: str, runs: _Earlier) -> list[tuple[float, ...]]:
+    """Of each run the ratios of the processes that began before a moment: one may have been resumed later."""
+    found = (tuple(ratio for started_at, ratio in run if started_at < moment) for run in runs)
+    return [ratios for ratios in found if ratios]
 
 
 def gated(comparison: Comparison, limit: float | None = None) -> Comparison:
@@ -138,7 +150,11 @@ def _comparison(records: Sequence[ComparisonProcess | TimedPair], earlier: Seque
         input_dependence((each.baseline_fed_ns, each.baseline_other_ns) for each in good),
         input_dependence((each.candidate_fed_ns, each.candidate_other_ns) for each in good),
     )
-    subnormals = first.baseline_subnormals, first.candidate_subnormals
+    # Those of a run that began before they were counted lack them.
+    subnormals = (
+        next((record.baseline_subnormals for record in records if record.baseline_subnormals is not None), None),
+        next((record.candidate_subnormals for record in records if record.candidate_subnormals is not None), None),
+    )
     return Comparison(
         run_id=first.run_id,
         plan=first.plan,

@@ -103,7 +103,9 @@ def _own(measurement: Measurement) -> Estimate | None:
         return estimate(latency.round_p50_ms)
     log = math.log(latency.process_p50_ms)
     found = around(log, math.log(latency.process_p50_interval_ms[1]) - log, error=ERROR)
-    return msgspec.structs.replace(found, freedom=latency.process_p50_freedom)
+    return msgspec.structs.replace(
+        found, freedom=latency.process_p50_freedom, between_runs=latency.process_p50_between_runs
+    )
 
 
 def _rounds(measurement: Measurement) -> int:

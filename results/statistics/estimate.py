@@ -36,7 +36,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
         between_runs: the standard deviation of the ratio's logarithm from run to run, which earlier runs tell, as much
             of it as is in the ratio; the interval holds it. 0 where there were none, or they differ by no more than
             their processes do.
-        freedom: the degrees of freedom of Student's factor in the rest of the interval; None where there is no scatter.
+        freedom: the degrees of freedom of Student's factor in the rest of the interval; None where that has none.
     """
 
     ratio: float
@@ -102,14 +102,14 @@ def estimate(
 def _half(logs: Sequence[float], error: float) -> tuple[float, float]:
     """Half of an interval of the mean of values that follow each other in time, and its degrees of freedom."""
     n, spread = len(logs), stdev(logs)
-    alone = _quantile(n - 1, error) * spread / math.sqrt(n)
+    alone = quantile(n - 1, error) * spread / math.sqrt(n)
     independent = independent_number(logs)
     if independent >= n:
         return alone, n - 1
     # Values that are alike scatter less than they do over a longer time.
     spread *= math.sqrt((n - 1) / max(n - n / independent, 1.0))
     freedom = max(independent - 1, 1.0)
-    corrected = _quantile(freedom, error) * spread / math.sqrt(independent)
+    corrected = quantile(freedom, error) * spread / math.sqrt(independent)
     # Of values that are worth one or two, Student's t is endless; but what was never seen is not told by any of them.
     mean = fmean(logs)
     return max(alone, min(corrected, max(abs(value - mean) for value in logs))), freedom
@@ -127,12 +127,24 @@ def estimate_over_runs(runs: Sequence[Sequence[float]], *, error: float = ERROR)
     if len(runs) < 2 or number == len(runs):  # of runs of one process each, what differs is in every one of them
         return estimate([value for run in runs for value in run], error=error)
     logs = [[math.log(value) for value in run] for run in runs]
-    freedom = number - len(runs)
-    within = math.fsum((value - fmean(run)) ** 2 for run in logs for value in run) / freedom
-    half = _quantile(freedom, error) * math.sqrt(within / number)
+    half, freedom = _half_over_runs(logs, error)
     share = sum((len(run) / number) ** 2 for run in runs)
     mean = fmean([value for run in logs for value in run])
     return _with_between(mean, half, variance_between(logs), share=share, freedom=freedom, error=error)
+
+
+def _half_over_runs(logs: Sequence[Sequence[float]], error: float) -> tuple[float, float]:
+    """Half of an interval of the mean of all values, by what varies within runs alone, and its degrees of freedom."""
+    number = sum(map(len, logs))
+    freedom: float = number - len(logs)
+    within = math.fsum((value - fmean(run)) ** 2 for run in logs for value in run) / freedom
+    pooled = quantile(freedom, error) * math.sqrt(within / number)
+    if all(independent_number(run) >= len(run) for run in logs):
+        return pooled, freedom
+    # Each run has its own, and a run of one value the scatter of all.
+    halves = [_half(run, error) if len(run) > 1 else (pooled * math.sqrt(number), freedom) for run in logs]
+    combined = math.hypot(*(half * len(run) / number for (half, _), run in zip(halves, logs, strict=True)))
+    return max(pooled, combined), min(of_run for _, of_run in halves)
 
 
 def _with_between(
@@ -154,7 +166,7 @@ def _normal(error: float) -> float:
     return float(ndtri(1 - error / 2))
 
 
-def _quantile(freedom: float, error: float) -> float:
+def quantile(freedom: float, error: float) -> float:
     """Of Student's t, beyond which an error of both sides lies."""
     from scipy.special import stdtrit  # scipy.stats would take a second to import
 
@@ -203,12 +215,10 @@ def quotient(after: Estimate, before: Estimate) -> Estimate:
     variances, weights = [], []
     for side in (after, before):
         freedom = side.freedom or 1.0
-        variances.append((split(side)[0] / _quantile(freedom, side.error)) ** 2)
+        variances.append((split(side)[0] / quantile(freedom, side.error)) ** 2)
         weights.append(variances[-1] ** 2 / freedom)
-    if not sum(weights):
-        return around(math.log(after.ratio / before.ratio), 0.0, error=error)
-    freedom = sum(variances) ** 2 / sum(weights)
-    half = _quantile(freedom, error) * math.sqrt(sum(variances))
+    freedom = sum(variances) ** 2 / sum(weights) if sum(weights) > 0 else 1.0
+    half = quantile(freedom, error) * math.sqrt(sum(variances))
     between = after.between_runs**2 + before.between_runs**2
     return _with_between(math.log(after.ratio / before.ratio), half, between, freedom=freedom, error=error)
 

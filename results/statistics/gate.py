@@ -7,7 +7,7 @@ from enum import StrEnum
 
 import msgspec
 
-from results.statistics.estimate import Estimate, split, twice_as_wide
+from results.statistics.estimate import Estimate, quantile, split, twice_as_wide
 from results.statistics.stability import StabilityWarning
 
 DOUBTFUL = (
@@ -113,11 +113,10 @@ def more_to_decide(estimate: Estimate, limit: float, processes: Sequence[int]) -
     Args:
         processes: of each side, two or more.
     """
-    from scipy.special import stdtrit  # the quantile of Student's t; scipy.stats would take a second to import
 
     def width(more: int) -> float:
         sizes = [size + more for size in processes]
-        factor = float(stdtrit(sum(sizes) - len(sizes), 1 - estimate.error / 2))
+        factor = quantile(sum(sizes) - len(sizes), estimate.error)
         return factor * math.sqrt(sum(1 / size for size in sizes))
 
     distance = abs(math.log1p(limit) - math.log(estimate.ratio))

@@ -37,7 +37,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
             alike here, and in `p50_ms` every run.
         process_p50_interval_ms: its 95 % interval; None for fewer than three rounds. Of rounds of several runs it holds
             what differs from run to run.
-        process_p50_freedom: the degrees of freedom of Student's factor in it.
+        process_p50_freedom, process_p50_between_runs: as in `Estimate`, of that interval.
     """
 
     runs: int
@@ -56,6 +56,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     process_p50_ms: float
     process_p50_interval_ms: tuple[float, float] | None
     process_p50_freedom: float | None = None
+    process_p50_between_runs: float = 0.0
 
 
 def summarise_durations(rounds: "Sequence[Sequence[int] | Times]", run_ids: Sequence[str] = ()) -> Latency:
@@ -97,6 +98,7 @@ def summarise_durations(rounds: "Sequence[Sequence[int] | Times]", run_ids: Sequ
         process_p50_ms=geometric_mean(medians),
         process_p50_interval_ms=(process_p50.low, process_p50.high) if process_p50 else None,
         process_p50_freedom=process_p50.freedom if process_p50 else None,
+        process_p50_between_runs=process_p50.between_runs if process_p50 else 0.0,
     )
 
 

@@ -264,6 +264,17 @@ def test_processes_are_spread_over_the_time_that_was_asked_for(
     assert [len({path for _, path in began[i : i + 2]}) for i in (0, 2, 4, 6)] == [2, 2, 2, 2]
 
 
+def test_no_time_is_waited_for_that_is_over(
+    store: Store, answer_pairs_with: Callable[[PairAnswer], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    each_takes(10.0, monkeypatch)
+    waited: list[float] = []
+    monkeypatch.setattr(pair_runner, "wait_until", waited.append)
+    answer_pairs_with(noisy(itertools.cycle((0.1, -0.1))))
+    records = carry_out(ComparisonPlan(until=0.001, spread_s=50, max_time_s=35), "ab", store)
+    assert len(records) == len(waited) == 4
+
+
 def test_until_adds_processes_up_to_the_look_that_is_narrow_enough(
     store: Store, answer_pairs_with: Callable[[PairAnswer], None]
 ) -> None:

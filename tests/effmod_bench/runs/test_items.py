@@ -49,7 +49,7 @@ def test_a_sweep_is_one_batch_size_after_the_other() -> None:
     ]
 
 
-def test_a_sweep_over_image_sizes_leaves_out_what_a_network_cannot_take() -> None:
+def test_a_sweep_over_image_sizes_leaves_out_what_a_network_cannot_take(tmp_path: Path) -> None:
     found = find_targets(run("deit_tiny", "efficientmod_xxs", image_sizes=(224, 100), batch_sizes=(1, 2)))
     networks = [target for target in found.targets if isinstance(target, NetworkTarget)]
     assert [(target.name, target.config.image_size, target.config.batch_size) for target in networks] == [
@@ -62,6 +62,9 @@ def test_a_sweep_over_image_sizes_leaves_out_what_a_network_cannot_take() -> Non
     ]
     assert list(found.left_out) == ["deit_tiny at 100 px"]
     assert "not 100; try 96 or 112" in str(found.left_out["deit_tiny at 100 px"])
+    write_onnx(tmp_path / "mine.onnx")
+    mixed = find_targets(run("deit_tiny", str(tmp_path / "mine.onnx"), image_sizes=(224, 100)))
+    assert [target.name for target in mixed.targets] == ["deit_tiny", "mine.onnx"]
     with pytest.raises(ImageSizeError, match="not 100"):
         find_targets(run("deit_tiny", image_sizes=(100, 101)))
 

@@ -9,12 +9,13 @@ from effmod_bench.errors import TargetError
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.runs import prepare
 from effmod_bench.runs.plan import Anchor, Command
-from effmod_bench.runs.resume import check_folder, find_run
+from effmod_bench.runs.resume import check_folder, find_run, with_earlier
+from effmod_bench.screen.console import Console
 from exporters import PRETRAINED
 from results import ComparisonPlan, Store
 from tests.effmod_bench.runs.support import run_plan
 from tests.effmod_bench.support import effmod
-from tests.fakes import write_onnx
+from tests.fakes import make_comparison_process, write_onnx
 
 
 def test_the_latest_run_is_found_and_any_by_its_name(tmp_path: Path) -> None:
@@ -138,3 +139,19 @@ def test_files_that_are_named_from_the_root_and_weights_of_timm_are_the_same_eve
         run_plan(), targets=(str(tmp_path / "gone.onnx"), "timm:resnet18"), choices=ExportChoices(checkpoint=PRETRAINED)
     )
     check_folder(run, Store(tmp_path))
+
+
+def test_a_store_that_cannot_be_read_leaves_a_run_its_own_pairs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, own = Store(tmp_path / "records"), [make_comparison_process(run_id="2", minute=2)]
+    store.check_writable()
+    for run_id, minute in (("1", 1), ("3", 3)):
+        store.write(make_comparison_process(run_id=run_id, minute=minute))
+    assert [pair.run_id for pair in with_earlier(Console(), own, store)] == ["1", "2"]
+    assert capsys.readouterr().err == ""
+    (store.path / "later.json").write_text('{"schema_version": 99, "kind": "comparison"}')
+    assert with_earlier(Console(), own, store) == own
+    assert "warning: earlier runs are left out of the intervals: " in capsys.readouterr().err
+    assert with_earlier(Console(), own, Store(tmp_path / "gone")) == own
+    assert with_earlier(Console(), [], store) == []

@@ -42,8 +42,8 @@ def test_a_width_that_earlier_runs_keep_from_being_reached_is_said(capsys: pytes
     plan = ComparisonPlan(targets=("a", "b"), until=0.01)
     runs = {"20260101T000000-0000": 1.0, "20260102T000000-0000": 1.2}
     pairs = [
-        make_comparison_process([ratio + 0.0001 * (-1) ** i] * 2, plan=plan, index=i, run_id=run_id)
-        for run_id, ratio in runs.items()
+        make_comparison_process([ratio + 0.0001 * (-1) ** i] * 2, plan=plan, index=i, run_id=run_id, minute=minute)
+        for minute, (run_id, ratio) in enumerate(runs.items())
         for i in range(12)
     ]
     say_precision(Console(), [each for each in compare(pairs) if each.run_id == "20260102T000000-0000"])

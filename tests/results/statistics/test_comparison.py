@@ -27,6 +27,14 @@ def met(process: ComparisonProcess, **fields: object) -> ComparisonProcess:
     return msgspec.structs.replace(process, environment=msgspec.structs.replace(process.environment, **fields))
 
 
+def at(moment: str, *records: ComparisonProcess) -> list[ComparisonProcess]:
+    """The same processes, begun at this second and the next ones."""
+    return [
+        msgspec.structs.replace(record, started_at=f"2026-01-01T00:{moment}:{second:02}.000+00:00")
+        for second, record in enumerate(records)
+    ]
+
+
 def warned(ratios: list[float]) -> tuple[StabilityWarning, ...]:
     """What a comparison of processes with these ratios is marked with."""
     (comparison,) = compare([make_comparison_process([ratio] * 2, index=i) for i, ratio in enumerate(ratios)])
@@ -180,7 +188,9 @@ def test_an_interval_learns_from_earlier_runs_of_the_pair_how_much_another_time_
     """Three runs whose ratios lie 20 % apart, each within 0.1 %: the first cannot know, the later ones do."""
     runs = {"1": 1.0, "2": 1.2, "3": 1.0}
     records = [
-        make_comparison_process([ratio * (1 + 0.0005 * (-1) ** index)] * 2, run_id=run_id, index=index)
+        make_comparison_process(
+            [ratio * (1 + 0.0005 * (-1) ** index)] * 2, run_id=run_id, index=index, minute=int(run_id)
+        )
         for run_id, ratio in runs.items()
         for index in range(6)
     ]
@@ -204,7 +214,10 @@ def test_an_interval_learns_nothing_from_another_pair_another_mode_or_another_en
         "3": [met(record, threads=1) for record in processes(far, plan)],
     }
     before = [msgspec.structs.replace(record, run_id=run_id) for run_id, run in others.items() for record in run]
+    own = at("59", *own)
     assert compare([*before, *own])[-1] == compare(own)[0]
+    same = [msgspec.structs.replace(record, run_id="4") for record in processes(far, plan)]
+    assert compare([*same, *own])[-1] != compare(own)[0]
 
 
 def test_a_comparison_says_over_how_long_it_was_measured() -> None:
@@ -247,7 +260,7 @@ def test_what_one_of_the_two_is_warned_of_alone_stands_on_the_comparison() -> No
 def test_of_many_earlier_runs_the_latest_fifty_tell() -> None:
     far = [make_comparison_process([ratio] * 2, run_id="0", index=i) for i, ratio in enumerate((1.5, 1.501))]
     alike = [
-        make_comparison_process([ratio] * 2, run_id=f"{run}", index=i)
+        make_comparison_process([ratio] * 2, run_id=f"{run}", index=i, minute=run)
         for run in range(1, 62)
         for i, ratio in enumerate((1.0, 1.001))
     ]
@@ -256,3 +269,37 @@ def test_of_many_earlier_runs_the_latest_fifty_tell() -> None:
     assert found[50].estimate is not None
     assert found[51].estimate is not None
     assert found[50].estimate.between_runs > 0.05 > 0.001 > found[51].estimate.between_runs
+
+
+def run_of(run_id: str, ratio: float, *, first: int = 0, number: int = 3, **plan: object) -> list[ComparisonProcess]:
+    """Processes of a run whose ratios scatter by 0.1 %."""
+    own = msgspec.structs.replace(ComparisonPlan(targets=("a", "b")), **plan)
+    return [
+        make_comparison_process([ratio * (1 + 0.0005 * (-1) ** index)] * 2, plan=own, run_id=run_id, index=index)
+        for index in range(first, first + number)
+    ]
+
+
+def test_a_resumed_run_learns_from_what_began_before_it_and_teaches_what_it_had_measured_by_then() -> None:
+    begun, resumed = at("00", *run_of("1", 1.0)), at("40", *run_of("1", 1.0, first=3))
+    between = at("20", *run_of("2", 1.2))
+    whole, other = compare([*begun, *between, *resumed])
+    assert (whole.run_id, whole.processes, whole.earlier_runs) == ("1", 6, 0)
+    assert (other.run_id, other.earlier_runs) == ("2", 1)
+    assert compare([*begun, *between])[1] == other  # as it was shown when it ended
+
+
+def test_a_run_began_with_its_first_attempt_though_that_failed() -> None:
+    failed = at("00", make_comparison_process(plan=ComparisonPlan(targets=("a", "b")), run_id="1", failure="killed"))
+    other = at("20", *run_of("2", 1.2))
+    again = [
+        msgspec.structs.replace(record, attempt=1, id=f"again-{record.index}") for record in at("40", *run_of("1", 1.0))
+    ]
+    found = {each.run_id: each for each in compare([*failed, *other, *again])}
+    assert found["1"].earlier_runs == 0
+    assert found["2"].earlier_runs == 0  # the other had no ratio yet
+
+
+def test_nobody_learns_from_a_race_which_flatters_its_winner() -> None:
+    race, after = at("00", *run_of("1", 0.9, of_race=True)), at("20", *run_of("2", 0.97))
+    assert compare([*race, *after])[1] == compare(after)[0]

@@ -24,6 +24,19 @@ def test_the_interval_is_welchs(after: list[float]) -> None:
     assert math.log(row.estimate.ratio) == pytest.approx(np.log(after).mean() - np.log(before).mean(), abs=1e-6)
 
 
+def test_what_differs_from_run_to_run_of_a_side_is_in_the_difference() -> None:
+    (other,) = measured([10.0])
+    rounds = [
+        make_round([ms], index=i, run_id=run, artifact=other.artifact)
+        for run, ms in (("1", 10.0), ("2", 11.0))
+        for i in range(3)
+    ]
+    (row,) = differences(summarise(rounds), measured([10.0, 10.0, 10.0]), margin=0)
+    assert row.estimate
+    assert row.estimate.between_runs == pytest.approx(math.log(1.1) / 2)
+    assert math.log1p(row.estimate.half_width) == pytest.approx(1.96 * math.log(1.1) / 2, rel=1e-3)
+
+
 def test_of_two_rounds_each_there_is_an_interval_though_no_table_shows_theirs() -> None:
     (row,) = differences(measured([1.0, 1.2]), measured([2.0, 2.0]), margin=0)
     assert row.estimate

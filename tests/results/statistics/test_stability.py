@@ -158,3 +158,20 @@ def test_subnormal_numbers_are_warned_of_where_they_may_cost_time(
     (row,) = summarise([older, msgspec.structs.replace(make_round(index=1), plan=plan, subnormals=counted)])
     assert set(row.warnings) == expected
     assert row.subnormals == counted
+
+
+def test_rounds_depend_within_a_run_and_not_by_what_differs_between_runs() -> None:
+    scattered, rising = (1.0, 1.004, 1.001, 1.003, 1.002), (1.0, 1.001, 1.002, 1.003, 1.004)
+
+    def warned(*runs: tuple[float, ...]) -> tuple[StabilityWarning, ...]:
+        return find_warnings(
+            None,
+            [
+                make_round([value], index=i, run_id=f"run-{run}")
+                for run, values in enumerate(runs)
+                for i, value in enumerate(values)
+            ],
+        )
+
+    assert warned(scattered, tuple(1.01 * value for value in scattered)) == ()
+    assert warned(scattered, rising) == (StabilityWarning.PROCESSES_DEPEND,)

@@ -113,8 +113,8 @@ def test_the_note_says_what_time_and_which_runs_the_interval_speaks_for() -> Non
     runs = {"20260101T000000-0000": 1.0, "20260102T000000-0000": 1.2}
     first, second = compare(
         [
-            make_comparison_process([ratio * (1 + noise)] * 2, run_id=run_id, index=index)
-            for run_id, ratio in runs.items()
+            make_comparison_process([ratio * (1 + noise)] * 2, run_id=run_id, index=index, minute=minute)
+            for minute, (run_id, ratio) in enumerate(runs.items())
             for index, noise in enumerate((-0.001, 0.0, 0.001))
         ]
     )
