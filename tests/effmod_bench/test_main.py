@@ -64,7 +64,8 @@ def test_ctrl_c_is_heard_while_it_starts(monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
 def test_a_signal_that_ends_it_is_heard_as_ctrl_c(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     number = signal.Signals[name]
-    before = [(each, signal.getsignal(each)) for each in (signal.SIGTERM, signal.SIGHUP)]
+    # Behind nohup one of them is to be ignored, and stays so.
+    before = [(each, signal.signal(each, signal.SIG_DFL)) for each in (signal.SIGTERM, signal.SIGHUP)]
     monkeypatch.setattr(cli, "app", lambda **_: signal.raise_signal(number))
     monkeypatch.setattr(streams, "prepare", lambda: None)  # or pytest's own streams would be changed
     try:
