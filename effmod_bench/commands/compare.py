@@ -73,7 +73,7 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True):
         pairs, limits = self.pairs, self.limits
         if not self.targets:
             raise TargetError("say what to compare: two or more networks of 'effmod list', or .onnx files")
-        check_max_time(limits.max_time, limits.until)
+        check_max_time(limits.max_time, limits.until, otherwise="; without it, --processes says how long to measure")
         check_gate(pairs.undecided, pairs.fail_if_slower)
         if limits.until_decided and pairs.fail_if_slower is None:
             raise TargetError("--until decided is for a gate: add --fail-if-slower 5%, or another limit")

@@ -17,7 +17,6 @@ from effmod_bench.screen.gates import Gated, holds
 from effmod_bench.screen.measurements import print_measurements, say_precision
 from results import Comparison, ComparisonPlan, ComparisonProcess, Measurement, Round, Store, compare, summarise
 from results.statistics.comparison import gated
-from results.statistics.estimate import estimate
 from results.statistics.gate import Gate
 from results.tables.table import Table
 from results.tables.words import candidate_labels, counted, labels
@@ -158,7 +157,8 @@ class _Benched:
         measurements = summarise(self._rounds, pairs_so_far)
         if self._rounds:
             print_measurements(self._console, measurements, self._table_of(measurements), self._output_format)
-            say_precision(self._console, _of_run(self.run, compare(pairs_so_far)))
+            if self.run.anchor and self.run.anchor.plan.until is not None:  # of others there is nothing to say
+                say_precision(self._console, _of_run(self.run, compare(pairs_so_far)))
             options = [*(["--table", self.run.table] if self.run.table else []), *_naming_run(store, self.run.id)]
             again = shlex.join(["effmod", "show", str(store.path), *options])
             count = counted(len(self._rounds) + len(self._beside), "record")
@@ -283,8 +283,7 @@ def _time_in_turn(
 
 def _is_decided_alone(comparison: Comparison, gate: Gate) -> bool:
     """Whether the gate would be decided without what earlier runs tell."""
-    assert comparison.estimate is not None
-    alone = estimate(comparison.process_ratios, error=comparison.estimate.error)
+    alone = comparison.estimate_alone
     return alone is not None and not alone.low <= 1 + gate.limit < alone.high
 
 

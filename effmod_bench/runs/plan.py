@@ -9,7 +9,7 @@ import msgspec
 
 from effmod_bench.errors import TargetError
 from effmod_bench.instrument.clock import utc_now
-from effmod_bench.instrument.schedule import new_run_id
+from effmod_bench.instrument.schedule import new_run_id, ways
 from effmod_bench.instrument.sessions.registry import ONNXRUNTIMES
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.options.export import ExportChoices
@@ -154,7 +154,7 @@ def choose_anchor(
     Raises:
         TargetError: an option is for anchors, and there is none.
     """
-    several_ways = plan.options.denormal_as_zero
+    several_ways = len(ways(plan)) > 1
     usual = plan.options.runtime in ONNXRUNTIMES and not (sweep or several_ways)
     if target is None and table is not None and usual:
         target = DEFAULT_ANCHOR
@@ -167,11 +167,12 @@ def choose_anchor(
         raise TargetError("--anchor is for what is timed in one way; leave --denormal-as-zero out, or --anchor")
     if sweep:
         raise TargetError("--anchor is for one --batch-size and one --image-size; leave it out, or give one of each")
-    if max_time_s is not None and until is None:
-        raise TargetError(
-            "--max-time goes with --until where there is an anchor, which --table brings, too: add --until 1%, or "
-            "leave the anchor out by --anchor none"
-        )
+    check_max_time(
+        max_time_s,
+        until,
+        otherwise=" where there is an anchor, which --table brings, too: add --until 1%, or leave the anchor out by "
+        "--anchor none",
+    )
     pairs = ComparisonPlan(
         device=plan.device,
         options=plan.options,
@@ -185,14 +186,17 @@ def choose_anchor(
     return Anchor(target=target, plan=pairs)
 
 
-def check_max_time(max_time_s: float | None, until: object | None) -> None:
+def check_max_time(max_time_s: float | None, until: object | None, *, otherwise: str) -> None:
     """Refuse a limit on pairs whose number is fixed.
+
+    Args:
+        otherwise: what can be done, after "--max-time goes with --until".
 
     Raises:
         TargetError: it was given.
     """
     if max_time_s is not None and until is None:
-        raise TargetError("--max-time goes with --until; without it, --processes says how long to measure")
+        raise TargetError(f"--max-time goes with --until{otherwise}")
 
 
 def begin(invocation: Invocation, subjects: Sequence[Subject], anchor: Subject | None) -> RunPlan:

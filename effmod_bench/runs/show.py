@@ -1,6 +1,6 @@
 """`effmod show`: the tables of a store, each from records of its own kind."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from effmod_bench.errors import TargetError
@@ -37,27 +37,29 @@ def show_store(
     """
     contents = _read_runs(store, run_id)
     benched = {record.run_id for record in contents.rounds}
-    compared = [
-        comparison
-        for comparison in compare(contents.pairs)
-        # The pairs of a bench's run stand beside its measurements already.
-        if run_id in (None, comparison.run_id) and (only is not None or comparison.run_id not in benched)
-    ]
-    tables: dict[Shown, tuple[Sequence[Any], Callable[[Any], None]]] = {
+    # The pairs of a bench's run stand beside its measurements already.
+    alone = {
+        pair.run_id
+        for pair in contents.pairs
+        if run_id in (None, pair.run_id) and (only is not None or pair.run_id not in benched)
+    }
+    tables: dict[Shown, tuple[Collection[Any], Callable[[Any], None]]] = {
         Shown.MEASUREMENTS: (
             contents.rounds,
             lambda records: _print(console, summarise(records, contents.pairs), output_format),
         ),
         Shown.COMPARISONS: (
-            compared,
-            lambda comparisons: print_comparisons(console, comparisons, output_format),
+            alone,
+            lambda runs: print_comparisons(
+                console, [each for each in compare(contents.pairs) if each.run_id in runs], output_format
+            ),
         ),
         Shown.BY_HAND: (
             contents.by_hand,
             lambda records: console.table(hand_entry_table(records), output_format),
         ),
     }
-    filled = [kind for kind, (rows, _) in tables.items() if rows and only in (None, kind)]
+    filled = [kind for kind, (found, _) in tables.items() if found and only in (None, kind)]
     if not filled:
         what, command = _MISSING[only]
         of_run = "" if run_id is None else f" of run {run_id}"
@@ -66,8 +68,8 @@ def show_store(
         )
     single = output_format in (OutputFormat.JSON, OutputFormat.CSV)
     for kind in filled[:1] if single else filled:
-        rows, show = tables[kind]
-        show(rows)
+        found, show = tables[kind]
+        show(found)
     if single and len(filled) > 1:
         console.note(f"Left out: {', '.join(filled[1:])}; --only prints one of them")
 

@@ -8,7 +8,6 @@ from effmod_bench.screen.advice import say_warnings
 from effmod_bench.screen.console import Console
 from results import Comparison, Measurement
 from results.published import PAPER_RUNS
-from results.statistics.estimate import estimate
 from results.statistics.gate import GateVerdict
 from results.tables.table import Table
 from results.tables.words import candidate_labels, counted, labels, percent
@@ -58,8 +57,7 @@ def say_precision(console: Console, comparisons: Sequence[Comparison]) -> None:
 
 
 def _what_is_in_the_way(comparison: Comparison, until: float) -> str:
-    assert comparison.estimate is not None
-    of_this_run = estimate(comparison.process_ratios, error=comparison.estimate.error)
+    of_this_run = comparison.estimate_alone
     if of_this_run is not None and of_this_run.half_width <= until:
         return "this run came so far, but earlier ones of the pair differ by more, which more processes do not narrow"
     return "a new run with a longer --max-time may do it"

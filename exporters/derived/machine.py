@@ -19,10 +19,9 @@ from exporters.derived.cpu import read_cpu
 from exporters.derived.sidecar import facts
 from exporters.errors import ExportError, MachineMismatchError
 from exporters.onnx.graph import check_graph, external_files, load_graph, read_graph
+from exporters.onnx.values import ERRORS_ALONE
 from models import Preprocessing
 from models.zoo.words import first_line
-
-_ERRORS = 3  # of ONNX Runtime's severities: warnings not
 
 
 class MachineFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,7 +72,7 @@ def optimize(path: Path, new: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.optimized_model_filepath = os.fspath(new)
-    options.log_severity_level = _ERRORS  # it warns that the file is for this machine, which is what is wanted
+    options.log_severity_level = ERRORS_ALONE  # it warns that the file is for this machine, which is what is wanted
     try:
         # From memory: of a file, the new one would keep the references to weights beside it.
         onnxruntime.InferenceSession(onnx.load(path).SerializeToString(), options, providers=["CPUExecutionProvider"])

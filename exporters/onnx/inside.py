@@ -7,9 +7,7 @@ import onnx
 import onnxruntime
 
 from exporters.artifact.evaluator import Step, Values
-from exporters.onnx.values import run
-
-_ERRORS = 3  # of ONNX Runtime's severities: it warns of outputs without a shape
+from exporters.onnx.values import ERRORS_ALONE, run
 
 
 def steps(model: onnx.ModelProto, inputs: Values, nodes: Iterable[onnx.NodeProto] | None = None) -> Iterator[Step]:
@@ -25,7 +23,7 @@ def steps(model: onnx.ModelProto, inputs: Values, nodes: Iterable[onnx.NodeProto
     names = [name for node in model.graph.node for name in node.output if name]
     observed.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in shown)
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS
+    options.log_severity_level = ERRORS_ALONE
     session = onnxruntime.InferenceSession(observed.SerializeToString(), options, providers=["CPUExecutionProvider"])
     found = dict(zip(names, run(session, inputs, names), strict=True))
     for node in model.graph.node if nodes is None else nodes:

@@ -14,10 +14,9 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from exporters.artifact.sidecar import Subnormals
 from exporters.artifact.subnormals import TINY, count
 from exporters.onnx.graph import results_of
-from exporters.onnx.values import run
+from exporters.onnx.values import ERRORS_ALONE, run
 
 _KINDS = frozenset((TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16))
-_ERRORS = 3  # of ONNX Runtime's severities: it warns of outputs without a shape
 _COUNT = "subnormals/"
 _ZERO, _TINY = f"{_COUNT}/zero", f"{_COUNT}/tiny"
 
@@ -69,7 +68,7 @@ def _count(
     if not results:
         return []
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = _ERRORS
+    options.log_severity_level = ERRORS_ALONE
     # The operators are the file's own: what counts their results keeps them apart anyway.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     # In the order of the nodes, so that a result goes once it is counted: ten times less memory in a chain of thirty.

@@ -8,6 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+ERRORS_ALONE = 3
+"""Of ONNX Runtime's severities: it warns of outputs without a shape, and of files that are for this machine."""
+
 _BFLOAT16, _NAME = 16, "bfloat16"  # of ONNX's element types
 
 

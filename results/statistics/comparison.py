@@ -79,6 +79,11 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     failures: tuple[str, ...]
     gate: Gate | None = None
 
+    @property
+    def estimate_alone(self) -> Estimate | None:
+        """What its own processes tell, without what earlier runs do."""
+        return self.estimate and estimate(self.process_ratios, error=self.estimate.error)
+
 
 def compare(records: Iterable[ComparisonProcess | TimedPair]) -> list[Comparison]:
     """Group processes into comparisons: run by run, and in each in the order in which its targets were given.

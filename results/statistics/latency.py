@@ -1,6 +1,5 @@
 """The latency of one inference, from the timed runs of several processes."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from statistics import geometric_mean, median
 from typing import TYPE_CHECKING
@@ -8,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from results.statistics.estimate import Estimate, estimate_over_runs
-from results.statistics.stacks import of_each
+from results.statistics.stacks import by_run, of_each
 
 if TYPE_CHECKING:
     from results.statistics.timed import Times
@@ -122,7 +121,4 @@ def _estimate(process_p50_ms: Sequence[float], run_ids: Sequence[str]) -> Estima
     Order statistics would not do: of five values they reach 94 %, not 95 %. Two give an interval from nearly nothing
     to far beyond: there is none for fewer than three.
     """
-    by_run: dict[str, list[float]] = defaultdict(list)
-    for run_id, p50_ms in zip(run_ids, process_p50_ms, strict=True):
-        by_run[run_id].append(p50_ms)
-    return estimate_over_runs(list(by_run.values())) if len(process_p50_ms) > 2 else None
+    return estimate_over_runs(by_run(run_ids, process_p50_ms)) if len(process_p50_ms) > 2 else None

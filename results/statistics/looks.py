@@ -5,12 +5,13 @@ import math
 import msgspec
 
 from results.records.plan import ComparisonPlan
+from results.statistics.dependence import FEWEST_TO_CORRECT
 from results.statistics.estimate import ERROR
 
 # An interval over fewer processes lies on one side of a limit by luck too often to stop at it.
 FEWEST_DECIDED = 6
 # Fewer processes do not tell how alike successive ones are, and an interval over few is narrow by luck too often.
-FEWEST_UNTIL = 12
+FEWEST_UNTIL = FEWEST_TO_CORRECT
 _GROWTH = 1.5
 
 # Of each interval, so that the one at which a comparison stops misses in at most 5 %, and in at most 8 % where

@@ -5,7 +5,7 @@ facts that each record holds.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 
 from results.records.artifact import Subnormals
@@ -16,7 +16,7 @@ from results.statistics.dependence import depend
 from results.statistics.drift import drifts, rounds_drift
 from results.statistics.feeds import input_dependence, may_depend
 from results.statistics.modes import fall_in_two, rounds_have_two_modes
-from results.statistics.stacks import of_each
+from results.statistics.stacks import by_run, of_each
 from results.statistics.timed import TimedRound
 
 
@@ -74,12 +74,14 @@ def find_warnings(round_spread: float | None, rounds: Sequence[Round | TimedRoun
     level = DRIFT_LEVEL / len(rounds)  # after Bonferroni: each round is one more chance to be wrong
     times = [record.durations_ns for record in rounds]
     medians = [float(median) for median in of_each(times, lambda rows: np.median(rows, axis=1))]
+    run_ids = [record.run_id for record in rounds]
     drift = rounds_drift(times, level=level, share=AFFECTED_SHARE) or drifts(medians, level=DRIFT_LEVEL)
     found = {
         StabilityWarning.NOT_STEADY: _often([record.steady is False for record in rounds]),
         StabilityWarning.DRIFT: drift,
-        # What drifts is alike from one round to the next: that is said already.
-        StabilityWarning.PROCESSES_DEPEND: not drift and any(map(depend, _by_run(rounds, medians))),
+        # What drifts is alike from one round to the next: that is said already. What differs from run to run is in the
+        # interval.
+        StabilityWarning.PROCESSES_DEPEND: not drift and any(map(depend, by_run(run_ids, map(math.log, medians)))),
         StabilityWarning.BIMODAL: _often(of_each(times, rounds_have_two_modes)) or fall_in_two(medians),
         StabilityWarning.ROUNDS_DISAGREE: round_spread is not None and round_spread > SPREAD_LIMIT,
         StabilityWarning.INPUT_DEPENDENT: input_dependence((r.fed_ns, r.other_ns) for r in rounds) is not None,
@@ -107,14 +109,6 @@ def find_subnormal_warnings(
         StabilityWarning.SUBNORMAL_ACTIVATIONS: any(each.activations for each in artifacts if each),
     }
     return tuple(warning for warning, applies in found.items() if applies)
-
-
-def _by_run(rounds: Sequence[Round | TimedRound], medians: Sequence[float]) -> Iterable[list[float]]:
-    """The logarithms of the medians of each run: what differs from run to run is in the interval."""
-    found: dict[str, list[float]] = {}
-    for record, median in zip(rounds, medians, strict=True):
-        found.setdefault(record.run_id, []).append(math.log(median))
-    return found.values()
 
 
 def find_machine_warnings(environments: Sequence[Environment]) -> tuple[StabilityWarning, ...]:

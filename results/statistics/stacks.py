@@ -1,7 +1,7 @@
 """Rounds of one length, one a row: numpy takes a thousand rows in hardly more time than one."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -10,6 +10,14 @@ if TYPE_CHECKING:
 LEAST_RUNS = 100  # fewer in a round tell neither a drift nor two modes
 LEAST_ROUNDS = 5
 _VALUES = 1 << 19  # in a stack at most, so that it takes megabytes
+
+
+def by_run(run_ids: Iterable[str], figures: Iterable[float]) -> list[list[float]]:
+    """A figure of each round, by the run that the round is of: runs as they are first met, rounds in their order."""
+    found: dict[str, list[float]] = defaultdict(list)
+    for run_id, figure in zip(run_ids, figures, strict=True):
+        found[run_id].append(figure)
+    return list(found.values())
 
 
 def of_each(rounds: "Sequence[npt.ArrayLike]", find: "Callable[[npt.NDArray[Any]], npt.NDArray[Any]]") -> list[Any]:

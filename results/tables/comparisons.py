@@ -24,12 +24,11 @@ from results.tables.table import Cell, Column, Shared, Table, differing, settle,
 from results.tables.words import (
     ARTIFACT_FACTS,
     candidate_labels,
-    counted,
     look_alike,
     milliseconds,
     mode_in_words,
     percent,
-    time_in_words,
+    span_in_words,
 )
 
 
@@ -200,13 +199,8 @@ def _spans(comparisons: Sequence[Comparison]) -> Iterator[str]:
     if not times:
         return
     learnt = max(row.earlier_runs for row in rows)
-    told = (
-        f", and for what differs from run to run, as {counted(learnt, 'earlier run')} of the pair told"
-        if learnt
-        else ""
-    )
     yield (
-        f"An interval speaks for the {time_in_words(times)} in which the processes ran{told}."
+        f"An interval speaks for {span_in_words(times, 'the processes', learnt, of=' of the pair')}."
         + (
             ""
             if learnt

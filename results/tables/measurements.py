@@ -28,7 +28,7 @@ from results.tables.table import (
     settle,
     told_apart_by,
 )
-from results.tables.words import counted, digits, look_alike, milliseconds, mode_in_words, time_in_words
+from results.tables.words import counted, digits, look_alike, milliseconds, mode_in_words, span_in_words
 
 
 def _of_latency(
@@ -367,7 +367,7 @@ def _by_round(measurements: Sequence[Measurement], shown: Collection[str]) -> st
         interval = ", with its 95 % interval" if "process_p50_low_ms" in shown else ""
         times = [m.measured_s for m in measurements if m.measured_s is not None]
         if interval and times:
-            interval += f", which speaks for the {time_in_words(times)} in which they ran"
+            interval += f", which speaks for {span_in_words(times, 'they', 0)}"
         sentences.append(f"p50 by round: the mean of {medians}{interval}.")
     return " ".join(sentences)
 
@@ -381,12 +381,10 @@ def last_notes(measurements: Sequence[Measurement]) -> list[str]:
     )
     times = [m.anchored.measured_s for m in measurements if m.anchored and m.anchored.measured_s is not None]
     learnt = max((m.anchored.earlier_runs for m in measurements if m.anchored), default=0)
-    speaks_for = f" It speaks for the {time_in_words(times)} in which they ran" if times else ""
-    if times and learnt:
-        speaks_for += f", and for what differs from run to run, as {counted(learnt, 'earlier run')} told"
+    speaks_for = f" It speaks for {span_in_words(times, 'they', learnt)}." if times else ""
     notes = [
         f"⁴ its time over that of {anchor}, both in one process, in turn, with its 95 % interval: what slows the "
-        f"machine down for a while slows both.{speaks_for}{'.' * bool(speaks_for)}"
+        f"machine down for a while slows both.{speaks_for}"
         for anchor in anchors
     ]
     if any(m.gpu_p50_ms for m in measurements):

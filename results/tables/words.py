@@ -62,6 +62,17 @@ def time_in_words(times_s: Sequence[float]) -> str:
     return f"{number if unit == longest_unit else shortest} to {longest}"
 
 
+def span_in_words(times_s: Sequence[float], what: str, earlier_runs: int, *, of: str = "") -> str:
+    """What an interval speaks for, such as "the 34 s in which they ran"; and the earlier runs that it learnt from.
+
+    Args:
+        what: that was measured over so long.
+        of: whose the earlier runs are.
+    """
+    told = f", and for what differs from run to run, as {counted(earlier_runs, 'earlier run')}{of} told"
+    return f"the {time_in_words(times_s)} in which {what} ran" + (told if earlier_runs else "")
+
+
 def _time_in_words(seconds: float) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"

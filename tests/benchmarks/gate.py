@@ -38,6 +38,7 @@ from results.statistics.difference import differences
 from results.statistics.estimate import median_ratio
 from results.statistics.gate import Gate, GateVerdict, Reason
 from results.statistics.looks import next_look
+from tests.benchmarks.figures import write_figures
 
 LIMIT = 0.05
 SLOWDOWNS = (0.0, 0.02, 0.1, 0.3)
@@ -85,10 +86,7 @@ def main() -> None:
             rows.append(summary(kind, slowdown, simulate(kind, slowdown, arguments.trials)))
             print(", ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
     if arguments.csv:
-        with Path(__file__).with_suffix(".csv").open("w", newline="") as file:
-            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+        write_figures(__file__, rows)
 
 
 def kinds() -> list[Kind]:
