@@ -23,7 +23,8 @@ server.bind(("127.0.0.1", 53))
 with open(sys.argv[1], "w") as file:
     file.write("nameserver 127.0.0.1")
 subprocess.run(["mount", "--bind", sys.argv[1], "/etc/resolv.conf"], check=True)
-subprocess.Popen([sys.executable, "-I", "-c", *sys.argv[2:]])
+# What is killed is this process alone: its child must not hold the pipe that is read until its end.
+subprocess.Popen([sys.executable, "-I", "-c", *sys.argv[2:]], stdout=subprocess.DEVNULL)
 while True:
     asked, sender = server.recvfrom(512)
     print(asked[13:].partition(b"\\0")[0].decode(errors="replace"), flush=True)
