@@ -12,6 +12,7 @@ from effmod_bench.commands.doctor import Doctor
 from effmod_bench.commands.export import Export
 from effmod_bench.commands.plot import Plot
 from effmod_bench.commands.record import RecordAdd
+from effmod_bench.commands.reproduce import Reproduce
 from effmod_bench.commands.show import Show
 from effmod_bench.commands.tune import Tune
 from effmod_bench.commands.verify import Verify
@@ -32,6 +33,7 @@ COMMANDS: dict[str, type[Any] | Group] = {
     "verify": Verify,
     "bench": Bench,
     "compare": Compare,
+    "reproduce": Reproduce,
     "tune": Tune,
     "doctor": Doctor,
     "show": Show,

@@ -7,9 +7,9 @@ import msgspec
 
 from effmod_bench.errors import ExitCode, TargetError
 from effmod_bench.options.export import BatchSize, FileChoices, ImageSize, parse_batch_sizes, parse_image_sizes
-from effmod_bench.options.option import PRECISELY, WRITTEN, but, option
+from effmod_bench.options.option import WRITTEN, but
 from effmod_bench.options.output import Printing, StoreFolder, default_store
-from effmod_bench.options.protocol import Limits, Rounds
+from effmod_bench.options.protocol import DryRun, Limits, Rounds
 from effmod_bench.options.runtime import DenormalAsZero, RuntimeSettings, artifact_format
 from effmod_bench.options.targets import Table, Targets
 from effmod_bench.screen.console import Console
@@ -67,10 +67,7 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     table: Table = None
     rounds: Rounds = Rounds()
     limits: Limits = Limits()
-    dry_run: Annotated[
-        bool,
-        option("--dry-run", help="Say what would be exported and run, and about how long it takes.", panel=PRECISELY),
-    ] = False
+    dry_run: DryRun = False
     where: BenchedSettings = BenchedSettings()
     file: TimedFile = TimedFile()
     store: StoreFolder = msgspec.field(default_factory=default_store)
@@ -83,21 +80,26 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
         from effmod_bench.runs.prepare import prepared
         from effmod_bench.runs.preview import preview
         from effmod_bench.runs.resume import invoke
-        from effmod_bench.suites import table_of
+        from effmod_bench.suites.views import table_of
 
-        invocation = invoke(Command.BENCH, self.limits, self.store, self.targets, self.written, begin=self._asked)
+        invocation = invoke(Command.BENCH, self.limits, self.store, self.targets, self.written, begin=self.asked)
         output_format = self.printing.output_format
         if self.dry_run:
-            console.table(preview(invocation), output_format)
+            console.table(preview(invocation.run, invocation.store), output_format)
             return ExitCode.OK
         shown = partial(table_of, table=invocation.run.table)
         with prepared(console, invocation) as ready:
             code = measure(console, invocation, ready.subjects, ready.anchor, output_format, shown)
         return ExitCode.SOME_FAILED if code is ExitCode.OK and not ready.is_whole else code
 
-    def _asked(self) -> "RunPlan":
+    def asked(self) -> "RunPlan":
+        """The run that it asks for.
+
+        Raises:
+            TargetError: options contradict each other.
+        """
         from effmod_bench.runs.plan import choose_anchor, new_run
-        from effmod_bench.suites import find_suite
+        from effmod_bench.suites import suite_of_table
         from effmod_bench.targets.names import DEFAULT_TARGETS
 
         table, rounds, limits = self.table, self.rounds, self.limits
@@ -130,7 +132,7 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
         )
         rewrite = self.file.rewrite
         return new_run(
-            targets=find_suite(table).networks() if table is not None else self.targets or DEFAULT_TARGETS,
+            targets=suite_of_table(table).networks() if table is not None else self.targets or DEFAULT_TARGETS,
             plan=plan,
             anchor=anchor,
             table=table,

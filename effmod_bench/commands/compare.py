@@ -48,7 +48,7 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True):
         from effmod_bench.runs.prepare import prepared
         from effmod_bench.runs.resume import invoke
 
-        invocation = invoke(Command.COMPARE, self.limits, self.store, self.targets, self.written, begin=self._asked)
+        invocation = invoke(Command.COMPARE, self.limits, self.store, self.targets, self.written, begin=self.asked)
         compared = invocation.run.compared
         assert compared is not None
 
@@ -67,7 +67,12 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True):
         with prepared(console, invocation, check=check) as ready:
             return measure_pairs(console, invocation, ready.subjects, self.printing.output_format)
 
-    def _asked(self) -> "RunPlan":
+    def asked(self) -> "RunPlan":
+        """The run that it asks for.
+
+        Raises:
+            TargetError: options contradict each other.
+        """
         from effmod_bench.runs.plan import MAX_TIME_S, check_max_time, new_run
 
         pairs, limits = self.pairs, self.limits

@@ -13,6 +13,13 @@ from effmod_bench.options.parse import Until, parse_duration, parse_percent, par
 from effmod_bench.options.words import complete_network
 
 Runs = Annotated[int, option(metavar="N", min=1, help="Timed inferences of each target.", panel=PRECISELY)]
+RoundCount = Annotated[
+    int, option("--rounds", metavar="N", min=1, help="Fresh processes that they are split over.", panel=PRECISELY)
+]
+DryRun = Annotated[
+    bool,
+    option("--dry-run", help="Say what would be exported and run, and about how long it takes.", panel=PRECISELY),
+]
 Warmup = Annotated[
     int,
     option(
@@ -105,9 +112,7 @@ class Rounds(msgspec.Struct, frozen=True, kw_only=True):
     """How often one artifact is timed by itself."""
 
     runs: Runs = 4000
-    rounds: Annotated[
-        int, option(metavar="N", min=1, help="Fresh processes that they are split over.", panel=PRECISELY)
-    ] = 5
+    rounds: RoundCount = 5
     warmup: Warmup = 50
     seed: Seed = 0
     anchor: Annotated[
@@ -171,7 +176,34 @@ class Pairs(msgspec.Struct, frozen=True, kw_only=True):
     undecided: UndecidedOption = Undecided.FAIL
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
+class Patience(msgspec.Struct, frozen=True, kw_only=True):
+    """How long is waited for one thing, and whether what was cut short goes on."""
+
+    round_timeout: Annotated[
+        float | None,
+        option(
+            metavar="SECONDS",
+            min=0.1,
+            help="End a round, or a comparison's process, that takes longer, and go on with the next.",
+            show_default="10 times what it should take, and a minute at least",
+            panel=PRECISELY,
+            rare=True,
+        ),
+    ] = None
+    timeout: Timeout = TIMEOUT_S
+    no_wait: NoWait = False
+    resume: Annotated[
+        bool,
+        option(
+            "--resume",
+            help="Measure what is missing or failed in the store's latest run of this command, or in that which is "
+            "named in the targets' place.",
+            panel=OUTPUT,
+        ),
+    ] = False
+
+
+class Limits(Patience, frozen=True, kw_only=True):
     """How long it goes on, and whether it goes on with what was cut short."""
 
     until: Annotated[
@@ -196,28 +228,6 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
             panel=PRECISELY,
         ),
     ] = None
-    round_timeout: Annotated[
-        float | None,
-        option(
-            metavar="SECONDS",
-            min=0.1,
-            help="End a round, or a comparison's process, that takes longer, and go on with the next.",
-            show_default="10 times what it should take, and a minute at least",
-            panel=PRECISELY,
-            rare=True,
-        ),
-    ] = None
-    timeout: Timeout = TIMEOUT_S
-    no_wait: NoWait = False
-    resume: Annotated[
-        bool,
-        option(
-            "--resume",
-            help="Measure what is missing or failed in the store's latest run of this command, or in that which is "
-            "named in the targets' place.",
-            panel=OUTPUT,
-        ),
-    ] = False
 
     @property
     def width(self) -> float | None:

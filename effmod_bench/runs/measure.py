@@ -29,12 +29,12 @@ def measure(
     subjects: Sequence[Subject],
     anchor: Subject | None,
     output_format: OutputFormat,
-    table_of: Callable[[Sequence[Measurement]], Table[Any]],
+    table_of: Callable[[Sequence[Measurement]], Table[Any]] | None,
 ) -> ExitCode:
     """Time each artifact by itself, then in turn with the anchor, and print what that came to.
 
     Args:
-        table_of: the table that measurements are shown as.
+        table_of: the table that measurements are shown as; None for none, where they are shown with others later.
 
     Raises:
         StoreError: a record could not be written; what is finished is stored and printed.
@@ -44,15 +44,23 @@ def measure(
 
 
 def measure_pairs(
-    console: Console, invocation: Invocation, subjects: Sequence[Subject], output_format: OutputFormat
+    console: Console,
+    invocation: Invocation,
+    subjects: Sequence[Subject],
+    output_format: OutputFormat,
+    *,
+    shown: bool = True,
 ) -> ExitCode:
     """Time each artifact in turn with the first, and print how they differ.
+
+    Args:
+        shown: False where it is shown with others later.
 
     Raises:
         StoreError: a record could not be written; what is finished is stored and printed.
     """
     run = begin(invocation, subjects, None)
-    compared = _Compared(console, invocation, run, subjects, output_format)
+    compared = _Compared(console, invocation, run, subjects, output_format, shown=shown)
     code = _carry_out(console, compared)
     # What a gate says is certain, whatever failed besides.
     return code if compared.passes or code is ExitCode.INTERRUPTED else ExitCode.CHECK_FAILED
@@ -112,7 +120,7 @@ class _Benched:
         subjects: Sequence[Subject],
         anchor: Subject | None,
         output_format: OutputFormat,
-        table_of: Callable[[Sequence[Measurement]], Table[Any]],
+        table_of: Callable[[Sequence[Measurement]], Table[Any]] | None,
     ) -> None:
         self.invocation, self.run = invocation, run
         self._console, self._output_format, self._table_of = console, output_format, table_of
@@ -155,7 +163,7 @@ class _Benched:
         store = self.invocation.store
         pairs_so_far = with_earlier(self._console, self._beside, store)
         measurements = summarise(self._rounds, pairs_so_far)
-        if self._rounds:
+        if self._rounds and self._table_of is not None:
             print_measurements(self._console, measurements, self._table_of(measurements), self._output_format)
             if self.run.anchor and self.run.anchor.plan.until is not None:  # of others there is nothing to say
                 say_precision(self._console, _of_run(self.run, compare(pairs_so_far)))
@@ -190,10 +198,12 @@ class _Compared:
         run: RunPlan,
         subjects: Sequence[Subject],
         output_format: OutputFormat,
+        *,
+        shown: bool,
     ) -> None:
         assert run.compared is not None
         self.invocation, self.run = invocation, run
-        self._console, self._output_format = console, output_format
+        self._console, self._output_format, self._shown = console, output_format, shown
         self._plan, self._subjects = run.compared, subjects
         self._records: list[ComparisonProcess] = []
         self._comparisons: list[Comparison] = []
@@ -217,7 +227,7 @@ class _Compared:
         found = _of_run(self.run, compare(with_earlier(self._console, self._records, store)))
         # A run of an older version has its limit beside the plan.
         self._comparisons = [gated(each, self.run.fail_if_slower) for each in found]
-        if self._records:
+        if self._records and self._shown:
             print_comparisons(self._console, self._comparisons, self._output_format)
             options = ["--only", "comparisons", *_naming_run(store, self.run.id)]
             again = shlex.join(["effmod", "show", str(store.path), *options])

@@ -59,6 +59,7 @@ class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
         compared: what `effmod compare` was to do; None for `effmod bench`.
         fail_if_slower: of `effmod compare`, as runs of older versions have it; now it is `compared`'s.
         undecided_pass: of its gate: what is undecided lets it pass.
+        reproduction: the id of what it is a part of; None for a run of its own.
     """
 
     targets: tuple[str, ...]
@@ -76,14 +77,16 @@ class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
     compared: ComparisonPlan | None = None
     fail_if_slower: float | None = None
     undecided_pass: bool = False
+    reproduction: str | None = None
 
     @property
     def command(self) -> Command:
         return Command.BENCH if self.compared is None else Command.COMPARE
 
     def resume_command(self, store: Path) -> str:
-        """What a user enters to go on with it."""
-        return shlex.join(["effmod", self.command, "--resume", self.id, "--store", str(store)])
+        """What a user enters to go on with it, or with what it is a part of."""
+        command, name = (self.command, self.id) if self.reproduction is None else ("reproduce", self.reproduction)
+        return shlex.join(["effmod", command, "--resume", name, "--store", str(store)])
 
 
 def new_run(

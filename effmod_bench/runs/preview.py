@@ -8,9 +8,11 @@ from effmod_bench.instrument.estimate import Timeline, guess_s
 from effmod_bench.instrument.schedule import ways
 from effmod_bench.instrument.threads import threads_to_use
 from effmod_bench.runs.items import find_targets
-from effmod_bench.runs.plan import Invocation, RunPlan
+from effmod_bench.runs.plan import RunPlan
 from effmod_bench.screen.progress import in_words
 from effmod_bench.targets.target import FileTarget, Target
+from results import ComparisonPlan, Store
+from results.statistics.looks import next_look
 from results.tables.table import Column, Table
 from results.tables.words import counted, digits
 
@@ -43,25 +45,27 @@ _COLUMNS: tuple[Column[PlannedRun], ...] = (
 )
 
 
-def preview(invocation: Invocation) -> Table[PlannedRun]:
+def preview(run: RunPlan, store: Store) -> Table[PlannedRun]:
     """What measuring would do, and about how long it would take; nothing is exported or measured.
 
     Raises:
         UnknownModelError, ImageSizeError, TargetError, ArtifactError: as measuring would.
     """
-    run = invocation.run
     found = find_targets(run)
-    rows = [_planned(run, target, found.anchor) for target in found.targets]
+    rows = [_planned(run, target, found.anchor, found.targets[0]) for target in found.targets]
     plan, processes = run.plan, min(run.plan.rounds, run.plan.runs)
     threads, index = threads_to_use(plan), plan.options.device_index
     device = f"{plan.device}:{index}" if index else str(plan.device)
     where = device if threads is None else f"{device}, {counted(threads, 'thread')}"
-    note = (
-        f"{where}; {plan.runs} runs each, "
-        f"split over {counted(processes, 'process', 'processes')}; "
-        + ("all of it twice, with subnormal numbers taken for zero and without; " if len(ways(plan)) > 1 else "")
+    note = f"{where}; "
+    if run.compared is not None:
+        note += f"each in turn with the first, {_pairs_in_words(run.compared)}; "
+    else:
+        note += f"{plan.runs} runs each, split over {counted(processes, 'process', 'processes')}; "
+    note += (
+        ("all of it twice, with subnormal numbers taken for zero and without; " if len(ways(plan)) > 1 else "")
         + (f"then each in turn with {run.anchor.target}, processes of its own; " if run.anchor else "")
-        + f"{_time_in_words(run, rows)}; records go to {invocation.store.path}"
+        + f"{_time_in_words(run, rows)}; records go to {store.path}"
     )
     left_out = (f"{what} is left out: {error}" for what, error in found.left_out.items())
     return Table(rows=tuple(rows), columns=_COLUMNS, notes=(note, *left_out))
@@ -76,7 +80,12 @@ def _time_in_words(run: RunPlan, rows: Sequence[PlannedRun]) -> str:
     return f"{in_words(sum(known))} in all{others}{at_most}"
 
 
-def _planned(run: RunPlan, target: Target, anchor: Target | None) -> PlannedRun:
+def _pairs_in_words(plan: ComparisonPlan) -> str:
+    processes = counted(next_look(plan, 0).processes, "process", "processes")
+    return f"{processes} with {2 * plan.blocks} runs of each"
+
+
+def _planned(run: RunPlan, target: Target, anchor: Target | None, first: Target) -> PlannedRun:
     if isinstance(target, FileTarget):
         artifact = target.read.artifact
         export_s, action = 0.0, "as it is"
@@ -84,9 +93,13 @@ def _planned(run: RunPlan, target: Target, anchor: Target | None) -> PlannedRun:
     else:
         export_s, action = (0.0, "cached") if target.is_cached else (_EXPORT_S, "to be exported")
         name, batch, size = target.name, target.config.batch_size, target.config.image_size
-    measure_s = Timeline(run.plan, [target.macs]).left_s()
+    if run.compared is None:
+        runs, measure_s = run.plan.runs, Timeline(run.plan, [target.macs]).left_s()
+    else:
+        runs = 2 * run.compared.blocks * next_look(run.compared, 0).processes
+        measure_s = 0.0 if target == first else guess_s(run.compared, (first.macs, target.macs))
     pairs_s = (
         guess_s(run.anchor.plan, (anchor.macs, target.macs)) if run.anchor and anchor and anchor != target else 0.0
     )
     about_s = None if measure_s is None or pairs_s is None else measure_s + pairs_s + export_s
-    return PlannedRun(name=name, action=action, image_size=size, batch_size=batch, runs=run.plan.runs, about_s=about_s)
+    return PlannedRun(name=name, action=action, image_size=size, batch_size=batch, runs=runs, about_s=about_s)

@@ -8,10 +8,13 @@ from effmod_bench.options.output import Shown
 from effmod_bench.screen.comparisons import print_comparisons
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.measurements import print_measurements
-from effmod_bench.suites import find_suite, table_of
+from effmod_bench.screen.reproductions import print_tables
+from effmod_bench.suites import find_suite
+from effmod_bench.suites.views import seen_of, tables_of
 from results import Measurement, Store, StoreError, compare, summarise
 from results.frame import Contents, read_contents
 from results.tables.by_hand import hand_entry_table
+from results.tables.measurements import measurement_table
 from results.tables.write import OutputFormat
 
 # What a store lacks, and the command that would add some.
@@ -77,30 +80,28 @@ def show_store(
 def show_table(
     console: Console, store: Store, output_format: OutputFormat, table: str, *, run_id: str | None = None
 ) -> None:
-    """Print the measurements of a store as a table of the paper.
+    """Print what a store holds of a table or figure of the paper, as that.
 
     Args:
+        table: by its number, or the name of its suite.
         run_id: of the run that is shown by itself; None for all that is there.
 
     Raises:
         TargetError: there is no such table, or no such run.
         StoreError: the store cannot be read, or holds no measurement of the table's networks.
     """
-    networks = find_suite(table).networks()
-    contents = _read_runs(store, run_id)
-    measurements = [one for one in summarise(contents.rounds, contents.pairs) if one.name in networks]
-    if not measurements:
+    suite = find_suite(table)
+    seen = seen_of(suite, _read_runs(store, run_id))
+    if seen.is_empty:
         raise StoreError(
-            f"the store {store.path} holds no network of Table {table}; "
-            f"'effmod bench --table {table} --store {store.path}' adds them"
+            f"the store {store.path} holds nothing of the paper's {suite.shows or table}; "
+            f"'effmod reproduce {suite.name} --store {store.path}' adds it"
         )
-    _print(console, measurements, output_format, table)
+    print_tables(console, seen.measurements, tables_of(suite, seen), output_format)
 
 
-def _print(
-    console: Console, measurements: Sequence[Measurement], output_format: OutputFormat, table: str | None = None
-) -> None:
-    print_measurements(console, measurements, table_of(measurements, table), output_format)
+def _print(console: Console, measurements: Sequence[Measurement], output_format: OutputFormat) -> None:
+    print_measurements(console, measurements, measurement_table(measurements), output_format)
 
 
 def _read_runs(store: Store, run_id: str | None) -> Contents:

@@ -1,41 +1,52 @@
-"""The paper's tables, to be measured again: a file each."""
+"""What the paper measured, to be measured again: a file each, and a user's own."""
 
-from collections.abc import Sequence
-from typing import Any
+import difflib
+import functools
+import importlib.resources
+from pathlib import Path
 
-from effmod_bench.suites import (
-    appendix_l,
-    table1,
-    table2,
-    table3_table9,
-    table4,
-    table5,
-    table6,
-    table7_table11,
-    table10,
-    table12,
-)
+from effmod_bench.errors import TargetError
+from effmod_bench.suites.read import read_file, read_suite
 from effmod_bench.suites.suite import Suite
 from effmod_bench.targets.names import check_table
-from results import Measurement
-from results.tables.measurements import measurement_table
-from results.tables.table import Table
 
-_DECLARED = (table1, table2, table3_table9, table4, table5, table6, table7_table11, table10, table12, appendix_l)
-
-SUITES: dict[str, Suite] = {table: module.SUITE for module in _DECLARED for table in module.SUITE.tables}
+# Figures that are drawn from one forward pass, not measured.
+_DRAWN = {"fig4": "visualize", "fig6": "visualize"}
 
 
-def find_suite(table: str) -> Suite:
-    """The suite of a table of the paper.
+@functools.cache
+def list_suites() -> dict[str, Suite]:
+    """The suites of the paper by name, tables first, in its order."""
+    folder = importlib.resources.files("effmod_bench").joinpath("suites")
+    names = [entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")]
+    ordered = sorted(names, key=lambda name: (name.rstrip("0123456789") != "table", len(name), name))
+    return {name: read_suite(name, folder.joinpath(f"{name}.toml").read_text("utf-8"))[0] for name in ordered}
+
+
+def find_suite(name: str) -> Suite:
+    """A suite by its name, such as "table1" or "fig8", by that of a table, or by the path of a file of the user's own.
+
+    Raises:
+        TargetError: there is none, or the file is none.
+    """
+    if "/" in name or name.endswith(".toml"):
+        return read_file(Path(name))
+    every = list_suites().values()
+    known = {alias: suite for suite in every for alias in (suite.name, *suite.aliases, *suite.tables)}
+    if name in known:
+        return known[name]
+    if name in _DRAWN:
+        raise TargetError(f"{name} is drawn, not measured: 'effmod {_DRAWN[name]} IMAGE' does it")
+    nearest = difflib.get_close_matches(name, known, 1)
+    hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are {', '.join(list_suites())}."
+    raise TargetError(f"there is no suite {name!r}; {hint} A file of your own is named by its path, ./{name}.toml")
+
+
+def suite_of_table(table: str) -> Suite:
+    """The suite of a table of the paper, by the name that `effmod list --table` takes.
 
     Raises:
         TargetError: there is none.
     """
     check_table(table)
-    return SUITES[table]
-
-
-def table_of(measurements: Sequence[Measurement], table: str | None) -> Table[Any]:
-    """The table that measurements are shown as: that of the paper which is named, or our own."""
-    return measurement_table(measurements) if table is None else find_suite(table).reproduce(measurements)
+    return next(suite for suite in list_suites().values() if table in suite.tables)

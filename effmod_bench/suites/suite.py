@@ -1,47 +1,112 @@
-"""What a file of this folder declares: a table of the paper, to be measured again."""
+"""What a file of this folder, or of a user's own, declares: what to measure, and what of the paper stands beside it."""
 
-from collections.abc import Sequence
+from enum import StrEnum
 
 import msgspec
 
 from models import list_models
-from results import Device, Measurement
-from results.published import PAPER_CPU, PAPER_GPU
-from results.statistics.reproduction import PaperLatency, Reproduced
-from results.tables.reproductions import reproduction_table
-from results.tables.table import Table
-
-ON_CPU = PaperLatency(figure="cpu_e5_2680_4t_ms", hardware=PAPER_CPU)
-ON_GPU = PaperLatency(figure="gpu_p100_ms", hardware=PAPER_GPU)
-
-# What Table 1 has, and most others have for some of their networks.
-CPU_AND_GPU: dict[Device, tuple[PaperLatency, ...]] = {Device.CPU: (ON_CPU,), Device.CUDA: (ON_GPU,)}
+from results import Device, Runtime
+from results.statistics.reproduction import PaperLatency
 
 
-class Suite(msgspec.Struct, frozen=True, kw_only=True):
-    """A table of the paper, or several of the same networks.
+class View(StrEnum):
+    """What measurements are shown as.
 
-    Attributes:
-        tables: by the names that 'effmod list --table' takes.
-        title: what the paper shows in it.
-        beside: the paper's latencies that stand beside ours, by where we measure; the first gives the ranks.
+    A table of networks beside the paper's latencies; two forms in turn; latency by image size or by a network's
+    arguments; a few tests with their spread; detectors and segmenters; Core ML packages.
     """
 
-    tables: tuple[str, ...]
+    LATENCIES = "latencies"
+    PAIRS = "pairs"
+    SCALING = "scaling"
+    TESTS = "tests"
+    DOWNSTREAM = "downstream"
+    PACKAGES = "packages"
+
+
+class Measuring(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """What is measured in one run. The keys are the options of `effmod bench`, and mean the same.
+
+    Attributes:
+        networks: names, patterns, functions and files; none for those of the suite's table.
+        anchor: what every network is timed in turn with; None for no pairs.
+        in_turn: time each of the others in turn with the first, as `effmod compare` does; `runs`, `rounds` and
+            `anchor` are of no use to it.
+        processes, blocks: of the pairs.
+    """
+
+    networks: tuple[str, ...] = ()
+    image_size: str | int | None = None
+    batch_size: str | int = "1"
+    threads: int | None = None
+    rewrite: str = "none"
+    checkpoint: str | None = None
+    runtime: Runtime | None = None
+    runs: int = 4000
+    rounds: int = 5
+    warmup: int | None = None
+    anchor: str | None = None
+    in_turn: bool = False
+    processes: int | None = None
+    blocks: int = 60
+
+
+class Quick(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Fewer runs, for a first look; None for as many as without it."""
+
+    runs: int | None = None
+    rounds: int | None = None
+    processes: int | None = None
+
+
+class Suite(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """A table or figure of the paper that can be measured again, or a user's own.
+
+    Attributes:
+        name: that of its file, without the suffix, or its path.
+        title: what is shown in it.
+        shows: the paper's tables and figures that it is.
+        aliases: other names of it.
+        tables: by the names that `effmod list --table` takes; its networks are those of the first.
+        published: the file under `results/published` whose rows are its networks.
+        columns: of that file, that are shown; None for those that say more than the network's own figures.
+        devices: where it was measured in the paper.
+        beside: the paper's latencies that stand beside ours, by where we measure and by the paper's hardware; the
+            first gives the ratio and the ranks. Each is named by its column in `results/published`.
+        measure: a run each.
+        along: of the view `scaling`, what the latency is a function of.
+        notes: what stands below the tables.
+    """
+
+    name: str = ""
     title: str
-    beside: dict[Device, tuple[PaperLatency, ...]]
+    shows: str = ""
+    aliases: tuple[str, ...] = ()
+    tables: tuple[str, ...] = ()
+    published: str | None = None
+    columns: tuple[str, ...] | None = None
+    view: View = View.LATENCIES
+    devices: tuple[Device, ...] = (Device.CPU, Device.CUDA)
+    beside: dict[Device, dict[str, str]] = {}
+    measure: tuple[Measuring, ...]
+    quick: Quick = Quick()
+    along: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def heading(self) -> str:
+        """What stands above its table."""
+        return f"The paper's {self.shows}: {self.title}" if self.shows else self.title
 
     def networks(self) -> list[str]:
-        return [spec.name for spec in list_models(table=self.tables[0])]
+        """The networks of its table."""
+        return [spec.name for spec in list_models(table=self.tables[0])] if self.tables else []
 
-    def reproduce(self, measurements: Sequence[Measurement]) -> Table[Reproduced]:
-        """The paper's table from measurements of its networks."""
-        devices = dict.fromkeys(measurement.device for measurement in measurements)
-        papers = [paper for device in devices for paper in self.beside.get(device, ())]
-        measured = {measurement.name for measurement in measurements}
-        return reproduction_table(
-            f"The paper's Table {' and '.join(self.tables)}: {self.title}",
-            measurements,
-            papers,
-            not_measured=[name for name in self.networks() if name not in measured],
-        )
+    def networks_of(self, measuring: Measuring) -> list[str]:
+        """What a run of it times, as one names it."""
+        return list(measuring.networks) or self.networks()
+
+    def papers(self, device: Device) -> list[PaperLatency]:
+        """The paper's latencies that stand beside ours."""
+        beside = self.beside.get(device, {})
+        return [PaperLatency(figure=figure, hardware=hardware) for hardware, figure in beside.items()]

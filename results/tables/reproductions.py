@@ -1,13 +1,15 @@
 """A table of the paper, our latencies beside its own."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
 
+from results.published import read_table
 from results.statistics.reproduction import Agreement, PaperLatency, Reproduced, agreements, reproduce
 from results.statistics.summary import Measurement
 from results.tables.measurements import first_notes, last_notes, settle_measurements
+from results.tables.published import published_columns
 from results.tables.table import Column, Table, main_columns
 from results.tables.words import digits
 
@@ -15,6 +17,8 @@ from results.tables.words import digits
 _NOT_REPRODUCED = ("published_cpu_e5_2680_4t_ms", "paper_ratio")
 # Those that would make it too wide. What is added to the table of measurements stands here, too, unless it is named.
 _DETAILS = ("p95_ms", "p99_ms", "run_spread", "process_p50_ms", "process_p50_low_ms", "process_p50_high_ms")
+# Of a network itself, which stand in the columns of measurements, counted by us, or name it.
+_OWN_FIGURES = ("name", "paper_name", "year", "params_m", "flops_g", "gpu_p100_ms", "cpu_e5_2680_4t_ms", "image_size")
 
 
 def _other_size(row: Reproduced) -> str:
@@ -36,17 +40,30 @@ _REPRODUCED: tuple[Column[Reproduced], ...] = (
 
 
 def reproduction_table(
-    title: str, measurements: Sequence[Measurement], papers: Sequence[PaperLatency], *, not_measured: Sequence[str]
+    title: str,
+    measurements: Sequence[Measurement],
+    papers: Sequence[PaperLatency],
+    *,
+    not_measured: Sequence[str],
+    source: str | None = None,
+    shown: Collection[str] | None = None,
 ) -> Table[Reproduced]:
     """The paper's table: our latencies beside its own, and under it how far the two orders agree.
 
     Args:
         not_measured: the networks of the table that are not among the measurements.
+        source: the file under `results/published` whose columns are added; None for none.
+        shown: those of them that are no details; None for all that say more than a network's own figures.
     """
     settled, shared = settle_measurements(measurements)
     columns = [_of_measurement(column) for column in settled if column.key not in _NOT_REPRODUCED]
     after = next(i for i, column in enumerate(columns) if column.key == "p50_ms") + 1
     columns[after:after] = [*map(_paper_column, papers), *_REPRODUCED]
+    if source is not None:
+        figures = {paper.figure for paper in papers}
+        if shown is None:
+            shown = [key for key in read_table(source)[0] if key not in _OWN_FIGURES]
+        columns += published_columns(source, lambda row: row.measurement.name, shown=shown, besides=figures | {"top1"})
     rows = reproduce(measurements, papers)
     notes = first_notes(measurements, {column.key for column in main_columns(columns, rows)})
     if papers and any(row.ratio for row in rows):

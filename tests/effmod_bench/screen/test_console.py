@@ -7,7 +7,7 @@ import pytest
 import models
 from effmod_bench.screen import console
 from effmod_bench.screen.zoo import list_table
-from effmod_bench.suites import find_suite
+from effmod_bench.suites.views import table_of
 from results import ComparisonPlan, ComputeUnits, RuntimeOptions, compare, summarise
 from results.statistics.difference import differences
 from results.statistics.estimate import UNCHANGED
@@ -61,7 +61,7 @@ def tables_of_every_kind() -> dict[str, Table[Any]]:
         ),
         "differences": difference_table(differences(measurements, measurements, margin=0.005)),
         "tuning": tuning_table(trials, "tuned"),
-        "reproduction": find_suite("1").reproduce(measurements),
+        "reproduction": table_of(measurements, "1"),
         "list": list_table(models.list_models()),
         "hand entries": hand_entry_table([entry]),
     }

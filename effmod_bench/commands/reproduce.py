@@ -1,0 +1,174 @@
+"""`effmod reproduce`: what the paper measured, measured here."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+import msgspec
+
+from effmod_bench.errors import ExitCode, TargetError
+from effmod_bench.options.export import Checkpoint, OnnxChoices
+from effmod_bench.options.option import PRECISELY, WHAT, argument, but, option
+from effmod_bench.options.output import Printing, StoreFolder, default_store
+from effmod_bench.options.protocol import DryRun, Pairs, Patience, RoundCount, Rounds, Runs
+from effmod_bench.options.runtime import DeviceName, OnnxRuntimeSettings, Threads
+from effmod_bench.options.words import complete_network
+from effmod_bench.screen.console import Console
+
+if TYPE_CHECKING:
+    from effmod_bench.runs.plan import RunPlan
+    from effmod_bench.runs.reproduce import Reproduction
+    from effmod_bench.suites.suite import Measuring, Suite
+
+
+def complete_suite(incomplete: str) -> list[str]:
+    """The suites that begin so."""
+    from effmod_bench.suites import list_suites
+
+    return [name for name in (*list_suites(), "all") if name.startswith(incomplete)]
+
+
+class Reproduce(msgspec.Struct, frozen=True, kw_only=True):
+    """Measure a table or figure of the paper by its own protocol, and show it beside the paper's figures."""
+
+    examples: ClassVar = (
+        ("effmod reproduce", "what there is, and how long each takes here"),
+        ("effmod reproduce table1 --device cpu --quick", "a first look at Table 1"),
+        ("effmod reproduce table1 --add mine.py:net --checkpoint mine.pth", "with a network of one's own"),
+        ("effmod reproduce ./mine.toml", "a suite of one's own"),
+        ("effmod reproduce --resume", "go on with what was cut short"),
+    )
+
+    suites: Annotated[
+        list[str] | None,
+        argument(
+            "[SUITE]...",
+            help="Such as table1 or fig8, 'all', or the path of a .toml file of your own. Without any: a list of them.",
+            autocompletion=complete_suite,
+        ),
+    ] = None
+    quick: Annotated[
+        bool, option("--quick", help="Fewer runs, for a first look; each suite says how many.", panel=PRECISELY)
+    ] = False
+    runs: Annotated[int | None, but(Runs, show_default="the suite's, the paper's where it says")] = None
+    rounds: Annotated[int | None, but(RoundCount, show_default="the suite's")] = None
+    add: Annotated[
+        list[str] | None,
+        option(
+            "--add",
+            metavar="NETWORK",
+            help="Measure this network, too, and show it among the others. Once for each.",
+            panel=WHAT,
+            show_default=False,
+            autocompletion=complete_network,
+        ),
+    ] = None
+    checkpoint: Annotated[
+        Path | None, but(Checkpoint, help="Trained weights of what --add names.", rich_help_panel=WHAT)
+    ] = None
+    device: Annotated[
+        str | None, but(DeviceName, show_default="where the paper measured, as far as that can be used here")
+    ] = None
+    threads: Threads = None
+    dry_run: DryRun = False
+    patience: Patience = Patience()
+    store: StoreFolder = msgspec.field(default_factory=default_store)
+    printing: Printing = Printing()
+
+    def run(self, console: Console) -> ExitCode:
+        from effmod_bench.isolation.limit import allow
+        from effmod_bench.runs.preview import preview
+        from effmod_bench.runs.reproduce import Reproducing, find_reproduction
+        from effmod_bench.runs.suites import suite_table
+        from results import Store
+
+        output_format, store = self.printing.output_format, Store(self.store)
+        allow(self.patience.timeout)
+        if self.patience.resume:
+            reproduction = find_reproduction(store, self.suites or [])
+        elif not self.suites:
+            console.table(suite_table(self._steps), output_format)
+            return ExitCode.OK
+        else:
+            reproduction = self._new()
+        if self.dry_run:
+            for step in reproduction.steps:
+                console.table(preview(step.run, store), output_format)
+            return ExitCode.OK
+        return Reproducing(
+            console,
+            reproduction,
+            store,
+            output_format,
+            wait=not self.patience.no_wait,
+            round_timeout_s=self.patience.round_timeout,
+        ).carry_out()
+
+    def _new(self) -> "Reproduction":
+        from effmod_bench.runs.reproduce import new_reproduction
+        from effmod_bench.suites import find_suite, list_suites
+
+        if self.checkpoint is not None and not self.add:
+            raise TargetError(f"--checkpoint {self.checkpoint} is for what --add names; add --add mine.py:net")
+        asked = self.suites or []
+        names = [each for name in asked for each in (list_suites() if name == "all" else [name])]
+        suites = list({suite.name: suite for suite in map(find_suite, names)}.values())
+        return new_reproduction(asked, suites, self._steps, added=self.add or ())
+
+    def _steps(self, suite: "Suite") -> "list[tuple[RunPlan, bool]]":
+        """The runs of a suite on each device, and whether one may be left out where there is no such device."""
+        devices = [self.device] if self.device is not None else list(suite.devices)
+        runs = []
+        for device in devices:
+            for measuring in suite.measure:
+                targets = suite.networks_of(measuring)
+                runs.append((self._run(suite, measuring, device, targets, None), self.device is None))
+            if self.add:
+                checkpoint = self.checkpoint
+                runs.append((self._run(suite, suite.measure[0], device, self.add, checkpoint), self.device is None))
+        return runs
+
+    def _run(
+        self, suite: "Suite", measuring: "Measuring", device: str, targets: Sequence[str], checkpoint: Path | None
+    ) -> "RunPlan":
+        """One run: the command that it is, filled in."""
+        from effmod_bench.commands.bench import Bench, BenchedSettings, TimedFile
+        from effmod_bench.commands.compare import Compare
+        from effmod_bench.targets.names import is_file
+
+        quick = suite.quick
+        runs = self.runs or (self.quick and quick.runs) or measuring.runs
+        rounds = self.rounds or (self.quick and quick.rounds) or measuring.rounds
+        processes = (self.quick and quick.processes) or measuring.processes
+        threads = measuring.threads if self.threads is None else self.threads
+        rewrite = None if all(map(is_file, targets)) else measuring.rewrite
+        if measuring.in_turn:
+            return Compare(
+                targets=list(targets),
+                pairs=Pairs(processes=processes, blocks=measuring.blocks),
+                where=OnnxRuntimeSettings(device=device, runtime=measuring.runtime, threads=threads),
+                file=OnnxChoices(rewrite=rewrite, image_size=_text(measuring.image_size)),
+            ).asked()
+        anchor = measuring.anchor
+        warmup = Rounds().warmup if measuring.warmup is None else measuring.warmup
+        return Bench(
+            targets=list(targets),
+            rounds=Rounds(
+                runs=runs,
+                rounds=rounds,
+                warmup=warmup,
+                anchor=anchor,
+                processes=processes if anchor is not None else None,
+            ),
+            where=BenchedSettings(device=device, runtime=measuring.runtime, threads=threads),
+            file=TimedFile(
+                image_size=_text(measuring.image_size),
+                batch_size=str(measuring.batch_size),
+                rewrite=rewrite,
+                checkpoint=checkpoint or (Path(measuring.checkpoint) if measuring.checkpoint else None),
+            ),
+        ).asked()
+
+
+def _text(size: str | int | None) -> str | None:
+    return None if size is None else str(size)

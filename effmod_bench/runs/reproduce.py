@@ -1,0 +1,244 @@
+"""`effmod reproduce`: a suite's runs one after another, and at the end its own tables."""
+
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import msgspec
+
+from effmod_bench.errors import DeviceUnavailableError, ExitCode, TargetError, describe, exit_code
+from effmod_bench.instrument.clock import monotonic_s, utc_now
+from effmod_bench.instrument.schedule import new_run_id
+from effmod_bench.options.export import ExportChoices
+from effmod_bench.runs.measure import measure, measure_pairs
+from effmod_bench.runs.plan import Invocation, RunPlan
+from effmod_bench.runs.prepare import prepared
+from effmod_bench.runs.resume import check_folder
+from effmod_bench.screen.console import Console
+from effmod_bench.screen.progress import in_words
+from effmod_bench.screen.reproductions import print_tables
+from effmod_bench.suites.packages import Package
+from effmod_bench.suites.suite import Suite, View
+from effmod_bench.suites.views import Seen, seen_of, tables_of
+from effmod_bench.targets.names import find_networks
+from effmod_bench.targets.obtain import obtain_artifact
+from exporters import Format
+from exporters.formats import FORMATS
+from results import ComparisonProcess, Record, Round, Store
+from results.frame import read_contents
+from results.tables.write import OutputFormat
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One of a suite's runs.
+
+    Attributes:
+        suite: its place among the reproduction's suites.
+        run: as it is begun; what it came to stands under its id in the store.
+        optional: nobody asked for this device, so that where there is none it is left out.
+    """
+
+    suite: int
+    run: RunPlan
+    optional: bool = False
+
+
+class Reproduction(Record, frozen=True, kw_only=True, tag="reproduction"):
+    """What one `effmod reproduce` is to measure, stored before anything is, so that it can go on at any moment.
+
+    Attributes:
+        asked: the suites, as the user named them.
+        suites: what they were then.
+        added: the names of networks of the user's own that join.
+    """
+
+    asked: tuple[str, ...]
+    suites: tuple[Suite, ...]
+    steps: tuple[Step, ...]
+    added: tuple[str, ...] = ()
+
+    def resume_command(self, store: Path) -> str:
+        """What a user enters to go on with it."""
+        return shlex.join(["effmod", "reproduce", "--resume", self.id, "--store", str(store)])
+
+
+def new_reproduction(
+    asked: Sequence[str],
+    suites: Sequence[Suite],
+    steps: Callable[[Suite], Sequence[tuple[RunPlan, bool]]],
+    *,
+    added: Sequence[str] = (),
+) -> Reproduction:
+    """A reproduction that begins now.
+
+    Args:
+        steps: the runs of a suite, and whether each is optional.
+    """
+    own = new_run_id()
+    return Reproduction(
+        id=f"{own}-reproduction",
+        started_at=utc_now().isoformat(timespec="milliseconds"),
+        asked=tuple(asked),
+        suites=tuple(suites),
+        steps=tuple(
+            Step(suite=i, run=msgspec.structs.replace(run, reproduction=f"{own}-reproduction"), optional=optional)
+            for i, suite in enumerate(suites)
+            for run, optional in steps(suite)
+        ),
+        added=tuple(added),
+    )
+
+
+def find_reproduction(store: Store, asked: Sequence[str]) -> Reproduction:
+    """The latest reproduction of a store, the latest of these suites, or the one of this id.
+
+    Raises:
+        TargetError: there is none.
+        StoreError: the store cannot be read.
+    """
+    every = store.read_kind(Reproduction)
+    found = [each for each in every if not asked or each.asked == tuple(asked) or [each.id] == list(asked)]
+    if found:
+        return found[-1]
+    what = f" of {', '.join(asked)}" if asked else ""
+    latest = ", ".join(f"{each.id} ({', '.join(each.asked)})" for each in every[:-4:-1])
+    raise TargetError(
+        f"the store {store.path} holds no reproduction{what} to resume"
+        + (f"; the latest are {latest}" if latest else "; repeat the command that was cut short, as it was")
+    )
+
+
+class Reproducing:
+    """Carries a reproduction out."""
+
+    def __init__(
+        self,
+        console: Console,
+        reproduction: Reproduction,
+        store: Store,
+        output_format: OutputFormat,
+        *,
+        wait: bool,
+        round_timeout_s: float | None,
+    ) -> None:
+        self._console, self._reproduction, self._store = console, reproduction, store
+        self._output_format, self._wait, self._round_timeout_s = output_format, wait, round_timeout_s
+        self._not_measured: list[str] = []
+        self._code = ExitCode.OK
+
+    def carry_out(self) -> ExitCode:
+        """Measure what is missing, suite by suite, and show each as soon as it is done.
+
+        Raises:
+            As `prepared`, where the one suite that was asked for cannot be begun; of several the others go on.
+        """
+        reproduction = self._reproduction
+        self._store.check_writable()
+        known = {each.id for each in self._store.read_kind(Reproduction)}
+        if reproduction.id not in known:
+            self._store.write(reproduction)
+        began_s, began = monotonic_s(), utc_now().isoformat(timespec="milliseconds")
+        try:
+            for i, suite in enumerate(reproduction.suites):
+                if self._code is ExitCode.INTERRUPTED:
+                    break
+                self._suite(i, suite)
+        finally:
+            self._say_share(monotonic_s() - began_s, began)
+        return self._code
+
+    def _suite(self, number: int, suite: Suite) -> None:
+        steps = [step for step in self._reproduction.steps if step.suite == number]
+        self._not_measured = []
+        try:
+            for step in steps:
+                if self._code is not ExitCode.INTERRUPTED:
+                    self._take(suite, step)
+        finally:
+            self._show(suite, steps)
+
+    def _take(self, suite: Suite, step: Step) -> None:
+        """One run, or what is missing of it."""
+        stored = next((run for run in self._store.read_kind(RunPlan) if run.id == step.run.id), None)
+        invocation = Invocation(
+            run=stored or step.run,
+            store=self._store,
+            resumed=stored is not None,
+            wait=self._wait,
+            round_timeout_s=self._round_timeout_s,
+        )
+        check_folder(invocation.run, self._store)
+        try:
+            with prepared(self._console, invocation) as ready:
+                if invocation.run.compared is not None:
+                    code = measure_pairs(self._console, invocation, ready.subjects, self._output_format, shown=False)
+                else:
+                    code = measure(
+                        self._console, invocation, ready.subjects, ready.anchor, self._output_format, table_of=None
+                    )
+                if code is ExitCode.OK and not ready.is_whole:
+                    code = ExitCode.SOME_FAILED
+        except DeviceUnavailableError as error:
+            if not step.optional:
+                raise
+            self._not_measured.append(f"on {step.run.plan.device}: {error}")
+            return
+        except Exception as error:
+            if len(self._reproduction.suites) == 1 or exit_code(error) in (ExitCode.BUG, ExitCode.STORE):
+                raise
+            self._console.error(f"{suite.name}: {describe(error)}")
+            self._not_measured.append(describe(error))
+            code = ExitCode.SOME_FAILED
+        self._code = max(self._code, code)
+
+    def _show(self, suite: Suite, steps: Sequence[Step]) -> None:
+        """The suite's tables, of what this reproduction measured."""
+        contents, run_ids = read_contents(self._store), {step.run.id for step in steps}
+        rounds = tuple(each for each in contents.rounds if each.run_id in run_ids)
+        contents = msgspec.structs.replace(contents, rounds=rounds)  # earlier pairs tell how ratios differ by run
+        seen = seen_of(suite, contents, added=self._reproduction.added, run_ids=run_ids)
+        if suite.view is View.PACKAGES:
+            seen = msgspec.structs.replace(seen, packages=self._packages(suite, seen))
+        tables = tables_of(suite, seen)
+        if tables:
+            notes = tuple(f"Not measured here {each}" for each in self._not_measured)
+            tables[0] = msgspec.structs.replace(tables[0], notes=(*tables[0].notes, *notes))
+            print_tables(self._console, seen.measurements, tables, self._output_format)
+            self._console.note(
+                f"Records in {self._store.path}; the same again: {self._reproduction.resume_command(self._store.path)}"
+            )
+        else:
+            for each in self._not_measured:
+                self._console.warn(f"{suite.name}: not measured here {each}")
+
+    def _packages(self, suite: Suite, seen: Seen) -> tuple[Package, ...]:
+        """The packages of a suite's networks, made where the cache lacks them: that needs no Mac."""
+        measured = {m.artifact.sha256: m for m in seen.measurements}
+        found = []
+        for spec in find_networks(suite.networks()):
+            made = obtain_artifact(self._console, spec, ExportChoices(format=Format.COREML))
+            found.append(
+                Package(
+                    artifact=made.artifact,
+                    operators=dict(FORMATS[Format.COREML].count_operators(made.path)),
+                    measurement=measured.get(made.artifact.sha256),
+                    by_hand=tuple(each for each in reversed(seen.by_hand) if each.name == spec.name),
+                )
+            )
+        return tuple(found)
+
+    def _say_share(self, all_s: float, began: str) -> None:
+        """How long it took, and how much of that was spent on anything but measuring."""
+        ids = {step.run.id for step in self._reproduction.steps}
+        records: list[Round | ComparisonProcess] = [*self._store.records(Round)]
+        records += self._store.records(ComparisonProcess)
+        measured_s = sum(
+            record.environment.conditions.elapsed_s
+            for record in records
+            if record.run_id in ids and record.started_at >= began and record.environment.conditions is not None
+        )
+        if measured_s:
+            self._console.note(
+                f"{in_words(all_s)} in all, {max(0.0, 1 - measured_s / all_s):.1%} of it outside of the processes that "
+                "load, warm up and time"
+            )

@@ -1,0 +1,197 @@
+import csv
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from effmod_bench.errors import DeviceUnavailableError
+from effmod_bench.instrument import pairs, rounds
+from effmod_bench.instrument.process.messages import Job, PairJob, PairTimed, Timed
+from effmod_bench.runs import prepare
+from effmod_bench.runs.reproduce import Reproduction
+from results import ComparisonProcess, Device, Outcome, Round, Store
+from tests.effmod_bench.support import effmod, timed_in_turn
+from tests.fakes import session_facts, write_onnx
+
+SUITE = """title = "mine"
+devices = ["cpu"]
+
+[quick]
+runs = 2
+
+[[measure]]
+networks = ["a.onnx", "b.onnx"]
+runs = 6
+rounds = 3
+
+[[measure]]
+networks = ["a.onnx", "b.onnx"]
+in-turn = true
+processes = 2
+blocks = 1
+"""
+WHOLE = {("a.onnx", 0), ("a.onnx", 1), ("a.onnx", 2), ("b.onnx", 0), ("b.onnx", 1), ("b.onnx", 2)}
+
+
+class Workers:
+    """Stands in for the processes; the one of this number is cut short."""
+
+    def __init__(self) -> None:
+        self.started = 0
+        self.cut_short: int | None = None
+
+    def run_job(self, job: Job | PairJob, **_: Callable[..., Any]) -> Timed | PairTimed:
+        self.started += 1
+        if self.started - 1 == self.cut_short:
+            raise KeyboardInterrupt
+        if isinstance(job, PairJob):
+            return timed_in_turn(job, 1.5)
+        return Timed(
+            session=session_facts(1),
+            load_ns=1,
+            first_inference_ns=1,
+            durations_ns=(1_000_000,) * job.runs,
+            peak_memory_bytes=1,
+        )
+
+
+@pytest.fixture(autouse=True)
+def workers(monkeypatch: pytest.MonkeyPatch) -> Workers:
+    write_onnx(Path("a.onnx"))
+    write_onnx(Path("b.onnx"), operator="Abs")
+    Path("mine.toml").write_text(SUITE)
+    found = Workers()
+    for module in (rounds, pairs):
+        monkeypatch.setattr(module, "run_job", found.run_job)
+    return found
+
+
+def reproduce(*arguments: str) -> Any:
+    return effmod("reproduce", *arguments, "--store", "records")
+
+
+def finished() -> tuple[list[tuple[str, int]], int]:
+    """The rounds by file and number, and how many processes timed the two in turn."""
+    store = Store(Path("records"))
+    records, beside = store.read_kind(Round), store.read_kind(ComparisonProcess)
+    assert {each.outcome for each in records} | {each.outcome for each in beside} <= {Outcome.OK}
+    return sorted((each.artifact.name, each.index) for each in records), len(beside)
+
+
+def test_a_suite_of_ones_own_is_measured_and_shown() -> None:
+    done = reproduce("./mine.toml")
+    assert done.exit_code == 0, done.output
+    assert finished() == (sorted(WHOLE), 2)
+    assert done.stdout.startswith("mine\n")
+    assert "timed in turn" in done.stdout
+    assert "50" in done.stdout  # b.onnx is 50 % slower
+    assert "of it outside of the processes that load, warm up and time" in done.stderr
+
+
+@pytest.mark.parametrize("number", range(8))
+def test_cut_short_anywhere_and_resumed_it_is_whole_and_nothing_is_doubled(number: int, workers: Workers) -> None:
+    workers.cut_short = number
+    done = reproduce("./mine.toml")
+    assert done.exit_code == 130
+    (begun,) = Store(Path("records")).read_kind(Reproduction)
+    assert f"effmod reproduce --resume {begun.id} --store records" in " ".join(done.stderr.split())
+    again = reproduce("--resume")
+    assert again.exit_code == 0, again.output
+    assert finished() == (sorted(WHOLE), 2)
+    assert workers.started == 9  # the one that was cut short, twice
+    assert reproduce("./mine.toml", "--resume").exit_code == 0
+    assert reproduce(begun.id, "--resume").stdout == again.stdout
+    assert workers.started == 9
+
+
+def test_a_resumed_one_goes_on_as_it_was_asked_for(workers: Workers) -> None:
+    workers.cut_short = 0
+    assert reproduce("./mine.toml", "--quick", "--threads", "1").exit_code == 130
+    Path("mine.toml").write_text("title = 'another'")
+    assert reproduce("--resume").exit_code == 0
+    found = Store(Path("records")).read_kind(Round)
+    assert {(len(each.durations_ns), each.plan.runs, each.plan.threads) for each in found} == {(1, 2, 1)}
+
+
+def test_there_is_nothing_to_resume_and_what_there_is_is_named() -> None:
+    assert (
+        "holds no reproduction to resume; repeat the command"
+        in effmod("reproduce", "--resume", "--store", str(store_with_nothing())).stderr
+    )
+    assert reproduce("./mine.toml").exit_code == 0
+    other = reproduce("table1", "--resume")
+    assert other.exit_code == 2
+    assert "no reproduction of table1 to resume; the latest are 2" in other.stderr
+
+
+def store_with_nothing() -> Path:
+    path = Path("empty")
+    path.mkdir()
+    return path
+
+
+def test_a_device_that_nobody_asked_for_and_is_not_there_is_said_under_the_table(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    Path("mine.toml").write_text(SUITE.replace('["cpu"]', '["cpu", "cuda"]'))
+
+    def check(device: Device, _: object) -> None:
+        if device is Device.CUDA:
+            raise DeviceUnavailableError("there is no GPU")
+
+    monkeypatch.setattr(prepare, "check_installed", check)
+    done = reproduce("./mine.toml")
+    assert done.exit_code == 0, done.output
+    assert "Not measured here on cuda: there is no GPU" in done.stdout
+    assert reproduce("./mine.toml", "--device", "cuda").exit_code == 3
+
+
+def test_one_suite_that_fails_stops_no_other() -> None:
+    Path("other.toml").write_text(SUITE.replace("mine", "other").replace('networks = ["a', 'networks = ["c'))
+    write_onnx(Path("c.onnx"))
+    asked = ("./other.toml", "./mine.toml")
+    assert reproduce(*asked, "--dry-run").exit_code == 0
+    Path("c.onnx").write_bytes(b"no model")
+    done = reproduce(*asked)
+    assert done.exit_code == 1, done.output
+    assert "c.onnx" in done.stderr
+    assert finished() == (sorted(WHOLE), 2)
+    assert reproduce("./other.toml").exit_code == 2
+
+
+def test_what_is_added_is_measured_as_the_suite_says_and_shown_with_it() -> None:
+    write_onnx(Path("c.onnx"), operator="Neg")
+    done = reproduce("./mine.toml", "--add", "c.onnx", "--output-format", "csv")
+    assert done.exit_code == 0, done.output
+    rows = {row["name"]: row for row in csv.DictReader(io.StringIO(done.stdout))}
+    assert rows.keys() == {"a.onnx", "b.onnx", "c.onnx"}
+    assert {row["runs"] for row in rows.values()} == {"6"}
+    assert "Left out, since csv holds one table" in done.stderr
+
+
+def test_weights_are_for_what_is_added() -> None:
+    done = reproduce("./mine.toml", "--checkpoint", "x.pth")
+    assert done.exit_code == 2
+    assert "--checkpoint x.pth is for what --add names" in done.stderr
+
+
+def test_a_dry_run_says_what_each_run_would_do() -> None:
+    done = reproduce("./mine.toml", "--dry-run")
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.stdout.split())
+    assert "6 runs each, split over 3 processes" in said
+    assert "each in turn with the first, 2 processes with 2 runs of each" in said
+    assert not Path("records").exists()
+
+
+def test_without_a_suite_there_is_a_list_with_times() -> None:
+    done = effmod("reproduce", "--output-format", "csv")
+    assert done.exit_code == 0, done.output
+    rows = {row["name"]: row for row in csv.DictReader(io.StringIO(done.stdout))}
+    assert rows["table1"]["shows"] == "Table 1, figures 3 and 7"
+    assert float(rows["table1"]["about_s"]) > float(rows["table4"]["about_s"]) > 0
+    quick = effmod("reproduce", "--quick", "--output-format", "csv")
+    faster = {row["name"]: row for row in csv.DictReader(io.StringIO(quick.stdout))}
+    assert float(faster["table1"]["about_s"]) < 0.5 * float(rows["table1"]["about_s"])

@@ -1,0 +1,112 @@
+import csv
+import io
+
+import pytest
+
+from effmod_bench.suites import list_suites
+from effmod_bench.suites.suite import Measuring, Suite, View
+from effmod_bench.suites.views import Seen, seen_of, tables_of
+from models import list_models
+from results import Device
+from results.frame import Contents
+from results.published import read_table
+from results.statistics.timed import Pool
+from results.tables.write import OutputFormat, render
+from tests.fakes import make_comparison_process, make_hand_entry, make_round, timed_artifact
+
+TABLES = [suite for suite in list_suites().values() if suite.tables and suite.view in (View.LATENCIES, View.TESTS)]
+
+SIZES = {spec.name: spec.image_size for spec in list_models()}
+
+
+def contents_of(names: list[str], *, tests: int = 1) -> Contents:
+    pool = Pool()
+    rounds = [
+        pool.timed_round(
+            make_round([4.0 + i, 6.0 + i], artifact=timed_artifact(name, image_size=SIZES.get(name, 224)), index=i)
+        )
+        for name in names
+        for i in range(tests)
+    ]
+    return Contents(rounds=tuple(rounds), pairs=(), by_hand=())
+
+
+@pytest.mark.parametrize("suite", TABLES, ids=lambda suite: suite.name)
+def test_every_published_figure_is_shown_by_its_suite(suite: Suite) -> None:
+    assert suite.published is not None
+    rows = read_table(suite.published)
+    (first, *_) = tables_of(suite, seen_of(suite, contents_of(suite.networks())))
+    shown = {row["name"]: row for row in _cells(first)}
+    assert shown.keys() == {row["name"] for row in rows}
+    for row in rows:
+        cells = shown[row["name"]]
+        for key, value in row.items():
+            if value and key != "name":
+                assert value in cells[f"published_{key}"].split(" or ") or float(value) == float(
+                    cells[f"published_{key}"]
+                ), f"{key} of {row['name']}"
+
+
+def _cells(table: object) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(render(table, OutputFormat.CSV))))  # type: ignore[arg-type]
+
+
+def test_networks_of_another_table_are_shown_apart() -> None:
+    suite = list_suites()["table1"]
+    papers, apart = tables_of(suite, seen_of(suite, contents_of(["efficientmod_xxs", "resnet18"])))
+    assert [row.measurement.name for row in papers.rows] == ["efficientmod_xxs"]
+    assert [row.name for row in apart.rows] == ["resnet18"]
+    assert apart.title == "Not of the paper's Table 1, figures 3 and 7"
+
+
+def test_what_was_added_stands_among_the_others() -> None:
+    suite = list_suites()["table1"]
+    contents = contents_of(["efficientmod_xxs", "mine.py:net"])
+    (table,) = tables_of(suite, seen_of(suite, contents, added=("mine.py:net",)))
+    assert [row.measurement.name for row in table.rows] == ["efficientmod_xxs", "mine.py:net"]
+
+
+def test_three_tests_have_their_spread_beside_the_papers() -> None:
+    suite = list_suites()["table10"]
+    (table,) = tables_of(suite, seen_of(suite, contents_of(["efficientmod_s"], tests=3)))
+    (row,) = _cells(table)
+    assert [float(row[key]) for key in ("tests", "mean_ms", "std_ms", "variance_ms2")] == [3, 6, 1, 1]
+    assert (float(row["published_a100_ms"]), float(row["published_a100_std"])) == (3.8, 0.01)
+    said = " ".join(table.notes)
+    assert "8 of its 24 latencies on the P100 are others than in its Table 1, by 1.0% to 4.8%" in said
+    assert "lacks mobileone_s1" in said
+
+
+def test_batch_sizes_stand_beside_the_papers() -> None:
+    suite, pool = list_suites()["table10"], Pool()
+    rounds = [
+        pool.timed_round(make_round([4.0 * size**0.5], artifact=timed_artifact("efficientmod_s", batch_size=size)))
+        for size in (1, 4, 64)
+    ]
+    tables = tables_of(suite, seen_of(suite, Contents(rounds=tuple(rounds), pairs=(), by_hand=())))
+    rows = _cells(tables[-1])
+    assert [float(row["published_a100_ms"]) for row in rows] == [3.7, 4.2, 27.2]
+    assert [float(row["published_v100_ms"]) for row in rows] == [3.3, 5.3, 48.2]
+    assert [float(row["relative"]) for row in rows] == [1, 0.5, 0.125]
+    assert "4 batch sizes of the paper's, 2, 8, 16, 32" in " ".join(tables[-1].notes)
+
+
+def test_what_was_entered_by_hand_belongs_to_the_table_of_phones() -> None:
+    suite = list_suites()["table12"]
+    contents = Contents(rounds=(), pairs=(), by_hand=(make_hand_entry("mobileone_s1"), make_hand_entry("vgg")))
+    seen = seen_of(suite, contents)
+    assert [entry.name for entry in seen.by_hand] == ["mobileone_s1"]
+    (table,) = tables_of(suite, seen)
+    assert len(table.rows) == 1
+
+
+def test_a_suite_of_ones_own_shows_what_was_timed_in_turn_as_well() -> None:
+    pool = Pool()
+    pair = make_comparison_process(run_id="20260102T000000-0000")
+    names = (pair.baseline.name, pair.candidate.name)
+    contents = Contents(rounds=contents_of(list(names)).rounds, pairs=(pool.timed_pair(pair),), by_hand=())
+    suite = Suite(title="mine", devices=(Device.CPU,), measure=(Measuring(networks=names),))
+    measured, in_turn = tables_of(suite, seen_of(suite, contents))
+    assert measured.title == "mine"
+    assert [row.candidate.name for row in in_turn.rows] == [pair.candidate.name]
+    assert tables_of(suite, Seen(contents=contents, measurements=())) == []
