@@ -26,12 +26,17 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         anchor: where there is one.
-        is_whole: whether that is all that was asked for; some of it the user was told is left out.
+        left_out: what else was asked for, and why it is not timed, of which the user was told.
     """
 
     subjects: tuple[Subject, ...]
     anchor: Subject | None
-    is_whole: bool
+    left_out: dict[str, str]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether that is all that was asked for."""
+        return not self.left_out
 
 
 @contextmanager
@@ -80,7 +85,8 @@ def prepared(
             timed = [*once.values(), *([beside] if beside else [])]
             say_weights(console, [(subject.artifact.name, subject.artifact.weights) for subject in timed])
             end()  # what has made the files is in the way of measuring
-            yield Prepared(subjects=tuple(once.values()), anchor=beside, is_whole=not found.left_out)
+            left_out = {what: str(error) for what, error in found.left_out.items()}
+            yield Prepared(subjects=tuple(once.values()), anchor=beside, left_out=left_out)
     except KeyboardInterrupt:
         console.note(f"go on: {run.resume_command(store.path)}")
         raise

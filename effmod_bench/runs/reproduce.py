@@ -16,7 +16,7 @@ from effmod_bench.runs.prepare import prepared
 from effmod_bench.runs.resume import check_folder
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.progress import in_words
-from effmod_bench.screen.reproductions import print_tables
+from effmod_bench.screen.reproductions import NotMeasured, not_measured_table, print_tables
 from effmod_bench.suites.packages import Package
 from effmod_bench.suites.suite import Suite, View
 from effmod_bench.suites.views import Seen, seen_of, tables_of
@@ -123,8 +123,9 @@ class Reproducing:
     ) -> None:
         self._console, self._reproduction, self._store = console, reproduction, store
         self._output_format, self._wait, self._round_timeout_s = output_format, wait, round_timeout_s
-        self._not_measured: list[str] = []
+        self._not_measured: list[NotMeasured] = []
         self._code = ExitCode.OK
+        self._is_empty = True
 
     def carry_out(self) -> ExitCode:
         """Measure what is missing, suite by suite, and show each as soon as it is done.
@@ -145,7 +146,7 @@ class Reproducing:
                 self._suite(i, suite)
         finally:
             self._say_share(monotonic_s() - began_s, began)
-        return self._code
+        return ExitCode.UNAVAILABLE if self._is_empty and self._code is ExitCode.OK else self._code
 
     def _suite(self, number: int, suite: Suite) -> None:
         steps = [step for step in self._reproduction.steps if step.suite == number]
@@ -176,18 +177,19 @@ class Reproducing:
                     code = measure(
                         self._console, invocation, ready.subjects, ready.anchor, self._output_format, table_of=None
                     )
+                self._not_measured += [NotMeasured(what=what, why=why) for what, why in ready.left_out.items()]
                 if code is ExitCode.OK and not ready.is_whole:
                     code = ExitCode.SOME_FAILED
         except DeviceUnavailableError as error:
             if not step.optional:
                 raise
-            self._not_measured.append(f"on {step.run.plan.device}: {error}")
+            self._not_measured.append(NotMeasured(what=f"on {step.run.plan.device}", why=str(error)))
             return
         except Exception as error:
             if len(self._reproduction.suites) == 1 or exit_code(error) in (ExitCode.BUG, ExitCode.STORE):
                 raise
             self._console.error(f"{suite.name}: {describe(error)}")
-            self._not_measured.append(describe(error))
+            self._not_measured.append(NotMeasured(what=", ".join(step.run.targets), why=describe(error)))
             code = ExitCode.SOME_FAILED
         self._code = max(self._code, code)
 
@@ -200,16 +202,14 @@ class Reproducing:
         if suite.view is View.PACKAGES:
             seen = msgspec.structs.replace(seen, packages=self._packages(suite, seen))
         tables = tables_of(suite, seen)
+        self._is_empty = self._is_empty and not tables
+        if self._not_measured:
+            tables.append(not_measured_table(self._not_measured))
         if tables:
-            notes = tuple(f"Not measured here {each}" for each in self._not_measured)
-            tables[0] = msgspec.structs.replace(tables[0], notes=(*tables[0].notes, *notes))
             print_tables(self._console, seen.measurements, tables, self._output_format)
             self._console.note(
                 f"Records in {self._store.path}; the same again: {self._reproduction.resume_command(self._store.path)}"
             )
-        else:
-            for each in self._not_measured:
-                self._console.warn(f"{suite.name}: not measured here {each}")
 
     def _packages(self, suite: Suite, seen: Seen) -> tuple[Package, ...]:
         """The packages of a suite's networks, made where the cache lacks them: that needs no Mac."""

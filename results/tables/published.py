@@ -1,11 +1,11 @@
-"""Figures of the paper as columns beside ours, and as tables of their own."""
+"""Figures of the paper as columns beside ours."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from results.published import read_table
-from results.tables.table import Cell, Column, Table
+from results.tables.table import Cell, Column
 
 # Words that a heading has capitals in, or that say more than the column's name.
 _WORDS = {"top1": "top-1 %", "ms": "ms", "m": "M", "g": "G", "ap": "AP", "miou": "mIoU", "std": "±"}
@@ -33,17 +33,6 @@ def published_columns(
         return _column(key, lambda row: values[key].get(name(row), ()), detail=shown is not None and key not in shown)
 
     return tuple(column(key) for key in rows[0] if key != _NAME and key not in besides)
-
-
-def published_table(source: str, title: str) -> Table[dict[str, str]]:
-    """One file under `results/published` as a table."""
-    rows = read_table(source)
-
-    def column(key: str) -> Column[dict[str, str]]:
-        return _column(key, lambda row: [row[key]] if row[key] else ())
-
-    columns = tuple(map(column, rows[0]))
-    return Table(rows=tuple(rows), columns=columns, title=title)
 
 
 def _column(key: str, get: Callable[[Any], Sequence[str]], *, detail: bool = False) -> Column[Any]:

@@ -144,8 +144,17 @@ def test_a_device_that_nobody_asked_for_and_is_not_there_is_said_under_the_table
     monkeypatch.setattr(prepare, "check_installed", check)
     done = reproduce("./mine.toml")
     assert done.exit_code == 0, done.output
-    assert "Not measured here on cuda: there is no GPU" in done.stdout
+    assert "on cuda       there is no GPU" in done.stdout
     assert reproduce("./mine.toml", "--device", "cuda").exit_code == 3
+    Path("mine.toml").write_text(SUITE.replace('["cpu"]', '["cuda"]'))
+    assert reproduce("./mine.toml").exit_code == 3
+
+
+def test_a_size_that_a_network_cannot_take_is_a_row_with_its_reason() -> None:
+    suite = SUITE.replace('networks = ["a.onnx", "b.onnx"]\nruns', 'networks = ["a.onnx", "mobileone_s1"]\nruns')
+    Path("mine.toml").write_text(suite.replace("rounds = 3", 'rounds = 3\nimage-size = "8,16"'))
+    done = reproduce("./mine.toml")
+    assert "mobileone_s1 at 8 px" in done.stdout
 
 
 def test_one_suite_that_fails_stops_no_other() -> None:
