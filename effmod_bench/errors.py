@@ -16,9 +16,16 @@ from exporters import (
     ParityError,
 )
 from exporters.rewrites import RewriteError
-from models import CheckpointError, ImageSizeError, PluginError, UnknownModelError
+from models import (
+    CheckpointError,
+    ContextMapError,
+    ImageFileError,
+    ImageSizeError,
+    PluginError,
+    UnknownModelError,
+)
 from results import StoreError
-from results.plots.tradeoff import PlotError
+from results.plots.picture import PlotError
 
 
 class DeviceUnavailableError(RuntimeError):
@@ -78,6 +85,8 @@ def exit_code(error: Exception) -> ExitCode:
             UnknownModelError()
             | ImageSizeError()
             | CheckpointError()
+            | ContextMapError()
+            | ImageFileError()
             | PluginError()
             | TargetError()
             | RewriteError()

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from models.privacy import silence
 from models.zoo.build import create_model, merged_branches, reparameterize
-from models.zoo.errors import CheckpointError, ImageSizeError, ModelTargetError, PluginError, UnknownModelError
+from models.zoo.errors import (
+    CheckpointError,
+    ContextMapError,
+    ImageFileError,
+    ImageSizeError,
+    ModelTargetError,
+    PluginError,
+    UnknownModelError,
+)
 from models.zoo.find import find_model
 from models.zoo.late import imported_late
 from models.zoo.registry import check_image_size, classes_of, family, list_models, list_tables, tables_in_words
@@ -31,8 +39,10 @@ if TYPE_CHECKING:
 __all__ = [
     "CheckpointError",
     "Complexity",
+    "ContextMapError",
     "Family",
     "Form",
+    "ImageFileError",
     "ImageSizeError",
     "ModelSpec",
     "ModelTargetError",

@@ -91,11 +91,15 @@ class Modulation(nn.Module):
         self.context_layer = Context(dim, **context)
         self.fc2 = nn.Linear(ratio * dim, dim)
 
+    def values(self, x: Tensor) -> Tensor:
+        """v(x), (N, H, W, rC)."""
+        v = self.fc1(x)
+        return F.gelu(v) if self.ratio > 1 else v
+
     def forward(self, x: Tensor) -> Tensor:
         ctx = self.context_layer(x)  # (N, H, W, C)
-        v = self.fc1(x)  # (N, H, W, rC)
+        v = self.values(x)  # (N, H, W, rC)
         if self.ratio > 1:
-            v = F.gelu(v)
             ctx = ctx.repeat(1, 1, 1, self.ratio)  # (N, H, W, rC): whole vectors side by side, Fig. 2
         return self.fc2(v * ctx if self.fusion is Fusion.MUL else v + ctx)
 

@@ -80,11 +80,15 @@ class Modulation(nn.Module):
         self.context_layer = Context(dim, kernel_size=kernel_size, norm=norm)
         self.fc2 = conv(ratio * dim, dim, norm=norm)
 
+    def values(self, x: Tensor) -> Tensor:
+        """v(x), (N, rC, H, W)."""
+        v = self.fc1(x)
+        return F.gelu(v) if self.ratio > 1 else v
+
     def forward(self, x: Tensor) -> Tensor:
         ctx = self.context_layer(x)  # (N, C, H, W)
-        v = self.fc1(x)  # (N, rC, H, W)
+        v = self.values(x)  # (N, rC, H, W)
         if self.ratio > 1:
-            v = F.gelu(v)
             ctx = ctx.repeat(1, self.ratio, 1, 1)  # (N, rC, H, W)
         return self.fc2(v * ctx)
 

@@ -16,6 +16,7 @@ from effmod_bench.commands.reproduce import Reproduce
 from effmod_bench.commands.show import Show
 from effmod_bench.commands.tune import Tune
 from effmod_bench.commands.verify import Verify
+from effmod_bench.commands.visualize import Visualize
 from effmod_bench.commands.zoo import Info, ListNetworks
 
 
@@ -39,6 +40,7 @@ COMMANDS: dict[str, type[Any] | Group] = {
     "show": Show,
     "diff": Diff,
     "plot": Plot,
+    "visualize": Visualize,
     "record": Group("Figures that were measured elsewhere.", {"add": RecordAdd}),
     "cache": Group("Artifacts that were exported before.", {"info": CacheInfo, "clear": CacheClear}),
 }

@@ -67,13 +67,13 @@ def parse_duration(text: str | float) -> float:
     return float(parts[1]) * {"s": 1, "m": 60, "h": 3600}[parts[2]]
 
 
-def check_folder(path: Path) -> Path:
-    """The folder that the user named for files.
+def check_folder(path: Path | None) -> Path | None:
+    """The folder that the user named for files, if any.
 
     Raises:
         typer.BadParameter: it looks like one of the files themselves.
     """
-    if path.suffix in (".onnx", ".mlpackage") and not path.is_dir():
+    if path is not None and path.suffix in (".onnx", ".mlpackage") and not path.is_dir():
         raise typer.BadParameter(f"{path} is to be a folder, and effmod names the files in it; try {path.parent}")
     return path
 

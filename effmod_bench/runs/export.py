@@ -1,15 +1,16 @@
 """`effmod export` from its networks to their files."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
 
-from effmod_bench.errors import ExitCode, exit_code
+from effmod_bench.errors import ExitCode
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.isolation.apart import apart
 from effmod_bench.options.export import ExportChoices
+from effmod_bench.runs.several import do_all, say_failed
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.rewrites import operator_table, say_rewrites
 from effmod_bench.screen.verified import changed_top1, rounding_in_words, subnormal
@@ -34,9 +35,6 @@ from exporters.rewrites import DECISIVE, RewriteReport
 from exporters.stage import Stage
 from models import ModelSpec, Weights, WeightsSource
 from results.tables.write import OutputFormat
-
-# What goes wrong with one network or file; a full disk or a missing converter goes wrong with all.
-_OF_ONE = (ExitCode.USAGE, ExitCode.CHECK_FAILED)
 
 
 class Rewritten(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,13 +81,13 @@ def export_all(
         console.print(str(path))
 
     work = {spec.name: functools.partial(export, spec) for spec in specs}
-    failed = _do_all(console, work, failures or {})
+    failed = do_all(console, work, failures or {})
     if choices.dynamic_batch and choices.rewrite is None:
         console.note("With --dynamic-batch nothing is rewritten: a rewritten file, faster on a CPU, has a fixed batch")
     say_weights(console, [(name, str(each)) for name, each in weights.items()])
     if any(each.source is WeightsSource.RANDOM for each in weights.values()):
         console.note("Random weights are right for latency, and useless for predictions. Trained ones: --checkpoint")
-    return _say_failed(console, failed, len(work) + len(failures or {}), "networks")
+    return say_failed(console, failed, len(work) + len(failures or {}), "networks")
 
 
 def export_files(
@@ -126,7 +124,7 @@ def export_files(
         console.print(str(made.path))
 
     work = {str(file): functools.partial(rewrite, file) for file in files}
-    return _say_failed(console, _do_all(console, work, {}), len(work), "files")
+    return say_failed(console, do_all(console, work, {}), len(work), "files")
 
 
 def _rewrite(given: Subject, folder: Path, names: tuple[str, ...]) -> Rewritten:
@@ -134,35 +132,6 @@ def _rewrite(given: Subject, folder: Path, names: tuple[str, ...]) -> Rewritten:
 
     path, sidecar = rewrite_file(given.path, folder, names, given.shapes, given=given.feeds)
     return Rewritten(path=path, rewrites=sidecar.rewrites, opset=sidecar.opset, parity=sidecar.parity)
-
-
-def _do_all(
-    console: Console, work: Mapping[str, Callable[[], None]], failures: Mapping[str, Exception]
-) -> dict[str, Exception]:
-    """Do one thing after the other; returns the failures, with those that there are already.
-
-    Raises:
-        Exception: the only thing failed, or with it everything would.
-    """
-    failed = dict(failures)
-    for name, do in work.items():
-        try:
-            do()
-        except Exception as error:
-            if len(work) + len(failures) == 1 or exit_code(error) not in _OF_ONE:
-                raise
-            console.warn(f"{name} failed; on to the next")
-            failed[name] = error
-    return failed
-
-
-def _say_failed(console: Console, failed: Mapping[str, Exception], count: int, what: str) -> ExitCode:
-    if not failed:
-        return ExitCode.OK
-    console.error(f"{len(failed)} of {count} {what} failed:")
-    for name, failure in failed.items():
-        console.error(f"{name}: {str(failure).removeprefix(f'{name}: ')}")
-    return ExitCode.SOME_FAILED
 
 
 def _say_rewritten(console: Console, file: Path, made: Rewritten, *, opset: int | None) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from timm.data import ImageNetInfo, create_transform
+from timm.data import ImageNetInfo
 from torchvision.datasets import ImageFolder
 
 from exporters.artifact.evaluator import Evaluator, Images
@@ -16,6 +16,7 @@ from exporters.errors import ImageFolderError
 from exporters.proof.parity import normalized
 from exporters.stage import Stage, enter
 from models import Preprocessing
+from models.zoo.photographs import centre_crop
 
 
 def read_folder(folder: Path, preprocessing: Preprocessing, *, image_size: int) -> ImageFolder:
@@ -26,15 +27,8 @@ def read_folder(folder: Path, preprocessing: Preprocessing, *, image_size: int) 
     Raises:
         ImageFolderError: it has not that layout.
     """
-    transform = create_transform(
-        (3, image_size, image_size),
-        is_training=False,
-        interpolation=preprocessing.interpolation,
-        crop_pct=preprocessing.crop_pct,
-        normalize=False,
-    )
     try:
-        return ImageFolder(folder, transform)
+        return ImageFolder(folder, centre_crop(preprocessing, image_size))
     except OSError as error:  # FileNotFoundError, torchvision's word for a wrong layout, is one
         raise ImageFolderError(
             f"{folder} does not hold a folder of images for each class, as ImageNet's validation set does: "

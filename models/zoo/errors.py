@@ -1,4 +1,4 @@
-"""What can be wrong with a network's name, image size, plug-in or checkpoint."""
+"""What can be wrong with a network's name, image size, plug-in or checkpoint, or with an image that it is to see."""
 
 
 class UnknownModelError(LookupError):
@@ -19,3 +19,11 @@ class PluginError(ValueError):
 
 class CheckpointError(ValueError):
     """The file is no checkpoint of this network, or could run code; the message says which, and what to do."""
+
+
+class ImageFileError(ValueError):
+    """A file is no image that can be read; the message says which, and why."""
+
+
+class ContextMapError(ValueError):
+    """A network has no context whose map could be shown, or not the one asked for; the message says what it has."""

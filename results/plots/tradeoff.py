@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from results.plots.picture import PlotError, check_ending, save
 from results.records.plan import RUNTIME_NAMES, Device
 from results.statistics.summary import Measurement
 from results.tables.table import Column
@@ -20,10 +21,6 @@ _FEW = 12
 
 # What else makes a front of its own, and is said in the legend where it differs: the columns of these facts.
 _FACTS = ("os", "affinity", "available_cores", "cpu_quota", "versions", "gpu_driver", "warmup_runs")
-
-
-class PlotError(ValueError):
-    """There is nothing to draw, or no way to draw it; the message says which."""
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:
@@ -55,16 +52,12 @@ def plot_tradeoff(measurements: Sequence[Measurement], path: Path) -> list[str]:
     if not drawn:
         raise PlotError("no measurement has both a latency and a published top-1, so there is nothing to draw")
 
-    import matplotlib
+    check_ending(path)
     from adjustText import adjust_text
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     # Labels are placed in pixels: those of the file, or they overlap there.
     figure = Figure(figsize=(11, 7) if len(drawn) > _FEW else (8, 5), dpi=150, layout="constrained")
-    formats = FigureCanvasAgg(figure).get_supported_filetypes()
-    if path.suffix.lstrip(".") not in formats:
-        raise PlotError(f"cannot draw a {path.suffix or 'file without an ending'}; choose .png, .svg or .pdf")
     axes = figure.subplots()
     labels = _draw_points(axes, drawn)
     _label_axes(axes)
@@ -72,8 +65,7 @@ def plot_tradeoff(measurements: Sequence[Measurement], path: Path) -> list[str]:
     x, y = zip(*(point for m in drawn for point in [_point(m), *_along_bar(m)]), strict=True)
     arrow = {"arrowstyle": "-", "color": "0.6", "linewidth": 0.7}
     adjust_text(labels, x=list(x), y=list(y), ax=axes, arrowprops=arrow, expand=(1.1, 1.4))
-    with matplotlib.rc_context({"svg.hashsalt": "effmod"}):
-        figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
+    save(figure, path)
     return [m.name for m in measurements if m not in drawn]
 
 

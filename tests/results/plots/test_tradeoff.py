@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from results import Round, published, summarise
-from results.plots.tradeoff import PlotError, pareto_front, plot_tradeoff
+from results.plots.picture import PlotError
+from results.plots.tradeoff import pareto_front, plot_tradeoff
 from results.published import read_table
 from results.tables.visible import visible
 from tests.fakes import MACHINE, make_round, timed_artifact
