@@ -11,6 +11,8 @@ from effmod_bench.runs.plan import Command, Invocation, RunPlan
 from effmod_bench.screen.console import Console
 from effmod_bench.targets.names import is_file
 from exporters import PRETRAINED, RANDOM
+from models.zoo.named import split
+from models.zoo.spec import is_function
 from results import ComparisonProcess, Round, Store, StoreError
 from results.statistics.timed import Pool, TimedPair
 
@@ -134,8 +136,8 @@ def _files(run: RunPlan) -> Iterator[Path]:
     for target in (*run.targets, *([run.anchor.target] if run.anchor else [])):
         if is_file(target):
             yield Path(target)
-        elif ".py:" in target:
-            yield Path(target.rpartition(":")[0])
+        elif is_function(target):
+            yield Path(split(target)[0].rpartition(":")[0])
     yield from run.given.files()
     checkpoint = run.choices.checkpoint
     if checkpoint is not None and checkpoint not in (PRETRAINED, RANDOM):

@@ -1,6 +1,7 @@
 """`effmod verify` from a file to what is proved of it."""
 
 import functools
+import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +38,7 @@ from exporters import (
 )
 from exporters.feeds.given import Given
 from exporters.stage import Stage, enter
-from models import ModelSpec, Preprocessing, WeightsSource, find_model
+from models import ModelSpec, Preprocessing, WeightsSource, find_model, is_function
 from models.zoo.output import prints_to_standard_error
 from results.tables.write import OutputFormat
 
@@ -274,8 +275,9 @@ def _find_network(asked: Verification, sidecar: Artifact | None, image_size: int
             )
         return None
     name = asked.against or (sidecar.model if sidecar else "")
-    if asked.against is None and ".py:" in name:
-        raise TargetError(f"{asked.path} holds {name}, a network of your own; say where it is: --against PATH/{name}")
+    if asked.against is None and is_function(name):
+        where = shlex.quote(f"PATH/{name}")
+        raise TargetError(f"{asked.path} holds {name}, a network of your own; say where it is: --against {where}")
     enter(Stage.LOADING, name)
     return find_model(name, image_size=image_size)
 

@@ -9,7 +9,8 @@ from effmod_bench.isolation.apart import apart
 from exporters import Format
 from exporters.stage import Stage
 from models import ModelSpec, UnknownModelError, find_model, list_models, list_tables
-from models.zoo.spec import is_function, is_own
+from models.zoo.named import split
+from models.zoo.spec import has_row, is_function
 from results import InputTensor
 
 _PACKAGE = ".mlpackage"
@@ -86,14 +87,18 @@ def check_table(table: str) -> None:
 
 
 def find_network(name: str, *, image_size: int | None = None) -> ModelSpec:
-    """The row of one network; one of the user's own, or of timm, is built and counted for it, apart from this process.
+    """The row of one network; one that has none in the zoo is built and counted for it, apart from this process.
 
     Raises:
+        TargetError: it is a file, with arguments.
         UnknownModelError: there is none; or there is, and what it names cannot be built or run.
         UnfinishedError: building or running it crashed, or took too long.
     """
+    base, arguments = split(name)
+    if arguments and is_file(base):
+        raise TargetError(f"{name}: {base} is a file, and its network is as it is; leave {arguments} out")
     find = functools.partial(find_model, name, image_size=image_size)
-    return apart(find, what=name, stage=Stage.LOADING) if is_own(name) else find()
+    return find() if has_row(name) else apart(find, what=name, stage=Stage.LOADING)
 
 
 def find_networks(
@@ -119,7 +124,10 @@ def find_networks(
         check_table(table)
     found: dict[str, ModelSpec] = {}
     for target in targets:
-        if not is_function(target) and any(character in target for character in "*?["):
+        base, arguments = split(target)
+        if not is_function(target) and any(character in base for character in "*?["):
+            if arguments:
+                raise TargetError(f"{target}: arguments are for one network, not for a pattern; name it, or each")
             matches = list_models(target, family=family, table=table)
             if not matches:
                 what = "" if target == "*" else f" matches {target!r}"

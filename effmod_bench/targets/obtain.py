@@ -9,7 +9,7 @@ from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
 from exporters import DEFAULT_OPSET, Made, MadeNetwork, cached, cached_network, obtain, obtain_network, sweep_unfinished
 from models import ModelSpec
-from models.zoo.spec import is_own
+from models.zoo.spec import has_row
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -
 
 def look_up(spec: ModelSpec, find: Callable[[], T]) -> T:
     """Look into the cache: apart, for a network of the user's own, whose code may have to say what is looked for."""
-    return apart(find, what=spec.name) if is_own(spec.name) else find()
+    return find() if has_row(spec.name) else apart(find, what=spec.name)
 
 
 def _telling(choices: ExportChoices) -> Iterator[str]:

@@ -1,10 +1,14 @@
 """What a file is called: what is not the default is in its name."""
 
+import hashlib
 import re
 from pathlib import Path
 
 from exporters.config import DEFAULT_PRECISION, ExportConfig
 from exporters.rewrites import AUTO
+from models.zoo.named import split
+
+_LONGEST = 80
 
 
 def form_of(config: ExportConfig, *, rewritten: bool) -> str:
@@ -30,10 +34,24 @@ def is_default_precision(config: ExportConfig) -> bool:
 
 def public_name(model: str) -> str:
     """A network's name without the folder that a network of the user's own, `path/to/file.py:function`, lies in."""
-    return Path(model).name
+    base, arguments = split(model)
+    return Path(base).name + arguments
 
 
 def name_parts(model: str, image_size: int, default_image_size: int) -> list[str]:
     """What the name of a network's file begins with, whatever its format."""
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", public_name(model))
-    return [name] if image_size == default_image_size else [name, f"{image_size}px"]
+    base, arguments = split(public_name(model))
+    parts = [re.sub(r"[^A-Za-z0-9._-]+", "-", base)]
+    if arguments:
+        parts.append(_in_file_name(arguments))
+    return parts if image_size == default_image_size else [*parts, f"{image_size}px"]
+
+
+def _in_file_name(arguments: str) -> str:
+    """Such as "depth=6,width=48", and of what no file's name can hold a short hash: other arguments, another name."""
+    written = arguments[1:-1].replace(", ", ",")
+    name = re.sub(r"[^A-Za-z0-9._=,+-]+", "-", re.sub(r"[][(){}'\" ]", "", written))
+    name = re.sub(r",{2,}", ",", name).strip(",")
+    if name == written and len(name) <= _LONGEST:
+        return name
+    return f"{name[:_LONGEST]}-{hashlib.sha256(arguments.encode(errors='surrogatepass')).hexdigest()[:7]}"

@@ -5,6 +5,7 @@ import pkgutil
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from models.zoo import named
 from models.zoo.errors import PluginError
 from models.zoo.registry import check_image_size, zoo_row
 from models.zoo.spec import TIMM_PREFIX, Form, ModelSpec, is_own
@@ -21,22 +22,35 @@ def create_model(
     """Build a network, freshly initialized: `create_model("efficientmod_xxs", num_classes=10)`.
 
     Args:
-        name: its name in `effmod list`, or the authors' spelling of it; `timm:NAME`; `path/to/file.py:function`.
+        name: its name in `effmod list`, or the authors' spelling of it; `timm:NAME`; `path/to/file.py:function`. Of a
+            function, and of a network whose code is not timm's, with arguments: `efficientmod_iso(dim=96)`.
         form: "training" for the branches of MobileOne and RepVGG apart, as their checkpoints have them.
         image_size: side of the images that it is to take, for the networks that are built for one size;
             None for the row's. A function that has an argument of this name is given it.
-        kwargs: arguments of the network's own class.
+        kwargs: arguments of the network's own class, beside those in its name.
 
     Raises:
-        UnknownModelError: there is no such network.
+        UnknownModelError: there is no such network, or none with such arguments.
         ImageSizeError: the network cannot take `image_size`.
     """
+    asked = named.read(name)
     if is_own(name):
-        return _build(name, Form(form), image_size, kwargs)
-    row = zoo_row(name)
+        return _build(str(asked), Form(form), image_size, asked.arguments | kwargs)
+    row = zoo_row(asked.base)
     if image_size is not None:
         check_image_size(row, image_size)
-    return _build(row.factory, Form(form), row.image_size if image_size is None else image_size, kwargs)
+    size = row.image_size if image_size is None else image_size
+    if not asked.arguments:
+        return _build(row.factory, Form(form), size, kwargs)
+    if row.factory.startswith(TIMM_PREFIX):
+        raise named.no_arguments(str(asked), row.name)
+    named.check(str(asked), factory_function(row.factory), asked.arguments | kwargs)
+    try:
+        return _build(row.factory, Form(form), size, asked.arguments | kwargs)
+    except PluginError:
+        raise
+    except Exception as error:  # whatever a value makes of a network
+        raise named.explained(str(asked), error, asked.arguments) from error
 
 
 def reparameterize(spec: ModelSpec, model: "nn.Module") -> "nn.Module":

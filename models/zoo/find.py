@@ -1,5 +1,8 @@
 """From a name to its row, also for networks that are not of the zoo."""
 
+import msgspec
+
+from models.zoo import named
 from models.zoo.build import create_model, factory_function, image_size_parameter
 from models.zoo.errors import ModelTargetError
 from models.zoo.registry import zoo_row
@@ -9,7 +12,8 @@ from models.zoo.spec import TIMM_PREFIX, Complexity, Family, ModelSpec, Preproce
 def find_model(name: str, *, image_size: int | None = None) -> ModelSpec:
     """The row of one network, by its name or another spelling of it.
 
-    A network of the user's own, `timm:NAME` or `path/to/file.py:function`, is built and counted for its row.
+    A network of the user's own, `timm:NAME` or `path/to/file.py:function`, is built and counted for its row, and so is
+    one of the zoo with arguments, `efficientmod_iso(dim=96)`. Its name is the one spelling of those arguments.
 
     Args:
         image_size: the size to count a network of the user's own at, where it is not to be the network's own.
@@ -17,9 +21,20 @@ def find_model(name: str, *, image_size: int | None = None) -> ModelSpec:
     Raises:
         UnknownModelError: there is none; or there is, and what it names cannot be built or run.
     """
+    asked = named.read(name)
     if is_own(name):
-        return _own_spec(name, image_size)
-    return zoo_row(name)
+        return _own_spec(str(asked), image_size)
+    row = zoo_row(asked.base)
+    return _with_arguments(row, asked.arguments) if asked.arguments else row
+
+
+def _with_arguments(row: ModelSpec, arguments: dict[str, object]) -> ModelSpec:
+    """A network of the zoo that is built otherwise: in no table of the paper, and of that image size."""
+    target = str(named.Named(base=row.name, arguments=arguments))
+    complexity = _count(target, row.image_size)
+    return msgspec.structs.replace(
+        row, name=target, params=complexity.params, macs=complexity.macs, tables=(), aliases=(), note=""
+    )
 
 
 def _own_spec(target: str, image_size: int | None) -> ModelSpec:

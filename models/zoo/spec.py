@@ -148,6 +148,14 @@ def is_own(name: str) -> bool:
     return name.startswith(TIMM_PREFIX) or is_function(name)
 
 
+def has_row(name: str) -> bool:
+    """Whether a name's row stands in the zoo; any other network is built and counted for its row."""
+    return not is_own(name) and "(" not in name
+
+
 def is_function(name: str) -> bool:
-    """Whether a name is that of a function in a Python file of the user's own, `path/to/file.py:function`."""
+    """Whether a name is that of a function in a Python file of the user's own, `path/to/file.py:function`.
+
+    It may have arguments: `path/to/file.py:function(width=48)`.
+    """
     return ".py:" in name

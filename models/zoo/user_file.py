@@ -14,6 +14,7 @@ from typing import Any
 
 from torch import nn
 
+from models.zoo import named
 from models.zoo.errors import ModelTargetError
 from models.zoo.guard import guarded, in_words
 from models.zoo.neighbours import Neighbours
@@ -95,7 +96,7 @@ def read(target: str) -> UserFile:
     Raises:
         ModelTargetError: there is no such file, or as `UserFile`.
     """
-    path = Path(target.rpartition(":")[0]).resolve()
+    path = file_of(target).resolve()
     if not path.is_file():
         raise ModelTargetError(f"{target}: there is no file {path}")
     known = _read.get(path)
@@ -107,6 +108,11 @@ def read(target: str) -> UserFile:
     return _read[path]
 
 
+def file_of(target: str) -> Path:
+    """The file that a target names."""
+    return Path(named.split(target)[0].rpartition(":")[0])
+
+
 def _changed_ns(file: Path) -> int:
     return file.stat().st_mtime_ns if file.is_file() else 0
 
@@ -114,15 +120,19 @@ def _changed_ns(file: Path) -> int:
 def load(target: str) -> Callable[..., nn.Module]:
     """The function that `target` names; calling it gives a network, or says what is wrong with it.
 
+    Args:
+        target: arguments in it are not the function's until it is called with them.
+
     Raises:
         ModelTargetError: there is no such file, it cannot be imported, or it has no such function.
     """
-    file, name = read(target), target.rpartition(":")[2]
+    file, base = read(target), named.split(target)[0]
+    path, _, name = base.rpartition(":")
     function = getattr(file.module, name, None)
     if isinstance(function, nn.Module):
         raise ModelTargetError(
-            f"{target} is a network, not a function that returns one; write 'def build(): return {name}' below it, and "
-            f"name {target.rpartition(':')[0]}:build"
+            f"{base} is a network, not a function that returns one; write 'def build(): return {name}' below it, and "
+            f"name {path}:build"
         )
     if not callable(function):
         own = [
@@ -133,6 +143,7 @@ def load(target: str) -> Callable[..., nn.Module]:
 
     @functools.wraps(function)
     def build(**kwargs: Any) -> nn.Module:
+        named.check(target, function, kwargs)
         with file.running(target, "failed"):
             model = function(**kwargs)
         if not isinstance(model, nn.Module):

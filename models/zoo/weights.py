@@ -12,7 +12,7 @@ from models.zoo.errors import CheckpointError
 from models.zoo.fingerprint import tensors_sha256
 from models.zoo.images import natural_images
 from models.zoo.registry import family
-from models.zoo.spec import TIMM_PREFIX, Form, ModelSpec, Weights, WeightsSource
+from models.zoo.spec import TIMM_PREFIX, Form, ModelSpec, Weights, WeightsSource, has_row
 from models.zoo.words import first_line
 
 
@@ -42,7 +42,7 @@ def create_pretrained(spec: ModelSpec, *, image_size: int | None = None) -> tupl
     from models.zoo import timm as timm_zoo
 
     if not spec.factory.startswith(TIMM_PREFIX):
-        where = family(spec).repository
+        where = family(spec).repository if has_row(spec.name) else ""  # with arguments it is none of theirs
         hint = f"; its authors' are at {where}: give the file, --checkpoint PATH" if where else ""
         raise CheckpointError(f"timm publishes no weights for {spec.name}{hint}")
     name = spec.factory.removeprefix(TIMM_PREFIX)

@@ -7,6 +7,7 @@ from results.published import PAPER_CPU, PAPER_RUNS
 from results.records.artifact import TimedArtifact
 from results.statistics.latency import FEWEST_RUNS
 from results.statistics.summary import Measurement
+from results.tables.arguments import with_arguments
 from results.tables.columns import (
     MACHINE_DETAILS,
     core_columns,
@@ -314,6 +315,7 @@ def settle_measurements(measurements: Sequence[Measurement]) -> tuple[tuple[Colu
     names = {name for each in versions for name in each if len({other.get(name) for other in versions}) > 1}
     of_these = {"versions": _versions(names), "fed": _fed(differently_fed(m.artifact for m in measurements))}
     columns = [of_these.get(column.key, column) for column in MEASUREMENT_COLUMNS]
+    columns = with_arguments(columns, [m.name for m in measurements], lambda row: row.name)
     telling = differing(columns, measurements)
     if all(m.machine.affinity is not None for m in measurements):
         telling.discard("available_cores")  # which ones says how many, too
