@@ -142,6 +142,7 @@ def _packages(suite: Suite, seen: Seen) -> list[Table[Any]]:
 _VIEWS: dict[View, Callable[[Suite, Seen], list[Table[Any]]]] = {
     View.LATENCIES: _latencies,
     View.PAIRS: _pairs,
+    View.SCALING: _latencies,
     View.TESTS: _tests,
     View.PACKAGES: _packages,
 }
