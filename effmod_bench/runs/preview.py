@@ -1,6 +1,6 @@
 """What `effmod bench --dry-run` says: what would be exported and run, and about how long it takes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -22,6 +22,7 @@ class PlannedRun(msgspec.Struct, frozen=True, kw_only=True):
     """What `effmod bench` would do with one target.
 
     Attributes:
+        threads: None where the runtime chooses them itself.
         about_s: None for a file of which nothing is known, and where only a run would tell.
     """
 
@@ -29,6 +30,7 @@ class PlannedRun(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     image_size: int | None
     batch_size: int
+    threads: int | None
     runs: int
     about_s: float | None
 
@@ -38,6 +40,7 @@ _COLUMNS: tuple[Column[PlannedRun], ...] = (
     Column(key="action", header="file", get=lambda row: row.action),
     Column(key="image_size", header="image\nsize", spare=2, get=lambda row: row.image_size),
     Column(key="batch_size", header="batch", get=lambda row: row.batch_size),
+    Column(key="threads", header="threads", spare=1, get=lambda row: row.threads),
     Column(key="runs", header="runs", get=lambda row: row.runs),
     Column(key="about_s", header="about\ns", get=lambda row: row.about_s, show=digits(0)),
 )
@@ -51,13 +54,10 @@ def preview(invocation: Invocation) -> Table[PlannedRun]:
     """
     run = invocation.run
     found = find_targets(run)
-    rows = [_planned(run, target, found.anchor) for target in found.targets]
+    rows = [row for target in found.targets for row in _planned(run, target, found.anchor)]
     plan, processes = run.plan, min(run.plan.rounds, run.plan.runs)
-    threads, index = threads_to_use(plan), plan.options.device_index
-    device = f"{plan.device}:{index}" if index else str(plan.device)
-    where = device if threads is None else f"{device}, {counted(threads, 'thread')}"
     note = (
-        f"{where}; {plan.runs} runs each, "
+        f"{_where(run)}; {plan.runs} runs each, "
         f"split over {counted(processes, 'process', 'processes')}; "
         + ("all of it twice, with subnormal numbers taken for zero and without; " if len(ways(plan)) > 1 else "")
         + (f"then each in turn with {run.anchor.target}, processes of its own; " if run.anchor else "")
@@ -65,6 +65,15 @@ def preview(invocation: Invocation) -> Table[PlannedRun]:
     )
     left_out = (f"{what} is left out: {error}" for what, error in found.left_out.items())
     return Table(rows=tuple(rows), columns=_COLUMNS, notes=(note, *left_out))
+
+
+def _where(run: RunPlan) -> str:
+    plan, index = run.plan, run.plan.options.device_index
+    device = f"{plan.device}:{index}" if index else str(plan.device)
+    threads = threads_to_use(plan)
+    if run.threads:
+        return f"{device}, {', '.join(map(str, run.threads[:-1]))} and {run.threads[-1]} threads"
+    return device if threads is None else f"{device}, {counted(threads, 'thread')}"
 
 
 def _time_in_words(run: RunPlan, rows: Sequence[PlannedRun]) -> str:
@@ -76,7 +85,8 @@ def _time_in_words(run: RunPlan, rows: Sequence[PlannedRun]) -> str:
     return f"{in_words(sum(known))} in all{others}{at_most}"
 
 
-def _planned(run: RunPlan, target: Target, anchor: Target | None) -> PlannedRun:
+def _planned(run: RunPlan, target: Target, anchor: Target | None) -> Iterator[PlannedRun]:
+    """A row for each number of threads; the file is made for the first."""
     if isinstance(target, FileTarget):
         artifact = target.read.artifact
         export_s, action = 0.0, "as it is"
@@ -84,9 +94,19 @@ def _planned(run: RunPlan, target: Target, anchor: Target | None) -> PlannedRun:
     else:
         export_s, action = (0.0, "cached") if target.is_cached else (_EXPORT_S, "to be exported")
         name, batch, size = target.name, target.config.batch_size, target.config.image_size
-    measure_s = Timeline(run.plan, [target.macs]).left_s()
     pairs_s = (
         guess_s(run.anchor.plan, (anchor.macs, target.macs)) if run.anchor and anchor and anchor != target else 0.0
     )
-    about_s = None if measure_s is None or pairs_s is None else measure_s + pairs_s + export_s
-    return PlannedRun(name=name, action=action, image_size=size, batch_size=batch, runs=run.plan.runs, about_s=about_s)
+    for threads in run.threads or (run.plan.threads,):
+        plan = msgspec.structs.replace(run.plan, threads=threads)
+        measure_s = Timeline(plan, [target.macs]).left_s()
+        yield PlannedRun(
+            name=name,
+            action=action,
+            image_size=size,
+            batch_size=batch,
+            threads=threads_to_use(plan),
+            runs=plan.runs,
+            about_s=None if measure_s is None or pairs_s is None else measure_s + pairs_s + export_s,
+        )
+        export_s = 0.0
