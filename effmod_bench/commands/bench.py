@@ -10,7 +10,13 @@ from effmod_bench.options.export import BatchSize, FileChoices, ImageSize, parse
 from effmod_bench.options.option import WRITTEN, but
 from effmod_bench.options.output import Printing, StoreFolder, default_store
 from effmod_bench.options.protocol import DryRun, Limits, Rounds
-from effmod_bench.options.runtime import DenormalAsZero, RuntimeSettings, artifact_format
+from effmod_bench.options.runtime import (
+    DenormalAsZero,
+    RuntimeSettings,
+    Threads,
+    artifact_format,
+    parse_threads,
+)
 from effmod_bench.options.targets import Table, Targets
 from effmod_bench.screen.console import Console
 from results import BenchPlan
@@ -43,6 +49,14 @@ class TimedFile(FileChoices, frozen=True, kw_only=True):
 class BenchedSettings(RuntimeSettings, frozen=True, kw_only=True):
     """Where it runs, and how."""
 
+    threads: Annotated[
+        str | None,
+        but(
+            Threads,
+            metavar="N,...",
+            help="Threads within an operator; several, such as 1,2,4, are timed one by one.",
+        ),
+    ] = None
     denormal_as_zero: Annotated[
         bool,
         but(
@@ -110,12 +124,13 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
                 f"--table {table} says which networks to measure; leave {self.targets[0]} out, or --table"
             )
         device, options = self.where.resolve()
+        threads = parse_threads(self.where.threads)
         sizes = parse_batch_sizes(self.file.batch_size)
         sides = () if self.file.image_size is None else parse_image_sizes(self.file.image_size)
         plan = BenchPlan(
             device=device,
             options=options,
-            threads=self.where.threads,
+            threads=threads[0] if threads else None,
             runs=rounds.runs,
             rounds=rounds.rounds,
             warmup_runs=rounds.warmup,
@@ -128,7 +143,7 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
             processes=rounds.processes,
             until=limits.width,
             max_time_s=limits.max_time,
-            sweep=max(len(sizes), len(sides)) > 1,
+            sweep=max(len(sizes), len(sides), len(threads)) > 1,
         )
         rewrite = self.file.rewrite
         return new_run(
@@ -139,6 +154,7 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
             max_time_s=limits.max_time if anchor is None else None,
             batch_sizes=sizes if len(sizes) > 1 else (),
             image_sizes=sides if len(sides) > 1 else (),
+            threads=threads if len(threads) > 1 else (),
             choices=self.file.choices(
                 format=artifact_format(device, self.file.format),
                 batch_size=sizes[0],

@@ -11,7 +11,7 @@ from effmod_bench.options.export import OnnxChoices
 from effmod_bench.options.option import WRITTEN, but
 from effmod_bench.options.output import Printing, StoreFolder, default_store
 from effmod_bench.options.protocol import Limits, Pairs, Undecided, check_gate
-from effmod_bench.options.runtime import OnnxRuntimeSettings
+from effmod_bench.options.runtime import OnnxRuntimeSettings, one_number_of_threads
 from effmod_bench.options.targets import Targets
 from effmod_bench.screen.console import Console
 from results import BenchPlan, ComparisonPlan
@@ -83,12 +83,13 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True):
         if limits.until_decided and pairs.fail_if_slower is None:
             raise TargetError("--until decided is for a gate: add --fail-if-slower 5%, or another limit")
         device, options = self.where.resolve()
+        threads = one_number_of_threads(self.where.threads)
         if options.runtime not in ONNXRUNTIMES:
             raise TargetError(f"compare times ONNX Runtime, not {options.runtime}; 'effmod bench' measures that")
         plan = ComparisonPlan(
             device=device,
             options=options,
-            threads=self.where.threads,
+            threads=threads,
             control=pairs.control,
             blocks=pairs.blocks,
             warmup_runs=pairs.warmup,
@@ -104,7 +105,7 @@ class Compare(msgspec.Struct, frozen=True, kw_only=True):
             plan = msgspec.structs.replace(plan, processes=pairs.processes)
         return new_run(
             targets=self.targets,
-            plan=BenchPlan(device=device, options=options, threads=self.where.threads),
+            plan=BenchPlan(device=device, options=options, threads=threads),
             choices=self.file.choices(batch_size=self.file.one_batch_size()),
             input_shapes=self.file.shapes(),
             given=self.file.given(),

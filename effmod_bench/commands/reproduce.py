@@ -140,7 +140,7 @@ class Reproduce(msgspec.Struct, frozen=True, kw_only=True):
         runs = self.runs or (self.quick and quick.runs) or measuring.runs
         rounds = self.rounds or (self.quick and quick.rounds) or measuring.rounds
         processes = (self.quick and quick.processes) or measuring.processes
-        threads = measuring.threads if self.threads is None else self.threads
+        threads = _text(measuring.threads if self.threads is None else self.threads)
         rewrite = None if all(map(is_file, targets)) else measuring.rewrite
         if measuring.in_turn:
             return Compare(
@@ -170,5 +170,5 @@ class Reproduce(msgspec.Struct, frozen=True, kw_only=True):
         ).asked()
 
 
-def _text(size: str | int | None) -> str | None:
-    return None if size is None else str(size)
+def _text(value: str | int | None) -> str | None:
+    return None if value is None else str(value)

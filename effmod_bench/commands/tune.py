@@ -12,7 +12,15 @@ from effmod_bench.options.option import FILE, PRECISELY, but, option
 from effmod_bench.options.output import OutputFolder, Printing, StoreFolder, default_store
 from effmod_bench.options.parse import parse_duration
 from effmod_bench.options.protocol import Margin, NoWait, Seed, Timeout
-from effmod_bench.options.runtime import ON_ONNX_DEVICES, DenormalAsZero, DeviceName, Tf32, Threads, parse_device
+from effmod_bench.options.runtime import (
+    ON_ONNX_DEVICES,
+    DenormalAsZero,
+    DeviceName,
+    Tf32,
+    Threads,
+    one_number_of_threads,
+    parse_device,
+)
 from effmod_bench.options.targets import TunedTarget
 from effmod_bench.options.verification import Data
 from effmod_bench.screen.console import Console
@@ -96,7 +104,7 @@ class Tune(msgspec.Struct, frozen=True, kw_only=True):
             plan=ComparisonPlan(
                 device=device,
                 options=RuntimeOptions(device_index=index, denormal_as_zero=self.denormal_as_zero),
-                threads=self.threads,
+                threads=one_number_of_threads(self.threads),
                 seed=self.seed,
                 margin=self.margin,
             ),

@@ -43,11 +43,13 @@ class Timeline:
         self.now = 0
         self._warmup_runs = plan.warmup_runs
         self._clocks = 2 if plan.device is Device.CUDA else 1  # the host's, then the GPU's own
-        self._run_s = [guess_run_s(plan, m) for m in macs]
+        self._run_s: dict[tuple[int, int | None], float | None] = {
+            _timed(turn): guess_run_s(turn.plan, macs[turn.subject]) for turn in self.turns
+        }
 
     def saw(self, run_ns: float) -> None:
         """One run of the artifact whose turn it is takes `run_ns`."""
-        self._run_s[self.turns[self.now].subject] = run_ns / 1e9
+        self._run_s[_timed(self.turns[self.now])] = run_ns / 1e9
 
     def done(self, elapsed_s: float) -> float:
         """Rounds that are done, when the present one began `elapsed_s` ago."""
@@ -62,8 +64,13 @@ class Timeline:
         return max(0.0, present - elapsed_s) + sum(seconds for seconds in ahead if seconds is not None)
 
     def _round_s(self, turn: Turn) -> float | None:
-        run_s = self._run_s[turn.subject]
+        run_s = self._run_s[_timed(turn)]
         return None if run_s is None else GUESSED_START_S + run_s * (turn.runs * self._clocks + self._warmup_runs)
+
+
+def _timed(turn: Turn) -> tuple[int, int | None]:
+    """What takes about as long each time: an artifact on so many threads."""
+    return turn.subject, turn.plan.threads
 
 
 def guess_s(plan: ComparisonPlan, macs: tuple[int | None, int | None]) -> float | None:

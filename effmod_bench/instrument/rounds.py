@@ -11,13 +11,13 @@ from effmod_bench.instrument.clock import monotonic_s
 from effmod_bench.instrument.estimate import Progress, Timeline
 from effmod_bench.instrument.process.messages import Broken, Job, Timed
 from effmod_bench.instrument.process.start import run_job
-from effmod_bench.instrument.schedule import Turn, missing
+from effmod_bench.instrument.schedule import Turn, missing, way_of
 from effmod_bench.instrument.sessions.session import SessionRequest
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.instrument.threads import threads_to_use
 from effmod_bench.instrument.watch import Watched, not_begun, watch
 from results import BenchPlan, Machine, Outcome, Round, Store
-from results.tables.words import labels
+from results.tables.words import counted, labels
 
 
 def run(
@@ -30,6 +30,7 @@ def run(
     *,
     on_record: Callable[[Round], None],
     earlier: Sequence[Round] = (),
+    threads: Sequence[int] = (),
     round_timeout_s: float | None = None,
     max_time_s: float | None = None,
 ) -> int:
@@ -39,6 +40,7 @@ def run(
 
     Args:
         earlier: the rounds of this run that are stored already; what they have is not measured again.
+        threads: several numbers, to be timed one by one; empty for the plan's alone.
         round_timeout_s: what a round may take; None for a generous multiple of what it should take.
         max_time_s: when this has passed, no round begins any more. An artifact that then has none at all gets the
             record of one that failed, since time was up.
@@ -50,7 +52,7 @@ def run(
         StoreError: a record could not be written; the run stops there.
         KeyboardInterrupt: the user interrupts; what is finished is stored.
     """
-    turns = missing(plan, [subject.artifact for subject in subjects], earlier)
+    turns = missing(plan, [subject.artifact for subject in subjects], earlier, threads=threads)
     timeline = Timeline(plan, [subject.artifact.macs for subject in subjects], turns)
     names = labels([subject.artifact for subject in subjects])
     began_s = monotonic_s()
@@ -61,11 +63,14 @@ def run(
 
     for number, turn in enumerate(turns):
         if max_time_s is not None and monotonic_s() - began_s >= max_time_s:
-            for left in _first_of_each(turns, number, subjects, earlier):
+            for left in _first_of_each(turns, number, subjects, earlier, threads):
                 keep(_record(subjects[left.subject], run_id, left, not_begun(left.plan, machine)))
             return len(turns) - number
         timeline.now = number
-        subject, tick = subjects[turn.subject], _ticker(progress, names[turn.subject], timeline)
+        subject, name = subjects[turn.subject], names[turn.subject]
+        if threads:
+            name = f"{name}, {counted(turn.plan.threads or 0, 'thread')}"
+        tick = _ticker(progress, name, timeline)
         start = partial(_time, _job(subject, turn), timeline, tick, round_timeout_s)
         attempts = watch(start, turn.plan, [subject], machine, what="round", tick=tick)
         for attempt, watched in enumerate(attempts, turn.attempt):
@@ -108,17 +113,21 @@ def _job(subject: Subject, turn: Turn) -> Job:
 
 
 def _first_of_each(
-    turns: Sequence[Turn], number: int, subjects: Sequence[Subject], earlier: Sequence[Round]
+    turns: Sequence[Turn],
+    number: int,
+    subjects: Sequence[Subject],
+    earlier: Sequence[Round],
+    threads: Sequence[int],
 ) -> Iterator[Turn]:
     """Of each artifact that was never tried in a way, the round that would have come first.
 
     Args:
         number: of the turns, that have begun.
     """
-    seen = {(each.artifact, each.plan.options) for each in earlier}
-    seen |= {(subjects[each.subject].artifact, each.plan.options) for each in turns[:number]}
+    seen = {(each.artifact, way_of(each.plan, threads)) for each in earlier}
+    seen |= {(subjects[each.subject].artifact, way_of(each.plan, threads)) for each in turns[:number]}
     for turn in turns[number:]:
-        timed = subjects[turn.subject].artifact, turn.plan.options
+        timed = subjects[turn.subject].artifact, way_of(turn.plan, threads)
         if timed not in seen:
             seen.add(timed)
             yield turn
@@ -133,10 +142,9 @@ def _record(
     artifact, outcome = subject.artifact, watched.outcome
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", artifact.name)[:80]
     timed = outcome if isinstance(outcome, Timed) else None
-    way = "-denormal-as-zero" if turn.plan.options.denormal_as_zero else ""
     again = f"-attempt-{turn.attempt}" if turn.attempt else ""
     return Round(
-        id=f"{run_id}-{turn.subject}-{slug}{way}-{turn.index}{again}",
+        id=f"{run_id}-{turn.subject}-{slug}{turn.way}-{turn.index}{again}",
         run_id=run_id,
         index=turn.index,
         attempt=turn.attempt,

@@ -10,6 +10,7 @@ import typer
 
 from effmod_bench.errors import TargetError
 from effmod_bench.options.option import APPLE, FILE, option
+from effmod_bench.options.parse import is_positive, the_only_one
 from exporters import (
     DEFAULT_OPSET,
     DEFAULT_PRECISION,
@@ -174,7 +175,7 @@ class NetworkChoices(msgspec.Struct, frozen=True, kw_only=True):
         Raises:
             TargetError: there are several, or it is no number of images.
         """
-        return _the_only_one("--batch-size", self.batch_size, parse_batch_sizes(self.batch_size))
+        return the_only_one("--batch-size", self.batch_size, parse_batch_sizes(self.batch_size))
 
     def shapes(self) -> dict[str | None, tuple[int, ...]]:
         """What is fed to files that leave it open, by the inputs' names; under None to the only one.
@@ -455,7 +456,7 @@ def parse_batch_sizes(text: str) -> tuple[int, ...]:
         TargetError: one of them is no positive number.
     """
     sizes = dict.fromkeys(part.strip() for part in text.split(","))
-    if wrong := [size for size in sizes if not _is_positive(size)]:
+    if wrong := [size for size in sizes if not is_positive(size)]:
         raise TargetError(f"--batch-size {text!r}: {wrong[0]!r} is no number of images; write 8, or 1,2,4")
     return tuple(map(int, sizes))
 
@@ -469,7 +470,7 @@ def parse_image_sizes(text: str) -> tuple[int, ...]:
     sizes: dict[int, None] = {}
     for part in (part.strip() for part in text.split(",")):
         numbers = part.split(":")
-        if len(numbers) not in (1, 3) or not all(map(_is_positive, numbers)):
+        if len(numbers) not in (1, 3) or not all(map(is_positive, numbers)):
             raise TargetError(
                 f"--image-size {text!r}: {part!r} is no number of pixels; write 224, or 224,256, or 224:512:32 for "
                 "224 to 512 by 32"
@@ -489,17 +490,7 @@ def one_image_size(text: str | None) -> int | None:
     Raises:
         TargetError: there are several, or it is no number of pixels.
     """
-    return None if text is None else _the_only_one("--image-size", text, parse_image_sizes(text))
-
-
-def _the_only_one(name: str, text: str, sizes: Sequence[int]) -> int:
-    if len(sizes) > 1:
-        raise TargetError(f"{name} {text}: several are for 'effmod bench'; give one")
-    return sizes[0]
-
-
-def _is_positive(number: str) -> bool:
-    return number.isdecimal() and int(number) > 0
+    return None if text is None else the_only_one("--image-size", text, parse_image_sizes(text))
 
 
 def parse_input_shapes(texts: Sequence[str]) -> dict[str | None, tuple[int, ...]]:

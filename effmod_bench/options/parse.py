@@ -1,10 +1,13 @@
 """Texts that a user gives, as values: shares, durations, folders."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 import typer
+
+from effmod_bench.errors import TargetError
 
 _LARGEST_SHARE = 1e6
 
@@ -76,6 +79,22 @@ def check_folder(path: Path | None) -> Path | None:
     if path is not None and path.suffix in (".onnx", ".mlpackage") and not path.is_dir():
         raise typer.BadParameter(f"{path} is to be a folder, and effmod names the files in it; try {path.parent}")
     return path
+
+
+def is_positive(number: str) -> bool:
+    """Whether a text is a whole number of at least 1."""
+    return number.isdecimal() and int(number) > 0
+
+
+def the_only_one(name: str, text: str, values: Sequence[int]) -> int:
+    """What an option of this name came to, where several make no sense.
+
+    Raises:
+        TargetError: there are several.
+    """
+    if len(values) > 1:
+        raise TargetError(f"{name} {text}: several are for 'effmod bench'; give one")
+    return values[0]
 
 
 def is_text(name: str) -> bool:

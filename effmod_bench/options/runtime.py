@@ -7,6 +7,7 @@ import msgspec
 from effmod_bench.errors import TargetError
 from effmod_bench.instrument.sessions.registry import ONNXRUNTIMES, RUNTIMES
 from effmod_bench.options.option import APPLE, CPU, GPU, WHERE, but, option
+from effmod_bench.options.parse import is_positive, the_only_one
 from exporters import Format
 from results import ComputeUnits, Device, GraphOptimization, Runtime, RuntimeOptions
 
@@ -31,13 +32,12 @@ RuntimeName = Annotated[
     ),
 ]
 Threads = Annotated[
-    int | None,
+    str | None,
     option(
         metavar="N",
-        min=1,
         help="Threads within an operator.",
         panel=WHERE,
-        show_default="the paper's 4, or one for each core, or as many as a container lets run, where those are fewer",
+        show_default="the paper's 4, or as many as have a core where those are fewer",
     ),
 ]
 DenormalAsZero = Annotated[
@@ -165,6 +165,41 @@ class RuntimeSettings(OnnxRuntimeSettings, frozen=True, kw_only=True):
 
     def units(self) -> ComputeUnits | None:
         return self.compute_units
+
+
+def parse_threads(text: str | None) -> tuple[int, ...]:
+    """`4` or `1,2,4`, each once; none where nobody says.
+
+    Raises:
+        TargetError: one of them is no positive number.
+    """
+    if text is None:
+        return ()
+    counts = dict.fromkeys(part.strip() for part in text.split(","))
+    if wrong := [count for count in counts if not is_positive(count)]:
+        raise TargetError(f"--threads {text!r}: {wrong[0]!r} is no number of threads; write 4, or 1,2,4")
+    return tuple(dict.fromkeys(map(int, counts)))
+
+
+def one_number_of_threads(text: str | None) -> int | None:
+    """How many threads, where several numbers make no sense; None where nobody says.
+
+    Raises:
+        TargetError: there are several, or it is no number of threads.
+    """
+    return None if text is None else the_only_one("--threads", text, parse_threads(text))
+
+
+def check_threads(device: Device, counts: tuple[int, ...]) -> None:
+    """Refuse threads where they do not decide how long an inference takes.
+
+    Raises:
+        TargetError: there are some.
+    """
+    if counts and device is Device.COREML:
+        raise TargetError("--threads is for the CPU; Core ML chooses its threads itself")
+    if len(counts) > 1 and device is not Device.CPU:
+        raise TargetError(f"several --threads go with --device cpu, not with --device {device}; give one, or none")
 
 
 def parse_device(text: str) -> tuple[Device, int]:

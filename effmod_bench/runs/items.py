@@ -8,13 +8,14 @@ import msgspec
 from effmod_bench.errors import TargetError
 from effmod_bench.instrument.sessions.registry import NETWORK_RUNTIMES, ONNXRUNTIMES
 from effmod_bench.options.export import ExportChoices, refuse_feeds
+from effmod_bench.options.runtime import check_threads
 from effmod_bench.runs.plan import RunPlan
 from effmod_bench.targets.limits import check_checkpoint, check_image_sizes
 from effmod_bench.targets.names import check_file, find_networks, is_file
 from effmod_bench.targets.target import FileTarget, NetworkTarget, Target
 from exporters import RANDOM
 from models import ImageSizeError, ModelSpec, check_image_size
-from results import BenchPlan, Device
+from results import BenchPlan
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,8 +65,7 @@ def _with_choices(run: RunPlan, choices: ExportChoices, left_out: dict[str, Imag
         left_out: takes up what is no target in this size, where there are several.
     """
     plan, shapes = run.plan, dict(run.input_shapes)
-    if plan.device is Device.COREML and plan.threads is not None:
-        raise TargetError("--threads is for the CPU; Core ML chooses its threads itself")
+    check_threads(plan.device, run.threads or (() if plan.threads is None else (plan.threads,)))
     targets: list[Target] = []
     for name in run.targets:
         if is_file(name):

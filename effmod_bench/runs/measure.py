@@ -143,6 +143,7 @@ class _Benched:
                 progress,
                 on_record=self._rounds.append,
                 earlier=tuple(self._rounds),
+                threads=run.threads,
                 round_timeout_s=self.invocation.round_timeout_s,
                 max_time_s=run.max_time_s,
             )
@@ -178,8 +179,8 @@ class _Benched:
 
     def _say_missing(self) -> None:
         run = self.run
-        every = len(schedule(run.plan, len(run.artifacts)))
-        left = len(missing(run.plan, run.artifacts, self._rounds))
+        every = len(schedule(run.plan, len(run.artifacts), threads=run.threads))
+        left = len(missing(run.plan, run.artifacts, self._rounds, threads=run.threads))
         to_do = [f"{left} of {counted(every, 'round')}"] if left else []
         if run.anchor:
             processes = pairs.missing(run.anchor.plan, len(run.anchor.plan.targets), self._beside)

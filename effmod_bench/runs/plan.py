@@ -50,7 +50,7 @@ class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
     Attributes:
         id: that of the run.
         targets, choices, input_shapes, given: what the artifacts are obtained from.
-        batch_sizes, image_sizes: of a sweep; empty for that of `choices` alone.
+        batch_sizes, image_sizes, threads: of a sweep; empty for what `choices` or `plan` has alone.
         artifacts: what they were, in the order of the rounds' ids: another file would be another measurement. Empty
             until they are known; nothing is measured before.
         anchor, anchor_artifact: None for a run without pairs; another anchor's file would be another ratio.
@@ -70,6 +70,7 @@ class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
     artifacts: tuple[TimedArtifact, ...] = ()
     batch_sizes: tuple[int, ...] = ()
     image_sizes: tuple[int, ...] = ()
+    threads: tuple[int, ...] = ()
     anchor: Anchor | None = None
     anchor_artifact: TimedArtifact | None = None
     table: str | None = None
@@ -98,6 +99,7 @@ def new_run(
     given: Given = NOTHING_GIVEN,
     batch_sizes: tuple[int, ...] = (),
     image_sizes: tuple[int, ...] = (),
+    threads: tuple[int, ...] = (),
     anchor: Anchor | None = None,
     table: str | None = None,
     max_time_s: float | None = None,
@@ -115,6 +117,7 @@ def new_run(
         given=given,
         batch_sizes=batch_sizes,
         image_sizes=image_sizes,
+        threads=threads,
         anchor=anchor,
         table=table,
         max_time_s=max_time_s,
@@ -152,7 +155,7 @@ def choose_anchor(
     """What the user's options come to: with a table of the paper there is an anchor, where it can be timed.
 
     Args:
-        sweep: over batch sizes, which have no anchor, nor has what is timed in two ways.
+        sweep: over sizes or threads, which have no anchor, nor has what is timed in two ways.
 
     Raises:
         TargetError: an option is for anchors, and there is none.
@@ -169,7 +172,10 @@ def choose_anchor(
     if several_ways:
         raise TargetError("--anchor is for what is timed in one way; leave --denormal-as-zero out, or --anchor")
     if sweep:
-        raise TargetError("--anchor is for one --batch-size and one --image-size; leave it out, or give one of each")
+        raise TargetError(
+            "--anchor is for one --batch-size, one --image-size and one number of --threads; leave it out, or give one "
+            "of each"
+        )
     check_max_time(
         max_time_s,
         until,

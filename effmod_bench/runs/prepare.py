@@ -63,7 +63,8 @@ def prepared(
     check([target.name for target in targets])
     check_installed(run.plan.device, run.plan.options)
     store.check_writable()
-    _say_threads(console, run.plan)
+    for threads in run.threads or (run.plan.threads,):
+        _say_threads(console, msgspec.structs.replace(run.plan, threads=threads))
     for what, error in found.left_out.items():
         console.warn(f"{what} is left out: {error}")
     # A wrong file is said before waiting, and before the minutes that exporting takes.

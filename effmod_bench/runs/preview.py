@@ -1,6 +1,6 @@
 """What `effmod bench --dry-run` says: what would be exported and run, and about how long it takes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -24,6 +24,7 @@ class PlannedRun(msgspec.Struct, frozen=True, kw_only=True):
     """What `effmod bench` would do with one target.
 
     Attributes:
+        threads: None where the runtime chooses them itself.
         about_s: None for a file of which nothing is known, and where only a run would tell.
     """
 
@@ -31,6 +32,7 @@ class PlannedRun(msgspec.Struct, frozen=True, kw_only=True):
     action: str
     image_size: int | None
     batch_size: int
+    threads: int | None
     runs: int
     about_s: float | None
 
@@ -40,6 +42,7 @@ _COLUMNS: tuple[Column[PlannedRun], ...] = (
     Column(key="action", header="file", get=lambda row: row.action),
     Column(key="image_size", header="image\nsize", spare=2, get=lambda row: row.image_size),
     Column(key="batch_size", header="batch", get=lambda row: row.batch_size),
+    Column(key="threads", header="threads", spare=1, get=lambda row: row.threads),
     Column(key="runs", header="runs", get=lambda row: row.runs),
     Column(key="about_s", header="about\ns", get=lambda row: row.about_s, show=digits(0)),
 )
@@ -52,12 +55,9 @@ def preview(run: RunPlan, store: Store) -> Table[PlannedRun]:
         UnknownModelError, ImageSizeError, TargetError, ArtifactError: as measuring would.
     """
     found = find_targets(run)
-    rows = [_planned(run, target, found.anchor, found.targets[0]) for target in found.targets]
+    rows = [row for target in found.targets for row in _planned(run, target, found.anchor, found.targets[0])]
     plan, processes = run.plan, min(run.plan.rounds, run.plan.runs)
-    threads, index = threads_to_use(plan), plan.options.device_index
-    device = f"{plan.device}:{index}" if index else str(plan.device)
-    where = device if threads is None else f"{device}, {counted(threads, 'thread')}"
-    note = f"{where}; "
+    note = f"{_where(run)}; "
     if run.compared is not None:
         note += f"each in turn with the first, {_pairs_in_words(run.compared)}; "
     else:
@@ -69,6 +69,15 @@ def preview(run: RunPlan, store: Store) -> Table[PlannedRun]:
     )
     left_out = (f"{what} is left out: {error}" for what, error in found.left_out.items())
     return Table(rows=tuple(rows), columns=_COLUMNS, notes=(note, *left_out))
+
+
+def _where(run: RunPlan) -> str:
+    plan, index = run.plan, run.plan.options.device_index
+    device = f"{plan.device}:{index}" if index else str(plan.device)
+    threads = threads_to_use(plan)
+    if run.threads:
+        return f"{device}, {', '.join(map(str, run.threads[:-1]))} and {run.threads[-1]} threads"
+    return device if threads is None else f"{device}, {counted(threads, 'thread')}"
 
 
 def _time_in_words(run: RunPlan, rows: Sequence[PlannedRun]) -> str:
@@ -85,7 +94,12 @@ def _pairs_in_words(plan: ComparisonPlan) -> str:
     return f"{processes} with {2 * plan.blocks} runs of each"
 
 
-def _planned(run: RunPlan, target: Target, anchor: Target | None, first: Target) -> PlannedRun:
+def _planned(run: RunPlan, target: Target, anchor: Target | None, first: Target) -> Iterator[PlannedRun]:
+    """A row for each number of threads; the file is made for the first.
+
+    Args:
+        first: of the targets, with which a comparison's others are timed in turn.
+    """
     if isinstance(target, FileTarget):
         artifact = target.read.artifact
         export_s, action = 0.0, "as it is"
@@ -93,13 +107,23 @@ def _planned(run: RunPlan, target: Target, anchor: Target | None, first: Target)
     else:
         export_s, action = (0.0, "cached") if target.is_cached else (_EXPORT_S, "to be exported")
         name, batch, size = target.name, target.config.batch_size, target.config.image_size
-    if run.compared is None:
-        runs, measure_s = run.plan.runs, Timeline(run.plan, [target.macs]).left_s()
-    else:
-        runs = 2 * run.compared.blocks * next_look(run.compared, 0).processes
-        measure_s = 0.0 if target == first else guess_s(run.compared, (first.macs, target.macs))
     pairs_s = (
         guess_s(run.anchor.plan, (anchor.macs, target.macs)) if run.anchor and anchor and anchor != target else 0.0
     )
-    about_s = None if measure_s is None or pairs_s is None else measure_s + pairs_s + export_s
-    return PlannedRun(name=name, action=action, image_size=size, batch_size=batch, runs=runs, about_s=about_s)
+    for threads in run.threads or (run.plan.threads,):
+        plan = msgspec.structs.replace(run.plan, threads=threads)
+        if run.compared is None:
+            runs, measure_s = plan.runs, Timeline(plan, [target.macs]).left_s()
+        else:
+            runs = 2 * run.compared.blocks * next_look(run.compared, 0).processes
+            measure_s = 0.0 if target == first else guess_s(run.compared, (first.macs, target.macs))
+        yield PlannedRun(
+            name=name,
+            action=action,
+            image_size=size,
+            batch_size=batch,
+            threads=threads_to_use(plan),
+            runs=runs,
+            about_s=None if measure_s is None or pairs_s is None else measure_s + pairs_s + export_s,
+        )
+        export_s = 0.0

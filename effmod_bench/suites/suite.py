@@ -38,7 +38,7 @@ class Measuring(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbi
     networks: tuple[str, ...] = ()
     image_size: str | int | None = None
     batch_size: str | int = "1"
-    threads: int | None = None
+    threads: str | int | None = None
     rewrite: str = "none"
     checkpoint: str | None = None
     runtime: Runtime | None = None

@@ -157,11 +157,11 @@ def _turn(record: Round | TimedRound) -> tuple[object, ...]:
     return record.run_id, record.plan, record.artifact, record.index
 
 
-def _place(record: Round | TimedRound) -> tuple[int, int, int]:
+def _place(record: Round | TimedRound) -> tuple[int, int, int, int]:
     """Where its row stands among those of its run."""
     artifact, targets = record.artifact, record.plan.targets
     of_run = targets.index(artifact.name) if artifact.name in targets else len(targets)
-    return of_run, artifact.image_size or 0, artifact.batch_size
+    return of_run, artifact.image_size or 0, artifact.batch_size, record.plan.threads or 0
 
 
 def _identity(record: Round | TimedRound) -> bytes:

@@ -157,3 +157,40 @@ def test_each_way_of_an_artifact_is_a_row_of_its_own(store: Store, answer_with: 
     rows = {row.options.denormal_as_zero: row.latency for row in summarise(store.read())}
     assert {way: latency and latency.p50_ms for way, latency in rows.items()} == {False: 1.0, True: 0.5}
     assert [record.index for record in store.read() if "denormal-as-zero" in record.id] == [0, 1]
+
+
+def test_each_number_of_threads_is_given_to_the_runtime_and_has_records_of_its_own(
+    store: Store, answer_with: Callable[[Answer], None]
+) -> None:
+    given: list[int] = []
+
+    def answer(job: Job) -> Timed:
+        given.append(job.session.intra_op_num_threads)
+        return timed(job)
+
+    answer_with(answer)
+    plan, watcher = BenchPlan(runs=4, rounds=2, threads=1), Watcher()
+    left = runner.run("run", plan, [subject("a")], MACHINE, store, watcher, on_record=lambda _: None, threads=(1, 2))
+    assert left == 0
+    assert Counter(given) == {1: 2, 2: 2}
+    records = store.read()
+    assert sorted(record.id for record in records) == [f"run-0-a-threads-{n}-{i}" for n in (1, 2) for i in (0, 1)]
+    assert all(record.plan.threads == record.environment.threads for record in records)
+    one, two = summarise(reversed(records))
+    assert (one.threads, one.latency and one.latency.rounds) == (1, 2)
+    assert (two.threads, two.latency and two.latency.rounds) == (2, 2)
+
+
+def test_each_number_of_threads_that_had_no_time_is_a_row_that_says_so(
+    store: Store, answer_with: Callable[[Answer], None]
+) -> None:
+    answer_with(timed)
+    plan = BenchPlan(runs=4, rounds=2, threads=1)
+    left = runner.run(
+        "run", plan, [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None, threads=(1, 2), max_time_s=0
+    )
+    assert left == 4
+    assert {(record.plan.threads, record.failure) for record in store.read()} == {
+        (1, "time was up"),
+        (2, "time was up"),
+    }

@@ -74,3 +74,35 @@ def test_a_resumed_run_measures_the_way_that_is_missing() -> None:
     assert Counter(turn.plan.options.denormal_as_zero for turn in left) + Counter(
         record.plan.options.denormal_as_zero for record in done
     ) == {False: 2, True: 2}
+
+
+def test_each_number_of_threads_takes_turns_with_the_others() -> None:
+    asked = BenchPlan(runs=100, rounds=10, threads=1)
+    turns = schedule(asked, 2, threads=(1, 2, 4))
+    assert Counter((turn.subject, turn.plan.threads) for turn in turns) == {
+        (subject, threads): 10 for subject in (0, 1) for threads in (1, 2, 4)
+    }
+    for index in range(10):  # and none of them waits for the other to end
+        beside = turns[6 * index : 6 * index + 6]
+        assert {turn.index for turn in beside} == {index}
+        assert len({(turn.subject, turn.plan.threads) for turn in beside}) == 6
+    assert len({tuple(turn.plan.threads for turn in turns[i : i + 6]) for i in range(0, 60, 6)}) > 1
+
+
+def test_threads_are_swept_in_either_way_of_taking_subnormal_numbers() -> None:
+    plan = BenchPlan(runs=2, rounds=1, options=RuntimeOptions(denormal_as_zero=True))
+    turns = schedule(plan, 1, threads=(1, 2))
+    assert {turn.way: (turn.plan.threads, turn.plan.options.denormal_as_zero) for turn in turns} == {
+        "-threads-1": (1, False),
+        "-threads-1-denormal-as-zero": (1, True),
+        "-threads-2": (2, False),
+        "-threads-2-denormal-as-zero": (2, True),
+    }
+
+
+def test_a_resumed_run_measures_the_numbers_of_threads_that_are_missing() -> None:
+    plan = BenchPlan(runs=4, rounds=2, threads=1)
+    every = schedule(plan, 1, threads=(1, 2))
+    done = [msgspec.structs.replace(make_round(index=turn.index), plan=turn.plan) for turn in every if turn.index]
+    left = missing(plan, [done[0].artifact], done, threads=(1, 2))
+    assert left == [turn for turn in every if not turn.index]

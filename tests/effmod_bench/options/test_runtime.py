@@ -1,7 +1,14 @@
 import pytest
 
 from effmod_bench.errors import TargetError
-from effmod_bench.options.runtime import RuntimeSettings, arguments, parse_device
+from effmod_bench.options.runtime import (
+    RuntimeSettings,
+    arguments,
+    check_threads,
+    one_number_of_threads,
+    parse_device,
+    parse_threads,
+)
 from results import ComputeUnits, Device, GraphOptimization, Runtime, RuntimeOptions
 
 
@@ -75,3 +82,41 @@ def test_settings_that_were_found_can_be_asked_for(
     device: Device, options: RuntimeOptions, expected: list[str]
 ) -> None:
     assert arguments(device, options) == expected
+
+
+@pytest.mark.parametrize(("text", "counts"), [(None, ()), ("4", (4,)), ("1, 2,4,2,02", (1, 2, 4))])
+def test_numbers_of_threads_are_read_each_once(text: str | None, counts: tuple[int, ...]) -> None:
+    assert parse_threads(text) == counts
+
+
+@pytest.mark.parametrize("text", ["", "0", "-1", "1.5", "1,x", "1,,2", "1:4:1", "²"])
+def test_what_is_no_number_of_threads_is_refused(text: str) -> None:
+    with pytest.raises(TargetError, match="is no number of threads; write 4, or 1,2,4"):
+        parse_threads(text)
+
+
+def test_several_numbers_of_threads_are_for_bench() -> None:
+    assert (one_number_of_threads(None), one_number_of_threads("3")) == (None, 3)
+    with pytest.raises(TargetError, match="--threads 1,2: several are for 'effmod bench'; give one"):
+        one_number_of_threads("1,2")
+
+
+@pytest.mark.parametrize(
+    ("device", "counts", "said"),
+    [
+        (Device.COREML, (2,), "--threads is for the CPU; Core ML chooses its threads itself"),
+        (Device.COREML, (2, 4), "--threads is for the CPU; Core ML chooses its threads itself"),
+        (Device.CUDA, (2, 4), "several --threads go with --device cpu, not with --device cuda"),
+        (Device.CUDA, (2,), None),
+        (Device.CPU, (2, 4), None),
+        (Device.COREML, (), None),
+    ],
+)
+def test_threads_are_refused_where_they_do_not_decide_the_time(
+    device: Device, counts: tuple[int, ...], said: str | None
+) -> None:
+    if said is None:
+        check_threads(device, counts)
+        return
+    with pytest.raises(TargetError, match=said):
+        check_threads(device, counts)

@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -106,3 +107,53 @@ def test_a_limit_that_means_nothing_is_refused(arguments: tuple[str, ...], said:
     assert done.exit_code == 2
     assert said in " ".join(done.stderr.split())
     assert not Path("records").exists() or finished() == []
+
+
+SWEPT = ("--runs", "40", "--rounds", "2", "--threads", "2,1")
+
+
+def by_threads() -> list[tuple[str, int | None, int]]:
+    records = Store(Path("records")).read_kind(Round)
+    return sorted((each.artifact.name, each.plan.threads, each.index) for each in records)
+
+
+def test_numbers_of_threads_are_a_row_each_and_a_resumed_run_measures_none_twice() -> None:
+    assert bench("a.onnx", "b.onnx", *SWEPT, "--max-time", "4m").exit_code == 0
+    assert len(by_threads()) == 6
+    done = bench("--resume")
+    assert done.exit_code == 0
+    assert "2 of 8 rounds to do" in done.stderr
+    assert by_threads() == [(name, threads, i) for name in ("a.onnx", "b.onnx") for threads in (1, 2) for i in (0, 1)]
+    shown = CliRunner().invoke(app, ["show", "records", "--output-format", "csv"])
+    rows = [(row["name"], row["threads"], row["rounds"]) for row in csv.DictReader(io.StringIO(shown.stdout))]
+    assert rows == [(name, threads, "2") for name in ("a.onnx", "b.onnx") for threads in ("1", "2")]
+    assert "it is complete" in bench("--resume").stderr
+
+
+def test_a_run_of_before_threads_could_be_swept_goes_on() -> None:
+    assert bench("a.onnx", *SPLIT, "--max-time", "90s").exit_code == 0
+    (stored,) = (path for path in Path("records").iterdir() if "a.onnx" not in path.name)
+    content = json.loads(stored.read_bytes())
+    assert content.pop("threads") == []
+    stored.write_text(json.dumps(content))
+    assert bench("--resume").exit_code == 0
+    assert finished() == [("a.onnx", i, 0, Outcome.OK) for i in range(4)]
+
+
+def test_numbers_of_threads_and_batch_sizes_are_swept_together(tmp_path: Path) -> None:
+    write_onnx(tmp_path / "open.onnx", shape=("n", 3, 8, 8))
+    done = bench("open.onnx", "--runs", "1", "--rounds", "1", "--threads", "1,2", "--batch-size", "1,4")
+    assert done.exit_code == 0, done.output
+    records = Store(Path("records")).read_kind(Round)
+    assert sorted((each.artifact.batch_size, each.plan.threads or 0) for each in records) == [
+        (1, 1),
+        (1, 2),
+        (4, 1),
+        (4, 2),
+    ]
+
+
+def test_an_anchor_is_for_one_number_of_threads() -> None:
+    done = bench("a.onnx", "b.onnx", *SWEPT, "--anchor", "b.onnx")
+    assert done.exit_code == 2
+    assert "one number of --threads" in " ".join(done.stderr.split())

@@ -150,6 +150,20 @@ def test_threads_that_are_not_the_papers_or_have_no_core_of_their_own_are_told_o
     assert bool(found) is bool(said)
 
 
+def test_of_several_numbers_of_threads_those_that_have_no_core_of_their_own_are_told_of(
+    invoke: Invoke, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for module in (prepare, threads):
+        monkeypatch.setattr(module, "available_cores", lambda: 2)
+        monkeypatch.setattr(module, "cpu_quota", lambda: None)
+    asked = invoke(threads=1)
+    swept = msgspec.structs.replace(asked, run=msgspec.structs.replace(asked.run, threads=(1, 2, 4)))
+    with prepared(Console(), swept):
+        found = capsys.readouterr().err
+    assert "4 threads on 2 cores wait for each other" in found
+    assert found.count("wait for each other") == 1
+
+
 def test_what_is_named_again_keeps_its_first_place_for_it_is_the_baseline(invoke: Invoke, tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     seen: list[Sequence[str]] = []

@@ -57,3 +57,11 @@ def test_a_dry_run_says_what_is_timed_twice(tmp_path: Path) -> None:
     write_onnx(tmp_path / "x.onnx")
     said = " ".join(effmod("bench", "x.onnx", "--dry-run", "--denormal-as-zero").stdout.split())
     assert "all of it twice, with subnormal numbers taken for zero and without;" in said
+
+
+def test_a_dry_run_has_a_row_for_each_number_of_threads_and_makes_a_file_once(tmp_path: Path) -> None:
+    asked = ("bench", "efficientmod_xxs", "--dry-run", "--threads", "1,2,4", "--store", str(tmp_path / "s"))
+    rows = json.loads(effmod(*asked, "--output-format", "json").stdout)
+    assert [row["threads"] for row in rows] == [1, 2, 4]
+    assert "cpu, 1, 2 and 4 threads; 4000 runs each" in effmod(*asked).stdout
+    assert rows[0]["about_s"] > rows[1]["about_s"] + 10  # and it is slower
