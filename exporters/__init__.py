@@ -46,6 +46,7 @@ from exporters.errors import (
 )
 from exporters.formats import artifact_sha256
 from exporters.making.create import PRETRAINED, RANDOM
+from exporters.making.dense import cached_dense, is_dense_cached, obtain_dense
 from exporters.making.file import Made, cached, is_cached, obtain, reference
 from exporters.making.key import weights_identity
 from exporters.making.network import (
@@ -97,15 +98,18 @@ __all__ = [
     "artifact_sha256",
     "cache_info",
     "cached",
+    "cached_dense",
     "cached_network",
     "clear_cache",
     "count_operators",
     "deliver",
     "installed_versions",
     "is_cached",
+    "is_dense_cached",
     "is_network_cached",
     "load_network",
     "obtain",
+    "obtain_dense",
     "obtain_network",
     "package_sha256",
     "public_name",

@@ -223,7 +223,7 @@ class EfficientMod(nn.Module):
             {"num_chs": dim, "reduction": stride * 2**i, "module": f"layers.{i}.blocks"} for i, dim in enumerate(dims)
         ]
 
-        drop_path = iter(torch.linspace(0, drop_path_rate, sum(depths) + sum(attention_depths)).tolist())
+        drop_path = iter(torch.linspace(0, drop_path_rate, sum(depths) + sum(attention_depths), device="cpu").tolist())
         self.patch_embed = PatchEmbed(in_chans, dims[0], kernel_size=kernel_size, stride=stride, padding=padding)
         self.layers = nn.ModuleList()
         for i, dim in enumerate(dims):

@@ -26,7 +26,7 @@ HEAVY = ("torch", "torchvision", "timm", "onnx", "onnxruntime", "coremltools", "
 # stands on one floor, and does not import its neighbours.
 FLOORS = {
     "models": (
-        ("mbconv", "context_maps"),
+        ("dense", "mbconv", "context_maps"),
         ("efficientmod_variants",),
         ("efficientmod", "convmlp", "edgevit", "pvt"),
         ("efficientmod_conv", "focalnet", "ghostnet", "layers", "mobileformer", "privacy", "van", "zoo"),

@@ -31,7 +31,9 @@ class Clocks(msgspec.Struct, frozen=True, kw_only=True):
     since_boot_s: float | None
 
 
-# A warm-up ends where the medians of its last three windows, fifths of what was asked for, lie so close together,
+# A warm-up of a network that takes seconds would go on for minutes: after this, no more of what was asked is begun.
+WARMUP_LEAST_LIMIT_S = 30.0
+# It ends where the medians of its last three windows, fifths of what was asked for, lie so close together,
 STEADY_WITHIN = 0.02
 # or else before it is so many times as long as asked, and begins no window later than this.
 WARMUP_FACTOR = 10
@@ -86,12 +88,18 @@ def warm_up(run: Callable[[], object], least: int) -> WarmUp:
     """Call `run` at least so often, then until the running median settles, or the bound is reached.
 
     It has settled when the medians of three successive windows lie within 2 %. A window is a fifth of `least`, so a
-    warm-up that settles at once is as long as asked.
+    warm-up that settles at once is as long as asked. Where 30 s do not suffice for that, it is over after them, or
+    after three runs, and a window is a fifth of those that were made.
     """
     if not least:
         return WarmUp(runs=0, steady=None, run_ns=None)
-    window = max(1, least // 5)
-    durations = time_runs(run, max(least, 3 * window))
+    durations, taken_ns = array("q"), 0
+    while len(durations) < least and (taken_ns < WARMUP_LEAST_LIMIT_S * 1e9 or len(durations) < 3):
+        (run_ns,) = time_runs(run, 1)
+        durations.append(run_ns)
+        taken_ns += run_ns
+    window = max(1, min(least, len(durations)) // 5)
+    durations.extend(time_runs(run, max(0, 3 * window - len(durations))))
     while True:
         last = durations[-3 * window :]
         medians = [median(last[i * window : (i + 1) * window]) for i in range(3)]
@@ -99,6 +107,37 @@ def warm_up(run: Callable[[], object], least: int) -> WarmUp:
         if steady or len(durations) + window > WARMUP_FACTOR * least or sum(durations) > WARMUP_LIMIT_S * 1e9:
             return WarmUp(runs=len(durations), steady=steady, run_ns=round(medians[-1]))
         durations.extend(time_runs(run, window))
+
+
+class PartTimer:
+    """How long named parts of inferences take: what a part takes in one inference is added up.
+
+    Args:
+        wait: called before the clock is read, so that what was queued is done: of a GPU's work.
+    """
+
+    def __init__(self, wait: Callable[[], None]) -> None:
+        self._wait = wait
+        self._runs: list[dict[str, int]] = []
+
+    def begin(self) -> None:
+        """The next inference begins."""
+        self._runs.append({})
+
+    @contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        """A part, from here to the end of the block."""
+        taken = self._runs[-1]
+        self._wait()
+        start = time.perf_counter_ns()
+        yield
+        self._wait()
+        taken[part] = taken.get(part, 0) + time.perf_counter_ns() - start
+
+    def last(self, runs: int) -> dict[str, tuple[int, ...]]:
+        """By part, what it took in each of the last inferences, in nanoseconds."""
+        names = dict.fromkeys(name for taken in self._runs[-runs:] for name in taken)
+        return {name: tuple(taken.get(name, 0) for taken in self._runs[-runs:]) for name in names}
 
 
 @contextmanager

@@ -159,6 +159,7 @@ def _record(
         warmup_runs=timed.warmup_runs if timed else None,
         steady=timed.steady if timed else None,
         durations_ns=timed.durations_ns if timed else (),
+        parts_ns=timed.parts_ns if timed else {},
         fed_ns=timed.fed_ns if timed else (),
         other_ns=timed.other_ns if timed else (),
         gpu_durations_ns=timed.gpu_durations_ns if timed else None,

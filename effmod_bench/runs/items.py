@@ -9,13 +9,14 @@ from effmod_bench.errors import TargetError
 from effmod_bench.instrument.sessions.registry import NETWORK_RUNTIMES, ONNXRUNTIMES
 from effmod_bench.options.export import ExportChoices, refuse_feeds
 from effmod_bench.options.runtime import check_threads
-from effmod_bench.runs.plan import RunPlan
+from effmod_bench.runs.plan import Command, RunPlan
 from effmod_bench.targets.limits import check_checkpoint, check_image_sizes
-from effmod_bench.targets.names import check_file, find_networks, is_file
-from effmod_bench.targets.target import FileTarget, NetworkTarget, Target
+from effmod_bench.targets.names import check_file, find_networks, is_file, refuse_dense
+from effmod_bench.targets.target import DenseTarget, FileTarget, NetworkTarget, Target
 from exporters import RANDOM
 from models import ImageSizeError, ModelSpec, check_image_size
-from results import BenchPlan
+from models.dense.spec import Mode, find_dense, is_dense
+from results import BenchPlan, Device, Runtime
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,6 +72,10 @@ def _with_choices(run: RunPlan, choices: ExportChoices, left_out: dict[str, Imag
         if is_file(name):
             size = choices.batch_size
             found: list[Target] = [FileTarget(path=Path(name), shapes=shapes, batch_size=size, given=run.given)]
+        elif is_dense(name):
+            if run.command is Command.COMPARE:
+                refuse_dense(name)
+            found = [DenseTarget(spec=spec) for spec in find_dense(name)]
         else:
             specs = find_networks([name], image_size=choices.image_size)
             if run.image_sizes:
@@ -78,7 +83,7 @@ def _with_choices(run: RunPlan, choices: ExportChoices, left_out: dict[str, Imag
             found = [_network(spec, choices, plan) for spec in specs]
         targets += [target for target in found if target not in targets]
     _check(targets, choices, run)
-    if targets and all(isinstance(target, NetworkTarget) for target in targets):
+    if targets and not any(isinstance(target, FileTarget) for target in targets):
         if shapes:
             raise TargetError("--input-shape is for .onnx files, and no target is one; --image-size is for networks")
         refuse_feeds(run.given)
@@ -100,12 +105,15 @@ def _check(targets: Sequence[Target], choices: ExportChoices, run: RunPlan) -> N
     """Refuse what cannot run on the device, or by the runtime, and options that are of no use to any target."""
     files = [target for target in targets if isinstance(target, FileTarget)]
     networks = [target for target in targets if isinstance(target, NetworkTarget)]
-    for target in targets:
-        if isinstance(target, FileTarget):
-            check_file(target.path, choices.format)
-        else:
-            choices.config(target.spec)
     plan = run.plan
+    for target in targets:
+        match target:
+            case FileTarget():
+                check_file(target.path, choices.format)
+            case DenseTarget():
+                _check_dense(target, choices, plan)
+            case NetworkTarget():
+                choices.config(target.spec)
     runtime, source = plan.options.runtime, run.given.source
     if runtime not in ONNXRUNTIMES and source is not None and source.is_dir():
         raise TargetError(f"--feeds {source}: feeds in turn are for ONNX Runtime, not for {runtime}; give one .npz")
@@ -117,6 +125,27 @@ def _check(targets: Sequence[Target], choices: ExportChoices, run: RunPlan) -> N
         check_checkpoint(choices.checkpoint, specs)
     elif all(map(is_file, run.targets)) and (given := choices.given(apart_from=("format", "batch_size"))):
         raise TargetError(f"{given[0]} is for networks that effmod exports, and every target is a file")
+
+
+def _check_dense(target: DenseTarget, choices: ExportChoices, plan: BenchPlan) -> None:
+    """Refuse a device, a runtime and options that a detector or segmenter does not go with."""
+    runtime = plan.options.runtime
+    if runtime not in NETWORK_RUNTIMES:
+        where = "" if plan.device is Device.CPU else f" on {plan.device}"
+        raise TargetError(
+            f"{target.name} is run by PyTorch as it is, not by {runtime}{where}: give --runtime pytorch"
+            + (", and --device cpu or cuda" if plan.device is Device.COREML else "")
+        )
+    if runtime is Runtime.TORCH_COMPILE and target.spec.mode is Mode.FULL:
+        usual = msgspec.structs.replace(target.spec, mode=Mode.DUMMY).name
+        raise TargetError(
+            f"{target.name} selects boxes on the way, which torch.compile cannot take as a whole: give --runtime "
+            f"pytorch, or {usual}"
+        )
+    own = ["format", "rewrite", *(["checkpoint"] if choices.checkpoint == RANDOM else [])]
+    if given := choices.given(apart_from=own):
+        size = "; its name says the size" if given[0] == "--image-size" else ""
+        raise TargetError(f"{given[0]} is for networks, and {target.name} takes one image and has random weights{size}")
 
 
 def _check_network_options(files: Sequence[FileTarget], choices: ExportChoices, plan: BenchPlan) -> None:

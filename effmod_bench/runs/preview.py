@@ -10,7 +10,7 @@ from effmod_bench.instrument.threads import threads_to_use
 from effmod_bench.runs.items import find_targets
 from effmod_bench.runs.plan import RunPlan
 from effmod_bench.screen.progress import in_words
-from effmod_bench.targets.target import FileTarget, Target
+from effmod_bench.targets.target import DenseTarget, FileTarget, Target
 from results import ComparisonPlan, Store
 from results.statistics.looks import next_look
 from results.tables.table import Column, Table
@@ -100,7 +100,11 @@ def _planned(run: RunPlan, target: Target, anchor: Target | None, first: Target)
     Args:
         first: of the targets, with which a comparison's others are timed in turn.
     """
-    if isinstance(target, FileTarget):
+    size: int | None
+    if isinstance(target, DenseTarget):
+        export_s, action = (0.0, "cached") if target.is_cached else (_EXPORT_S, "to be made")
+        name, batch, size = target.name, 1, None
+    elif isinstance(target, FileTarget):
         artifact = target.read.artifact
         export_s, action = 0.0, "as it is"
         name, batch, size = artifact.name, artifact.batch_size, None

@@ -9,6 +9,7 @@ from effmod_bench.isolation.apart import apart
 from exporters import Format
 from exporters.stage import Stage
 from models import ModelSpec, UnknownModelError, find_model, list_models, list_tables
+from models.dense.spec import is_dense
 from models.zoo.named import split
 from models.zoo.spec import has_row, is_function
 from results import InputTensor
@@ -86,14 +87,28 @@ def check_table(table: str) -> None:
         raise TargetError(f"the paper has no table {table!r} of networks; there are {', '.join(list_tables())}")
 
 
+def refuse_dense(target: str) -> None:
+    """Refuse a detector or segmenter where a network or a file is meant.
+
+    Raises:
+        TargetError: it is one.
+    """
+    if is_dense(target):
+        raise TargetError(
+            f"{target} is a detector or segmenter, which PyTorch runs as it is, and no file is made of it: "
+            f"'effmod bench {target} --runtime pytorch' times it"
+        )
+
+
 def find_network(name: str, *, image_size: int | None = None) -> ModelSpec:
     """The row of one network; one that has none in the zoo is built and counted for it, apart from this process.
 
     Raises:
-        TargetError: it is a file, with arguments.
+        TargetError: it is a detector or segmenter, or a file with arguments.
         UnknownModelError: there is none; or there is, and what it names cannot be built or run.
         UnfinishedError: building or running it crashed, or took too long.
     """
+    refuse_dense(name)
     base, arguments = split(name)
     if arguments and is_file(base):
         raise TargetError(f"{name}: {base} is a file, and its network is as it is; leave {arguments} out")
@@ -116,7 +131,7 @@ def find_networks(
         on_unfinished: told of each that crashed or took too long, which is left out; None to raise that.
 
     Raises:
-        TargetError: there is no such table.
+        TargetError: there is no such table, or a target is a detector or segmenter.
         UnknownModelError: a name or pattern stands for none.
         UnfinishedError: building one crashed, or took too long.
     """
@@ -124,6 +139,7 @@ def find_networks(
         check_table(table)
     found: dict[str, ModelSpec] = {}
     for target in targets:
+        refuse_dense(target)
         base, arguments = split(target)
         if not is_function(target) and any(character in base for character in "*?["):
             if arguments:

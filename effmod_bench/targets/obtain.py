@@ -7,8 +7,20 @@ from typing import TypeVar
 from effmod_bench.isolation.apart import apart
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
-from exporters import DEFAULT_OPSET, Made, MadeNetwork, cached, cached_network, obtain, obtain_network, sweep_unfinished
+from exporters import (
+    DEFAULT_OPSET,
+    Made,
+    MadeNetwork,
+    cached,
+    cached_dense,
+    cached_network,
+    obtain,
+    obtain_dense,
+    obtain_network,
+    sweep_unfinished,
+)
 from models import ModelSpec
+from models.dense.spec import DenseSpec
 from models.zoo.spec import has_row
 
 T = TypeVar("T")
@@ -26,6 +38,18 @@ def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -
         console.warn(made.note)
     if made.artifact.simplified is False:
         console.warn(f"{spec.name}: onnxsim failed or changed the outputs, so the file is not simplified")
+    console.detail(f"{spec.name}: {made.path}")
+    return made
+
+
+def obtain_dense_weights(console: Console, spec: DenseSpec) -> MadeNetwork:
+    """A detector or segmenter, with a word to the user where it takes time or something was wrong."""
+    made = cached_dense(spec)
+    if made is None:
+        console.note(f"making the weights of {spec.name} ...")
+        made = apart(functools.partial(obtain_dense, spec), what=spec.name, sweep=sweep_unfinished)
+    if made.note:
+        console.warn(made.note)
     console.detail(f"{spec.name}: {made.path}")
     return made
 

@@ -207,8 +207,12 @@ def _machine_subject(
     )
 
 
-def network_subject(made: MadeNetwork, *, batch_size: int) -> Subject:
-    """A network of the zoo, or of the user's own, as PyTorch runs it."""
+def network_subject(made: MadeNetwork, *, batch_size: int, form: str = "plain") -> Subject:
+    """A network of the zoo, or of the user's own, or a detector or segmenter, as PyTorch runs it.
+
+    Args:
+        form: of a detector, its mode.
+    """
     network = made.network
     subject = Subject(
         path=made.path,
@@ -219,7 +223,7 @@ def network_subject(made: MadeNetwork, *, batch_size: int) -> Subject:
             name=network.model,
             source=ArtifactSource.ZOO,
             format="pytorch",
-            form="plain",
+            form=form,
             sha256=network.sha256,
             size_bytes=network.size_bytes,
             opset=None,
@@ -227,6 +231,7 @@ def network_subject(made: MadeNetwork, *, batch_size: int) -> Subject:
             weights=str(network.weights),
             params=network.params,
             macs=network.macs,
+            attention_macs=network.attention_macs,
         ),
     )
     return with_feeds(subject, NOTHING_GIVEN)

@@ -1,4 +1,5 @@
-"""A target, resolved once: a network, or a file of the user's own, and what is known of it before it is timed."""
+"""A target, resolved once: a network, a file of the user's own, or a detector or segmenter, and what is known of it
+before it is timed."""
 
 import functools
 from functools import cached_property
@@ -9,11 +10,12 @@ import msgspec
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
-from effmod_bench.targets.obtain import look_up, obtain_artifact, obtain_weights
+from effmod_bench.targets.obtain import look_up, obtain_artifact, obtain_dense_weights, obtain_weights
 from effmod_bench.targets.subjects import file_subject, network_subject, zoo_subject
-from exporters import ExportConfig, is_cached, is_network_cached
+from exporters import ExportConfig, is_cached, is_dense_cached, is_network_cached
 from exporters.feeds.given import Given
 from models import ModelSpec
+from models.dense.spec import DenseSpec
 
 
 class NetworkTarget(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -103,4 +105,31 @@ class FileTarget(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return self.read
 
 
-Target = NetworkTarget | FileTarget
+class DenseTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """A detector or segmenter, of which PyTorch runs one image."""
+
+    spec: DenseSpec
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def macs(self) -> None:
+        """Not known before it is built: no time is guessed from them, since PyTorch is none of the fast runtimes."""
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether nothing need be made."""
+        return is_dense_cached(self.spec)
+
+    def subject(self, console: Console) -> Subject:
+        """What is timed, made now where the cache lacks it.
+
+        Raises:
+            OutputError: the cache cannot be written.
+        """
+        return network_subject(obtain_dense_weights(console, self.spec), batch_size=1, form=self.spec.form)
+
+
+Target = NetworkTarget | FileTarget | DenseTarget

@@ -17,7 +17,7 @@ from effmod_bench.screen.weights import say_weights
 from effmod_bench.targets.limits import check_image_sizes
 from effmod_bench.targets.names import check_file, find_networks, is_file
 from effmod_bench.targets.subjects import say_changed
-from effmod_bench.targets.target import FileTarget, NetworkTarget, Target
+from effmod_bench.targets.target import FileTarget, NetworkTarget
 from effmod_bench.tuning.candidates import (
     Candidate,
     Form,
@@ -98,7 +98,7 @@ def run(tuning: Tuning, console: Console, output_format: OutputFormat) -> ExitCo
         return _tune(tuning, target, console, store, folder, output_format)
 
 
-def _find(tuning: Tuning) -> Target:
+def _find(tuning: Tuning) -> NetworkTarget | FileTarget:
     """What the target's name stands for: one file, or one network."""
     name, choices = tuning.target, tuning.choices
     if is_file(name):
@@ -120,7 +120,7 @@ def _find(tuning: Tuning) -> Target:
 
 def _tune(
     tuning: Tuning,
-    target: Target,
+    target: NetworkTarget | FileTarget,
     console: Console,
     store: Store,
     folder: Path,
@@ -154,7 +154,7 @@ def _tune(
     return code
 
 
-def _forms(target: Target, console: Console, folder: Path) -> list[Form]:
+def _forms(target: NetworkTarget | FileTarget, console: Console, folder: Path) -> list[Form]:
     """The forms of the target, of which the first is the baseline."""
     if isinstance(target, NetworkTarget):
         return network_forms(console, target)

@@ -58,10 +58,12 @@ def content_key(spec: ModelSpec, image_size: int, options: object, weights: Weig
         options: of what is made; anything that msgspec encodes.
         makers: the distributions that have a hand in it.
     """
-    made_by = installed_versions(makers)
-    content = msgspec.json.encode(
-        (spec, options, weights, made_by, _factory_digest(spec, image_size), _source_digest()), order="sorted"
-    )
+    return hash_of(spec, options, weights, installed_versions(makers), _factory_digest(spec, image_size))
+
+
+def hash_of(*deciding: object) -> str:
+    """A hash over what decides an artifact's content, anything that msgspec encodes, and over our own code."""
+    content = msgspec.json.encode((*deciding, _source_digest()), order="sorted")
     return hashlib.sha256(content).hexdigest()[:32]
 
 

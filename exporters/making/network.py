@@ -12,6 +12,7 @@ from exporters.artifact.sidecar import TensorSpec, sidecar_path, write_sidecar
 from exporters.artifact.versions import NETWORK
 from exporters.making import create, key
 from models import ModelSpec, Preprocessing, Weights, check_image_size
+from models.dense.spec import find_dense, is_dense
 from models.zoo.output import prints_to_standard_error
 from models.zoo.spec import is_own
 
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 INPUT, OUTPUT = "input", "logits"
 # One entry, since safetensors writes several in no order, and the same network would have another hash each time.
 _NAMED = "network"
-_MAKERS = (*NETWORK, "safetensors")
+MAKERS = (*NETWORK, "safetensors")
+"""The distributions that have a hand in a file of weights."""
 
 
 class SavedNetwork(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +33,7 @@ class SavedNetwork(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         model: as in the sidecar of an artifact.
         macs: multiply-adds of one image of the size that the network was built for.
+        attention_macs: of these, the products of attention; None where they were not counted apart.
         subnormal_weights: how many of them are subnormal.
     """
 
@@ -38,6 +41,7 @@ class SavedNetwork(msgspec.Struct, frozen=True, kw_only=True):
     weights: Weights
     params: int
     macs: int
+    attention_macs: int | None = None
     preprocessing: Preprocessing
     input: TensorSpec
     size_bytes: int
@@ -49,7 +53,7 @@ class _Named(msgspec.Struct, frozen=True, kw_only=True):
     """What builds the network that a file holds the weights of."""
 
     name: str
-    image_size: int
+    image_size: int | None
 
 
 class MadeNetwork(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +82,7 @@ def obtain_network(spec: ModelSpec, *, image_size: int, checkpoint: Path | None 
         return _save(spec, image_size, checkpoint, path)
 
     key = _key(spec, image_size, checkpoint)
-    path, network, _, note = cache.keep(key, _file_name(spec, image_size), read=_intact, make=make)
+    path, network, _, note = cache.keep(key, _file_name(spec, image_size), read=intact, make=make)
     return MadeNetwork(path=path, network=network, note=note)
 
 
@@ -88,7 +92,7 @@ def cached_network(spec: ModelSpec, *, image_size: int, checkpoint: Path | None 
     Raises:
         CheckpointError: `checkpoint` cannot be read.
     """
-    found = cache.find(_key(spec, image_size, checkpoint), _file_name(spec, image_size), read=_intact)
+    found = cache.find(_key(spec, image_size, checkpoint), _file_name(spec, image_size), read=intact)
     return None if found is None else MadeNetwork(path=found[0], network=found[1], note=None)
 
 
@@ -97,11 +101,12 @@ def is_network_cached(spec: ModelSpec, *, image_size: int, checkpoint: Path | No
     return cache.has_entry(_key(spec, image_size, checkpoint))
 
 
-def save_network(model: "nn.Module", path: Path, *, name: str, image_size: int) -> None:
+def save_network(model: "nn.Module", path: Path, *, name: str, image_size: int | None) -> None:
     """Write a network's weights.
 
     Args:
-        name: by which `models.create_model` builds the network.
+        name: by which `models.create_model` builds the network, or `models.dense` does.
+        image_size: None where the name says it.
     """
     import safetensors.torch
 
@@ -126,7 +131,12 @@ def load_network(path: str | Path) -> "nn.Module":
 
     with safetensors.safe_open(path, framework="pt") as file:
         named = msgspec.json.decode(file.metadata()[_NAMED], type=_Named)
-    model = create_model(named.name, image_size=named.image_size)
+    if is_dense(named.name):
+        from models.dense.build import create_dense
+
+        model: nn.Module = create_dense(*find_dense(named.name))
+    else:
+        model = create_model(named.name, image_size=named.image_size)
     if is_own(named.name):
         from models.zoo import user_file
 
@@ -151,13 +161,14 @@ def _save(spec: ModelSpec, image_size: int, checkpoint: Path | None, path: Path)
         input=TensorSpec(name=INPUT, shape=("batch", 3, image_size, image_size), dtype="float"),
         size_bytes=path.stat().st_size,
         sha256=sha256_of(path),
-        subnormal_weights=_subnormal_weights(model),
+        subnormal_weights=count_subnormal_weights(model),
     )
     write_sidecar(path, network)
     return network
 
 
-def _subnormal_weights(model: "nn.Module") -> int:
+def count_subnormal_weights(model: "nn.Module") -> int:
+    """How many of a network's weights are subnormal."""
     from exporters.artifact.subnormals import count
 
     floats = (x for x in model.state_dict().values() if x.is_floating_point())
@@ -168,7 +179,8 @@ def _file_name(spec: ModelSpec, image_size: int) -> str:
     return "-".join(name_parts(spec.name, image_size, spec.image_size)) + ".safetensors"
 
 
-def _intact(path: Path) -> SavedNetwork | None:
+def intact(path: Path) -> SavedNetwork | None:
+    """What a file's sidecar says of it; None where it is not that any more."""
     try:
         network = msgspec.json.decode(sidecar_path(path).read_bytes(), type=SavedNetwork)
         return network if sha256_of(path) == network.sha256 else None
@@ -178,4 +190,4 @@ def _intact(path: Path) -> SavedNetwork | None:
 
 def _key(spec: ModelSpec, image_size: int, checkpoint: Path | None) -> str:
     weights = key.weights_identity(spec, image_size, checkpoint)
-    return key.content_key(spec, image_size, ("network", image_size), weights, _MAKERS)
+    return key.content_key(spec, image_size, ("network", image_size), weights, MAKERS)

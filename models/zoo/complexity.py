@@ -9,7 +9,7 @@ too, so nothing is computed and no memory is needed.
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -76,6 +76,24 @@ def count(model: nn.Module, image_size: int) -> Complexity:
         except RuntimeError:
             # Or it holds a tensor that `to` does not move, or reads a value, and meta has none.
             return _count(copy.deepcopy(model).cpu().eval(), image_size)
+
+
+def count_macs(model: nn.Module, x: Tensor) -> tuple[int, int]:
+    """Multiply-adds of one inference of `x`: all, and of these the products of attention, which some counters omit."""
+    model.requires_grad_(False)  # the counter's module tracker fails on a parameter that is passed as an input
+    linear = [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+    counter = FlopCounterMode(display=False, custom_mapping=_COUNTED)
+    with torch.inference_mode(), counter:
+        model(x)
+    found, root = counter.get_flop_counts(), type(model).__name__
+    # A linear layer of what is not contiguous is a product of batches of matrices, too.
+    of_linear = sum(_products(found.get(f"{root}.{name}", {})) for name in linear)
+    return counter.get_total_flops() // _UNITS, (_products(found["Global"]) - of_linear) // _UNITS
+
+
+def _products(counted: Mapping[Any, int]) -> int:
+    """What was counted of operators that compute the products of attention."""
+    return sum(units for operator, units in counted.items() if "bmm" in str(operator) or "attention" in str(operator))
 
 
 def _count(model: nn.Module, image_size: int) -> Complexity:

@@ -59,22 +59,25 @@ def _create_sized(name: str, image_size: int, own_size: int, kwargs: dict[str, A
         raise ImageSizeError(message) from error
     for module in model.modules():
         if isinstance(module, EfficientFormerAttention):  # timm takes the size, and leaves this as it was
-            _rebuild_bias(module, math.ceil(image_size / 32))
+            rebuild_bias(module, (math.ceil(image_size / 32),) * 2)
     return model
 
 
-def _rebuild_bias(attention: EfficientFormerAttention, side: int) -> None:
-    """Give EfficientFormer's attention a bias for each offset of tokens on a map of `side`; timm has 7x7 only.
+def rebuild_bias(attention: EfficientFormerAttention, map_size: tuple[int, int]) -> None:
+    """Give EfficientFormer's attention a bias for each offset of tokens on a map of `map_size`; timm has 7x7 only.
 
     What is learned for those is stretched over the larger or smaller range of offsets, bicubically.
+
+    Args:
+        map_size: height and width.
     """
-    offset = (torch.arange(side)[:, None] - torch.arange(side)).abs()  # (side, side), one axis
-    index = offset[:, None, :, None] * side + offset[None, :, None, :]  # from (row, column) to (row, column)
+    rows, columns = ((torch.arange(side)[:, None] - torch.arange(side)).abs() for side in map_size)  # (side, side)
+    index = rows[:, None, :, None] * map_size[1] + columns[None, :, None, :]  # from (row, column) to (row, column)
     own_side = math.isqrt(attention.attention_biases.shape[1])
     biases = attention.attention_biases.detach().view(1, -1, own_side, own_side)  # (1, heads, 7, 7)
-    biases = F.interpolate(biases, size=(side, side), mode="bicubic", align_corners=True)
+    biases = F.interpolate(biases, size=map_size, mode="bicubic", align_corners=True)
     attention.attention_biases = nn.Parameter(biases[0].flatten(1))
-    attention.attention_bias_idxs = index.reshape(side**2, side**2)
+    attention.attention_bias_idxs = index.reshape(math.prod(map_size), math.prod(map_size))
 
 
 def reparameterize(model: nn.Module) -> nn.Module:

@@ -76,14 +76,19 @@ def fill(model: nn.Module, *, image_size: int, seed: int = 0, linear_scale: floa
         linear_scale: what the weights of linear layers and LayerScale are multiplied by, `ModelSpec.linear_scale`:
             a few networks are chaotic at 1, and there float32 and float64 part ways.
     """
+    fill_parameters(model, seed=seed, linear_scale=linear_scale)
+    calibrate_batch_norm(model, (image_size, image_size), seed=seed)
+    return Weights(source=WeightsSource.RANDOM, seed=seed)
+
+
+def fill_parameters(model: nn.Module, *, seed: int = 0, linear_scale: float = 1.0) -> None:
+    """The part of `fill` that runs nothing; the network is left in eval mode."""
     model.eval()  # or dropout and stochastic depth would have a part in BatchNorm's statistics
     linear = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Linear)}
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             scaled = name in linear or _is_layer_scale(name)
             parameter.copy_(_normal(name, parameter, seed) * (linear_scale if scaled else 1))
-    _calibrate_batch_norm(model, image_size, seed)
-    return Weights(source=WeightsSource.RANDOM, seed=seed)
 
 
 def _normal(name: str, like: Tensor, seed: int) -> Tensor:
@@ -99,7 +104,12 @@ def _is_layer_scale(name: str) -> bool:
     return name.rsplit(".", 1)[-1].startswith("gamma")
 
 
-def _calibrate_batch_norm(model: nn.Module, image_size: int, seed: int) -> None:
+def calibrate_batch_norm(model: nn.Module, size: tuple[int, int], *, seed: int = 0) -> None:
+    """Give BatchNorm the statistics of noise and natural images; a network without any is not run.
+
+    Args:
+        size: height and width of the images.
+    """
     norms = [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     if not norms:
         return
@@ -109,8 +119,8 @@ def _calibrate_batch_norm(model: nn.Module, image_size: int, seed: int) -> None:
         norm.momentum = None  # a plain average over the batches seen
         norm.train()
     # Of either kind alone the statistics are far off for the other, and some networks answer that with infinity.
-    noise = np.random.default_rng(seed).standard_normal((4, 3, image_size, image_size), dtype=np.float32)
-    x = np.concatenate((noise, natural_images(4, (image_size, image_size), seed=seed + 1)))
+    noise = np.random.default_rng(seed).standard_normal((4, 3, *size), dtype=np.float32)
+    x = np.concatenate((noise, natural_images(4, size, seed=seed + 1)))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # more would add up in another order, and the same network get another file
     try:

@@ -65,11 +65,12 @@ class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: the network's name in the zoo, or the file's name.
-        form: "plain" for a network as its authors wrote it; None for a user's own file.
+        form: "plain" for a network as its authors wrote it; the mode of a detector; None for a user's own file.
         opset: of an ONNX file.
         specification_version: of a Core ML package.
         weights: where the weights came from, in words.
         params, macs: None for a user's own file.
+        attention_macs: of `macs`, the products of attention; None where they were not counted apart.
     """
 
     name: str
@@ -84,6 +85,7 @@ class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
     weights: str | None
     params: Count | None
     macs: Count | None
+    attention_macs: Count | None = None
 
     @property
     def batch_size(self) -> int:

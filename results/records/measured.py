@@ -2,6 +2,8 @@
 
 from enum import StrEnum
 
+import msgspec
+
 from results.records.artifact import Subnormals, TimedArtifact
 from results.records.base import Count, Nanoseconds, Record
 from results.records.environment import Environment, SessionFacts
@@ -28,6 +30,7 @@ class Round(Record, frozen=True, kw_only=True, tag="round"):
         warmup_runs: inferences made to warm up.
         steady: whether they had settled when the timed ones began; None where there were none.
         durations_ns: each timed inference, in the order in which they ran.
+        parts_ns: what parts of each timed inference took, by the part's name; empty where none stands apart.
         fed_ns, other_ns: a few inferences before the warm-up, in turn, of what is fed and of values drawn otherwise:
             whether the time depends on the input. Empty where that was not tried.
         gpu_durations_ns: as many inferences more, by events on the GPU's stream; None where there are none.
@@ -35,7 +38,7 @@ class Round(Record, frozen=True, kw_only=True, tag="round"):
         subnormals: of the artifact; None where they were not counted.
 
     Raises:
-        ValueError: it came to its end, and timed nothing.
+        ValueError: it came to its end, and timed nothing; or a part not as often as the whole.
     """
 
     run_id: str
@@ -51,6 +54,7 @@ class Round(Record, frozen=True, kw_only=True, tag="round"):
     warmup_runs: Count | None = None
     steady: bool | None = None
     durations_ns: tuple[Nanoseconds, ...] = ()
+    parts_ns: dict[str, tuple[Count, ...]] = msgspec.field(default_factory=dict)
     fed_ns: tuple[Nanoseconds, ...] = ()
     other_ns: tuple[Nanoseconds, ...] = ()
     gpu_durations_ns: tuple[Count, ...] | None = None
@@ -60,6 +64,9 @@ class Round(Record, frozen=True, kw_only=True, tag="round"):
     def __post_init__(self) -> None:
         if self.outcome is Outcome.OK and not self.durations_ns:
             raise ValueError("outcome is ok, and durations_ns is empty")
+        for part, taken in self.parts_ns.items():
+            if len(taken) != len(self.durations_ns):
+                raise ValueError(f"parts_ns has {len(taken)} of {part}, and durations_ns {len(self.durations_ns)} runs")
 
 
 class ComparisonProcess(Record, frozen=True, kw_only=True, tag="comparison"):

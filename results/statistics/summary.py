@@ -61,6 +61,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         interval_level: how often an interval such as that of `latency` holds the truth.
         latency: None where every round failed.
         gpu_p50_ms: the median by CUDA events of as many inferences as `latency` has; None where there were no events.
+        parts_ms: medians of what parts of the timed inferences took, by the part's name.
         feed_spread: how far the medians of feeds that were taken in turn lie apart, relative to their median.
         input_dependence: what the time was for one input and for another; None where no difference was seen.
         subnormals: of the artifact; None where they were not counted.
@@ -93,6 +94,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     interval_level: float = 1 - ERROR
     latency: Latency | None
     gpu_p50_ms: float | None = None
+    parts_ms: dict[str, float] = {}
     feed_spread: float | None = None
     input_dependence: InputDependence | None = None
     subnormals: Subnormals | None = None
@@ -199,6 +201,7 @@ def _measurement(rounds: Sequence[Round | TimedRound]) -> Measurement:
         seeds=tuple(dict.fromkeys(record.plan.seed for record in rounds)),
         latency=latency,
         gpu_p50_ms=median_run_ms([r.gpu_durations_ns for r in good if r.gpu_durations_ns is not None]),
+        parts_ms=_parts_ms(good),
         feed_spread=feed_spread(good) if good else None,
         input_dependence=input_dependence((record.fed_ns, record.other_ns) for record in good),
         subnormals=next((record.subnormals for record in rounds if record.subnormals is not None), None),
@@ -210,6 +213,13 @@ def _measurement(rounds: Sequence[Round | TimedRound]) -> Measurement:
         warnings=find_warnings(latency.round_spread if latency else None, good),
         failures=failures(rounds),
     )
+
+
+def _parts_ms(good: Sequence[Round | TimedRound]) -> dict[str, float]:
+    """Of each part that was timed apart."""
+    parts = dict.fromkeys(part for record in good for part in record.parts_ns)
+    medians = {p: median_run_ms([r.parts_ns[p] for r in good if p in r.parts_ns]) for p in parts}
+    return {part: ms for part, ms in medians.items() if ms is not None}
 
 
 def _paper_ms(paper: Published | None, device: Device, options: RuntimeOptions, batch_size: int) -> float | None:

@@ -36,6 +36,7 @@ class TimedRound(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     warmup_runs: int | None
     steady: bool | None
     durations_ns: "Times"
+    parts_ns: "dict[str, Times]"
     fed_ns: tuple[int, ...]
     other_ns: tuple[int, ...]
     gpu_durations_ns: "Times | None"
@@ -90,6 +91,7 @@ class Pool:
             warmup_runs=record.warmup_runs,
             steady=record.steady,
             durations_ns=_array(record.durations_ns),
+            parts_ns={part: _array(taken) for part, taken in record.parts_ns.items()},
             fed_ns=record.fed_ns,
             other_ns=record.other_ns,
             gpu_durations_ns=None if record.gpu_durations_ns is None else _array(record.gpu_durations_ns),

@@ -75,6 +75,11 @@ def _anchored(name: str, header: str) -> Column[Measurement]:
     return Column(key=f"anchor_{name}", header=header, get=get, show=digits(3))
 
 
+def _part(name: str, header: str) -> Column[Measurement]:
+    """What a part of an inference takes, of those whose parts stand apart."""
+    return Column(key=f"{name}_ms", header=header, get=lambda row: row.parts_ms.get(name), show=milliseconds, spare=4)
+
+
 def _names_alike(key: str, get: Callable[[Measurement], Sequence[str]]) -> Column[Measurement]:
     """The mark of a row that cannot be told from its neighbours by the interval that stands before it."""
     return Column(key=key, header="", get=lambda row: ", ".join(get(row)) or None, show=lambda _: "≈")
@@ -192,6 +197,8 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     _of_latency("p99_ms", "p99\nms", spare=2),
     _of_latency("max_ms", "max\nms", detail=True),
     Column(key="gpu_p50_ms", header="GPU p50\nms ⁵", get=lambda row: row.gpu_p50_ms, show=milliseconds, spare=7),
+    _part("nms", "NMS\nms ⁷"),
+    _part("paste", "paste\nms ⁷"),
     _of_latency("run_spread", "runs\nspread ²", show="{:.0%}".format, spare=4),
     _of_latency("round_spread", "rounds\nspread ²", show="{:.0%}".format, spare=3),
     Column(
@@ -393,6 +400,11 @@ def last_notes(measurements: Sequence[Measurement]) -> list[str]:
         notes.append(
             "⁵ by CUDA events, of as many inferences more: from the GPU's first work to its last, with the gaps in "
             "which it waits for the host to send more, without the host's own start and wait."
+        )
+    if any(m.parts_ms for m in measurements):
+        notes.append(
+            "⁷ within an inference, the median: NMS of the proposals and of the boxes, with the sorting and clipping "
+            "around it; and pasting the masks into the image. Random weights leave more boxes to it than trained ones."
         )
     notes += fed_notes(m.artifact for m in measurements)
     notes += subnormal_notes((m.artifact, m.subnormals) for m in measurements)

@@ -42,6 +42,7 @@ class Timed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     """The round is done. `warmup_runs` were made, and `steady` says whether they had settled.
 
     Attributes:
+        parts_ns: of each timed run, what a part of it took, by the part's name.
         fed_ns, other_ns: a few inferences each, in turn, of what is fed and of another input, where that was tried.
     """
 
@@ -51,6 +52,7 @@ class Timed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     warmup_runs: int = 0
     steady: bool | None = None
     durations_ns: tuple[int, ...]
+    parts_ns: dict[str, tuple[int, ...]] = {}
     fed_ns: tuple[int, ...] = ()
     other_ns: tuple[int, ...] = ()
     gpu_durations_ns: tuple[int, ...] | None = None

@@ -28,6 +28,7 @@ def run(job: Job, send: Callable[[Message], None]) -> None:
         warmed = warm_up(session.run, job.warmup_runs)
         send(Warm(expected_ns=warmed.run_ns or first_inference_ns))
         durations = time_runs(session.run, job.runs)
+        parts = session.parts_ns(job.runs)
         gpu_durations = session.time_on_gpu(job.runs)
     check_outputs(session)
     for _ in others:
@@ -41,6 +42,7 @@ def run(job: Job, send: Callable[[Message], None]) -> None:
             warmup_runs=warmed.runs,
             steady=warmed.steady,
             durations_ns=tuple(durations),
+            parts_ns=parts,
             fed_ns=fed_ns,
             other_ns=other_ns,
             gpu_durations_ns=None if gpu_durations is None else tuple(gpu_durations),

@@ -65,6 +65,9 @@ class CoreMLSession:
     def time_on_gpu(self, _: int) -> None:
         """There are no CUDA events here."""
 
+    def parts_ns(self, _: int) -> dict[str, tuple[int, ...]]:
+        return {}
+
     def facts(self) -> SessionFacts:
         return SessionFacts(
             runtime=f"coremltools {coremltools.__version__} on macOS {platform.mac_ver()[0]}",

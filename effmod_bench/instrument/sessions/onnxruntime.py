@@ -207,6 +207,9 @@ class OnnxRuntimeSession:
         values = zip(self._outputs, self.binding.get_outputs(), strict=True)
         return {output.name: value.numpy() for output, value in values if _is_numbers(output.type)}
 
+    def parts_ns(self, _: int) -> dict[str, tuple[int, ...]]:
+        return {}
+
     def facts(self) -> SessionFacts:
         options = self.session.get_session_options()
         provider = self.session.get_providers()[0]

@@ -64,6 +64,9 @@ class OpenVinoSession:
     def time_on_gpu(self, _: int) -> None:
         """There are no CUDA events here."""
 
+    def parts_ns(self, _: int) -> dict[str, tuple[int, ...]]:
+        return {}
+
     def facts(self) -> SessionFacts:
         import openvino
 

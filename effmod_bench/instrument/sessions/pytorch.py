@@ -1,4 +1,4 @@
-"""PyTorch, eager and compiled, on the CPU and on an NVIDIA GPU.
+"""PyTorch, eager and compiled, on the CPU and on an NVIDIA GPU: networks, and detectors and segmenters.
 
 On a GPU an inference ends when the GPU has finished it. The GPU path has not run on hardware yet.
 """
@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from effmod_bench.instrument.clock import PartTimer
 from effmod_bench.instrument.machine.gpu import own_memory_bytes
 from effmod_bench.instrument.sessions.session import SessionError, SessionRequest
 from exporters import load_network
@@ -54,7 +55,10 @@ class PyTorchSession:
             config.compile_threads = 1  # its helper processes would still be there while the clock runs
             model.compile()
         self._model = model
-        self._output = torch.empty(0)
+        self._parts = PartTimer(self._wait) if hasattr(model, "apart") else None
+        if self._parts is not None:  # of a detector, which enters it for each of its parts
+            model.apart = self._parts  # type: ignore[assignment]
+        self._output: torch.Tensor | dict[str, torch.Tensor] = torch.empty(0)
 
     def _prepare_gpu(self) -> None:
         if not torch.cuda.is_available() or self._device.index >= torch.cuda.device_count():
@@ -79,18 +83,28 @@ class PyTorchSession:
     @torch.inference_mode()
     def run(self) -> None:
         if self._device.type == "cpu":
-            self._output = self._model(self._input)
+            self._infer()
             return
         self._queue()
-        torch.cuda.synchronize(self._device)
+        self._wait()
+
+    def _infer(self) -> None:
+        if self._parts is not None:
+            self._parts.begin()
+        self._output = self._model(self._input)
+
+    def _wait(self) -> None:
+        """Until the GPU has done what it was given."""
+        if self._device.type != "cpu":
+            torch.cuda.synchronize(self._device)
 
     def _queue(self) -> None:
         """Give the GPU an inference. What is copied to the host is there when this returns."""
         if self._request.options.include_transfers:
             self._input.copy_(self._host)
-        self._output = self._model(self._input)
+        self._infer()
         if self._request.options.include_transfers:
-            self._output = self._output.cpu()
+            self._output = on_host(self._output)
 
     @torch.inference_mode()
     def time_on_gpu(self, runs: int) -> list[int] | None:
@@ -114,7 +128,11 @@ class PyTorchSession:
         """Nothing to do: PyTorch keeps the memory of freed outputs for the next ones."""
 
     def outputs(self) -> dict[str, npt.NDArray[np.generic]]:
-        return {OUTPUT: self._output.cpu().numpy()}
+        host = on_host(self._output)
+        return {name: x.numpy() for name, x in (host if isinstance(host, dict) else {OUTPUT: host}).items()}
+
+    def parts_ns(self, runs: int) -> dict[str, tuple[int, ...]]:
+        return {} if self._parts is None else self._parts.last(runs)
 
     def facts(self) -> SessionFacts:
         on_gpu = self._device.type == "cuda"
@@ -134,3 +152,8 @@ class PyTorchSession:
             inter_op_num_threads=torch.get_num_interop_threads(),
             gpu_memory_bytes=own_memory_bytes(self._device.index) if on_gpu else None,
         )
+
+
+def on_host(output: torch.Tensor | dict[str, torch.Tensor]) -> torch.Tensor | dict[str, torch.Tensor]:
+    """What a network gave, one tensor or several by name, in the host's memory."""
+    return output.cpu() if isinstance(output, torch.Tensor) else {name: x.cpu() for name, x in output.items()}

@@ -61,6 +61,10 @@ class Session(Protocol):
         """So many inferences more, each timed by the GPU's own events, in nanoseconds; None where there are none."""
         ...
 
+    def parts_ns(self, runs: int) -> dict[str, tuple[int, ...]]:
+        """What parts of each of the last inferences took, by name; none where nothing stands apart."""
+        ...
+
     def facts(self) -> SessionFacts:
         """How the runtime really runs it, read back from the runtime."""
         ...

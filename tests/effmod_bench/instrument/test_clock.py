@@ -57,6 +57,26 @@ def test_a_warm_up_of_slow_runs_ends_after_ten_seconds(clock: FakeClock) -> None
     assert timing.warm_up(slow.run, 5) == timing.WarmUp(runs=21, steady=False, run_ns=600_000_000)
 
 
+@pytest.mark.parametrize(("run_ms", "runs"), [(2000.0, 15), (31_000.0, 3)])
+def test_what_was_asked_of_a_warm_up_is_cut_short_after_half_a_minute(
+    clock: FakeClock, run_ms: float, runs: int
+) -> None:
+    slow = FakeSession(clock, [run_ms])
+    assert timing.warm_up(slow.run, 50) == timing.WarmUp(runs=runs, steady=True, run_ns=round(run_ms * 1e6))
+
+
+def test_what_a_part_takes_in_one_inference_is_added_up_once_the_device_is_done(clock: FakeClock) -> None:
+    parts = timing.PartTimer(wait=lambda: clock.pass_ms(1))
+    for run in range(3):
+        parts.begin()
+        for part, ms in (("nms", 4.0 + run), ("paste", 2.0), ("nms", 8.0)):
+            with parts(part):
+                clock.pass_ms(ms)
+        clock.pass_ms(100)
+    # What was queued before a part is not the part's; what it queues itself is.
+    assert parts.last(2) == {"nms": (15_000_000, 16_000_000), "paste": (3_000_000, 3_000_000)}
+
+
 @pytest.mark.parametrize(("least", "runs"), [(0, 0), (1, 3), (2, 3), (3, 3), (7, 7)])
 def test_short_warm_ups_have_windows_of_one_run(clock: FakeClock, least: int, runs: int) -> None:
     assert timing.warm_up(FakeSession(clock, [1.0]).run, least).runs == runs

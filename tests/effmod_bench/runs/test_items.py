@@ -15,6 +15,11 @@ from results import BenchPlan, ComparisonPlan, Device, Runtime, RuntimeOptions
 from tests.effmod_bench.runs.support import run_plan
 from tests.fakes import write_onnx
 
+PYTORCH = BenchPlan(options=RuntimeOptions(runtime=Runtime.PYTORCH))
+COMPILED = BenchPlan(options=RuntimeOptions(runtime=Runtime.TORCH_COMPILE))
+COREML = BenchPlan(device=Device.COREML, options=RuntimeOptions(runtime=Runtime.COREML))
+DENSE = "mask_rcnn:pvt_tiny"
+
 
 def run(*targets: str, anchor: str | None = None, **changes: object) -> RunPlan:
     """Of a run's targets nothing is read or made to find them."""
@@ -80,15 +85,22 @@ def test_weights_that_the_user_gave_are_not_the_anchors_unless_it_is_the_target(
     assert checkpoint_of(found.anchor) == RANDOM  # which is nobody's
 
 
+def test_detectors_and_segmenters_are_targets_by_name_and_pattern() -> None:
+    asked = run("mask_rcnn:pvt_*", "efficientmod_s", "semantic_fpn:pvt_tiny", plan=PYTORCH)
+    assert [target.name for target in find_targets(asked).targets] == [
+        *(f"mask_rcnn:{name}@{size}" for size in ("512x512", "512x512+full") for name in ("pvt_tiny", "pvt_v2_b1")),
+        *(f"mask_rcnn:{name}@{size}" for size in ("1333x800", "1333x800+full") for name in ("pvt_tiny", "pvt_v2_b1")),
+        "efficientmod_s",
+        "semantic_fpn:pvt_tiny@512x512",
+    ]
+
+
 @pytest.mark.parametrize("runtime", [Runtime.ONNXRUNTIME, Runtime.PYTORCH])
 def test_only_pytorch_takes_a_network_as_it_is(runtime: Runtime) -> None:
     asked = run("efficientmod_xxs", plan=BenchPlan(options=RuntimeOptions(runtime=runtime)))
     (target,) = find_targets(asked).targets
     assert isinstance(target, NetworkTarget)
     assert target.as_it_is is (runtime is Runtime.PYTORCH)
-
-
-PYTORCH = BenchPlan(options=RuntimeOptions(runtime=Runtime.PYTORCH))
 
 
 @pytest.mark.parametrize(
@@ -101,6 +113,13 @@ PYTORCH = BenchPlan(options=RuntimeOptions(runtime=Runtime.PYTORCH))
         (run("efficientmod_xxs", plan=PYTORCH, anchor="efficientmod_s"), "--anchor is for ONNX Runtime"),
         (run("efficientmod_s", anchor="efficientmod_x*s"), r"--anchor efficientmod_x\*s stands for [0-9]+ networks"),
         (run("efficientmod_s", plan=BenchPlan(device=Device.COREML, threads=2)), "--threads is for the CPU"),
+        (run(DENSE), "is run by PyTorch as it is, not by onnxruntime: give --runtime pytorch$"),
+        (run(DENSE, plan=COREML), "not by coreml on coreml: give --runtime pytorch, and --device cpu or cuda$"),
+        (run(f"{DENSE}+full", plan=COMPILED), f"torch.compile cannot take as a whole: .* or {DENSE}@512x512$"),
+        (run(DENSE, plan=PYTORCH, choices=ExportChoices(image_size=64)), "--image-size .*; its name says the size$"),
+        (run(DENSE, plan=PYTORCH, choices=ExportChoices(batch_size=2)), "--batch-size is for networks, and mask_rcnn:"),
+        (run(DENSE, plan=PYTORCH, input_shapes=((None, (1, 3, 8, 8)),)), "--input-shape is for .onnx files"),
+        (run(DENSE, compared=ComparisonPlan()), "no file is made of it: 'effmod bench mask_rcnn:pvt_tiny --runtime"),
     ],
 )
 def test_what_does_not_go_together_is_said(wrong: RunPlan, said: str) -> None:

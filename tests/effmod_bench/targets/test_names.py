@@ -1,10 +1,12 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from effmod_bench.errors import TargetError
 from effmod_bench.targets import names
-from effmod_bench.targets.names import find_networks, is_file
+from effmod_bench.targets.names import find_network, find_networks, is_file
 from models import UnknownModelError
 
 
@@ -16,6 +18,12 @@ def test_names_patterns_and_repetitions_become_networks_once() -> None:
 def test_a_pattern_that_matches_nothing_says_so() -> None:
     with pytest.raises(UnknownModelError, match=r"no network matches 'nope\*'"):
         find_networks(["nope*"])
+
+
+@pytest.mark.parametrize("find", [lambda name: find_networks([name]), find_network])
+def test_a_detector_is_no_network_that_a_file_is_made_of(find: Callable[[str], object]) -> None:
+    with pytest.raises(TargetError, match="'effmod bench semantic_fpn:pvt_tiny --runtime pytorch' times it"):
+        find("semantic_fpn:pvt_tiny")
 
 
 def test_a_function_in_a_folder_with_brackets_is_no_pattern(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,9 @@ from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
 from effmod_bench.targets import target
 from effmod_bench.targets.subjects import file_subject
-from effmod_bench.targets.target import FileTarget, NetworkTarget
+from effmod_bench.targets.target import DenseTarget, FileTarget, NetworkTarget
 from models import find_model
+from models.dense.spec import find_dense
 from tests.fakes import write_onnx
 
 SPEC = find_model("efficientmod_xxs")
@@ -43,6 +44,20 @@ def test_a_runtime_of_networks_gets_the_weights_and_any_other_the_file(
         monkeypatch.setattr(target, subject, lambda found, *, batch_size: timed.append((found, batch_size)))
     network(ExportChoices(batch_size=4), as_it_is=as_it_is).subject(Console(-1))
     assert timed == [(made, 4)]
+
+
+def test_a_detector_is_timed_with_weights_of_its_own_and_its_mode_is_its_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    timed: list[tuple[object, int, str]] = []
+    monkeypatch.setattr(target, "obtain_dense_weights", lambda _, spec: f"weights of {spec.name}")
+    monkeypatch.setattr(
+        target, "network_subject", lambda made, *, batch_size, form: timed.append((made, batch_size, form))
+    )
+    monkeypatch.setattr(target, "is_dense_cached", lambda spec: spec.form == "full")
+    dummy, full = (DenseTarget(spec=find_dense(f"mask_rcnn:pvt_tiny{mode}")[0]) for mode in ("", "+full"))
+    for each in (dummy, full):
+        each.subject(Console(-1))
+    assert timed == [(f"weights of {dummy.name}", 1, "dummy"), (f"weights of {full.name}", 1, "full")]
+    assert (dummy.is_cached, full.is_cached) == (False, True)
 
 
 def test_a_file_is_read_once_and_known_by_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -70,7 +70,7 @@ def test_efficientformers_rebuilt_bias_is_timms_at_the_size_that_timm_has() -> N
     ours = next(m for m in models.create_model("efficientformer_l1").modules() if isinstance(m, Attention))
     learned = torch.randn(ours.attention_biases.shape, generator=torch.Generator().manual_seed(0))
     ours.attention_biases.data.copy_(learned)
-    timm_zoo._rebuild_bias(ours, 7)
+    timm_zoo.rebuild_bias(ours, (7, 7))
     assert torch.equal(ours.attention_bias_idxs, theirs.attention_bias_idxs)
     torch.testing.assert_close(ours.attention_biases.detach(), learned)
 
@@ -79,7 +79,7 @@ def test_a_learned_bias_is_stretched_over_the_offsets_of_a_larger_map() -> None:
     attention = next(m for m in models.create_model("efficientformer_l1").modules() if isinstance(m, Attention))
     learned = torch.arange(7.0).expand(8, 7, 7)  # by how far apart two tokens' columns are, in 8 heads
     attention.attention_biases.data.copy_(learned.flatten(1))
-    timm_zoo._rebuild_bias(attention, 13)
+    timm_zoo.rebuild_bias(attention, (13, 13))
     found = attention.attention_biases.detach().view(8, 13, 13)[:, :, ::2]
     torch.testing.assert_close(found, torch.arange(7.0).expand(8, 13, 7))
 

@@ -66,6 +66,7 @@ def changed(record: object, changes: dict[str, Any]) -> bytes:
         ({"durations_ns": [5, -1]}, r"Expected `int` >= 1 - at `\$\.durations_ns"),
         ({"durations_ns": [0]}, r"Expected `int` >= 1 - at `\$\.durations_ns"),
         ({"durations_ns": []}, "outcome is ok, and durations_ns is empty"),
+        ({"parts_ns": {"nms": [1]}}, "parts_ns has 1 of nms, and durations_ns 3 runs"),
         ({"durations_ns": [1e30]}, r"Expected `int`, got `float` - at `\$\.durations_ns"),
         ({"durations_ns": [10**30]}, r"Expected `int` <= 9223372036854775807 - at `\$\.durations_ns"),
         ({"index": -1}, r"Expected `int` >= 0 - at `\$\.index"),

@@ -32,6 +32,10 @@ class Session(FakeSession):
         self.told.append(("time_on_gpu", self.runs))
         return [500_000] * runs if self._on_gpu else None
 
+    def parts_ns(self, runs: int) -> dict[str, tuple[int, ...]]:
+        self.told.append(("parts_ns", self.runs))
+        return {"nms": (400_000,) * runs}
+
     def facts(self) -> SessionFacts:
         return session_facts()
 
@@ -86,6 +90,7 @@ def test_loading_the_first_inference_the_warm_up_and_the_timed_runs_are_told_apa
     assert (timed.load_ns, timed.first_inference_ns) == (50_000_000, 9_000_000)
     assert (timed.warmup_runs, timed.steady) == (3, True)
     assert timed.durations_ns == (1_000_000, 3_000_000)
+    assert timed.parts_ns == {"nms": (400_000, 400_000)}
     assert timed.gpu_durations_ns is None
     assert session.told[0] == ("prepare_outputs", 1)
 
@@ -95,7 +100,8 @@ def test_a_gpus_own_clock_is_read_when_the_hosts_has_stopped(clock: FakeClock, c
     *_, timed = carry_out(session)
     assert isinstance(timed, Timed)
     assert timed.gpu_durations_ns == (500_000, 500_000)
-    assert session.told[1] == ("time_on_gpu", session.runs)
+    # The parts are those of the runs that the host's clock timed.
+    assert session.told[1:] == [("parts_ns", session.runs), ("time_on_gpu", session.runs)]
 
 
 def test_times_of_an_output_that_is_no_number_are_not_sent(clock: FakeClock, carry_out: Carry) -> None:
