@@ -113,7 +113,7 @@ class Reproduce(msgspec.Struct, frozen=True, kw_only=True):
         asked = self.suites or []
         names = [each for name in asked for each in (list_suites() if name == "all" else [name])]
         suites = list({suite.name: suite for suite in map(find_suite, names)}.values())
-        return new_reproduction(asked, suites, self._steps, added=self.add or ())
+        return new_reproduction(asked, suites, self._steps)
 
     def _steps(self, suite: "Suite") -> "list[tuple[RunPlan, bool]]":
         """The runs of a suite on each device, and whether one may be left out where there is no such device."""

@@ -49,13 +49,11 @@ class Reproduction(Record, frozen=True, kw_only=True, tag="reproduction"):
     Attributes:
         asked: the suites, as the user named them.
         suites: what they were then.
-        added: the names of networks of the user's own that join.
     """
 
     asked: tuple[str, ...]
     suites: tuple[Suite, ...]
     steps: tuple[Step, ...]
-    added: tuple[str, ...] = ()
 
     def resume_command(self, store: Path) -> str:
         """What a user enters to go on with it."""
@@ -66,8 +64,6 @@ def new_reproduction(
     asked: Sequence[str],
     suites: Sequence[Suite],
     steps: Callable[[Suite], Sequence[tuple[RunPlan, bool]]],
-    *,
-    added: Sequence[str] = (),
 ) -> Reproduction:
     """A reproduction that begins now.
 
@@ -85,7 +81,6 @@ def new_reproduction(
             for i, suite in enumerate(suites)
             for run, optional in steps(suite)
         ),
-        added=tuple(added),
     )
 
 
@@ -198,7 +193,7 @@ class Reproducing:
         contents, run_ids = read_contents(self._store), {step.run.id for step in steps}
         rounds = tuple(each for each in contents.rounds if each.run_id in run_ids)
         contents = msgspec.structs.replace(contents, rounds=rounds)  # earlier pairs tell how ratios differ by run
-        seen = seen_of(suite, contents, added=self._reproduction.added, run_ids=run_ids)
+        seen = seen_of(suite, contents, run_ids=run_ids)
         if suite.view is View.PACKAGES:
             seen = msgspec.structs.replace(seen, packages=self._packages(suite, seen))
         tables = tables_of(suite, seen)

@@ -1,6 +1,9 @@
 """What a suite's measurements are shown as."""
 
-from collections.abc import Callable, Collection, Sequence
+import fnmatch
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -8,6 +11,7 @@ import msgspec
 from effmod_bench.suites import suite_of_table
 from effmod_bench.suites.packages import Package, packages_table
 from effmod_bench.suites.suite import Suite, View
+from effmod_bench.targets.names import is_file
 from results import Comparison, HandEntry, Measurement, compare, summarise
 from results.frame import Contents
 from results.statistics.repeated import repeated
@@ -57,31 +61,33 @@ def tables_of(suite: Suite, seen: Seen) -> list[Table[Any]]:
     return tables
 
 
-def seen_of(
-    suite: Suite, contents: Contents, *, added: Sequence[str] = (), run_ids: Collection[str] | None = None
-) -> Seen:
+def seen_of(suite: Suite, contents: Contents, *, run_ids: AbstractSet[str] | None = None) -> Seen:
     """What of a store is shown as a suite.
 
     Args:
-        added: the names of networks of the user's own that joined it.
-        run_ids: whose comparisons are shown; None for all.
+        run_ids: the runs that are all of it; None for what is of its networks, whatever run measured that.
     """
+    names = [name for measuring in suite.measure for name in suite.networks_of(measuring)]
+    patterns = [Path(name).name if is_file(name) else name for name in names]
+
+    def is_named(name: str) -> bool:
+        return any(name == each or fnmatch.fnmatchcase(name, each) for each in patterns)
+
     every = summarise(contents.rounds, contents.pairs)
-    named = set(suite.networks()) | set(added)
-    for measuring in suite.measure:
-        named |= set(measuring.networks)
     benched = {record.run_id for record in contents.rounds}
-    comparisons = [
-        each
-        for each in compare(contents.pairs)
-        if each.run_id not in benched and (run_ids is None or each.run_id in run_ids)
-    ]
+    comparisons = [each for each in compare(contents.pairs) if each.run_id not in benched]
+    if run_ids is not None:
+        own = [m for m in every if not run_ids.isdisjoint(m.run_ids)]
+        comparisons = [each for each in comparisons if each.run_id in run_ids]
+    else:
+        own = [m for m in every if is_named(m.name)]
+        comparisons = [each for each in comparisons if is_named(each.baseline.name) and is_named(each.candidate.name)]
     return Seen(
         contents=contents,
-        measurements=tuple(m for m in every if m.name in named),
-        comparisons=tuple(each for each in comparisons if {each.baseline.name, each.candidate.name} <= named),
-        by_hand=tuple(each for each in contents.by_hand if each.name in named),
-        others=tuple(m for m in every if m.name not in named),
+        measurements=tuple(own),
+        comparisons=tuple(comparisons),
+        by_hand=tuple(each for each in contents.by_hand if is_named(each.name)),
+        others=tuple(m for m in every if m not in own) if run_ids is None else (),
     )
 
 

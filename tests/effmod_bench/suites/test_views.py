@@ -62,7 +62,8 @@ def test_networks_of_another_table_are_shown_apart() -> None:
 def test_what_was_added_stands_among_the_others() -> None:
     suite = list_suites()["table1"]
     contents = contents_of(["efficientmod_xxs", "mine.py:net"])
-    (table,) = tables_of(suite, seen_of(suite, contents, added=("mine.py:net",)))
+    run_ids = {record.run_id for record in contents.rounds}
+    (table,) = tables_of(suite, seen_of(suite, contents, run_ids=run_ids))
     assert [row.measurement.name for row in table.rows] == ["efficientmod_xxs", "mine.py:net"]
 
 
