@@ -51,9 +51,11 @@ def read_photograph(path: Path, preprocessing: Preprocessing, *, image_size: int
         what = "it is a folder; name the images in it" if path.is_dir() else "it is not there, or no file"
         raise ImageFileError(f"{path}: cannot read this image: {what}")
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
+        with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large images, and of metadata that is damaged
-            return centre_crop(preprocessing, image_size)(_shortened(_rgb(ImageOps.exif_transpose(image)))).numpy()
+            with Image.open(path) as image:
+                upright = ImageOps.exif_transpose(image)
+            return centre_crop(preprocessing, image_size)(_rgb(_shortened(upright))).numpy()
     except UnidentifiedImageError as error:
         raise ImageFileError(f"{path}: cannot read this image: it is of no kind that is known here") from error
     except Exception as error:  # fed a stranger's bytes, a decoder may raise anything
@@ -79,4 +81,5 @@ def _shortened(image: "Image") -> "Image":
     """The middle of a very long image."""
     most = _LONGEST * min(image.size)
     cut = [max(0, side - most) // 2 for side in image.size]
-    return image.crop((cut[0], cut[1], image.width - cut[0], image.height - cut[1]))
+    box = (cut[0], cut[1], image.width - cut[0], image.height - cut[1])
+    return image.crop(box) if any(cut) else image

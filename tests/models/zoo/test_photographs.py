@@ -99,6 +99,18 @@ def test_what_cannot_be_read_is_named_with_the_cause(
     assert str(caught.value).startswith(str(tmp_path / name))
 
 
+def test_an_image_so_large_that_its_library_warns_is_read_and_one_that_it_refuses_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "large.png"
+    PHOTO.save(path)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", PHOTO.width * PHOTO.height - 1)
+    assert read_photograph(path, Preprocessing(), image_size=28).shape == (3, 28, 28)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    with pytest.raises(ImageFileError, match="exceeds limit"):
+        read_photograph(path, Preprocessing(), image_size=28)
+
+
 def test_an_image_that_was_cut_short_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "cut.jpg"
     PHOTO.save(path)
