@@ -81,12 +81,19 @@ class Modulation(nn.Module):
 
     The values pass through GELU only where they are widened (`ratio` > 1). The authors' names are kept,
     `fc1` for v and `fc2` for p, so that their checkpoints load.
+
+    Args:
+        reshape: do not repeat the context, but let it meet the values as `ratio` vectors of its own width, which
+            computes the same (Fig. 2).
     """
 
-    def __init__(self, dim: int, ratio: int, *, fusion: Fusion = Fusion.MUL, **context: Any) -> None:
+    def __init__(
+        self, dim: int, ratio: int, *, fusion: Fusion = Fusion.MUL, reshape: bool = False, **context: Any
+    ) -> None:
         super().__init__()
         self.ratio = ratio
         self.fusion = Fusion(fusion)
+        self.reshape = reshape
         self.fc1 = nn.Linear(dim, ratio * dim)
         self.context_layer = Context(dim, **context)
         self.fc2 = nn.Linear(ratio * dim, dim)
@@ -100,8 +107,13 @@ class Modulation(nn.Module):
         ctx = self.context_layer(x)  # (N, H, W, C)
         v = self.values(x)  # (N, H, W, rC)
         if self.ratio > 1:
+            if self.reshape:  # (N, H, W, r, C) and (N, H, W, 1, C)
+                return self.fc2(self._fuse(v.unflatten(3, (self.ratio, -1)), ctx.unsqueeze(3)).flatten(3))
             ctx = ctx.repeat(1, 1, 1, self.ratio)  # (N, H, W, rC): whole vectors side by side, Fig. 2
-        return self.fc2(v * ctx if self.fusion is Fusion.MUL else v + ctx)
+        return self.fc2(self._fuse(v, ctx))
+
+    def _fuse(self, v: Tensor, ctx: Tensor) -> Tensor:
+        return v * ctx if self.fusion is Fusion.MUL else v + ctx
 
 
 class EfficientModBlock(nn.Module):

@@ -111,6 +111,22 @@ ISOTROPIC_PATCH = (14, 14, 0)
 """14x14 patches that do not overlap: 16x16 tokens of a 224x224 image (Appendix B)."""
 
 
+def efficientmod_iso(*, dim: int = 192, depth: int = 4, kernel_size: int = 7, **kwargs: Any) -> EfficientMod:
+    """One stage, r = 6 throughout: the design of Fig. 9, which the paper measures by width and by kernel size.
+
+    A block takes 14 C^2 + k^2 C multiply-adds a token, of which there are 256; its LayerNorm is counted as 5 C more.
+    The paper states neither the widths nor the depth.
+    """
+    config: dict[str, Any] = {
+        "dims": (dim,),
+        "depths": (depth,),
+        "ratios": (6,),
+        "kernel_sizes": (kernel_size,),
+        "patch": ISOTROPIC_PATCH,
+    }
+    return EfficientMod(**(config | kwargs))
+
+
 def efficientmod_iso_196(**kwargs: Any) -> EfficientMod:
     """One stage of 11 blocks, 196 channels, r = 6 throughout: 6.4 M parameters, 1.6 G multiply-adds."""
     config: dict[str, Any] = {"dims": (196,), "depths": (11,), "ratios": (6,), "patch": ISOTROPIC_PATCH}

@@ -43,6 +43,21 @@ def _build(config: dict[str, Any], kwargs: dict[str, Any]) -> EfficientMod:
     return EfficientMod(**({"block": MBConvBlock} | config | kwargs))
 
 
+def mbconv_iso(*, dim: int = 192, depth: int = 4, kernel_size: int = 7, **kwargs: Any) -> EfficientMod:
+    """One stage, r = 7 throughout: what Fig. 9 and Appendix G set beside `efficientmod_iso`.
+
+    A block takes 14 C^2 + 7 k^2 C multiply-adds a token: the pointwise layers cost what EfficientMod's do.
+    """
+    config: dict[str, Any] = {
+        "dims": (dim,),
+        "depths": (depth,),
+        "ratios": (7,),
+        "kernel_size": kernel_size,
+        "patch": ISOTROPIC_PATCH,
+    }
+    return _build(config, kwargs)
+
+
 def mbconv_iso_196(**kwargs: Any) -> EfficientMod:
     """One stage of 11 blocks, 196 channels, 1254 inside: 6.4 M parameters, 1.6 G multiply-adds."""
     return _build({"dims": (196,), "depths": (11,), "ratios": (6.4,), "patch": ISOTROPIC_PATCH}, kwargs)

@@ -126,6 +126,8 @@ def describe(spec: ModelSpec) -> list[str]:
         lines.append(f"  repository: {source.repository} (licence: {source.licence or 'none stated'})")
     if spec.tables:
         lines.append(f"  in the EfficientMod paper's tables {', '.join(spec.tables)}")
+    if spec.figures:
+        lines.append(f"  in its figures {', '.join(spec.figures)}")
     paper = published().get(spec.name)
     if paper and paper.top1 is not None and paper.top1 != paper.top1_strong:
         lines.append(f"  published top-1: {paper.top1} %, as the paper states it")
@@ -133,4 +135,6 @@ def describe(spec: ModelSpec) -> list[str]:
         lines.append(f"  published top-1: {paper.top1_strong} % with distillation or training-time re-parameterization")
     if spec.note:
         lines.append(f"  note: {spec.note}")
+    if spec.elsewhere:
+        lines.append(f"  at other sizes than {spec.image_size}x{spec.image_size}: {spec.elsewhere}")
     return lines

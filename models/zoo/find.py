@@ -33,7 +33,7 @@ def _with_arguments(row: ModelSpec, arguments: dict[str, object]) -> ModelSpec:
     target = str(named.Named(base=row.name, arguments=arguments))
     complexity = _count(target, row.image_size)
     return msgspec.structs.replace(
-        row, name=target, params=complexity.params, macs=complexity.macs, tables=(), aliases=(), note=""
+        row, name=target, params=complexity.params, macs=complexity.macs, tables=(), figures=(), aliases=(), note=""
     )
 
 

@@ -56,10 +56,12 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
         min_size: smallest side that the network runs on.
         size_multiple: an input's side must be a multiple of it; else the network fails, or cuts pixels off.
         tables: the paper's tables that the network stands in.
+        figures: the paper's figures that it stands in, of those that no table gives the networks of.
         aliases: further spellings that `create_model` answers to.
         linear_scale: by how much `models.fill` shrinks its linear layers and LayerScale, so that float32 can
             follow the network.
         note: what a reader of its figures should know.
+        elsewhere: what he should know of those at other image sizes than `image_size`.
         source: where it comes from, for a network of no family of the zoo.
 
     Raises:
@@ -75,10 +77,12 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     min_size: int = 32
     size_multiple: int = 32
     tables: tuple[str, ...] = ()
+    figures: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     preprocessing: Preprocessing = Preprocessing()
     linear_scale: float = 1.0
     note: str = ""
+    elsewhere: str = ""
     source: Family | None = None
 
     def __post_init__(self) -> None:

@@ -119,3 +119,16 @@ def test_it_trains_with_stochastic_depth_and_checkpointing(image: torch.Tensor) 
 def test_there_are_no_pretrained_weights_to_download() -> None:
     with pytest.raises(RuntimeError, match="pretrained"):
         timm.create_model("efficientmod_xxs", pretrained=True)
+
+
+def test_repeat_and_reshape_compute_the_same_to_the_bit() -> None:
+    repeat, reshape = (
+        models.create_model(name).double().eval() for name in ("efficientmod_s", "efficientmod_s(reshape=True)")
+    )
+    models.fill(repeat, image_size=64)
+    reshape.load_state_dict(repeat.state_dict())
+    x = torch.randn(1, 3, 64, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert torch.equal(repeat(x), reshape(x))
+    assert {m.reshape for m in reshape.modules() if isinstance(m, Modulation)} == {True}
+    assert {m.reshape for m in repeat.modules() if isinstance(m, Modulation)} == {False}

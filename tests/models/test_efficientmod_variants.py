@@ -78,3 +78,21 @@ def test_isotropic_networks_keep_16x16_tokens(name: str, dim: int, depth: int) -
     stages = models.count(models.create_model(name), 224).stages
     assert [stage.output_shape for stage in stages[:2]] == [(1, 16, 16, dim)] * 2
     assert [modulation.ratio for modulation in modulations(name)] == [6] * depth
+
+
+@pytest.mark.parametrize(("dim", "kernel_size"), [(64, 3), (192, 11)])
+@pytest.mark.parametrize(("name", "channels"), [("efficientmod_iso", 1), ("mbconv_iso", 7)])
+def test_a_block_of_figure_9_takes_the_papers_macs_a_token(
+    name: str, channels: int, dim: int, kernel_size: int
+) -> None:
+    def macs(depth: int) -> int:
+        name_ = f"{name}(depth={depth}, dim={dim}, kernel_size={kernel_size})"
+        return models.find_model(name_).macs
+
+    layer_norm = 5 * dim
+    assert macs(2) - macs(1) == 256 * (14 * dim**2 + channels * kernel_size**2 * dim + layer_norm)
+
+
+def test_figure_9s_design_is_table_6s() -> None:
+    own, table = models.find_model("efficientmod_iso(depth=13, dim=256)"), models.find_model("efficientmod_iso_256")
+    assert (own.params, own.macs) == (table.params, table.macs)
