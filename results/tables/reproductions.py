@@ -1,12 +1,10 @@
 """A table of the paper, our latencies beside its own."""
 
 from collections.abc import Sequence
-from typing import Any
-
-import msgspec
 
 from results.statistics.reproduction import Agreement, PaperLatency, Reproduced, agreements, reproduce
 from results.statistics.summary import Measurement
+from results.tables.columns import of_measurement
 from results.tables.measurements import first_notes, last_notes, settle_measurements
 from results.tables.table import Column, Table, main_columns
 from results.tables.words import digits
@@ -44,7 +42,7 @@ def reproduction_table(
         not_measured: the networks of the table that are not among the measurements.
     """
     settled, shared = settle_measurements(measurements)
-    columns = [_of_measurement(column) for column in settled if column.key not in _NOT_REPRODUCED]
+    columns = [of_measurement(column, details=_DETAILS) for column in settled if column.key not in _NOT_REPRODUCED]
     after = next(i for i, column in enumerate(columns) if column.key == "p50_ms") + 1
     columns[after:after] = [*map(_paper_column, papers), *_REPRODUCED]
     rows = reproduce(measurements, papers)
@@ -59,13 +57,6 @@ def reproduction_table(
     if not_measured:
         notes.append(f"Not measured: {', '.join(not_measured)}.")
     return Table(rows=tuple(rows), columns=tuple(columns), notes=tuple(notes), title=title, subtitle=shared)
-
-
-def _of_measurement(column: Column[Any]) -> Column[Reproduced]:
-    """A column of measurements, over rows that hold one each."""
-    return msgspec.structs.replace(
-        column, get=lambda row: column.get(row.measurement), detail=column.detail or column.key in _DETAILS
-    )
 
 
 def _paper_column(paper: PaperLatency) -> Column[Reproduced]:
