@@ -5,7 +5,7 @@ Importing this package imports neither numpy nor pandas.
 
 from results.frame import load, read_measurements
 from results.published import Published, published
-from results.records.artifact import ArtifactSource, Fed, InputTensor, Subnormals, TimedArtifact
+from results.records.artifact import ArtifactSource, Fed, InputTensor, Remarks, Subnormals, TimedArtifact
 from results.records.base import Record
 from results.records.by_hand import HandEntry
 from results.records.environment import Conditions, Environment, GpuState, Machine, SessionFacts
@@ -55,6 +55,7 @@ __all__ = [
     "Outcome",
     "Published",
     "Record",
+    "Remarks",
     "Round",
     "Runtime",
     "RuntimeOptions",

@@ -51,6 +51,7 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     examples: ClassVar = (
         ("effmod info efficientmod_xxs", "its stages, parameters and FLOPs"),
         ("effmod info timm:resnet50 --image-size 192", "one of timm's, at another size"),
+        ("effmod info 'efficientmod_iso(dim=128)'", "with an argument of its function"),
     )
 
     network: Network

@@ -165,4 +165,5 @@ def _record(
         gpu_durations_ns=timed.gpu_durations_ns if timed else None,
         peak_memory_bytes=timed.peak_memory_bytes if timed else None,
         subnormals=subject.subnormals,
+        remarks=subject.remarks,
     )

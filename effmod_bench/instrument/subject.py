@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from models import Preprocessing
-from results import Subnormals, TimedArtifact
+from results import Remarks, Subnormals, TimedArtifact
 
 
 class FileStamp(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +37,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
         stamps: of every file that the record's hash is of, taken before they were hashed, and of those that are fed.
         feeds: what each input is fed, by name, in words, with the paths of files; several where they are taken in turn.
         subnormals: how many of its numbers are subnormal; None where they were not counted.
+        remarks: what a reader of its latency should know.
     """
 
     path: Path
@@ -45,6 +46,7 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     stamps: tuple[FileStamp, ...]
     feeds: dict[str, tuple[str, ...]] = {}
     subnormals: Subnormals | None = None
+    remarks: Remarks = Remarks()
 
     @property
     def address(self) -> str:

@@ -15,6 +15,7 @@ from effmod_bench.options.parse import is_text
 from effmod_bench.screen.console import Console
 from effmod_bench.targets.feeds import fed_as, with_feeds
 from effmod_bench.targets.names import file_format
+from effmod_bench.targets.remarks import with_remarks
 from effmod_bench.targets.shapes import resolve_shape
 from exporters import Artifact, Format, Made, MadeNetwork, TensorSpec, package_sha256, read_sidecar, sha256_of
 from exporters.artifact.hashes import size_bytes
@@ -37,7 +38,7 @@ def zoo_subject(made: Made, *, batch_size: int) -> Subject:
     inputs = _inputs(made.path, artifact.inputs, {}, batch_size)
     subnormals = _in_records(artifact.parity.subnormals)
     subject = _zoo_subject(made.path, artifact, inputs, stamp(*hashed_files(made.path)), subnormals)
-    return with_feeds(subject, NOTHING_GIVEN)
+    return with_feeds(with_remarks(subject, artifact.unaligned_channels), NOTHING_GIVEN)
 
 
 def file_subject(
@@ -69,6 +70,7 @@ def _read_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batc
     if file_format(path) is Format.COREML:
         return _package_subject(path, shapes, batch_size=batch_size)
     from exporters.derived.machine import check_usable
+    from exporters.onnx.channels import unaligned_channels
     from exporters.onnx.graph import external_files, load_graph, opset_of, read_tensors
     from exporters.onnx.sizes import deciding_inputs
 
@@ -80,16 +82,16 @@ def _read_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batc
     subnormals = _read_subnormals(path, graph, sha256)
     if machine is not None:
         inputs = _inputs(path, machine.inputs, shapes, batch_size)
-        return _machine_subject(path, machine, inputs, stamps, subnormals)
+        return with_remarks(_machine_subject(path, machine, inputs, stamps, subnormals))
     inputs = _inputs(path, read_tensors(graph)[0], shapes, batch_size)
     sidecar = read_sidecar(path)
     if sidecar is not None and sidecar.sha256 == sha256:
-        return _zoo_subject(path, sidecar, inputs, stamps, subnormals)
+        return with_remarks(_zoo_subject(path, sidecar, inputs, stamps, subnormals), unaligned_channels(graph))
     deciding = deciding_inputs(graph)
     inputs = tuple(msgspec.structs.replace(x, decides_sizes=x.name in deciding) for x in inputs)
     size = sum(file.stat().st_size for file in files)
     own = _own_subject(path, Format.ONNX, sha256, inputs, stamps, size=size, opset=opset_of(graph))
-    return msgspec.structs.replace(own, subnormals=subnormals)
+    return with_remarks(msgspec.structs.replace(own, subnormals=subnormals), unaligned_channels(graph))
 
 
 def _read_subnormals(path: Path, graph: "onnx.ModelProto", sha256: str) -> Subnormals | None:
@@ -136,7 +138,7 @@ def _package_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, b
     sidecar = read_sidecar(path)
     if sidecar is not None and sidecar.sha256 == sha256:
         inputs = _inputs(path, sidecar.inputs, shapes, batch_size)
-        return _zoo_subject(path, sidecar, inputs, stamps, _in_records(sidecar.parity.subnormals))
+        return with_remarks(_zoo_subject(path, sidecar, inputs, stamps, _in_records(sidecar.parity.subnormals)))
 
     from exporters.coreml.package import read_specification, read_tensors
 
@@ -234,7 +236,7 @@ def network_subject(made: MadeNetwork, *, batch_size: int, form: str = "plain") 
             attention_macs=network.attention_macs,
         ),
     )
-    return with_feeds(subject, NOTHING_GIVEN)
+    return with_feeds(with_remarks(subject), NOTHING_GIVEN)
 
 
 def hashed_files(path: Path) -> list[Path]:

@@ -48,3 +48,4 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
     simplified: bool | None = None
     opset: int | None = None
     specification_version: int | None = None
+    unaligned_channels: tuple[int, ...] = ()

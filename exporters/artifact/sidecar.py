@@ -161,6 +161,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
         macs: multiply-adds of one image at `config.image_size`.
         opset: of the file itself; None for Core ML.
         specification_version: of the package itself; None for ONNX.
+        unaligned_channels: of an ONNX file's convolutions (`exporters.onnx.channels`).
         versions: of everything that had a hand in making it.
         size_bytes: of all its files.
         sha256: of the file, or of what matters in a package (`package_sha256`).
@@ -181,6 +182,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     outputs: tuple[TensorSpec, ...]
     opset: int | None = None
     specification_version: int | None = None
+    unaligned_channels: tuple[int, ...] = ()
     parity: Parity
     versions: dict[str, str]
     size_bytes: int

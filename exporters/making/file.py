@@ -163,6 +163,7 @@ def _make(spec: ModelSpec, config: ExportConfig, checkpoint: Path | None, path: 
         outputs=outputs,
         opset=exported.opset,
         specification_version=exported.specification_version,
+        unaligned_channels=exported.unaligned_channels,
         parity=exported.parity,
         versions=versions,
         size_bytes=size_bytes(path),

@@ -49,7 +49,9 @@ def _marks(config: OnnxConfig) -> Iterator[str]:
 
 
 def export(job: ExportJob[OnnxConfig], path: Path, measure_parity: MeasureParity[OnnxConfig]) -> Exported:
+    from exporters.onnx.channels import unaligned_channels
     from exporters.onnx.export import export
+    from exporters.onnx.graph import read_graph
 
     parity, simplified = export(
         job.network,
@@ -59,7 +61,8 @@ def export(job: ExportJob[OnnxConfig], path: Path, measure_parity: MeasureParity
         reference=job.reference,
         measure_parity=measure_parity,
     )
-    return Exported(parity=parity, simplified=simplified, opset=job.config.opset)
+    unaligned = unaligned_channels(read_graph(path))
+    return Exported(parity=parity, simplified=simplified, opset=job.config.opset, unaligned_channels=unaligned)
 
 
 def origin(network: "nn.Module", config: OnnxConfig, _: Preprocessing, *, with_program: bool) -> "Origin":

@@ -60,6 +60,18 @@ class Subnormals(msgspec.Struct, frozen=True, kw_only=True):
     activations: Count | None = None
 
 
+class Remarks(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reader of an artifact's latency should know of it. As `Subnormals` it is no part of the artifact.
+
+    Attributes:
+        unaligned_channels: of convolutions that ONNX Runtime cannot run in its blocked layout on a CPU.
+        elsewhere: how the network differs at this image size from the one that it is named after.
+    """
+
+    unaligned_channels: tuple[Count, ...] = ()
+    elsewhere: str = ""
+
+
 class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
     """The file that was timed. Names no folder.
 

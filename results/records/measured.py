@@ -4,7 +4,7 @@ from enum import StrEnum
 
 import msgspec
 
-from results.records.artifact import Subnormals, TimedArtifact
+from results.records.artifact import Remarks, Subnormals, TimedArtifact
 from results.records.base import Count, Nanoseconds, Record
 from results.records.environment import Environment, SessionFacts
 from results.records.plan import BenchPlan, ComparisonPlan
@@ -36,6 +36,7 @@ class Round(Record, frozen=True, kw_only=True, tag="round"):
         gpu_durations_ns: as many inferences more, by events on the GPU's stream; None where there are none.
         peak_memory_bytes: largest resident memory of the process.
         subnormals: of the artifact; None where they were not counted.
+        remarks: on the artifact; none in records from before they were made.
 
     Raises:
         ValueError: it came to its end, and timed nothing; or a part not as often as the whole.
@@ -60,6 +61,7 @@ class Round(Record, frozen=True, kw_only=True, tag="round"):
     gpu_durations_ns: tuple[Count, ...] | None = None
     peak_memory_bytes: Count | None = None
     subnormals: Subnormals | None = None
+    remarks: Remarks = Remarks()
 
     def __post_init__(self) -> None:
         if self.outcome is Outcome.OK and not self.durations_ns:

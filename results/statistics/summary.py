@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from results.published import Published, figures_of
-from results.records.artifact import Subnormals, TimedArtifact
+from results.records.artifact import Remarks, Subnormals, TimedArtifact
 from results.records.environment import Machine, SessionFacts
 from results.records.measured import ComparisonProcess, Outcome, Round
 from results.records.plan import ComparisonPlan, Device, RuntimeOptions
@@ -65,6 +65,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         feed_spread: how far the medians of feeds that were taken in turn lie apart, relative to their median.
         input_dependence: what the time was for one input and for another; None where no difference was seen.
         subnormals: of the artifact; None where they were not counted.
+        remarks: on the artifact.
         load_ms, first_inference_ms: medians over the rounds.
         peak_memory_bytes: the largest over the rounds.
         published: the paper's figures for this network; None for a user's own file.
@@ -98,6 +99,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     feed_spread: float | None = None
     input_dependence: InputDependence | None = None
     subnormals: Subnormals | None = None
+    remarks: Remarks = Remarks()
     load_ms: float | None
     first_inference_ms: float | None
     peak_memory_bytes: int | None
@@ -205,6 +207,7 @@ def _measurement(rounds: Sequence[Round | TimedRound]) -> Measurement:
         feed_spread=feed_spread(good) if good else None,
         input_dependence=input_dependence((record.fed_ns, record.other_ns) for record in good),
         subnormals=next((record.subnormals for record in rounds if record.subnormals is not None), None),
+        remarks=next((record.remarks for record in rounds if record.remarks != Remarks()), Remarks()),
         load_ms=median_ms(record.load_ns for record in good),
         first_inference_ms=median_ms(record.first_inference_ns for record in good),
         peak_memory_bytes=max((r.peak_memory_bytes for r in good if r.peak_memory_bytes is not None), default=None),

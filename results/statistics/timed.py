@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from results.records.artifact import Subnormals, TimedArtifact
+from results.records.artifact import Remarks, Subnormals, TimedArtifact
 from results.records.environment import Environment, SessionFacts
 from results.records.measured import ComparisonProcess, Outcome, Round
 from results.records.plan import BenchPlan, ComparisonPlan
@@ -42,6 +42,7 @@ class TimedRound(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     gpu_durations_ns: "Times | None"
     peak_memory_bytes: int | None
     subnormals: Subnormals | None
+    remarks: Remarks
 
 
 class TimedPair(msgspec.Struct, frozen=True, kw_only=True, eq=False):
@@ -97,6 +98,7 @@ class Pool:
             gpu_durations_ns=None if record.gpu_durations_ns is None else _array(record.gpu_durations_ns),
             peak_memory_bytes=record.peak_memory_bytes,
             subnormals=self._share(record.subnormals),
+            remarks=self._share(record.remarks),
         )
 
     def timed_pair(self, record: ComparisonProcess) -> TimedPair:

@@ -1,7 +1,9 @@
 """Columns that several tables have."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
+
+import msgspec
 
 from results.records.environment import Machine
 from results.records.plan import RUNTIME_NAMES, Runtime
@@ -70,6 +72,21 @@ def machine_details(machine: Callable[[Any], Machine]) -> tuple[Column[Any], ...
             fact=True,
         )
         for key, header in MACHINE_DETAILS.items()
+    )
+
+
+def of_measurement(column: Column[Any], *, details: Container[str]) -> Column[Any]:
+    """A column of measurements, over rows that hold one each.
+
+    Args:
+        details: the keys of the columns that are more than such a table has room for.
+    """
+    mark = column.mark
+    return msgspec.structs.replace(
+        column,
+        get=lambda row: column.get(row.measurement),
+        mark=mark and (lambda row: mark(row.measurement)),
+        detail=column.detail or column.key in details,
     )
 
 

@@ -17,6 +17,7 @@ from results.tables.columns import (
 )
 from results.tables.fed import differently_fed, fed_column, fed_notes
 from results.tables.protocol import MEASUREMENT_PROTOCOL
+from results.tables.remarks import remark_columns, remark_marks, remark_notes
 from results.tables.subnormals import subnormal_columns, subnormal_notes
 from results.tables.table import (
     Cell,
@@ -136,7 +137,7 @@ def _device(row: Measurement) -> str:
 _DETAILS = {"format", "source", "inputs", "fed", "gpu_versions", *MACHINE_DETAILS}
 
 MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
-    Column(key="name", header="network", get=lambda row: row.name),
+    Column(key="name", header="network", get=lambda row: row.name, mark=remark_marks),
     _fact("form", "form", lambda row: row.artifact.form, words="{} form".format, place=9),
     hash_column(lambda row: row.artifact.sha256, fact=True),
     Column(
@@ -253,6 +254,7 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     ),
     _fed(),
     *subnormal_columns(lambda row: row.subnormals),
+    *remark_columns(),
     Column(
         key="fed_ms",
         header="as fed\nms",
@@ -408,4 +410,5 @@ def last_notes(measurements: Sequence[Measurement]) -> list[str]:
         )
     notes += fed_notes(m.artifact for m in measurements)
     notes += subnormal_notes((m.artifact, m.subnormals) for m in measurements)
+    notes += remark_notes(measurements)
     return notes

@@ -1,13 +1,11 @@
 """A table of the paper, our latencies beside its own."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
-
-import msgspec
 
 from results.published import read_table
 from results.statistics.reproduction import Agreement, PaperLatency, Reproduced, agreements, reproduce
 from results.statistics.summary import Measurement
+from results.tables.columns import of_measurement
 from results.tables.measurements import first_notes, last_notes, settle_measurements
 from results.tables.published import published_columns
 from results.tables.table import Column, Table, main_columns
@@ -56,7 +54,7 @@ def reproduction_table(
         shown: those of them that are no details; None for all that say more than a network's own figures.
     """
     settled, shared = settle_measurements(measurements)
-    columns = [_of_measurement(column) for column in settled if column.key not in _NOT_REPRODUCED]
+    columns = [of_measurement(column, details=_DETAILS) for column in settled if column.key not in _NOT_REPRODUCED]
     after = next(i for i, column in enumerate(columns) if column.key == "p50_ms") + 1
     columns[after:after] = [*map(_paper_column, papers), *_REPRODUCED]
     if source is not None:
@@ -76,13 +74,6 @@ def reproduction_table(
     if not_measured:
         notes.append(f"Not measured: {', '.join(not_measured)}.")
     return Table(rows=tuple(rows), columns=tuple(columns), notes=tuple(notes), title=title, subtitle=shared)
-
-
-def _of_measurement(column: Column[Any]) -> Column[Reproduced]:
-    """A column of measurements, over rows that hold one each."""
-    return msgspec.structs.replace(
-        column, get=lambda row: column.get(row.measurement), detail=column.detail or column.key in _DETAILS
-    )
 
 
 def _paper_column(paper: PaperLatency) -> Column[Reproduced]:

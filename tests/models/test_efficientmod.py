@@ -122,12 +122,11 @@ def test_there_are_no_pretrained_weights_to_download() -> None:
 
 
 def test_repeat_and_reshape_compute_the_same_to_the_bit() -> None:
-    repeat, reshape = (
-        models.create_model(name).double().eval() for name in ("efficientmod_s", "efficientmod_s(reshape=True)")
-    )
-    models.fill(repeat, image_size=64)
+    names = ("efficientmod_xxs", "efficientmod_xxs(reshape=True)")
+    repeat, reshape = (models.create_model(name).double().eval() for name in names)
+    models.fill(repeat, image_size=32)
     reshape.load_state_dict(repeat.state_dict())
-    x = torch.randn(1, 3, 64, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(1, 3, 32, 32, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
         assert torch.equal(repeat(x), reshape(x))
     assert {m.reshape for m in reshape.modules() if isinstance(m, Modulation)} == {True}

@@ -27,10 +27,11 @@ def test_the_file_computes_what_the_network_computes(spec: ModelSpec) -> None:
 @pytest.mark.parametrize("rewrites", [(), AUTO[Format.ONNX]], ids=["plain", "rewritten"])
 def test_repeat_and_reshape_are_two_graphs_in_either_form(rewrites: tuple[str, ...]) -> None:
     config = OnnxConfig(image_size=42, rewrites=rewrites)
-    name = "efficientmod_iso(depth=1, dim=16{})"
+    name = "efficientmod_iso(depth=1, dim=18{})"
     repeat, reshape = (obtain(models.find_model(name.format(more)), config) for more in ("", ", reshape=True"))
     assert repeat.artifact.form == reshape.artifact.form == ("rewritten" if rewrites else "plain")
     assert repeat.artifact.sha256 != reshape.artifact.sha256
+    assert repeat.artifact.unaligned_channels == reshape.artifact.unaligned_channels == (18,)
     repeats, reshapes = count_operators(repeat.path), count_operators(reshape.path)
     copying = ("Tile", "Expand", "Concat")
     assert sum(repeats[kind] for kind in copying) == 1

@@ -1,32 +1,10 @@
 """Arguments in networks' names are columns where rows differ in them."""
 
-import pytest
-
 from results import summarise
-from results.tables.arguments import differing_arguments, taken_apart
 from results.tables.measurements import measurement_table
 from results.tables.table import Cell
 from results.tables.write import OutputFormat, render
 from tests.fakes import make_round, timed_artifact
-
-
-@pytest.mark.parametrize(
-    ("name", "base", "arguments"),
-    [
-        ("net", "net", {}),
-        ("my (1).py:net(a=(1, 2), b='(')", "my (1).py:net", {"a": (1, 2), "b": "("}),
-        ("model (1).onnx", "model (1).onnx", {}),
-        ("net(a=b)", "net(a=b)", {}),
-    ],
-)
-def test_a_name_is_taken_apart(name: str, base: str, arguments: dict[str, object]) -> None:
-    assert taken_apart(name) == (base, arguments)
-
-
-def test_networks_differ_from_those_of_their_own_name_alone() -> None:
-    assert differing_arguments(["net(a=1, b=2)", "net(a=1, b=3)", "other(a=2)"]) == ["b"]
-    assert differing_arguments(["net(a=1)", "net"]) == ["a"]
-    assert differing_arguments(["net(a=1)", "net(a=1)", "other"]) == []
 
 
 def shown(*names: str) -> tuple[list[str], list[list[str]], list[list[Cell]]]:
