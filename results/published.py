@@ -45,6 +45,34 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
     p100_ms: float | None = None
 
 
+class Downstream(msgspec.Struct, frozen=True, kw_only=True):
+    """One backbone's figures in Tables 7 and 11, in Mask R-CNN and in Semantic FPN.
+
+    Attributes:
+        mask_rcnn_params_m, semantic_fpn_params_m: millions of parameters.
+        semantic_fpn_flops_g: billions of multiply-adds at 512x512, of which the rows count other operators.
+        ap_box, ap_mask: on COCO, in percent; so are those at an overlap of 50 and of 75 %.
+        miou: on ADE20K, in percent.
+        mask_rcnn_a100_512x512_ms, mask_rcnn_a100_1333x800_ms, semantic_fpn_a100_512x512_ms: of one image, in PyTorch,
+            on an A100.
+    """
+
+    name: str
+    mask_rcnn_params_m: float
+    ap_box: float
+    ap_box50: float
+    ap_box75: float
+    ap_mask: float
+    ap_mask50: float
+    ap_mask75: float
+    mask_rcnn_a100_512x512_ms: float
+    mask_rcnn_a100_1333x800_ms: float
+    semantic_fpn_params_m: float
+    semantic_fpn_flops_g: float
+    miou: float
+    semantic_fpn_a100_512x512_ms: float | None = None
+
+
 # Where several tables state a figure, the first of these to do so gives it.
 _TABLES = (
     "table1",
@@ -90,6 +118,13 @@ def figures_of(name: str, artifact: TimedArtifact | None) -> Published | None:
     if paper and artifact and (artifact.form not in _EQUAL_FORMS or artifact.image_size != paper.image_size):
         return None
     return paper
+
+
+@functools.cache
+def downstream() -> dict[str, Downstream]:
+    """Every backbone of Tables 7 and 11, by its name in the zoo, in their order."""
+    rows = ({key: value for key, value in row.items() if value} for row in read_table("table7_table11_downstream"))
+    return {row["name"]: msgspec.convert(row, Downstream, strict=False) for row in rows}
 
 
 def read_table(table: str) -> list[dict[str, str]]:

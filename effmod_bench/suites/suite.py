@@ -33,6 +33,9 @@ class Measuring(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbi
         in_turn: time each of the others in turn with the first, as `effmod compare` does; `runs`, `rounds` and
             `anchor` are of no use to it.
         processes, blocks: of the pairs.
+        along: of the view `scaling`, what the latency is a function of: an option that is swept, or an argument of the
+            networks.
+        over: the network that others are set beside at equal arguments, such as "efficientmod_iso".
     """
 
     networks: tuple[str, ...] = ()
@@ -49,6 +52,8 @@ class Measuring(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbi
     in_turn: bool = False
     processes: int | None = None
     blocks: int = 60
+    along: str = "image-size"
+    over: str | None = None
 
 
 class Quick(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -74,7 +79,6 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_un
         beside: the paper's latencies that stand beside ours, by where we measure and by the paper's hardware; the
             first gives the ratio and the ranks. Each is named by its column in `results/published`.
         measure: a run each.
-        along: of the view `scaling`, what the latency is a function of.
         notes: what stands below the tables.
     """
 
@@ -90,7 +94,6 @@ class Suite(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_un
     beside: dict[Device, dict[str, str]] = {}
     measure: tuple[Measuring, ...]
     quick: Quick = Quick()
-    along: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property

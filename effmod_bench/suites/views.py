@@ -12,14 +12,17 @@ from effmod_bench.suites import suite_of_table
 from effmod_bench.suites.packages import Package, packages_table
 from effmod_bench.suites.suite import Suite, View
 from effmod_bench.targets.names import is_file
+from models.dense.spec import is_dense
 from results import Comparison, HandEntry, Measurement, compare, summarise
 from results.frame import Contents
 from results.statistics.repeated import repeated
 from results.tables.by_hand import hand_entry_table
 from results.tables.comparisons import comparison_table
+from results.tables.downstream import downstream_table
 from results.tables.measurements import measurement_table
 from results.tables.repeated import batch_table, repeated_table
 from results.tables.reproductions import reproduction_table
+from results.tables.scaling import scaling_table
 from results.tables.table import Table
 
 
@@ -125,6 +128,24 @@ def _pairs(suite: Suite, seen: Seen) -> list[Table[Any]]:
     return [msgspec.structs.replace(table, title=suite.heading, subtitle=table.title)]
 
 
+def _scaling(suite: Suite, seen: Seen) -> list[Table[Any]]:
+    tables: list[Table[Any]] = []
+    for measuring in suite.measure:
+        names = suite.networks_of(measuring)
+        swept = [m for m in seen.measurements if m.name in names]
+        for device in dict.fromkeys(m.device for m in swept):
+            own = [m for m in swept if m.device is device]
+            along = measuring.along.replace("-", "_")
+            tables.append(scaling_table(own, along=along, over=measuring.over, title=suite.heading))
+    return tables
+
+
+def _downstream(suite: Suite, seen: Seen) -> list[Table[Any]]:  # noqa: ARG001 - as every view
+    dense = [m for m in seen.measurements if is_dense(m.name)]
+    devices = dict.fromkeys(m.device for m in dense)
+    return [downstream_table([m for m in dense if m.device is device]) for device in devices]
+
+
 def _tests(suite: Suite, seen: Seen) -> list[Table[Any]]:
     batches = {m.artifact.sha256 for m in seen.measurements if m.batch_size > 1}
     several = {m.name for m in seen.measurements if m.batch_size > 1}
@@ -148,7 +169,8 @@ def _packages(suite: Suite, seen: Seen) -> list[Table[Any]]:
 _VIEWS: dict[View, Callable[[Suite, Seen], list[Table[Any]]]] = {
     View.LATENCIES: _latencies,
     View.PAIRS: _pairs,
-    View.SCALING: _latencies,
+    View.SCALING: _scaling,
+    View.DOWNSTREAM: _downstream,
     View.TESTS: _tests,
     View.PACKAGES: _packages,
 }

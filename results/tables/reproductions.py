@@ -67,7 +67,10 @@ def reproduction_table(
     if papers and any(row.ratio for row in rows):
         notes.append(f"³ our mean over the paper's on its {papers[0].hardware}. Not the paper's hardware here.")
     for paper in papers:
-        notes += [_agreement_in_words(found, paper.hardware) for found in agreements(rows, paper.hardware)]
+        notes += [
+            agreement_in_words(found, f"{found.networks} networks of {found.image_size} px", paper.hardware)
+            for found in agreements(rows, paper.hardware)
+        ]
     notes += last_notes(measurements)
     if any(row.rank and row.is_of_other_size for row in rows):
         notes.append("⁶ takes images of another size than most: its ranks are among networks of its own size alone.")
@@ -87,7 +90,13 @@ def _paper_column(paper: PaperLatency) -> Column[Reproduced]:
     )
 
 
-def _agreement_in_words(found: Agreement, hardware: str) -> str:
+def agreement_in_words(found: Agreement, networks: str, hardware: str) -> str:
+    """How far our order is the paper's.
+
+    Args:
+        networks: those of the two orders, in words.
+        hardware: of the paper's.
+    """
     interval = (
         f"95 % from {found.interval[0]:.2f} to {found.interval[1]:.2f} (Fieller, Hartley and Pearson 1957)"
         if found.interval
@@ -95,6 +104,6 @@ def _agreement_in_words(found: Agreement, hardware: str) -> str:
     )
     figure = f"their time over that of {found.anchor}" if found.anchor else "their mean"
     return (
-        f"Our order of {found.networks} networks of {found.image_size} px, by {figure}, beside the paper's on its "
-        f"{hardware}: Kendall's tau {found.tau:.2f}, {interval}."
+        f"Our order of {networks}, by {figure}, beside the paper's on its {hardware}: "
+        f"Kendall's tau {found.tau:.2f}, {interval}."
     )
