@@ -63,7 +63,7 @@ def downstream_table(measurements: Sequence[Measurement]) -> Table[Reproduced]:
 
 def _as_here(column: Column[Any]) -> Column[Reproduced]:
     """A column of measurements as it stands in this table."""
-    of_row = of_measurement(column)
+    of_row = of_measurement(column, details=())
     if column.key in _SAID:
         return msgspec.structs.replace(of_row, detail=True, fact=False)
     if column.key in _SHOWN:
