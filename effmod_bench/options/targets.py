@@ -10,8 +10,9 @@ Targets = Annotated[
     list[str] | None,
     argument(
         "[TARGET]...",
-        help=f"A network of 'effmod list', a pattern such as 'efficientmod_*', {OWN}, or the path of an .onnx or "
-        ".mlpackage. Without any: the four EfficientMod networks.",
+        help=f"A network of 'effmod list', a pattern such as 'efficientmod_*', {OWN}, the path of an .onnx or "
+        ".mlpackage, or, in PyTorch, a detector or segmenter such as mask_rcnn:efficientmod_s. Without any: the four "
+        "EfficientMod networks.",
         autocompletion=complete_network,
     ),
 ]

@@ -131,7 +131,7 @@ def _check_dense(target: DenseTarget, choices: ExportChoices, plan: BenchPlan) -
     """Refuse a device, a runtime and options that a detector or segmenter does not go with."""
     runtime = plan.options.runtime
     if runtime not in NETWORK_RUNTIMES:
-        where = "" if plan.device is Device.CPU else f" on {plan.device}"
+        where = f" on {plan.device}" if plan.device is Device.CUDA else ""
         raise TargetError(
             f"{target.name} is run by PyTorch as it is, not by {runtime}{where}: give --runtime pytorch"
             + (", and --device cpu or cuda" if plan.device is Device.COREML else "")

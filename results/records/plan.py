@@ -94,7 +94,8 @@ class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
         threads: intra-op threads; None where the user left the choice to effmod.
         runs: timed inferences of each artifact, over all its rounds.
         rounds: fresh processes that they are split over.
-        warmup_runs: inferences before the timed ones, in each round: at least so many; 0 for none.
+        warmup_runs: inferences before the timed ones, in each round: at least so many, or as many as 30 s hold; 0 for
+            none.
         seed: of the order in which rounds are run.
 
     Raises:

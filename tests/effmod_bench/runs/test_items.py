@@ -114,7 +114,7 @@ def test_only_pytorch_takes_a_network_as_it_is(runtime: Runtime) -> None:
         (run("efficientmod_s", anchor="efficientmod_x*s"), r"--anchor efficientmod_x\*s stands for [0-9]+ networks"),
         (run("efficientmod_s", plan=BenchPlan(device=Device.COREML, threads=2)), "--threads is for the CPU"),
         (run(DENSE), "is run by PyTorch as it is, not by onnxruntime: give --runtime pytorch$"),
-        (run(DENSE, plan=COREML), "not by coreml on coreml: give --runtime pytorch, and --device cpu or cuda$"),
+        (run(DENSE, plan=COREML), "not by coreml: give --runtime pytorch, and --device cpu or cuda$"),
         (run(f"{DENSE}+full", plan=COMPILED), f"torch.compile cannot take as a whole: .* or {DENSE}@512x512$"),
         (run(DENSE, plan=PYTORCH, choices=ExportChoices(image_size=64)), "--image-size .*; its name says the size$"),
         (run(DENSE, plan=PYTORCH, choices=ExportChoices(batch_size=2)), "--batch-size is for networks, and mask_rcnn:"),

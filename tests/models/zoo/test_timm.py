@@ -93,6 +93,14 @@ def test_efficientformers_bias_knows_each_offset_on_a_larger_map() -> None:
     assert index.max() == 16 * 16 - 1
 
 
+def test_efficientformers_bias_knows_each_offset_on_a_map_that_is_no_square() -> None:
+    attention = Attention(dim=448)
+    timm_zoo.rebuild_bias(attention, (3, 5))
+    index = attention.attention_bias_idxs.view(3, 5, 3, 5)  # from (row, column) to (row, column)
+    assert index[2, 0, 0, 4] == index[0, 0, 2, 4] == index[0, 4, 2, 0] == 2 * 5 + 4
+    assert attention.attention_biases.shape == (8, 15)
+
+
 def test_a_network_of_fixed_size_is_rebuilt_for_another() -> None:
     model = models.create_model("deit_tiny", image_size=384)
     assert model.pos_embed.shape == (1, 24 * 24 + 2, 192)

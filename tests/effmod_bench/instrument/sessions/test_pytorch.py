@@ -1,9 +1,13 @@
-from collections.abc import Iterator
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from effmod_bench.instrument.sessions import pytorch
 from effmod_bench.instrument.sessions.pytorch import PyTorchSession
 from effmod_bench.instrument.sessions.registry import open_session
 from effmod_bench.instrument.sessions.session import SessionRequest
@@ -109,3 +113,44 @@ def test_pytorch_uses_tf32_on_a_gpu_only_where_it_is_asked_to(
     assert torch.backends.cudnn.allow_tf32 is use_tf32
     assert torch.backends.cuda.matmul.allow_tf32 is use_tf32
     assert torch.backends.cudnn.benchmark
+
+
+class Detector(torch.nn.Module):
+    """A network that gives several tensors by name, and says of a part where it begins and ends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(1))
+        self.apart: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
+
+    def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+        with self.apart("nms"):
+            boxes = self.scale * x.mean()
+        with self.apart("nms"):
+            boxes = boxes + 1
+        with self.apart("paste"):
+            masks = x[:, :1] > boxes
+        return {"boxes": boxes, "masks": masks}
+
+
+def test_what_a_detector_gives_is_told_by_name_and_what_its_parts_take_by_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks = itertools.count()
+    monkeypatch.setattr("time.perf_counter_ns", lambda: next(ticks))
+    monkeypatch.setattr(pytorch, "load_network", lambda _: Detector())
+    options = RuntimeOptions(runtime=Runtime.PYTORCH)
+    request = SessionRequest(path="", device=Device.CPU, options=options, intra_op_num_threads=1)
+    session = PyTorchSession(request, {"input": X})
+    for _ in range(3):
+        session.run()
+    assert session.parts_ns(2) == {"nms": (2, 2), "paste": (1, 1)}
+    outputs = session.outputs()
+    assert outputs["boxes"].shape == (1,)
+    assert outputs["masks"].dtype == np.dtype(bool)
+
+
+def test_of_a_network_no_part_stands_apart(files: dict[str, Path]) -> None:
+    options = RuntimeOptions(runtime=Runtime.PYTORCH)
+    request = SessionRequest(path=str(files["network"]), device=Device.CPU, options=options, intra_op_num_threads=1)
+    session = PyTorchSession(request, {"input": X})
+    session.run()
+    assert session.parts_ns(1) == {}
