@@ -129,13 +129,13 @@ class FullMaskRcnn(MaskRcnn):
     One image (1, 3, H, W) to boxes (100, 4), scores and labels (100,), and masks (100, 1, H, W).
 
     Attributes:
-        apart: a context for each part whose time is to stand apart, "nms" and "paste"; each is entered once or more in
-            an inference.
+        time_part: a context for each part whose time is to stand apart, "nms" and "paste"; each is entered once or more
+            in an inference.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.apart: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
+        self.time_part: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
         # NMS, with the sorting and clipping around it: of the proposals, then of the boxes.
         self.net.rpn.filter_proposals = self._within("nms", self.net.rpn.filter_proposals)
         self.net.roi_heads.postprocess_detections = self._within("nms", self.net.roi_heads.postprocess_detections)
@@ -143,7 +143,7 @@ class FullMaskRcnn(MaskRcnn):
 
     def _within(self, part: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def timed(*args: Any, **kwargs: Any) -> Any:
-            with self.apart(part):
+            with self.time_part(part):
                 return call(*args, **kwargs)
 
         return timed

@@ -55,9 +55,9 @@ class PyTorchSession:
             config.compile_threads = 1  # its helper processes would still be there while the clock runs
             model.compile()
         self._model = model
-        self._parts = PartTimer(self._wait) if hasattr(model, "apart") else None
+        self._parts = PartTimer(self._wait) if hasattr(model, "time_part") else None
         if self._parts is not None:  # of a detector, which enters it for each of its parts
-            model.apart = self._parts  # type: ignore[assignment]
+            model.time_part = self._parts  # type: ignore[assignment]
         self._output: torch.Tensor | dict[str, torch.Tensor] = torch.empty(0)
 
     def _prepare_gpu(self) -> None:

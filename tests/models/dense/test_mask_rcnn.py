@@ -64,7 +64,7 @@ def test_a_full_inference_gives_a_hundred_boxes_and_pasted_masks_and_enters_each
         yield
         entered.append(f"{part} ends")
 
-    monkeypatch.setattr(full, "apart", apart)
+    monkeypatch.setattr(full, "time_part", apart)
     found = full(images[:1])
     assert entered == ["nms", "nms ends", "nms", "nms ends", "paste", "paste ends"]
     assert {name: tuple(x.shape) for name, x in found.items()} == {

@@ -121,14 +121,14 @@ class Detector(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.scale = torch.nn.Parameter(torch.ones(1))
-        self.apart: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
+        self.time_part: Callable[[str], AbstractContextManager[None]] = lambda _: nullcontext()
 
     def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        with self.apart("nms"):
+        with self.time_part("nms"):
             boxes = self.scale * x.mean()
-        with self.apart("nms"):
+        with self.time_part("nms"):
             boxes = boxes + 1
-        with self.apart("paste"):
+        with self.time_part("paste"):
             masks = x[:, :1] > boxes
         return {"boxes": boxes, "masks": masks}
 
