@@ -22,11 +22,13 @@ from results.statistics.reproduction import Reproduced
 from results.statistics.summary import Measurement
 from results.tables.columns import of_measurement
 from results.tables.measurements import last_notes, settle_measurements
+from results.tables.published import published_columns
 from results.tables.reproductions import agreement_in_words
 from results.tables.table import Cell, Column, Table
 from results.tables.words import digits
 
 _HEADS = {MASK_RCNN: "Mask R-CNN", SEMANTIC_FPN: "Semantic FPN"}
+_PUBLISHED = "table7_table11_downstream"
 # Columns of measurements in whose place stand others here.
 _REPLACED = ("published_top1", "params", "macs", "published_cpu_e5_2680_4t_ms", "paper_ratio")
 # Those that are shown, beside the facts in which rows differ, and when they go; the others are for programs.
@@ -47,7 +49,10 @@ def downstream_table(measurements: Sequence[Measurement]) -> Table[Reproduced]:
     columns = [_as_here(column) for column in settled if column.key not in _REPLACED]
     after = next(i for i, column in enumerate(columns) if column.key == "p50_ms") + 1
     columns[after:after] = _LATENCIES
-    columns = [*_NETWORKS, *columns, *_ACCURACIES]
+    # The paper's accuracies at other overlaps, for programs and -v.
+    accuracies = published_columns(_PUBLISHED, lambda row: backbone_of(row.measurement), shown=())
+    settled_keys = {column.key for column in (*_NETWORKS, *columns, *_ACCURACIES)}
+    columns = [*_NETWORKS, *columns, *_ACCURACIES, *(each for each in accuracies if each.key not in settled_keys)]
     notes = _notes(found)
     others = [m.name for m in measurements if setting_of(m) is None]
     if others:

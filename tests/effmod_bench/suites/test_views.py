@@ -7,6 +7,7 @@ from effmod_bench.suites import list_suites
 from effmod_bench.suites.suite import Measuring, Suite, View
 from effmod_bench.suites.views import Seen, seen_of, tables_of
 from models import list_models
+from models.dense.spec import list_dense
 from results import Device
 from results.frame import Contents
 from results.published import read_table
@@ -49,6 +50,37 @@ def test_every_published_figure_is_shown_by_its_suite(suite: Suite) -> None:
 
 def _cells(table: object) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(render(table, OutputFormat.CSV))))  # type: ignore[arg-type]
+
+
+def test_every_published_figure_of_detectors_and_segmenters_is_shown() -> None:
+    suite = list_suites()["table11"]
+    assert suite.published is not None
+    names = [spec.name for spec in list_dense()]
+    tables = tables_of(suite, seen_of(suite, contents_of(names)))
+    shown = {cell for table in tables for row in _cells(table) for cell in row.values()}
+    for row in read_table(suite.published):
+        for key, value in row.items():
+            assert not value or value in shown or str(float(value)) in shown, f"{key} of {row['name']}"
+
+
+def test_latency_along_image_sizes_has_its_exponent() -> None:
+    suite, pool = list_suites()["fig8"], Pool()
+    sizes = (224, 256, 448, 512)
+    rounds = [
+        make_round([(size / 100) ** 2.5], artifact=timed_artifact("efficientmod_s", image_size=size)) for size in sizes
+    ]
+    timed = tuple(pool.timed_round(each) for each in rounds)
+    (table,) = tables_of(suite, seen_of(suite, Contents(rounds=timed, pairs=(), by_hand=())))
+    assert len(table.rows) == 4
+    assert any("grows as image size to the power 2.50" in note for note in table.notes)
+
+
+def test_width_and_kernel_size_are_a_table_each_beside_the_other_block() -> None:
+    suite = list_suites()["fig9"]
+    names = [name for measuring in suite.measure for name in measuring.networks]
+    widths, kernels = tables_of(suite, seen_of(suite, contents_of(list(dict.fromkeys(names)))))
+    assert (len(widths.rows), len(kernels.rows)) == (14, 10)
+    assert "our" in " ".join(widths.notes)
 
 
 def test_networks_of_another_table_are_shown_apart() -> None:
