@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 # Where this is set, each of the hundreds of processes that tests start would compile what it imports once more.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: bench test lint check-start check-loop check-cost check-store check-compare check-coverage check-windows check-dependence check-gate check-form check-form-table check-zoo check-coreml check-reproduce check-wheels clean
+.PHONY: bench test lint check-start check-loop check-cost check-store check-compare check-coverage check-windows check-dependence check-gate check-form check-form-table check-zoo check-coreml check-dense check-reproduce check-wheels clean
 
 bench: $(READY)
 	$(VENV)/bin/effmod bench --rewrite none --runs $(RUNS)
@@ -73,6 +73,10 @@ check-zoo: $(READY)
 # The same of Core ML packages, in float32 and float16: tests/benchmarks/coreml_parity.csv.
 check-coreml: $(READY)
 	$(VENV)/bin/python -m tests.benchmarks.coreml_parity
+
+# Every detector and segmenter, in both modes, on two images: tests/benchmarks/dense_runs.csv.
+check-dense: $(READY)
+	$(VENV)/bin/python -m tests.benchmarks.dense_runs
 
 # `effmod reproduce` killed at random moments and resumed has every record once; five minutes.
 check-reproduce: $(READY)
