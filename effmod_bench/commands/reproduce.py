@@ -8,9 +8,9 @@ import msgspec
 
 from effmod_bench.errors import ExitCode, TargetError
 from effmod_bench.options.export import Checkpoint, OnnxChoices
-from effmod_bench.options.option import PRECISELY, WHAT, argument, but, option
+from effmod_bench.options.option import PRECISELY, WHAT, WRITTEN, argument, but, option
 from effmod_bench.options.output import Printing, StoreFolder, default_store
-from effmod_bench.options.protocol import DryRun, Pairs, Patience, RoundCount, Rounds, Runs
+from effmod_bench.options.protocol import DryRun, Pairs, Patience, RoundCount, Rounds, Runs, run_to_resume
 from effmod_bench.options.runtime import DeviceName, OnnxRuntimeSettings, Threads
 from effmod_bench.options.words import complete_network
 from effmod_bench.screen.console import Console
@@ -74,17 +74,20 @@ class Reproduce(msgspec.Struct, frozen=True, kw_only=True):
     patience: Patience = Patience()
     store: StoreFolder = msgspec.field(default_factory=default_store)
     printing: Printing = Printing()
+    written: Annotated[tuple[str, ...], WRITTEN] = ()
 
     def run(self, console: Console) -> ExitCode:
         from effmod_bench.isolation.limit import allow
         from effmod_bench.runs.preview import preview
         from effmod_bench.runs.reproduce import Reproducing, find_reproduction
         from effmod_bench.runs.suites import suite_table
+        from effmod_bench.screen.reproductions import print_plans
         from results import Store
 
         output_format, store = self.printing.output_format, Store(self.store)
         allow(self.patience.timeout)
         if self.patience.resume:
+            run_to_resume(self.written, None)
             reproduction = find_reproduction(store, self.suites or [])
         elif not self.suites:
             console.table(suite_table(self._steps), output_format)
@@ -92,8 +95,7 @@ class Reproduce(msgspec.Struct, frozen=True, kw_only=True):
         else:
             reproduction = self._new()
         if self.dry_run:
-            for step in reproduction.steps:
-                console.table(preview(step.run, store), output_format)
+            print_plans(console, [preview(step.run, store) for step in reproduction.steps], output_format)
             return ExitCode.OK
         return Reproducing(
             console,
@@ -106,6 +108,7 @@ class Reproduce(msgspec.Struct, frozen=True, kw_only=True):
 
     def _new(self) -> "Reproduction":
         from effmod_bench.runs.reproduce import new_reproduction
+        from effmod_bench.screen.reproductions import SINGLE
         from effmod_bench.suites import find_suite, list_suites
 
         if self.checkpoint is not None and not self.add:
@@ -113,6 +116,8 @@ class Reproduce(msgspec.Struct, frozen=True, kw_only=True):
         asked = self.suites or []
         names = [each for name in asked for each in (list_suites() if name == "all" else [name])]
         suites = list({suite.name: suite for suite in map(find_suite, names)}.values())
+        if len(suites) > 1 and not self.dry_run and self.printing.output_format in SINGLE:
+            raise TargetError(f"--output-format {self.printing.output_format} holds one table; name one suite")
         return new_reproduction(asked, suites, self._steps)
 
     def _steps(self, suite: "Suite") -> "list[tuple[RunPlan, bool]]":
@@ -124,8 +129,10 @@ class Reproduce(msgspec.Struct, frozen=True, kw_only=True):
                 targets = suite.networks_of(measuring)
                 runs.append((self._run(suite, measuring, device, targets, None), self.device is None))
             if self.add:
-                checkpoint = self.checkpoint
-                runs.append((self._run(suite, suite.measure[0], device, self.add, checkpoint), self.device is None))
+                first = suite.measure[0]
+                beside = suite.networks_of(first)[:1] if first.in_turn else []
+                run = self._run(suite, first, device, [*beside, *self.add], self.checkpoint)
+                runs.append((run, self.device is None))
         return runs
 
     def _run(

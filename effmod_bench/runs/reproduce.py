@@ -9,7 +9,6 @@ import msgspec
 from effmod_bench.errors import DeviceUnavailableError, ExitCode, TargetError, describe, exit_code
 from effmod_bench.instrument.clock import monotonic_s, utc_now
 from effmod_bench.instrument.schedule import new_run_id
-from effmod_bench.options.export import ExportChoices
 from effmod_bench.runs.measure import measure, measure_pairs
 from effmod_bench.runs.plan import Invocation, RunPlan
 from effmod_bench.runs.prepare import prepared
@@ -195,7 +194,7 @@ class Reproducing:
         contents = msgspec.structs.replace(contents, rounds=rounds)  # earlier pairs tell how ratios differ by run
         seen = seen_of(suite, contents, run_ids=run_ids)
         if suite.view is View.PACKAGES:
-            seen = msgspec.structs.replace(seen, packages=self._packages(suite, seen))
+            seen = msgspec.structs.replace(seen, packages=self._packages(steps, seen))
         tables = tables_of(suite, seen)
         self._is_empty = self._is_empty and not tables
         if self._not_measured:
@@ -206,12 +205,13 @@ class Reproducing:
                 f"Records in {self._store.path}; the same again: {self._reproduction.resume_command(self._store.path)}"
             )
 
-    def _packages(self, suite: Suite, seen: Seen) -> tuple[Package, ...]:
+    def _packages(self, steps: Sequence[Step], seen: Seen) -> tuple[Package, ...]:
         """The packages of a suite's networks, made where the cache lacks them: that needs no Mac."""
         measured = {m.artifact.sha256: m for m in seen.measurements}
         found = []
-        for spec in find_networks(suite.networks()):
-            made = obtain_artifact(self._console, spec, ExportChoices(format=Format.COREML))
+        runs = [step.run for step in steps if step.run.choices.format is Format.COREML]
+        for spec, choices in [(spec, run.choices) for run in runs for spec in find_networks(run.targets)]:
+            made = obtain_artifact(self._console, spec, choices)
             found.append(
                 Package(
                     artifact=made.artifact,

@@ -23,7 +23,7 @@ _COLUMNS: tuple[Column[NotMeasured], ...] = (
     Column(key="what", header="not measured", get=lambda row: row.what),
     Column(key="why", header="why", get=lambda row: row.why),
 )
-_SINGLE = (OutputFormat.JSON, OutputFormat.CSV)
+SINGLE = (OutputFormat.JSON, OutputFormat.CSV)
 
 
 def print_tables(
@@ -31,7 +31,7 @@ def print_tables(
 ) -> None:
     """The tables of a suite, with advice on what is doubtful. JSON and CSV hold one, the first."""
     first, *others = tables
-    if output_format in _SINGLE:
+    if output_format in SINGLE:
         if others:
             titles = ", ".join(table.title or "another" for table in others)
             console.note(f"Left out, since {output_format} holds one table: {titles}")
@@ -46,3 +46,12 @@ def print_tables(
 def not_measured_table(rows: Sequence[NotMeasured]) -> Table[NotMeasured]:
     """What could not be measured here, a row each."""
     return Table(rows=tuple(dict.fromkeys(rows)), columns=_COLUMNS, title="Not measured here")
+
+
+def print_plans(console: Console, plans: Sequence[Table[Any]], output_format: OutputFormat) -> None:
+    """What the runs of suites would do, a table each; for a program all of it in one."""
+    if output_format in SINGLE:
+        rows = tuple(row for plan in plans for row in plan.rows)
+        plans = [msgspec.structs.replace(plan, rows=rows) for plan in plans[:1]]
+    for plan in plans:
+        console.table(plan, output_format)

@@ -63,11 +63,16 @@ _COLUMNS: tuple[Column[Package], ...] = (
 )
 
 
-def packages_table(title: str, rows: Sequence[Package], *, source: str) -> Table[Package]:
-    """What the packages are, beside the paper's figures of its phone."""
-    papers = published_columns(
-        source, lambda row: row.artifact.model, shown=("iphone13_ms", "top1", "note"), besides=("paper_name",)
-    )
+def packages_table(title: str, rows: Sequence[Package], *, source: str | None) -> Table[Package]:
+    """What the packages are, beside the paper's figures of its phone.
+
+    Args:
+        source: the file under `results/published` that has them; None where the networks are of no table.
+    """
+    papers: tuple[Column[Package], ...] = ()
+    if source is not None:
+        shown = ("iphone13_ms", "top1", "note")
+        papers = published_columns(source, lambda row: row.artifact.model, shown=shown)
     error = (
         "¹ the largest difference from the network in what it computes, over its largest output; in float16 for the "
         "most part the rounding."
@@ -76,7 +81,7 @@ def packages_table(title: str, rows: Sequence[Package], *, source: str) -> Table
         "The paper's figures are of an iPhone 13 (iOS 16.6.1), by MobileOne's ModelBench. What was entered by hand "
         "stands beside them as it was given ('effmod record add')."
     )
-    notes = [error, phone]
+    notes = [error, *([phone] if source is not None else [])]
     if not any(row.by_hand for row in rows):
         notes.append(f"Nothing was entered by hand of {counted(len(rows), 'network')} here.")
     return Table(rows=tuple(rows), columns=(*_COLUMNS, *papers), notes=tuple(notes), title=title)

@@ -57,7 +57,7 @@ def tables_of(suite: Suite, seen: Seen) -> list[Table[Any]]:
         tables += _pairs(suite, seen)
     if seen.others:
         others = measurement_table(seen.others)
-        title = f"Not of the paper's {suite.shows}"
+        title = f"Not of the paper's {suite.shows}" if suite.shows else "Of other networks"
         tables.append(msgspec.structs.replace(others, title=title, subtitle=others.title))
     if tables and suite.notes:
         tables[0] = msgspec.structs.replace(tables[0], notes=(*tables[0].notes, *suite.notes))
@@ -161,7 +161,7 @@ def _tests(suite: Suite, seen: Seen) -> list[Table[Any]]:
 
 def _packages(suite: Suite, seen: Seen) -> list[Table[Any]]:
     tables = _latencies(suite, seen)
-    if seen.packages and suite.published:
+    if seen.packages:
         tables.insert(0, packages_table(suite.heading, seen.packages, source=suite.published))
     return [*tables, *([hand_entry_table(seen.by_hand)] if seen.by_hand else [])]
 

@@ -1,5 +1,6 @@
 import csv
 import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from effmod_bench.instrument.process.messages import Job, PairJob, PairTimed, Ti
 from effmod_bench.runs import prepare
 from effmod_bench.runs.reproduce import Reproduction
 from results import ComparisonProcess, Device, Outcome, Round, Store
+from tests.effmod_bench.network import TARGET
 from tests.effmod_bench.support import effmod, timed_in_turn
 from tests.fakes import session_facts, write_onnx
 
@@ -115,6 +117,13 @@ def test_a_resumed_one_goes_on_as_it_was_asked_for(workers: Workers) -> None:
     assert {(len(each.durations_ns), each.plan.runs, each.plan.threads) for each in found} == {(1, 2, 1)}
 
 
+def test_what_a_resumed_one_has_a_value_of_its_own_for_is_refused() -> None:
+    assert reproduce("./mine.toml").exit_code == 0
+    done = reproduce("--resume", "--quick")
+    assert done.exit_code == 2
+    assert "--quick does not go with --resume" in done.stderr
+
+
 def test_there_is_nothing_to_resume_and_what_there_is_is_named() -> None:
     assert (
         "holds no reproduction to resume; repeat the command"
@@ -192,7 +201,27 @@ def test_a_dry_run_says_what_each_run_would_do() -> None:
     said = " ".join(done.stdout.split())
     assert "6 runs each, split over 3 processes" in said
     assert "each in turn with the first, 2 processes with 2 runs of each" in said
+    rows = json.loads(reproduce("./mine.toml", "--dry-run", "--output-format", "json").stdout)
+    assert [(row["name"], row["runs"]) for row in rows] == [("a.onnx", 6), ("b.onnx", 6), ("a.onnx", 4), ("b.onnx", 4)]
     assert not Path("records").exists()
+
+
+def test_several_suites_are_no_single_table() -> None:
+    Path("other.toml").write_text(SUITE)
+    done = reproduce("./mine.toml", "./other.toml", "--output-format", "csv")
+    assert done.exit_code == 2
+    assert "--output-format csv holds one table; name one suite" in done.stderr
+
+
+def test_what_is_added_to_files_timed_in_turn_is_timed_in_turn_with_the_first() -> None:
+    write_onnx(Path("c.onnx"), operator="Neg")
+    Path("mine.toml").write_text(SUITE[: SUITE.index("[[measure]]")] + SUITE[SUITE.rindex("[[measure]]") :])
+    assert reproduce("./mine.toml", "--add", "c.onnx").exit_code == 0
+    found = Store(Path("records")).read_kind(ComparisonProcess)
+    assert {(each.baseline.name, each.candidate.name) for each in found} == {
+        ("a.onnx", "b.onnx"),
+        ("a.onnx", "c.onnx"),
+    }
 
 
 def test_without_a_suite_there_is_a_list_with_times() -> None:
@@ -204,3 +233,23 @@ def test_without_a_suite_there_is_a_list_with_times() -> None:
     quick = effmod("reproduce", "--quick", "--output-format", "csv")
     faster = {row["name"]: row for row in csv.DictReader(io.StringIO(quick.stdout))}
     assert float(faster["table1"]["about_s"]) < 0.5 * float(rows["table1"]["about_s"])
+
+
+def test_packages_are_made_and_told_of_without_a_mac() -> None:
+    Path("mine.toml").write_text(
+        f"""title = "packages"
+view = "packages"
+devices = ["coreml"]
+
+[[measure]]
+networks = ["{TARGET}"]
+image-size = 32
+"""
+    )
+    done = reproduce("./mine.toml", "--output-format", "csv")
+    assert done.exit_code == 0, done.output
+    (row,) = csv.DictReader(io.StringIO(done.stdout))
+    assert int(row["operators"]) >= 5
+    assert 0 < float(row["relative_error"]) < 1e-2
+    assert "conv 2" in row["kinds"]
+    assert row["mean_ms"] == row["by_hand_ms"] == ""
