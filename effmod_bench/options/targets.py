@@ -11,8 +11,7 @@ Targets = Annotated[
     argument(
         "[TARGET]...",
         help=f"A network of 'effmod list', a pattern such as 'efficientmod_*', {OWN}, the path of an .onnx or "
-        ".mlpackage, or, in PyTorch, a detector or segmenter such as mask_rcnn:efficientmod_s. Without any: the four "
-        "EfficientMod networks.",
+        ".mlpackage, or mask_rcnn:BACKBONE, in PyTorch. Without any: the four EfficientMod networks.",
         autocompletion=complete_network,
     ),
 ]

@@ -18,7 +18,7 @@ def test_the_spread_is_that_of_the_means_of_tests() -> None:
 
 def test_a_test_that_failed_and_other_threads_are_none_of_it() -> None:
     tests = [make_round([4.0]), make_round(index=1, failure="killed"), make_round([9.0], threads=1, index=2)]
-    two, one = repeated(summarise(tests), tests)
+    one, two = repeated(summarise(tests), tests)
     assert (two.means_ms, one.means_ms) == ((4.0,), (9.0,))
     assert (two.variance_ms2, two.std_ms) == (None, None)
 
