@@ -81,7 +81,7 @@ class Reproduce(msgspec.Struct, frozen=True, kw_only=True):
         from effmod_bench.runs.preview import preview
         from effmod_bench.runs.reproduce import Reproducing, find_reproduction
         from effmod_bench.runs.suites import suite_table
-        from effmod_bench.screen.reproductions import print_plans
+        from effmod_bench.screen.reproductions import SINGLE, print_plans
         from results import Store
 
         output_format, store = self.printing.output_format, Store(self.store)
@@ -90,10 +90,14 @@ class Reproduce(msgspec.Struct, frozen=True, kw_only=True):
             run_to_resume(self.written, None)
             reproduction = find_reproduction(store, self.suites or [])
         elif not self.suites:
+            if self.add or self.checkpoint:
+                raise TargetError("say which suite it joins: 'effmod reproduce table1 --add ...'")
             console.table(suite_table(self._steps), output_format)
             return ExitCode.OK
         else:
-            reproduction = self._new()
+            reproduction = self._new(console)
+        if len(reproduction.suites) > 1 and not self.dry_run and output_format in SINGLE:
+            raise TargetError(f"--output-format {output_format} holds one table; name one suite")
         if self.dry_run:
             print_plans(console, [preview(step.run, store) for step in reproduction.steps], output_format)
             return ExitCode.OK
@@ -106,9 +110,8 @@ class Reproduce(msgspec.Struct, frozen=True, kw_only=True):
             round_timeout_s=self.patience.round_timeout,
         ).carry_out()
 
-    def _new(self) -> "Reproduction":
+    def _new(self, console: Console) -> "Reproduction":
         from effmod_bench.runs.reproduce import new_reproduction
-        from effmod_bench.screen.reproductions import SINGLE
         from effmod_bench.suites import find_suite, list_suites
 
         if self.checkpoint is not None and not self.add:
@@ -116,9 +119,31 @@ class Reproduce(msgspec.Struct, frozen=True, kw_only=True):
         asked = self.suites or []
         names = [each for name in asked for each in (list_suites() if name == "all" else [name])]
         suites = list({suite.name: suite for suite in map(find_suite, names)}.values())
-        if len(suites) > 1 and not self.dry_run and self.printing.output_format in SINGLE:
-            raise TargetError(f"--output-format {self.printing.output_format} holds one table; name one suite")
+        suites = [suite for suite in suites if self._has_device(console, suite, alone=len(suites) == 1)]
+        self._check_in_turn(suites)
         return new_reproduction(asked, suites, self._steps)
+
+    def _has_device(self, console: Console, suite: "Suite", *, alone: bool) -> bool:
+        """Whether a suite is for the device that was asked for; of several, one that is not is left out."""
+        from effmod_bench.options.runtime import parse_device
+
+        if self.device is None or parse_device(self.device)[0] in suite.devices:
+            return True
+        why = f"{suite.name} is for {', '.join(suite.devices)}, not for --device {self.device}"
+        if alone:
+            raise TargetError(why)
+        console.warn(f"left out: {why}")
+        return False
+
+    def _check_in_turn(self, suites: "Sequence[Suite]") -> None:
+        """Refuse options that are of no use to what is timed in turn, where that is all there is."""
+        if not all(measuring.in_turn for suite in suites for measuring in suite.measure):
+            return
+        given = {"--runs": self.runs, "--rounds": self.rounds, "--checkpoint": self.checkpoint}
+        for name, value in given.items():
+            if value is not None:
+                names = ", ".join(suite.name for suite in suites)
+                raise TargetError(f"{name} is for networks that are timed alone, and {names} times them in turn")
 
     def _steps(self, suite: "Suite") -> "list[tuple[RunPlan, bool]]":
         """The runs of a suite on each device, and whether one may be left out where there is no such device."""
@@ -141,22 +166,36 @@ class Reproduce(msgspec.Struct, frozen=True, kw_only=True):
         """One run: the command that it is, filled in."""
         from effmod_bench.commands.bench import Bench, BenchedSettings, TimedFile
         from effmod_bench.commands.compare import Compare
+        from effmod_bench.options.runtime import parse_device
         from effmod_bench.targets.names import is_file
+        from results import Device
 
-        quick = suite.quick
-        runs = self.runs or (self.quick and quick.runs) or measuring.runs
-        rounds = self.rounds or (self.quick and quick.rounds) or measuring.rounds
-        processes = (self.quick and quick.processes) or measuring.processes
+        if self.quick:
+            measuring = suite.quick.of(measuring)
+        runs, rounds, processes = self.runs or measuring.runs, self.rounds or measuring.rounds, measuring.processes
         threads = _text(measuring.threads if self.threads is None else self.threads)
+        kind, _ = parse_device(device)
+        if kind is Device.COREML:
+            threads = None  # it chooses them itself
         rewrite = None if all(map(is_file, targets)) else measuring.rewrite
         if measuring.in_turn:
             return Compare(
                 targets=list(targets),
-                pairs=Pairs(processes=processes, blocks=measuring.blocks),
+                pairs=Pairs(
+                    processes=processes,
+                    blocks=measuring.blocks,
+                    warmup=Pairs().warmup if measuring.warmup is None else measuring.warmup,
+                ),
                 where=OnnxRuntimeSettings(device=device, runtime=measuring.runtime, threads=threads),
-                file=OnnxChoices(rewrite=rewrite, image_size=_text(measuring.image_size)),
+                file=OnnxChoices(
+                    rewrite=rewrite,
+                    image_size=_text(measuring.image_size),
+                    batch_size=str(measuring.batch_size),
+                    checkpoint=Path(measuring.checkpoint) if measuring.checkpoint else None,
+                ),
             ).asked()
-        anchor = measuring.anchor
+        several = threads is not None and "," in threads
+        anchor = None if several or kind is Device.COREML else measuring.anchor
         warmup = Rounds().warmup if measuring.warmup is None else measuring.warmup
         return Bench(
             targets=list(targets),

@@ -9,6 +9,7 @@ import msgspec
 from effmod_bench.errors import DeviceUnavailableError, ExitCode, TargetError, describe, exit_code
 from effmod_bench.instrument.clock import monotonic_s, utc_now
 from effmod_bench.instrument.schedule import new_run_id
+from effmod_bench.runs.items import find_targets
 from effmod_bench.runs.measure import measure, measure_pairs
 from effmod_bench.runs.plan import Invocation, RunPlan
 from effmod_bench.runs.prepare import prepared
@@ -19,10 +20,12 @@ from effmod_bench.screen.reproductions import NotMeasured, not_measured_table, p
 from effmod_bench.suites.packages import Package
 from effmod_bench.suites.suite import Suite, View
 from effmod_bench.suites.views import Seen, seen_of, tables_of
-from effmod_bench.targets.names import find_networks
+from effmod_bench.targets.names import find_networks, is_file
 from effmod_bench.targets.obtain import obtain_artifact
+from effmod_bench.targets.target import FileTarget
 from exporters import Format
 from exporters.formats import FORMATS
+from models import ModelSpec
 from results import ComparisonProcess, Record, Round, Store
 from results.frame import read_contents
 from results.tables.write import OutputFormat
@@ -70,15 +73,19 @@ def new_reproduction(
         steps: the runs of a suite, and whether each is optional.
     """
     own = new_run_id()
+    every = [(i, *step) for i, suite in enumerate(suites) for step in steps(suite)]
     return Reproduction(
         id=f"{own}-reproduction",
         started_at=utc_now().isoformat(timespec="milliseconds"),
         asked=tuple(asked),
         suites=tuple(suites),
         steps=tuple(
-            Step(suite=i, run=msgspec.structs.replace(run, reproduction=f"{own}-reproduction"), optional=optional)
-            for i, suite in enumerate(suites)
-            for run, optional in steps(suite)
+            Step(
+                suite=i,
+                run=msgspec.structs.replace(run, id=f"{own}-{number:02}", reproduction=f"{own}-reproduction"),
+                optional=optional,
+            )
+            for number, (i, run, optional) in enumerate(every)
         ),
     )
 
@@ -125,12 +132,16 @@ class Reproducing:
         """Measure what is missing, suite by suite, and show each as soon as it is done.
 
         Raises:
-            As `prepared`, where the one suite that was asked for cannot be begun; of several the others go on.
+            As `find_targets`, before anything is measured; as `prepared`, where the one suite that was asked for cannot
+            be begun: of several the others go on.
         """
         reproduction = self._reproduction
         self._store.check_writable()
-        known = {each.id for each in self._store.read_kind(Reproduction)}
-        if reproduction.id not in known:
+        if reproduction.id not in {each.id for each in self._store.read_kind(Reproduction)}:
+            # What is wrong is said before hours of measuring.
+            for target in [target for step in reproduction.steps for target in find_targets(step.run).targets]:
+                if isinstance(target, FileTarget):
+                    _ = target.read
             self._store.write(reproduction)
         began_s, began = monotonic_s(), utc_now().isoformat(timespec="milliseconds")
         try:
@@ -162,8 +173,9 @@ class Reproducing:
             wait=self._wait,
             round_timeout_s=self._round_timeout_s,
         )
-        check_folder(invocation.run, self._store)
         try:
+            if stored is not None:
+                check_folder(stored, self._store)
             with prepared(self._console, invocation) as ready:
                 if invocation.run.compared is not None:
                     code = measure_pairs(self._console, invocation, ready.subjects, self._output_format, shown=False)
@@ -193,7 +205,7 @@ class Reproducing:
         rounds = tuple(each for each in contents.rounds if each.run_id in run_ids)
         contents = msgspec.structs.replace(contents, rounds=rounds)  # earlier pairs tell how ratios differ by run
         seen = seen_of(suite, contents, run_ids=run_ids)
-        if suite.view is View.PACKAGES:
+        if suite.view is View.PACKAGES and self._code is not ExitCode.INTERRUPTED:
             seen = msgspec.structs.replace(seen, packages=self._packages(steps, seen))
         tables = tables_of(suite, seen)
         self._is_empty = self._is_empty and not tables
@@ -210,12 +222,19 @@ class Reproducing:
         measured = {m.artifact.sha256: m for m in seen.measurements}
         found = []
         runs = [step.run for step in steps if step.run.choices.format is Format.COREML]
-        for spec, choices in [(spec, run.choices) for run in runs for spec in find_networks(run.targets)]:
-            made = obtain_artifact(self._console, spec, choices)
+        for spec, choices in [(spec, run.choices) for run in runs for spec in _networks(run)]:
+            try:
+                made = obtain_artifact(self._console, spec, choices)
+                operators = FORMATS[Format.COREML].count_operators(made.path)
+            except Exception as error:
+                if exit_code(error) is ExitCode.BUG:
+                    raise
+                self._not_measured.append(NotMeasured(what=f"the package of {spec.name}", why=describe(error)))
+                continue
             found.append(
                 Package(
                     artifact=made.artifact,
-                    operators=dict(FORMATS[Format.COREML].count_operators(made.path)),
+                    operators=dict(operators),
                     measurement=measured.get(made.artifact.sha256),
                     by_hand=tuple(each for each in reversed(seen.by_hand) if each.name == spec.name),
                 )
@@ -237,3 +256,8 @@ class Reproducing:
                 f"{in_words(all_s)} in all, {max(0.0, 1 - measured_s / all_s):.1%} of it outside of the processes that "
                 "load, warm up and time"
             )
+
+
+def _networks(run: RunPlan) -> list[ModelSpec]:
+    """The networks of a run, whose other targets are files."""
+    return find_networks([name for name in run.targets if not is_file(name)])

@@ -92,12 +92,13 @@ def show_table(
     """
     suite = find_suite(table)
     seen = seen_of(suite, _read_runs(store, run_id))
-    if seen.is_empty:
+    tables = tables_of(suite, seen)
+    if not tables:
         raise StoreError(
             f"the store {store.path} holds nothing of the paper's {suite.shows or table}; "
             f"'effmod reproduce {suite.name} --store {store.path}' adds it"
         )
-    print_tables(console, seen.measurements, tables_of(suite, seen), output_format)
+    print_tables(console, seen.measurements, tables, output_format)
 
 
 def _print(console: Console, measurements: Sequence[Measurement], output_format: OutputFormat) -> None:

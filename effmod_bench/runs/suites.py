@@ -44,7 +44,7 @@ def suite_table(steps: Callable[[Suite], Sequence[tuple[RunPlan, bool]]]) -> Tab
     Args:
         steps: the runs of a suite, as the options ask for them.
     """
-    rows = tuple(Offered(suite=suite, about_s=_about_s(steps(suite))) for suite in list_suites().values())
+    rows = tuple(Offered(suite=suite, about_s=_about_s(suite, steps)) for suite in list_suites().values())
     guessed = (
         "Times are guessed from multiply-adds, without the exports, which are kept; --quick takes about a tenth, and "
         "--dry-run says more of one suite."
@@ -53,8 +53,11 @@ def suite_table(steps: Callable[[Suite], Sequence[tuple[RunPlan, bool]]]) -> Tab
     return Table(rows=rows, columns=_COLUMNS, notes=(guessed, drawn))
 
 
-def _about_s(steps: Sequence[tuple[RunPlan, bool]]) -> float | None:
-    known = [_run_s(run) for run, _ in steps if run.plan.device is Device.CPU]
+def _about_s(suite: Suite, steps: Callable[[Suite], Sequence[tuple[RunPlan, bool]]]) -> float | None:
+    try:
+        known = [_run_s(run) for run, _ in steps(suite) if run.plan.device is Device.CPU]
+    except TargetError:  # what was asked is not for this suite
+        return None
     return sum(s for s in known if s is not None) if known and None not in known else None
 
 

@@ -12,8 +12,10 @@ import msgspec
 from effmod_bench.errors import TargetError
 from effmod_bench.suites.suite import Measuring, Quick, Suite, View
 from effmod_bench.targets.names import find_networks, is_file
-from models import UnknownModelError
-from results import Device, Runtime
+from models import UnknownModelError, list_tables
+from models.dense.spec import find_dense, is_dense
+from results import Device, Published, Runtime
+from results.published import read_table
 
 _LARGEST_BYTES = 1 << 20
 _WORDS = {"device": Device, "view": View, "runtime": Runtime}
@@ -58,7 +60,7 @@ def read_suite(name: str, text: str) -> tuple[Suite, SuiteFile]:
     file = SuiteFile(name, text)
     try:
         found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise TargetError(f"{name} is no TOML: {error}") from error
     _check_keys(file, found, Suite, ())
     if not isinstance(found.get("title"), str):
@@ -75,10 +77,41 @@ def read_suite(name: str, text: str) -> tuple[Suite, SuiteFile]:
         suite = msgspec.convert(found | {"name": name}, Suite)
     except msgspec.ValidationError as error:
         raise file.wrong(str(error).partition(" - at")[0], near=_path(error)) from error
-    for each in suite.measure:
-        if not suite.networks_of(each):
-            raise file.wrong("it names no networks: add networks = ['efficientmod_*']", near=["measure"])
+    _check(file, suite)
     return suite, file
+
+
+def _check(file: SuiteFile, suite: Suite) -> None:
+    """Refuse what goes together with nothing, or names nothing that there is."""
+    for table in suite.tables:
+        if table not in list_tables():
+            raise file.wrong(f"the paper has no table {table!r} of networks", near=["tables"], known=list_tables())
+    of_paper = {"published": suite.published, "columns": suite.columns, "beside": suite.beside}
+    if not suite.tables and (given := [key for key, value in of_paper.items() if value]):
+        raise file.wrong(f"{given[0]!r} goes with tables = [...], whose networks are the paper's", near=[given[0]])
+    if suite.published is not None:
+        try:
+            columns = list(read_table(suite.published)[0])
+        except FileNotFoundError:
+            raise file.wrong(f"nothing is published as {suite.published!r}", near=["published"]) from None
+        for column in suite.columns or ():
+            if column not in columns:
+                raise file.wrong(f"there is no column {column!r}", near=["columns", column], known=columns)
+    known = [name for name in Published.__struct_fields__ if name.endswith("_ms")]
+    for figure in [figure for beside in suite.beside.values() for figure in beside.values()]:
+        if figure not in known:
+            raise file.wrong(f"there is no published figure {figure!r}", near=["beside", figure], known=known)
+    if not suite.devices:
+        raise file.wrong("it is for no device: write devices = ['cpu']", near=["devices"])
+    for number, measuring in enumerate(suite.measure, start=1):
+        near = ["[[measure]]"] * number
+        networks = suite.networks_of(measuring)
+        if not networks:
+            raise file.wrong("it names no networks: add networks = ['efficientmod_*']", near=near)
+        if measuring.in_turn and len(networks) == 1 and not set(networks[0]) & set("*?["):
+            raise file.wrong(f"{networks[0]} alone is nothing to time in turn: name another", near=near)
+        if suite.view is View.PAIRS and not measuring.in_turn:
+            raise file.wrong('view = "pairs" shows what is timed in turn: add in-turn = true', near=near)
 
 
 def read_file(path: Path) -> Suite:
@@ -97,11 +130,13 @@ def read_file(path: Path) -> Suite:
         raise TargetError(f"the suite {path} is not text in UTF-8") from error
     for number, measuring in enumerate(suite.measure, start=1):
         for name in measuring.networks:
-            if not is_file(name):
-                try:
+            try:
+                if is_dense(name):
+                    find_dense(name)
+                elif not is_file(name):
                     find_networks([name])
-                except UnknownModelError as error:
-                    raise file.wrong(str(error), near=[*(["[[measure]]"] * number), name]) from error
+            except (UnknownModelError, TargetError) as error:
+                raise file.wrong(str(error), near=[*(["[[measure]]"] * number), name]) from error
     return suite
 
 
@@ -131,7 +166,8 @@ def _check_words(file: SuiteFile, found: dict[str, Any]) -> None:
     """Refuse words that are none of those that there are, by name and with the nearest one."""
     devices = found.get("devices", [])
     named = [("device", each) for each in (devices if isinstance(devices, list) else [])]
-    named += [("device", each) for each in found.get("beside", {})]
+    if isinstance(found.get("beside"), dict):
+        named += [("device", each) for each in found["beside"]]
     named += [("view", found[key]) for key in ("view",) if key in found]
     named += [("runtime", each["runtime"]) for each in found.get("measure", []) if "runtime" in each]
     for what, word in named:

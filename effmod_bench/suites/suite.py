@@ -1,6 +1,7 @@
 """What a file of this folder, or of a user's own, declares: what to measure, and what of the paper stands beside it."""
 
 from enum import StrEnum
+from typing import Annotated
 
 import msgspec
 
@@ -24,6 +25,9 @@ class View(StrEnum):
     PACKAGES = "packages"
 
 
+Positive = Annotated[int, msgspec.Meta(ge=1)]
+
+
 class Measuring(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
     """What is measured in one run. The keys are the options of `effmod bench`, and mean the same.
 
@@ -45,23 +49,32 @@ class Measuring(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbi
     rewrite: str = "none"
     checkpoint: str | None = None
     runtime: Runtime | None = None
-    runs: int = 4000
-    rounds: int = 5
-    warmup: int | None = None
+    runs: Positive = 4000
+    rounds: Positive = 5
+    warmup: Annotated[int, msgspec.Meta(ge=0)] | None = None
     anchor: str | None = None
     in_turn: bool = False
-    processes: int | None = None
-    blocks: int = 60
+    processes: Annotated[int, msgspec.Meta(ge=2)] | None = None
+    blocks: Positive = 60
     along: str = "image-size"
     over: str | None = None
 
 
 class Quick(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Fewer runs, for a first look; None for as many as without it."""
+    """Fewer runs, for a first look: what the suite says, or a tenth of the runs in two processes at most."""
 
-    runs: int | None = None
-    rounds: int | None = None
-    processes: int | None = None
+    runs: Positive | None = None
+    rounds: Positive | None = None
+    processes: Annotated[int, msgspec.Meta(ge=2)] | None = None
+
+    def of(self, measuring: Measuring) -> Measuring:
+        """A run with as much less to do."""
+        return msgspec.structs.replace(
+            measuring,
+            runs=self.runs or max(1, measuring.runs // 10),
+            rounds=self.rounds or min(2, measuring.rounds),
+            processes=self.processes or 2,
+        )
 
 
 class Suite(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):

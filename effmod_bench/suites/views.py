@@ -13,6 +13,7 @@ from effmod_bench.suites.packages import Package, packages_table
 from effmod_bench.suites.suite import Suite, View
 from effmod_bench.targets.names import is_file
 from models.dense.spec import is_dense
+from models.zoo import named
 from results import Comparison, HandEntry, Measurement, compare, summarise
 from results.frame import Contents
 from results.statistics.repeated import repeated
@@ -44,23 +45,23 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     others: tuple[Measurement, ...] = ()
     packages: tuple[Package, ...] = ()
 
-    @property
-    def is_empty(self) -> bool:
-        """Whether nothing of the suite is there."""
-        return not (self.measurements or self.comparisons or self.by_hand or self.packages)
-
 
 def tables_of(suite: Suite, seen: Seen) -> list[Table[Any]]:
-    """The tables of a suite, the main one first; none where nothing of it was measured."""
-    tables = _VIEWS[suite.view](suite, seen) if not seen.is_empty else []
-    if seen.comparisons and suite.view is not View.PAIRS:
+    """The tables of a suite, the main one first; none where nothing of it was measured.
+
+    What it has no place for stands in one of its own: nothing that was measured is dropped in silence.
+    """
+    tables = _VIEWS[suite.view](suite, seen)
+    if suite.view is not View.PAIRS:
         tables += _pairs(suite, seen)
-    if seen.others:
-        others = measurement_table(seen.others)
+    if not tables:
+        return []
+    tables[0] = msgspec.structs.replace(tables[0], notes=(*tables[0].notes, *suite.notes))
+    shown = [getattr(row, "measurement", row) for table in tables for row in table.rows]
+    if left := [m for m in (*seen.measurements, *seen.others) if m not in shown]:
+        others = measurement_table(left)
         title = f"Not of the paper's {suite.shows}" if suite.shows else "Of other networks"
         tables.append(msgspec.structs.replace(others, title=title, subtitle=others.title))
-    if tables and suite.notes:
-        tables[0] = msgspec.structs.replace(tables[0], notes=(*tables[0].notes, *suite.notes))
     return tables
 
 
@@ -70,12 +71,7 @@ def seen_of(suite: Suite, contents: Contents, *, run_ids: AbstractSet[str] | Non
     Args:
         run_ids: the runs that are all of it; None for what is of its networks, whatever run measured that.
     """
-    names = [name for measuring in suite.measure for name in suite.networks_of(measuring)]
-    patterns = [Path(name).name if is_file(name) else name for name in names]
-
-    def is_named(name: str) -> bool:
-        return any(name == each or fnmatch.fnmatchcase(name, each) for each in patterns)
-
+    is_named = _named([*suite.networks(), *(name for each in suite.measure for name in each.networks)])
     every = summarise(contents.rounds, contents.pairs)
     benched = {record.run_id for record in contents.rounds}
     comparisons = [each for each in compare(contents.pairs) if each.run_id not in benched]
@@ -94,6 +90,14 @@ def seen_of(suite: Suite, contents: Contents, *, run_ids: AbstractSet[str] | Non
     )
 
 
+def _named(names: Sequence[str]) -> Callable[[str], bool]:
+    """Whether records of this name are of what a suite names, by names, patterns, functions or files."""
+    written = [
+        Path(name).name if is_file(name) else str(named.read(name)) if named.split(name)[1] else name for name in names
+    ]
+    return lambda name: any(name == each or fnmatch.fnmatchcase(name, each) for each in written)
+
+
 def table_of(measurements: Sequence[Measurement], table: str | None) -> Table[Any]:
     """The table that measurements are shown as: that of the paper which is named, or our own."""
     return measurement_table(measurements) if table is None else _of_paper(suite_of_table(table), measurements)
@@ -103,59 +107,69 @@ def _of_paper(suite: Suite, measurements: Sequence[Measurement]) -> Table[Any]:
     """A table of the paper, from measurements on one device."""
     measured = {m.name for m in measurements}
     papers = [paper for device in dict.fromkeys(m.device for m in measurements) for paper in suite.papers(device)]
+    alone = suite.view is View.DOWNSTREAM  # whose figures are not the networks' own
     return reproduction_table(
-        suite.heading,
+        f"The backbones of the paper's {suite.shows}, alone" if alone else suite.heading,
         measurements,
         papers,
         not_measured=[name for name in suite.networks() if name not in measured],
-        source=suite.published,
+        source=None if alone else suite.published,
         shown=suite.columns,
     )
 
 
 def _latencies(suite: Suite, seen: Seen) -> list[Table[Any]]:
     """A table a device, since the paper's figures of one say nothing of another."""
-    devices = dict.fromkeys(m.device for m in seen.measurements)
-    by_device = [[m for m in seen.measurements if m.device is device] for device in devices]
+    by_device = _by_device(seen.measurements)
     if suite.tables:
         return [_of_paper(suite, own) for own in by_device]
     tables = [measurement_table(own) for own in by_device]
     return [msgspec.structs.replace(table, title=suite.heading, subtitle=table.title) for table in tables]
 
 
+def _by_device(measurements: Sequence[Measurement]) -> list[list[Measurement]]:
+    devices = dict.fromkeys(m.device for m in measurements)
+    return [[m for m in measurements if m.device is device] for device in devices]
+
+
 def _pairs(suite: Suite, seen: Seen) -> list[Table[Any]]:
+    if not seen.comparisons:
+        return []
     table = comparison_table(seen.comparisons)
     return [msgspec.structs.replace(table, title=suite.heading, subtitle=table.title)]
 
 
 def _scaling(suite: Suite, seen: Seen) -> list[Table[Any]]:
-    tables: list[Table[Any]] = []
-    for measuring in suite.measure:
-        names = suite.networks_of(measuring)
-        swept = [m for m in seen.measurements if m.name in names]
-        for device in dict.fromkeys(m.device for m in swept):
-            own = [m for m in swept if m.device is device]
-            along = measuring.along.replace("-", "_")
-            tables.append(scaling_table(own, along=along, over=measuring.over, title=suite.heading))
-    return tables
+    sweeps = [(measuring, _named(suite.networks_of(measuring)), list[Measurement]()) for measuring in suite.measure]
+    for m in seen.measurements:
+        places = [swept for _, is_named, swept in sweeps if is_named(m.name)]
+        for swept in places or [sweeps[0][2]]:  # what joined was measured as the first
+            swept.append(m)
+    return [
+        scaling_table(own, along=measuring.along.replace("-", "_"), over=measuring.over, title=suite.heading)
+        for measuring, _, swept in sweeps
+        for own in _by_device(swept)
+    ]
 
 
-def _downstream(suite: Suite, seen: Seen) -> list[Table[Any]]:  # noqa: ARG001 - as every view
+def _downstream(suite: Suite, seen: Seen) -> list[Table[Any]]:
     dense = [m for m in seen.measurements if is_dense(m.name)]
-    devices = dict.fromkeys(m.device for m in dense)
-    return [downstream_table([m for m in dense if m.device is device]) for device in devices]
+    alone = [m for m in seen.measurements if m.name in suite.networks()]
+    return [*map(downstream_table, _by_device(dense)), *(_of_paper(suite, own) for own in _by_device(alone))]
 
 
 def _tests(suite: Suite, seen: Seen) -> list[Table[Any]]:
-    batches = {m.artifact.sha256 for m in seen.measurements if m.batch_size > 1}
-    several = {m.name for m in seen.measurements if m.batch_size > 1}
-    single = [m for m in seen.measurements if m.batch_size == 1]
     tables: list[Table[Any]] = []
-    if single:
-        tables.append(repeated_table(suite.heading, repeated(single, seen.contents.rounds)))
-    if batches:
-        swept = sorted((m for m in seen.measurements if m.name in several), key=lambda m: m.batch_size)
-        tables.append(batch_table(f"{suite.heading}, by batch size", swept))
+    for own in _by_device(seen.measurements):
+        single = [m for m in own if m.batch_size == 1]
+        if single:
+            missing = [name for name in suite.networks() if name not in {m.name for m in single}]
+            rows = repeated(single, seen.contents.rounds)
+            tables.append(repeated_table(suite.heading, rows, not_measured=missing))
+        several = {m.name for m in own if m.batch_size > 1}
+        if several:
+            swept = sorted((m for m in own if m.name in several), key=lambda m: m.batch_size)
+            tables.append(batch_table(f"{suite.heading}, by batch size", swept))
     return tables
 
 

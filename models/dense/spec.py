@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from models.zoo.errors import UnknownModelError
+from models.zoo.spec import is_function
 
 BACKBONES = (
     "resnet18",
@@ -117,7 +118,9 @@ def list_dense(pattern: str = "*") -> list[DenseSpec]:
 def is_dense(target: str) -> bool:
     """Whether a target is meant for one of these: what stands before its colon is a head, or nearly one."""
     head, colon, _ = target.partition(":")
-    return bool(colon) and bool(difflib.get_close_matches(head, list(Head), n=1, cutoff=0.7))
+    return (
+        not is_function(target) and bool(colon) and bool(difflib.get_close_matches(head, list(Head), n=1, cutoff=0.7))
+    )
 
 
 def find_dense(target: str) -> list[DenseSpec]:

@@ -14,18 +14,16 @@ class Repeated(msgspec.Struct, frozen=True, kw_only=True):
     """The tests of one measurement.
 
     Attributes:
-        means_ms: of each test, in the order in which they were made.
-        runs: timed inferences of each, the fewest.
+        means_ms: of each test that did not fail, in the order in which they were made.
     """
 
     measurement: Measurement
     means_ms: tuple[float, ...]
-    runs: int
 
     @property
-    def mean_ms(self) -> float:
-        """The mean of the tests' means."""
-        return fmean(self.means_ms)
+    def mean_ms(self) -> float | None:
+        """The mean of the tests' means; None where all failed."""
+        return fmean(self.means_ms) if self.means_ms else None
 
     @property
     def variance_ms2(self) -> float | None:
@@ -39,7 +37,7 @@ class Repeated(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def repeated(measurements: Sequence[Measurement], rounds: Iterable[Round | TimedRound]) -> list[Repeated]:
-    """The tests of each measurement: those of its rounds that did not fail."""
+    """The tests of each measurement: its rounds."""
     good = [record for record in rounds if record.outcome is Outcome.OK]
     found = []
     for m in measurements:
@@ -48,10 +46,12 @@ def repeated(measurements: Sequence[Measurement], rounds: Iterable[Round | Timed
             for record in good
             if record.run_id in m.run_ids
             and record.artifact == m.artifact
+            and record.plan.device is m.device
             and record.plan.options == m.options
+            and record.plan.warmup_runs == m.warmup_runs
             and record.environment.threads == m.threads
+            and record.environment.machine.stable == m.machine.stable
         ]
-        if own:
-            means = tuple(float(sum(record.durations_ns)) / len(record.durations_ns) / 1e6 for record in own)
-            found.append(Repeated(measurement=m, means_ms=means, runs=min(len(r.durations_ns) for r in own)))
+        means = tuple(float(sum(record.durations_ns)) / len(record.durations_ns) / 1e6 for record in own)
+        found.append(Repeated(measurement=m, means_ms=means))
     return found

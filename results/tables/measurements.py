@@ -198,8 +198,8 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     _of_latency("p99_ms", "p99\nms", spare=2),
     _of_latency("max_ms", "max\nms", detail=True),
     Column(key="gpu_p50_ms", header="GPU p50\nms ⁵", get=lambda row: row.gpu_p50_ms, show=milliseconds, spare=7),
-    _part("nms", "NMS\nms ⁷"),
-    _part("paste", "paste\nms ⁷"),
+    _part("nms", "NMS\nms ⁹"),
+    _part("paste", "paste\nms ⁹"),
     _of_latency("run_spread", "runs\nspread ²", show="{:.0%}".format, spare=4),
     _of_latency("round_spread", "rounds\nspread ²", show="{:.0%}".format, spare=3),
     Column(
@@ -405,7 +405,7 @@ def last_notes(measurements: Sequence[Measurement]) -> list[str]:
         )
     if any(m.parts_ms for m in measurements):
         notes.append(
-            "⁷ within an inference, the median: NMS of the proposals and of the boxes, with the sorting and clipping "
+            "⁹ within an inference, the median: NMS of the proposals and of the boxes, with the sorting and clipping "
             "around it; and pasting the masks into the image. Random weights leave more boxes to it than trained ones."
         )
     notes += fed_notes(m.artifact for m in measurements)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from results.published import published, read_table
 from results.statistics.repeated import Repeated
 from results.statistics.summary import Measurement
+from results.tables.columns import of_measurement
 from results.tables.measurements import settle_measurements
 from results.tables.published import published_columns
 from results.tables.table import Column, Table
@@ -12,6 +13,14 @@ from results.tables.words import counted, digits, milliseconds
 
 _GPUS = "table10_gpus"
 _BATCHES = "batch_sweep_efficientmod_s"
+
+
+_OF_SWEEP = "efficientmod_s"  # whose latencies by batch size the paper has
+
+
+def _paper_name(row: Repeated) -> str:
+    """The network's name where the paper's figures are of what was timed; "" for another form or image size."""
+    return row.measurement.name if row.measurement.published else ""
 
 
 def _table1_ms(name: str) -> float | None:
@@ -29,7 +38,6 @@ def _differs(name: str) -> float | None:
 
 
 _OURS: tuple[Column[Repeated], ...] = (
-    Column(key="name", header="network", get=lambda row: row.measurement.name),
     Column(key="tests", header="tests", get=lambda row: len(row.means_ms), spare=7),
     Column(key="mean_ms", header="mean\nms", get=lambda row: row.mean_ms, show=milliseconds),
     Column(key="std_ms", header="std\nms ¹", get=lambda row: row.std_ms, show=digits(3)),
@@ -37,7 +45,7 @@ _OURS: tuple[Column[Repeated], ...] = (
     Column(
         key="relative_std",
         header="std /\nmean",
-        get=lambda row: None if row.std_ms is None else row.std_ms / row.mean_ms,
+        get=lambda row: row.std_ms / row.mean_ms if row.std_ms and row.mean_ms else None,
         show="{:.1%}".format,
         spare=1,
     ),
@@ -46,7 +54,7 @@ _PAPERS: tuple[Column[Repeated], ...] = (
     Column(
         key="published_table1_p100_ms",
         header="Table 1's\nP100 ms",
-        get=lambda row: _table1_ms(row.measurement.name),
+        get=lambda row: _table1_ms(_paper_name(row)),
         show=digits(1),
         published=True,
         spare=5,
@@ -54,7 +62,7 @@ _PAPERS: tuple[Column[Repeated], ...] = (
     Column(
         key="published_p100_difference",
         header="P100 beside\nTable 1 ²",
-        get=lambda row: _differs(row.measurement.name),
+        get=lambda row: _differs(_paper_name(row)),
         show="{:+.1%}".format,
         published=True,
         spare=5,
@@ -62,9 +70,13 @@ _PAPERS: tuple[Column[Repeated], ...] = (
 )
 
 
-def repeated_table(title: str, rows: Sequence[Repeated]) -> Table[Repeated]:
-    """Our tests beside the paper's figures, whose "+-" is printed as it is."""
-    _, shared = settle_measurements([row.measurement for row in rows])
+def repeated_table(title: str, rows: Sequence[Repeated], *, not_measured: Sequence[str]) -> Table[Repeated]:
+    """Our tests beside the paper's figures, whose "+-" is printed as it is.
+
+    Args:
+        not_measured: the networks of the table that are not among the rows.
+    """
+    settled, shared = settle_measurements([row.measurement for row in rows])
     papers = read_table(_GPUS)
     differ = [abs(found) for row in papers if (found := _differs(row["name"])) is not None]
     missing = [row["name"] for row in read_table("table1") if row["name"] not in {paper["name"] for paper in papers}]
@@ -80,21 +92,35 @@ def repeated_table(title: str, rows: Sequence[Repeated]) -> Table[Repeated]:
     lacks = (f"The paper's table lacks {name}, which stands in its Table 1." for name in missing)
     notes = ("¹ of the means of the tests, each a process of its own.", printed, again, *lacks)
     gpus = published_columns(
-        _GPUS, lambda row: row.measurement.name, shown=[key for key in papers[0] if key.endswith(("_ms", "_std"))]
+        _GPUS, _paper_name, shown=[key for key in papers[0] if key.endswith(("_ms", "_std"))], besides=("top1",)
     )
-    return Table(rows=tuple(rows), columns=(*_OURS, *gpus, *_PAPERS), notes=notes, title=title, subtitle=shared)
+    left = (f"Not measured: {', '.join(not_measured)}.",) if not_measured else ()
+    own = [of_measurement(column, details=()) for column in _facts(settled)]
+    top1 = [of_measurement(column, details=("published_top1",)) for column in settled if column.key == "published_top1"]
+    failed = [of_measurement(column, details=()) for column in settled if column.key == "failures"]
+    columns = (*own, *_OURS, *gpus, *_PAPERS, *top1, *failed)
+    return Table(rows=tuple(rows), columns=columns, notes=(*notes, *left), title=title, subtitle=shared)
+
+
+def _facts(settled: Sequence[Column[Measurement]]) -> list[Column[Measurement]]:
+    """The name, and what tells rows apart."""
+    return [column for column in settled if column.key == "name" or column.fact]
 
 
 def batch_table(title: str, measurements: Sequence[Measurement]) -> Table[Measurement]:
     """One network at several batch sizes, beside the paper's latencies on two GPUs."""
-    _, shared = settle_measurements(measurements)
+    settled, shared = settle_measurements(measurements)
     papers = {int(row["batch_size"]): row for row in read_table(_BATCHES)}
-    smallest = {m.device: m for m in sorted(measurements, key=lambda m: m.batch_size, reverse=True) if m.latency}
+    smallest: dict[tuple[object, ...], Measurement] = {}
+    for m in sorted(measurements, key=lambda m: m.batch_size, reverse=True):
+        if m.latency:
+            smallest[_series(m)] = m
 
     def paper(key: str) -> Column[Measurement]:
         def get(row: Measurement) -> float | None:
             found = papers.get(row.batch_size)
-            return float(found[key]) if found else None
+            is_theirs = row.name == _OF_SWEEP and row.artifact.form == "plain" and row.artifact.image_size == 224
+            return float(found[key]) if found and is_theirs else None
 
         gpu = key.removesuffix("_ms").upper()
         return Column(key=f"published_{key}", header=f"{gpu}\npaper's ms", get=get, show=digits(1), published=True)
@@ -103,13 +129,12 @@ def batch_table(title: str, measurements: Sequence[Measurement]) -> Table[Measur
         return row.latency.mean_ms / row.batch_size if row.latency else None
 
     def relative(row: Measurement) -> float | None:
-        first = smallest.get(row.device)
+        first = smallest.get(_series(row))
         own, base = an_image_ms(row), an_image_ms(first) if first else None
         return own / base if own and base else None
 
     columns: tuple[Column[Measurement], ...] = (
-        Column(key="name", header="network", get=lambda row: row.name),
-        Column(key="batch_size", header="batch", get=lambda row: row.batch_size),
+        *_facts(settled),
         Column(
             key="mean_ms", header="mean\nms", get=lambda row: row.latency and row.latency.mean_ms, show=milliseconds
         ),
@@ -124,3 +149,9 @@ def batch_table(title: str, measurements: Sequence[Measurement]) -> Table[Measur
     if left:
         notes.append(f"Not measured: {counted(len(left), 'batch size')} of the paper's, {', '.join(map(str, left))}.")
     return Table(rows=tuple(measurements), columns=columns, notes=tuple(notes), title=title, subtitle=shared)
+
+
+def _series(measurement: Measurement) -> tuple[object, ...]:
+    """What the points of one sweep have in common."""
+    m = measurement
+    return m.name, m.artifact.form, m.artifact.image_size, m.device, m.threads

@@ -11,7 +11,9 @@ from effmod_bench.errors import DeviceUnavailableError
 from effmod_bench.instrument import pairs, rounds
 from effmod_bench.instrument.process.messages import Job, PairJob, PairTimed, Timed
 from effmod_bench.runs import prepare
+from effmod_bench.runs import reproduce as runs_reproduce
 from effmod_bench.runs.reproduce import Reproduction
+from exporters import FormatUnavailableError
 from results import ComparisonProcess, Device, Outcome, Round, Store
 from tests.effmod_bench.network import TARGET
 from tests.effmod_bench.support import effmod, timed_in_turn
@@ -166,15 +168,50 @@ def test_a_size_that_a_network_cannot_take_is_a_row_with_its_reason() -> None:
     assert "mobileone_s1 at 8 px" in done.stdout
 
 
-def test_one_suite_that_fails_stops_no_other() -> None:
+def test_what_is_wrong_is_said_before_anything_is_measured(workers: Workers) -> None:
+    for add in ("efficientmod_xsx", "nope.onnx", "mine.py:net"):
+        done = reproduce("./mine.toml", "--add", add)
+        assert done.exit_code == 2, done.output
+        assert add.partition(":")[0] in done.stderr
+    assert "go back there" not in reproduce("./mine.toml", "--add", "nope.onnx").stderr
+    assert workers.started == 0
+    assert not Path("records").exists() or not Store(Path("records")).read_kind(Reproduction)
+
+
+def test_what_nobody_could_use_is_refused(workers: Workers) -> None:
+    assert "--device coreml" in reproduce("./mine.toml", "--device", "coreml").stderr
+    in_turn = SUITE[: SUITE.index("[[measure]]")] + SUITE[SUITE.rindex("[[measure]]") :]
+    Path("mine.toml").write_text(in_turn)
+    done = reproduce("./mine.toml", "--runs", "5")
+    assert done.exit_code == 2
+    assert "--runs is for networks that are timed alone" in done.stderr
+    assert "say which suite it joins" in reproduce("--add", "a.onnx").stderr
+    assert workers.started == 0
+
+
+def test_a_suite_for_another_device_is_left_out_of_several() -> None:
+    Path("other.toml").write_text(SUITE.replace('["cpu"]', '["coreml"]'))
+    done = reproduce("./other.toml", "./mine.toml", "--device", "cpu", "--threads", "1")
+    assert done.exit_code == 0, done.output
+    assert "left out: other.toml is for coreml, not for --device cpu" in done.stderr
+
+
+def test_each_run_has_an_id_of_its_own() -> None:
+    assert reproduce("./mine.toml").exit_code == 0
+    (begun,) = Store(Path("records")).read_kind(Reproduction)
+    ids = [step.run.id for step in begun.steps]
+    assert len(set(ids)) == len(ids) == 2
+
+
+def test_one_suite_that_fails_stops_no_other(workers: Workers) -> None:
     Path("other.toml").write_text(SUITE.replace("mine", "other").replace('networks = ["a', 'networks = ["c'))
     write_onnx(Path("c.onnx"))
-    asked = ("./other.toml", "./mine.toml")
-    assert reproduce(*asked, "--dry-run").exit_code == 0
+    workers.cut_short = 0
+    assert reproduce("./other.toml", "./mine.toml").exit_code == 130
     Path("c.onnx").write_bytes(b"no model")
-    done = reproduce(*asked)
+    done = reproduce("--resume")
     assert done.exit_code == 1, done.output
-    assert "c.onnx" in done.stderr
+    assert "other.toml: c.onnx is not an ONNX file" in done.stderr
     assert finished() == (sorted(WHOLE), 2)
     assert reproduce("./other.toml").exit_code == 2
 
@@ -253,3 +290,15 @@ image-size = 32
     assert 0 < float(row["relative_error"]) < 1e-2
     assert "conv 2" in row["kinds"]
     assert row["mean_ms"] == row["by_hand_ms"] == ""
+
+
+def test_a_package_that_cannot_be_made_is_a_row_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    def obtain(*_: object) -> None:
+        raise FormatUnavailableError("coremltools is not installed")
+
+    monkeypatch.setattr(runs_reproduce, "obtain_artifact", obtain)
+    suite = SUITE[: SUITE.index("[[measure]]")] + '[[measure]]\nnetworks = ["efficientmod_xxs"]\n'
+    Path("mine.toml").write_text(suite.replace('["cpu"]', '["coreml"]\nview = "packages"'))
+    done = reproduce("./mine.toml")
+    assert done.exit_code == 3
+    assert "the package of efficientmod_xxs  coremltools is not installed" in done.stdout

@@ -53,6 +53,27 @@ def test_a_suite_of_ones_own_is_read(file: Path) -> None:
         ("title =", "title", "is no TOML: .*line 1"),
         ('networks = ["efficientmod_xxs"]', "runs = 4", "names no networks"),
         ('["efficientmod_xxs"]', '["efficientmod_xxs"]\nruntime = "torch"', "line 9: there is no runtime 'torch'"),
+        ("runs = 500", "runs = -1", "line 13: Expected `int` >= 1"),
+        ("runs = 500", 'in-turn = true\nview = "x"', "line 14: there is no key 'view'"),
+        ('"efficientmod_xxs"]', '"efficientmod_xxs"]\nin-turn = true', "alone is nothing to time in turn"),
+        ('devices = ["cpu"]', 'view = "pairs"', 'line 7: view = "pairs" shows what is timed in turn'),
+        ('devices = ["cpu"]', "devices = []", "line 2: it is for no device"),
+        ('devices = ["cpu"]', 'published = "table1"', "line 2: 'published' goes with tables"),
+        ('devices = ["cpu"]', 'tables = ["1"]\npublished = "none"', "line 3: nothing is published as 'none'"),
+        (
+            'devices = ["cpu"]',
+            'tables = ["1"]\npublished = "table1"\ncolumns = ["yaer"]',
+            "line 4: there is no column 'yaer'; did you mean 'year'",
+        ),
+        ('devices = ["cpu"]', 'tables = ["13"]', "line 2: the paper has no table '13' of networks"),
+        ('devices = ["cpu"]', "beside = 3", "line 2: Expected `object`, got `int`"),
+        (
+            'devices = ["cpu"]',
+            'tables = ["1"]\nbeside.cpu = { Xeon = "cpu_ms" }',
+            "line 3: there is no published figure 'cpu_ms'",
+        ),
+        ('"efficientmod_xxs"', '"mask_rcnn:efficientmod_xl"', "line 8: .*efficientmod_s"),
+        (GOOD, f"x = {'[' * 5000}", "is no TOML"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_line_and_the_nearest_word(
@@ -63,6 +84,20 @@ def test_what_is_wrong_is_said_with_its_line_and_the_nearest_word(
     with pytest.raises(TargetError, match=said) as raised:
         read_file(file)
     assert str(raised.value).startswith(str(file))
+
+
+def test_a_suite_may_name_detectors(file: Path) -> None:
+    file.write_text(GOOD.replace('"efficientmod_xxs"', '"mask_rcnn:*", "semantic_fpn:pvt_tiny"'))
+    assert read_file(file).measure[0].networks == ("mask_rcnn:*", "semantic_fpn:pvt_tiny")
+
+
+def test_a_first_look_is_a_tenth_where_the_suite_says_nothing(file: Path) -> None:
+    file.write_text(GOOD)
+    suite = read_file(file)
+    first, second = (suite.quick.of(each) for each in suite.measure)
+    assert (first.runs, first.rounds, second.runs, second.rounds) == (4, 2, 4, 2)
+    file.write_text(GOOD.replace("[quick]\nruns = 4\n", ""))
+    assert [read_file(file).quick.of(each).runs for each in suite.measure] == [400, 50]
 
 
 def test_a_file_that_cannot_be_read_is_named(file: Path) -> None:

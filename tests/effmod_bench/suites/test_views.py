@@ -1,11 +1,12 @@
 import csv
 import io
 
+import msgspec
 import pytest
 
 from effmod_bench.suites import list_suites
 from effmod_bench.suites.suite import Measuring, Suite, View
-from effmod_bench.suites.views import Seen, seen_of, tables_of
+from effmod_bench.suites.views import Seen, seen_of, table_of, tables_of
 from models import list_models
 from models.dense.spec import list_dense
 from results import Device
@@ -81,6 +82,56 @@ def test_width_and_kernel_size_are_a_table_each_beside_the_other_block() -> None
     widths, kernels = tables_of(suite, seen_of(suite, contents_of(list(dict.fromkeys(names)))))
     assert (len(widths.rows), len(kernels.rows)) == (14, 10)
     assert "our" in " ".join(widths.notes)
+
+
+def test_what_joins_a_sweep_or_has_no_place_in_it_is_shown_all_the_same() -> None:
+    suite, pool = list_suites()["fig8"], Pool()
+    sizes = (224, 256, 288)
+    timed = [
+        pool.timed_round(make_round([4.0], artifact=timed_artifact(name, image_size=size)))
+        for name in ("efficientmod_s", "mine.py:net")
+        for size in sizes
+    ]
+    contents = Contents(rounds=tuple(timed), pairs=(), by_hand=())
+    (table,) = tables_of(suite, seen_of(suite, contents, run_ids={timed[0].run_id}))
+    assert {row.measurement.name for row in table.rows} == {"efficientmod_s", "mine.py:net"}
+    fig9 = list_suites()["fig9"]
+    contents = contents_of(["mbconv_iso(dim=64, kernel_size=7)", "efficientmod_xxs"])
+    _, others = tables_of(fig9, seen_of(fig9, contents, run_ids={timed[0].run_id}))
+    assert [row.name for row in others.rows] == ["efficientmod_xxs"]
+
+
+def test_names_are_found_as_records_have_them() -> None:
+    networks = ("mine.py:net(width=48, depth=2)", "folder/a.onnx", "efficientmod_x*")
+    suite = Suite(title="mine", measure=(Measuring(networks=networks),))
+    names = ["mine.py:net(depth=2, width=48)", "a.onnx", "efficientmod_xs", "resnet18"]
+    seen = seen_of(suite, contents_of(names))
+    assert [m.name for m in seen.measurements] == names[:3]
+    assert [m.name for m in seen.others] == names[3:]
+
+
+def test_backbones_alone_are_no_detectors() -> None:
+    table = table_of(list(seen_of(list_suites()["table11"], contents_of(["resnet18"])).measurements), "7")
+    assert table.title == "The backbones of the paper's Tables 7 and 11, alone"
+    assert not any("mask_rcnn" in column.key for column in table.columns)
+    suite = list_suites()["table11"]
+    (again,) = tables_of(suite, seen_of(suite, contents_of(["resnet18"])))
+    assert again.title == table.title
+
+
+def test_tests_on_two_devices_are_two_tables() -> None:
+    suite, pool = list_suites()["table10"], Pool()
+    on_cpu = make_round([4.0], artifact=timed_artifact("efficientmod_s"))
+    plan = msgspec.structs.replace(on_cpu.plan, device=Device.CUDA)
+    on_gpu = msgspec.structs.replace(on_cpu, id="another", plan=plan, durations_ns=(2_000_000,))
+    rounds = tuple(pool.timed_round(each) for each in (on_cpu, on_gpu))
+    tables = tables_of(suite, seen_of(suite, Contents(rounds=rounds, pairs=(), by_hand=())))
+    assert [[row.mean_ms for row in table.rows] for table in tables] == [[4.0], [2.0]]
+
+
+def test_without_pairs_there_is_no_figure_2() -> None:
+    suite = list_suites()["fig2"]
+    assert tables_of(suite, seen_of(suite, contents_of(["efficientmod_s"]))) == []
 
 
 def test_networks_of_another_table_are_shown_apart() -> None:
