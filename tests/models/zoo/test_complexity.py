@@ -41,8 +41,9 @@ def test_macs_are_within_0_6_percent_of_fvcore(spec: ModelSpec) -> None:
     assert macs / 1e9 == pytest.approx(FVCORE_GMACS[spec.name], rel=0.006)
 
 
-def test_every_network_but_one_was_counted_with_fvcore() -> None:
-    missing = {spec.name for spec in models.list_models()} - set(FVCORE_GMACS)
+def test_every_network_of_a_table_but_one_was_counted_with_fvcore() -> None:
+    # Figure 9's are held against the paper's formula, in test_efficientmod_variants.
+    missing = {spec.name for spec in models.list_models() if spec.tables} - set(FVCORE_GMACS)
     assert missing == {"pvt_v2_b1"}  # measured inside a segmenter only
 
 
