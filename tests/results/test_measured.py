@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from results import ComparisonProcess, Measurement, Record, Round, Store, read_measurements, summarise
+from results import ComparisonProcess, Measurement, Record, Round, Store, compare, read_measurements, summarise
 from results.published import PAPER_CPU
 from results.statistics.difference import differences
 from results.statistics.gate import GateVerdict, Reason
@@ -72,3 +72,45 @@ def test_a_gate_does_not_pass_where_all_of_table_1_takes_longer_by_the_same_fact
     assert {gate.verdict for row in differences(table_1, table_1, margin=0.005, limit=0.05) if (gate := row.gate)} == {
         GateVerdict.PASSES
     }
+
+
+def found(figure_or_table: str) -> Store:
+    return Store(ROOT / f"results/measured/amd-epyc-2-cores-{figure_or_table}")
+
+
+def stated() -> str:
+    """What the page on reproductions says was found."""
+    return re.sub(r"\s+", " ", (ROOT / "docs/reproducing.md").read_text())
+
+
+def test_the_two_blocks_of_figure_2_are_as_far_apart_as_the_page_states() -> None:
+    (comparison,) = compare(found("figure-2").read_kind(ComparisonProcess))
+    estimate = comparison.estimate
+    assert estimate is not None
+    assert f"takes {estimate.ratio:.3f} ({estimate.low:.3f} to {estimate.high:.3f}) times" in stated()
+    assert f"{comparison.runs} runs of each in {comparison.processes} processes" in stated()
+
+
+def test_figure_9_is_as_the_page_states_it() -> None:
+    ms = {m.name: m.latency.p50_ms for m in read_measurements(found("figure-9")) if m.latency}
+    ours, theirs = (
+        {k: ms[f"{block}_iso(dim=192, kernel_size={k})"] for k in (3, 11)} for block in ("efficientmod", "mbconv")
+    )
+    assert f"becomes {ours[11] / ours[3]:.2f} times as slow, MBConv {theirs[11] / theirs[3]:.2f} times" in stated()
+    assert f"{theirs[3] / ours[3]:.2f} times EfficientMod's time at 3, and {theirs[11] / ours[11]:.2f}" in stated()
+    by_width = [
+        ms[f"mbconv_iso(dim={dim}, kernel_size=7)"] / ms[f"efficientmod_iso(dim={dim}, kernel_size=7)"]
+        for dim in (64, 96, 128, 192, 256, 320, 384)
+    ]
+    assert f"it is {min(by_width):.2f} to {max(by_width):.2f} times" in stated()
+
+
+def test_table_6_is_as_the_page_states_it() -> None:
+    rows = read_measurements(found("table-6"))
+    ratio = {m.name: m.anchor_ratio.ratio for m in rows if m.anchor_ratio}
+    apart = [ratio[f"mbconv_iso_{width}"] / ratio[f"efficientmod_iso_{width}"] for width in (196, 256)]
+    assert f"takes {apart[0]:.1f} and {apart[1]:.1f} times" in stated()
+    assert f"is {ratio['mbconv_hier_13m'] / ratio['efficientmod_s_conv']:.2f} apart" in stated()
+    (of_all,) = agreements(reproduce(rows, [PAPER]), PAPER_CPU)
+    assert of_all.interval
+    assert f"tau of {of_all.tau:.2f} ({of_all.interval[0]:.2f} to {of_all.interval[1]:.2f})" in stated()

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 import results
-from results import ComparisonProcess, Outcome, Record, RuntimeOptions, Store, StoreError
+from results import ComparisonProcess, Outcome, Record, Round, RuntimeOptions, Store, StoreError
 from tests.fakes import make_comparison_process, make_round
 
 MEASURED = Path(results.__file__).parent / "measured"
@@ -227,7 +227,8 @@ def test_a_new_record_is_of_version_3(store: Store) -> None:
 @pytest.mark.parametrize("folder", sorted(path for path in MEASURED.iterdir() if path.is_dir()), ids=lambda p: p.name)
 def test_what_was_measured_before_can_be_read(folder: Path) -> None:
     store = Store(folder)
-    assert len(store.read()) + len(store.read_kind(ComparisonProcess)) == len(list(folder.glob("*-*-*-*.json")))
+    records = [*store.read_kind(Round), *store.read_kind(ComparisonProcess)]
+    assert len(records) == len(list(folder.glob("*-*-*-*.json"))) > 0
 
 
 def test_what_a_killed_writer_left_is_passed_over(store: Store) -> None:
