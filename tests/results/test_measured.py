@@ -12,6 +12,7 @@ from results.published import PAPER_CPU
 from results.statistics.difference import differences
 from results.statistics.gate import GateVerdict, Reason
 from results.statistics.reproduction import PaperLatency, agreements, reproduce
+from results.statistics.scaling import scale
 
 ROOT = Path(__file__).resolve().parents[2]
 STORE = Store(ROOT / "results/measured/amd-epyc-2-cores-table-1")
@@ -114,3 +115,24 @@ def test_table_6_is_as_the_page_states_it() -> None:
     (of_all,) = agreements(reproduce(rows, [PAPER]), PAPER_CPU)
     assert of_all.interval
     assert f"tau of {of_all.tau:.2f} ({of_all.interval[0]:.2f} to {of_all.interval[1]:.2f})" in stated()
+
+
+def test_the_exponents_of_figure_8_are_as_the_page_states_them() -> None:
+    power = {series.name: series.power for series in scale(read_measurements(found("figure-8")), "image_size")}
+    networks = ("efficientmod_s", "efficientmod_s_conv", "mobilevitv2_150", "efficientformerv2_s2", "mobileformer_508m")
+    titles = (
+        " in EfficientMod-s",
+        " in its",
+        " in MobileViTv2-1.5",
+        " in EfficientFormerV2-S2",
+        " in Mobile-Former-508M",
+    )
+    assert power.keys() == set(networks)
+    halves = []
+    for network, title in zip(networks, titles, strict=True):
+        fit = power[network]
+        assert fit is not None
+        assert fit.interval is not None
+        assert f"{fit.slope:.2f}{title}" in stated()
+        halves.append((fit.interval[1] - fit.interval[0]) / 2)
+    assert f"95 % intervals of {min(halves):.2f} to {max(halves):.2f} either way" in stated()
