@@ -136,3 +136,12 @@ def test_the_exponents_of_figure_8_are_as_the_page_states_them() -> None:
         assert f"{fit.slope:.2f}{title}" in stated()
         halves.append((fit.interval[1] - fit.interval[0]) / 2)
     assert f"95 % intervals of {min(halves):.2f} to {max(halves):.2f} either way" in stated()
+
+
+def test_the_first_look_at_table_1_is_as_the_page_states_it() -> None:
+    rows = read_measurements(found("table-1-quick"))
+    assert len(rows) == 25
+    assert all(m.latency and m.anchor_ratio for m in rows)
+    of_224, _ = agreements(reproduce(rows, [PAPER]), PAPER_CPU)
+    assert of_224.interval
+    assert f"tau of {of_224.tau:.2f} ({of_224.interval[0]:.2f} to {of_224.interval[1]:.2f})" in stated()
