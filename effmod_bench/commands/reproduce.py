@@ -11,9 +11,10 @@ from effmod_bench.options.export import Checkpoint, OnnxChoices
 from effmod_bench.options.option import PRECISELY, WHAT, WRITTEN, argument, but, option
 from effmod_bench.options.output import Printing, StoreFolder, default_store
 from effmod_bench.options.protocol import DryRun, Pairs, Patience, RoundCount, Rounds, Runs, run_to_resume
-from effmod_bench.options.runtime import DeviceName, OnnxRuntimeSettings, Threads
+from effmod_bench.options.runtime import DeviceName, OnnxRuntimeSettings, Threads, parse_device
 from effmod_bench.options.words import complete_network
 from effmod_bench.screen.console import Console
+from results import Device
 
 if TYPE_CHECKING:
     from effmod_bench.runs.plan import RunPlan
@@ -125,8 +126,6 @@ class Reproduce(msgspec.Struct, frozen=True, kw_only=True):
 
     def _has_device(self, console: Console, suite: "Suite", *, alone: bool) -> bool:
         """Whether a suite is for the device that was asked for; of several, one that is not is left out."""
-        from effmod_bench.options.runtime import parse_device
-
         if self.device is None or parse_device(self.device)[0] in suite.devices:
             return True
         why = f"{suite.name} is for {', '.join(suite.devices)}, not for --device {self.device}"
@@ -166,9 +165,7 @@ class Reproduce(msgspec.Struct, frozen=True, kw_only=True):
         """One run: the command that it is, filled in."""
         from effmod_bench.commands.bench import Bench, BenchedSettings, TimedFile
         from effmod_bench.commands.compare import Compare
-        from effmod_bench.options.runtime import parse_device
         from effmod_bench.targets.names import is_file
-        from results import Device
 
         if self.quick:
             measuring = suite.quick.of(measuring)

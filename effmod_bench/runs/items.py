@@ -43,11 +43,9 @@ def find_targets(run: RunPlan) -> Found:
     anchor = _find_anchor(run)
     targets: list[Target] = []
     left_out: dict[str, ImageSizeError] = {}
-    for image_size in run.image_sizes or (run.choices.image_size,):
-        for batch_size in run.batch_sizes or (run.choices.batch_size,):
-            choices = msgspec.structs.replace(run.choices, image_size=image_size, batch_size=batch_size)
-            of_size = _with_choices(run, choices, left_out)
-            targets += [target for target in of_size if target not in targets]
+    for choices in run.choices_by_size():
+        of_size = _with_choices(run, choices, left_out)
+        targets += [target for target in of_size if target not in targets]
     if not targets:
         raise next(iter(left_out.values()))
     if anchor in targets:

@@ -1,7 +1,7 @@
 """What one invocation is asked to do: the request itself, stored before anything takes long, so that it can go on."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 
@@ -84,10 +84,22 @@ class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
     def command(self) -> Command:
         return Command.BENCH if self.compared is None else Command.COMPARE
 
+    def choices_by_size(self) -> Iterator[ExportChoices]:
+        """Its choices in each image size and batch size, image size by image size."""
+        for image_size in self.image_sizes or (self.choices.image_size,):
+            for batch_size in self.batch_sizes or (self.choices.batch_size,):
+                yield msgspec.structs.replace(self.choices, image_size=image_size, batch_size=batch_size)
+
     def resume_command(self, store: Path) -> str:
         """What a user enters to go on with it, or with what it is a part of."""
-        command, name = (self.command, self.id) if self.reproduction is None else ("reproduce", self.reproduction)
-        return shlex.join(["effmod", command, "--resume", name, "--store", str(store)])
+        if self.reproduction is not None:
+            return resume_command("reproduce", self.reproduction, store)
+        return resume_command(self.command, self.id, store)
+
+
+def resume_command(command: str, name: str, store: Path) -> str:
+    """What a user enters to go on with what a store has under this name."""
+    return shlex.join(["effmod", command, "--resume", name, "--store", str(store)])
 
 
 def new_run(

@@ -1,6 +1,5 @@
 """`effmod reproduce`: a suite's runs one after another, and at the end its own tables."""
 
-import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from effmod_bench.instrument.clock import monotonic_s, utc_now
 from effmod_bench.instrument.schedule import new_run_id
 from effmod_bench.runs.items import find_targets
 from effmod_bench.runs.measure import measure, measure_pairs
-from effmod_bench.runs.plan import Invocation, RunPlan
+from effmod_bench.runs.plan import Invocation, RunPlan, resume_command
 from effmod_bench.runs.prepare import prepared
 from effmod_bench.runs.resume import check_folder
 from effmod_bench.screen.console import Console
@@ -26,8 +25,9 @@ from effmod_bench.targets.target import FileTarget
 from exporters import Format
 from exporters.formats import FORMATS
 from models import ModelSpec
-from results import ComparisonProcess, Record, Round, Store
+from results import Record, Store
 from results.frame import read_contents
+from results.statistics.timed import TimedPair, TimedRound
 from results.tables.write import OutputFormat
 
 
@@ -59,7 +59,7 @@ class Reproduction(Record, frozen=True, kw_only=True, tag="reproduction"):
 
     def resume_command(self, store: Path) -> str:
         """What a user enters to go on with it."""
-        return shlex.join(["effmod", "reproduce", "--resume", self.id, "--store", str(store)])
+        return resume_command("reproduce", self.id, store)
 
 
 def new_reproduction(
@@ -127,6 +127,9 @@ class Reproducing:
         self._not_measured: list[NotMeasured] = []
         self._code = ExitCode.OK
         self._is_empty = True
+        self._began = ""
+        self._begun: dict[str, RunPlan] = {}  # those of its runs that the store has
+        self._measured_s = 0.0  # by processes that load, warm up and time, in this invocation
 
     def carry_out(self) -> ExitCode:
         """Measure what is missing, suite by suite, and show each as soon as it is done.
@@ -143,14 +146,15 @@ class Reproducing:
                 if isinstance(target, FileTarget):
                     _ = target.read
             self._store.write(reproduction)
-        began_s, began = monotonic_s(), utc_now().isoformat(timespec="milliseconds")
+        self._begun = {run.id: run for run in self._store.read_kind(RunPlan)}
+        began_s, self._began = monotonic_s(), utc_now().isoformat(timespec="milliseconds")
         try:
             for i, suite in enumerate(reproduction.suites):
                 if self._code is ExitCode.INTERRUPTED:
                     break
                 self._suite(i, suite)
         finally:
-            self._say_share(monotonic_s() - began_s, began)
+            self._say_share(monotonic_s() - began_s)
         return ExitCode.UNAVAILABLE if self._is_empty and self._code is ExitCode.OK else self._code
 
     def _suite(self, number: int, suite: Suite) -> None:
@@ -165,7 +169,7 @@ class Reproducing:
 
     def _take(self, suite: Suite, step: Step) -> None:
         """One run, or what is missing of it."""
-        stored = next((run for run in self._store.read_kind(RunPlan) if run.id == step.run.id), None)
+        stored = self._begun.get(step.run.id)
         invocation = Invocation(
             run=stored or step.run,
             store=self._store,
@@ -204,6 +208,13 @@ class Reproducing:
         contents, run_ids = read_contents(self._store), {step.run.id for step in steps}
         rounds = tuple(each for each in contents.rounds if each.run_id in run_ids)
         contents = msgspec.structs.replace(contents, rounds=rounds)  # earlier pairs tell how ratios differ by run
+        measured: list[TimedRound | TimedPair] = [*rounds]
+        measured += (each for each in contents.pairs if each.run_id in run_ids)
+        self._measured_s += sum(
+            each.environment.conditions.elapsed_s
+            for each in measured
+            if each.started_at >= self._began and each.environment.conditions is not None
+        )
         seen = seen_of(suite, contents, run_ids=run_ids)
         if suite.view is View.PACKAGES and self._code is not ExitCode.INTERRUPTED:
             seen = msgspec.structs.replace(seen, packages=self._packages(steps, seen))
@@ -241,20 +252,12 @@ class Reproducing:
             )
         return tuple(found)
 
-    def _say_share(self, all_s: float, began: str) -> None:
+    def _say_share(self, all_s: float) -> None:
         """How long it took, and how much of that was spent on anything but measuring."""
-        ids = {step.run.id for step in self._reproduction.steps}
-        records: list[Round | ComparisonProcess] = [*self._store.records(Round)]
-        records += self._store.records(ComparisonProcess)
-        measured_s = sum(
-            record.environment.conditions.elapsed_s
-            for record in records
-            if record.run_id in ids and record.started_at >= began and record.environment.conditions is not None
-        )
-        if measured_s:
+        if self._measured_s:
+            share = max(0.0, 1 - self._measured_s / all_s)
             self._console.note(
-                f"{in_words(all_s)} in all, {max(0.0, 1 - measured_s / all_s):.1%} of it outside of the processes that "
-                "load, warm up and time"
+                f"{in_words(all_s)} in all, {share:.1%} of it outside of the processes that load, warm up and time"
             )
 
 

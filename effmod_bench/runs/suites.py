@@ -6,11 +6,13 @@ import msgspec
 
 from effmod_bench.errors import TargetError
 from effmod_bench.instrument.estimate import Timeline, guess_s
+from effmod_bench.options.export import ExportChoices
 from effmod_bench.runs.plan import RunPlan
 from effmod_bench.screen.progress import in_words
 from effmod_bench.suites import list_suites
 from effmod_bench.suites.suite import Suite
 from effmod_bench.targets.names import find_networks, is_file
+from effmod_bench.targets.target import NetworkTarget
 from models import UnknownModelError
 from models.zoo.spec import is_own
 from results import Device
@@ -63,22 +65,19 @@ def _about_s(suite: Suite, steps: Callable[[Suite], Sequence[tuple[RunPlan, bool
 
 def _run_s(run: RunPlan) -> float | None:
     """By the multiply-adds of its networks, without building any."""
-    macs: list[int | None] = []
-    for image_size in run.image_sizes or (run.choices.image_size,):
-        for batch_size in run.batch_sizes or (run.choices.batch_size,):
-            macs += [_macs(name, image_size, batch_size) for name in run.targets]
+    macs = [_macs(name, choices) for choices in run.choices_by_size() for name in run.targets]
     if run.compared is not None:
         pairs = [guess_s(run.compared, (macs[0], other)) for other in macs[1:]]
         return sum(s for s in pairs if s is not None) if None not in pairs else None
     alone = Timeline(run.plan, macs).left_s()
     if run.anchor is None or alone is None:
         return alone
-    anchor = _macs(run.anchor.target, None, 1)
+    anchor = _macs(run.anchor.target, run.choices)
     pairs = [guess_s(run.anchor.plan, (anchor, other)) for other in macs]
     return alone + sum(s for s in pairs if s is not None)
 
 
-def _macs(name: str, image_size: int | None, batch_size: int) -> int | None:
+def _macs(name: str, choices: ExportChoices) -> int | None:
     base = name.partition("(")[0]
     if is_own(base) or is_file(base):
         return None
@@ -86,4 +85,4 @@ def _macs(name: str, image_size: int | None, batch_size: int) -> int | None:
         (spec, *_) = find_networks([base])
     except (UnknownModelError, TargetError):
         return None
-    return int(spec.macs * batch_size * ((image_size or spec.image_size) / spec.image_size) ** 2)
+    return NetworkTarget(spec=spec, choices=choices, as_it_is=False).macs

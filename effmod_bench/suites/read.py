@@ -168,7 +168,8 @@ def _check_words(file: SuiteFile, found: dict[str, Any]) -> None:
     named = [("device", each) for each in (devices if isinstance(devices, list) else [])]
     if isinstance(found.get("beside"), dict):
         named += [("device", each) for each in found["beside"]]
-    named += [("view", found[key]) for key in ("view",) if key in found]
+    if "view" in found:
+        named.append(("view", found["view"]))
     named += [("runtime", each["runtime"]) for each in found.get("measure", []) if "runtime" in each]
     for what, word in named:
         known = [str(each) for each in _WORDS[what]]

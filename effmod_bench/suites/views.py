@@ -3,6 +3,7 @@
 import fnmatch
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,11 @@ from effmod_bench.suites.suite import Suite, View
 from effmod_bench.targets.names import is_file
 from models.dense.spec import is_dense
 from models.zoo import named
-from results import Comparison, HandEntry, Measurement, compare, summarise
+from results import Comparison, HandEntry, Measurement, Round, compare, summarise
 from results.frame import Contents
 from results.statistics.repeated import repeated
+from results.statistics.summary import grouped
+from results.statistics.timed import TimedRound
 from results.tables.by_hand import hand_entry_table
 from results.tables.comparisons import comparison_table
 from results.tables.downstream import downstream_table
@@ -31,15 +34,15 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """What there is to show of a suite.
 
     Attributes:
-        contents: the records.
-        measurements, comparisons: of them, those that are the suite's.
+        measurements, comparisons: those that are the suite's.
+        rounds: of each of these measurements.
         by_hand: what was entered of its networks.
         others: of the measurements, those of other networks.
         packages: of the view of these.
     """
 
-    contents: Contents
-    measurements: tuple[Measurement, ...]
+    measurements: tuple[Measurement, ...] = ()
+    rounds: tuple[Sequence[Round | TimedRound], ...] = ()
     comparisons: tuple[Comparison, ...] = ()
     by_hand: tuple[HandEntry, ...] = ()
     others: tuple[Measurement, ...] = ()
@@ -76,17 +79,17 @@ def seen_of(suite: Suite, contents: Contents, *, run_ids: AbstractSet[str] | Non
     benched = {record.run_id for record in contents.rounds}
     comparisons = [each for each in compare(contents.pairs) if each.run_id not in benched]
     if run_ids is not None:
-        own = [m for m in every if not run_ids.isdisjoint(m.run_ids)]
+        is_own = [not run_ids.isdisjoint(m.run_ids) for m in every]
         comparisons = [each for each in comparisons if each.run_id in run_ids]
     else:
-        own = [m for m in every if is_named(m.name)]
+        is_own = [is_named(m.name) for m in every]
         comparisons = [each for each in comparisons if is_named(each.baseline.name) and is_named(each.candidate.name)]
     return Seen(
-        contents=contents,
-        measurements=tuple(own),
+        measurements=tuple(compress(every, is_own)),
+        rounds=tuple(compress(grouped(contents.rounds), is_own)),
         comparisons=tuple(comparisons),
         by_hand=tuple(each for each in contents.by_hand if is_named(each.name)),
-        others=tuple(m for m in every if m not in own) if run_ids is None else (),
+        others=tuple(m for m, own in zip(every, is_own, strict=True) if not own) if run_ids is None else (),
     )
 
 
@@ -159,13 +162,14 @@ def _downstream(suite: Suite, seen: Seen) -> list[Table[Any]]:
 
 
 def _tests(suite: Suite, seen: Seen) -> list[Table[Any]]:
+    tests = [repeated(m, rounds) for m, rounds in zip(seen.measurements, seen.rounds, strict=True)]
     tables: list[Table[Any]] = []
     for own in _by_device(seen.measurements):
-        single = [m for m in own if m.batch_size == 1]
+        single = [test for test in tests if test.measurement in own and test.measurement.batch_size == 1]
         if single:
-            missing = [name for name in suite.networks() if name not in {m.name for m in single}]
-            rows = repeated(single, seen.contents.rounds)
-            tables.append(repeated_table(suite.heading, rows, not_measured=missing))
+            measured = {test.measurement.name for test in single}
+            missing = [name for name in suite.networks() if name not in measured]
+            tables.append(repeated_table(suite.heading, single, not_measured=missing))
         several = {m.name for m in own if m.batch_size > 1}
         if several:
             swept = sorted((m for m in own if m.name in several), key=lambda m: m.batch_size)

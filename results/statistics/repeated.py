@@ -1,6 +1,6 @@
 """A network's few tests, each a process of its own, as Table 10 has them: how far their means lie apart."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from statistics import fmean, variance
 
 import msgspec
@@ -36,22 +36,8 @@ class Repeated(msgspec.Struct, frozen=True, kw_only=True):
         return None if self.variance_ms2 is None else self.variance_ms2**0.5
 
 
-def repeated(measurements: Sequence[Measurement], rounds: Iterable[Round | TimedRound]) -> list[Repeated]:
-    """The tests of each measurement: its rounds."""
-    good = [record for record in rounds if record.outcome is Outcome.OK]
-    found = []
-    for m in measurements:
-        own = [
-            record
-            for record in good
-            if record.run_id in m.run_ids
-            and record.artifact == m.artifact
-            and record.plan.device is m.device
-            and record.plan.options == m.options
-            and record.plan.warmup_runs == m.warmup_runs
-            and record.environment.threads == m.threads
-            and record.environment.machine.stable == m.machine.stable
-        ]
-        means = tuple(float(sum(record.durations_ns)) / len(record.durations_ns) / 1e6 for record in own)
-        found.append(Repeated(measurement=m, means_ms=means))
-    return found
+def repeated(measurement: Measurement, rounds: Iterable[Round | TimedRound]) -> Repeated:
+    """The tests of a measurement: its rounds."""
+    good = [record.durations_ns for record in rounds if record.outcome is Outcome.OK]
+    means = tuple(float(sum(durations)) / len(durations) / 1e6 for durations in good)
+    return Repeated(measurement=measurement, means_ms=means)

@@ -141,6 +141,16 @@ def summarise(
     Args:
         pairs: each target of a run beside its anchor; those of other runs and environments are passed over.
     """
+    comparisons: dict[bytes, list[Comparison]] = defaultdict(list)
+    for environment, comparison in compare_by_environment(pairs):
+        comparisons[environment].append(comparison)
+    return mark_indistinct(
+        [_beside_anchor(_measurement(group), comparisons[group[0].environment.stable]) for group in grouped(rounds)]
+    )
+
+
+def grouped(rounds: Iterable[Round | TimedRound]) -> list[list[Round | TimedRound]]:
+    """The rounds of each measurement, in the order in which `summarise` has these."""
     rounds = last_attempts(rounds, _turn)
     runs: dict[str, int] = {}
     for record in rounds:
@@ -148,12 +158,7 @@ def summarise(
     groups: dict[bytes, list[Round | TimedRound]] = defaultdict(list)
     for record in sorted(rounds, key=lambda record: (runs[record.run_id], _place(record))):
         groups[_identity(record)].append(record)
-    comparisons: dict[bytes, list[Comparison]] = defaultdict(list)
-    for environment, comparison in compare_by_environment(pairs):
-        comparisons[environment].append(comparison)
-    return mark_indistinct(
-        [_beside_anchor(_measurement(group), comparisons[group[0].environment.stable]) for group in groups.values()]
-    )
+    return list(groups.values())
 
 
 def _turn(record: Round | TimedRound) -> tuple[object, ...]:

@@ -5,11 +5,22 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from results.published import read_table
+from results.statistics.summary import Measurement
 from results.tables.table import Cell, Column
 
 # Words that a heading has capitals in, or that say more than the column's name.
 _WORDS = {"top1": "top-1 %", "ms": "ms", "m": "M", "g": "G", "ap": "AP", "miou": "mIoU", "std": "±"}
 _NAME = "name"
+
+
+def paper_name(row: Any) -> str:
+    """The network's name where the paper's figures are of what was timed; "" for another form or image size.
+
+    Args:
+        row: holds a measurement.
+    """
+    measurement: Measurement = row.measurement
+    return measurement.name if measurement.published else ""
 
 
 def published_columns(

@@ -7,20 +7,13 @@ from results.statistics.repeated import Repeated
 from results.statistics.summary import Measurement
 from results.tables.columns import of_measurement
 from results.tables.measurements import settle_measurements
-from results.tables.published import published_columns
+from results.tables.published import paper_name, published_columns
 from results.tables.table import Column, Table
 from results.tables.words import counted, digits, milliseconds
 
 _GPUS = "table10_gpus"
 _BATCHES = "batch_sweep_efficientmod_s"
-
-
 _OF_SWEEP = "efficientmod_s"  # whose latencies by batch size the paper has
-
-
-def _paper_name(row: Repeated) -> str:
-    """The network's name where the paper's figures are of what was timed; "" for another form or image size."""
-    return row.measurement.name if row.measurement.published else ""
 
 
 def _table1_ms(name: str) -> float | None:
@@ -54,7 +47,7 @@ _PAPERS: tuple[Column[Repeated], ...] = (
     Column(
         key="published_table1_p100_ms",
         header="Table 1's\nP100 ms",
-        get=lambda row: _table1_ms(_paper_name(row)),
+        get=lambda row: _table1_ms(paper_name(row)),
         show=digits(1),
         published=True,
         spare=5,
@@ -62,7 +55,7 @@ _PAPERS: tuple[Column[Repeated], ...] = (
     Column(
         key="published_p100_difference",
         header="P100 beside\nTable 1 ²",
-        get=lambda row: _differs(_paper_name(row)),
+        get=lambda row: _differs(paper_name(row)),
         show="{:+.1%}".format,
         published=True,
         spare=5,
@@ -92,7 +85,10 @@ def repeated_table(title: str, rows: Sequence[Repeated], *, not_measured: Sequen
     lacks = (f"The paper's table lacks {name}, which stands in its Table 1." for name in missing)
     notes = ("¹ of the means of the tests, each a process of its own.", printed, again, *lacks)
     gpus = published_columns(
-        _GPUS, _paper_name, shown=[key for key in papers[0] if key.endswith(("_ms", "_std"))], besides=("top1",)
+        _GPUS,
+        paper_name,
+        shown=[key for key in papers[0] if key.endswith(("_ms", "_std"))],
+        besides=("top1",),
     )
     left = (f"Not measured: {', '.join(not_measured)}.",) if not_measured else ()
     own = [of_measurement(column, details=()) for column in _facts(settled)]
@@ -142,7 +138,7 @@ def batch_table(title: str, measurements: Sequence[Measurement]) -> Table[Measur
         Column(key="relative", header="an image, to\nbatch 1's", get=relative, show=digits(2), spare=2),
         paper("v100_ms"),
         paper("a100_ms"),
-        Column(key="failures", header="failed", get=lambda row: "; ".join(dict.fromkeys(row.failures)) or None),
+        *(column for column in settled if column.key == "failures"),
     )
     left = [size for size in papers if size not in {m.batch_size for m in measurements}]
     notes = ["Not the paper's hardware here."]

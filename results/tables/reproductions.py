@@ -7,7 +7,7 @@ from results.statistics.reproduction import Agreement, PaperLatency, Reproduced,
 from results.statistics.summary import Measurement
 from results.tables.columns import of_measurement
 from results.tables.measurements import first_notes, last_notes, settle_measurements
-from results.tables.published import published_columns
+from results.tables.published import paper_name, published_columns
 from results.tables.table import Column, Table, main_columns
 from results.tables.words import digits
 
@@ -17,11 +17,6 @@ _NOT_REPRODUCED = ("published_cpu_e5_2680_4t_ms", "paper_ratio")
 _DETAILS = ("p95_ms", "p99_ms", "run_spread", "process_p50_ms", "process_p50_low_ms", "process_p50_high_ms")
 # Of a network itself, which stand in the columns of measurements, counted by us, or name it.
 _OWN_FIGURES = ("name", "paper_name", "year", "params_m", "flops_g", "gpu_p100_ms", "cpu_e5_2680_4t_ms", "image_size")
-
-
-def _paper_name(row: Reproduced) -> str:
-    """The network's name where the paper's figures are of what was timed; "" for another form or image size."""
-    return row.measurement.name if row.measurement.published else ""
 
 
 def _other_size(row: Reproduced) -> str:
@@ -66,7 +61,7 @@ def reproduction_table(
         figures = {paper.figure for paper in papers}
         if shown is None:
             shown = [key for key in read_table(source)[0] if key not in _OWN_FIGURES]
-        columns += published_columns(source, _paper_name, shown=shown, besides=figures | {"top1"})
+        columns += published_columns(source, paper_name, shown=shown, besides=figures | {"top1"})
     rows = reproduce(measurements, papers)
     notes = first_notes(measurements, {column.key for column in main_columns(columns, rows)})
     if papers and any(row.ratio for row in rows):

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 
 from effmod_bench.cli import app
 from effmod_bench.instrument import watch
-from effmod_bench.instrument.process.messages import Broken, PairJob, PairTimed
+from effmod_bench.instrument.process.messages import Broken, Job, PairJob, PairTimed, Timed
 from results import Conditions, Store
 from tests.fakes import make_round, session_facts
 
@@ -31,6 +31,17 @@ def store_with(path: Path, *rounds: object) -> Path:
     for record in rounds or (make_round(),):
         store.write(record)  # type: ignore[arg-type]
     return path
+
+
+def timed_alone(job: Job) -> Timed:
+    """Each run takes 1 ms."""
+    return Timed(
+        session=session_facts(1),
+        load_ns=1,
+        first_inference_ns=1,
+        durations_ns=(1_000_000,) * job.runs,
+        peak_memory_bytes=1,
+    )
 
 
 def timed_in_turn(job: PairJob, ratio: float = 1.0) -> PairTimed:

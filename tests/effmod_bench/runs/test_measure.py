@@ -13,7 +13,8 @@ from effmod_bench.instrument import rounds
 from effmod_bench.instrument.process.messages import Job, Timed
 from effmod_bench.runs.plan import RunPlan
 from results import Outcome, Round, Store
-from tests.fakes import session_facts, write_onnx
+from tests.effmod_bench.support import timed_alone
+from tests.fakes import write_onnx
 
 FILES = ("a.onnx", "b.onnx", "c.onnx")
 SPLIT = ("--runs", "40", "--rounds", "4", "--threads", "1")
@@ -29,13 +30,7 @@ def rounds_of_40_s(monkeypatch: pytest.MonkeyPatch) -> None:
     def run_job(job: Job, **_: Callable[..., Any]) -> Timed:
         nonlocal now_s
         now_s += 40
-        return Timed(
-            session=session_facts(1),
-            load_ns=1,
-            first_inference_ns=1,
-            durations_ns=(1_000_000,) * job.runs,
-            peak_memory_bytes=1,
-        )
+        return timed_alone(job)
 
     monkeypatch.setattr(rounds, "run_job", run_job)
     monkeypatch.setattr(rounds, "monotonic_s", lambda: now_s)

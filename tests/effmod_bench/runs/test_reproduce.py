@@ -16,8 +16,8 @@ from effmod_bench.runs.reproduce import Reproduction
 from exporters import FormatUnavailableError
 from results import ComparisonProcess, Device, Outcome, Round, Store
 from tests.effmod_bench.network import TARGET
-from tests.effmod_bench.support import effmod, timed_in_turn
-from tests.fakes import session_facts, write_onnx
+from tests.effmod_bench.support import effmod, timed_alone, timed_in_turn
+from tests.fakes import write_onnx
 
 SUITE = """title = "mine"
 devices = ["cpu"]
@@ -52,13 +52,7 @@ class Workers:
             raise KeyboardInterrupt
         if isinstance(job, PairJob):
             return timed_in_turn(job, 1.5)
-        return Timed(
-            session=session_facts(1),
-            load_ns=1,
-            first_inference_ns=1,
-            durations_ns=(1_000_000,) * job.runs,
-            peak_memory_bytes=1,
-        )
+        return timed_alone(job)
 
 
 @pytest.fixture(autouse=True)

@@ -193,4 +193,4 @@ def test_a_suite_of_ones_own_shows_what_was_timed_in_turn_as_well() -> None:
     measured, in_turn = tables_of(suite, seen_of(suite, contents))
     assert measured.title == "mine"
     assert [row.candidate.name for row in in_turn.rows] == [pair.candidate.name]
-    assert tables_of(suite, Seen(contents=contents, measurements=())) == []
+    assert tables_of(suite, Seen()) == []
