@@ -11,7 +11,7 @@ from exporters.stage import Stage
 from models import ModelSpec, UnknownModelError, find_model, list_models, list_tables
 from models.dense.spec import is_dense
 from models.zoo.named import split
-from models.zoo.spec import has_row, is_function
+from models.zoo.spec import has_row, is_function, is_own
 from results import InputTensor
 
 _PACKAGE = ".mlpackage"
@@ -112,8 +112,17 @@ def find_network(name: str, *, image_size: int | None = None) -> ModelSpec:
     base, arguments = split(name)
     if arguments and is_file(base):
         raise TargetError(f"{name}: {base} is a file, and its network is as it is; leave {arguments} out")
-    find = functools.partial(find_model, name, image_size=image_size)
-    return find() if has_row(name) else apart(find, what=name, stage=Stage.LOADING)
+    if has_row(name):
+        return find_model(name, image_size=image_size)
+    return _count(name, image_size) if is_own(name) else _count_once(name, image_size)
+
+
+def _count(name: str, image_size: int | None) -> ModelSpec:
+    return apart(functools.partial(find_model, name, image_size=image_size), what=name, stage=Stage.LOADING)
+
+
+# A user's file may change between two calls; the zoo with arguments does not, and a suite asks for dozens, twice.
+_count_once = functools.cache(_count)
 
 
 def find_networks(
