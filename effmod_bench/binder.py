@@ -12,6 +12,7 @@ from typer.core import TyperCommand, TyperOption
 from typer.models import OptionInfo
 
 from effmod_bench.options.option import PANELS, WRITTEN
+from effmod_bench.options.output import arrangement
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.help import Entry, Section, print_help
 
@@ -53,7 +54,7 @@ def bind(app: typer.Typer, name: str, kind: type[Command]) -> None:
 
     def call(context: typer.Context, **given: Any) -> None:
         command = _build(kind, leaves, given, _written(context))
-        console = Console(-1 if given.get("quiet") else given.get("verbose", 0))
+        console = Console(-1 if given.get("quiet") else given.get("verbose", 0), arrangement(given))
         code = command.run(console)
         if code:
             raise typer.Exit(code)

@@ -73,9 +73,9 @@ def _check_text(arguments: list[str]) -> None:
 
 
 def _clean(error: Exception) -> None:
-    """Typer prints what the user wrote as it is."""
+    """Typer prints what the user wrote as it is, and the name of Python's error before its words."""
     if isinstance(message := getattr(error, "message", None), str):
-        error.message = visible(message)  # type: ignore[attr-defined]
+        error.message = visible(message).removeprefix("Value error, ")  # type: ignore[attr-defined]
 
 
 def _log_bug(error: Exception) -> str:

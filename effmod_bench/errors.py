@@ -17,6 +17,7 @@ from exporters import (
 )
 from exporters.rewrites import RewriteError
 from models import (
+    BatchNormError,
     CheckpointError,
     ContextMapError,
     ImageFileError,
@@ -24,8 +25,10 @@ from models import (
     PluginError,
     UnknownModelError,
 )
+from models.training.errors import DivergedError, NotKeptError, RecipeError, ResumeError, TrainingDataError
 from results import StoreError
 from results.plots.picture import PlotError
+from results.tables.arranged import UnknownColumnError
 
 
 class DeviceUnavailableError(RuntimeError):
@@ -75,15 +78,18 @@ def exit_code(error: Exception) -> ExitCode:
     match error:
         case ReaderGoneError():
             return ExitCode.READER_GONE
-        case StoreError() | OutputError() | PrintError():
+        case StoreError() | OutputError() | PrintError() | NotKeptError():
             return ExitCode.STORE
         case FormatUnavailableError() | DeviceUnavailableError() | MachineMismatchError():
             return ExitCode.UNAVAILABLE
         case ParityError():
             return ExitCode.CHECK_FAILED
+        case DivergedError():
+            return ExitCode.SOME_FAILED  # what was kept before stays
         case (
             UnknownModelError()
             | ImageSizeError()
+            | BatchNormError()
             | CheckpointError()
             | ContextMapError()
             | ImageFileError()
@@ -95,6 +101,10 @@ def exit_code(error: Exception) -> ExitCode:
             | FeedError()
             | ImageFolderError()
             | PlotError()
+            | UnknownColumnError()
+            | RecipeError()
+            | ResumeError()
+            | TrainingDataError()
         ):
             return ExitCode.USAGE
         case OSError() if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
@@ -112,7 +122,7 @@ def describe(error: Exception) -> str:
 def lacking(error: Exception) -> str | None:
     """What this machine or this installation lacks, and what would help; None where that is not the matter."""
     match error:
-        case FormatUnavailableError() | DeviceUnavailableError() | OutputError():
+        case FormatUnavailableError() | DeviceUnavailableError() | OutputError() | NotKeptError():
             return None  # they say it themselves
         case OSError() if error.errno in _TOO_LITTLE:
             return _TOO_LITTLE[error.errno]

@@ -15,7 +15,6 @@ _OUR_PACKAGES = ("effmod_bench", "models", "exporters", "results")
 # Distributions whose package has another name.
 _DISTRIBUTIONS = {
     "PIL": ("pillow",),
-    "adjustText": ("adjusttext",),
     "cpuinfo": ("py-cpuinfo",),
     "cuda": ("cuda-bindings",),
     "onnxruntime": ("onnxruntime", "onnxruntime-gpu"),
@@ -52,7 +51,7 @@ def missing(module: str) -> str:
     """What to say of a package that is not there: how it is installed."""
     requirement = _requirement(module)
     if requirement is not None:
-        return f"{_name(requirement)} is not installed; install it with: {_install(requirement)}"
+        return f"{_name(requirement)} is not installed; install it with: {install_line(requirement)}"
     if any(_of(line, module) for line in _lines(_OURS)):
         system = f"{platform.system()} on {platform.machine()} with Python {platform.python_version()}"
         return (
@@ -81,7 +80,7 @@ def _broken(error: BaseException) -> str | None:
 
 def _other_version(module: str, why: str) -> str:
     requirement = _requirement(module) or module
-    again = _install(requirement, again=True)
+    again = install_line(requirement, again=True)
     return f"{module} is installed, but does not load ({why}); install it again with: {again}"
 
 
@@ -140,7 +139,8 @@ def _canonical(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _install(requirement: str, *, again: bool = False) -> str:
+def install_line(requirement: str, *, again: bool = False) -> str:
+    """What installs a package, or an extra of effmod's, into this environment."""
     options = ["--force-reinstall"] if again else []
     # Not by importlib.util, where setuptools would replace distutils for whoever looks for pip.
     if importlib.machinery.PathFinder.find_spec("pip") is None:  # an environment of uv's

@@ -3,13 +3,15 @@
 Importing this package imports neither torch nor onnx nor coremltools.
 """
 
-from exporters.artifact.cache import CacheInfo, cache_info, clear_cache, sweep_unfinished
+from exporters.artifact.accuracy import Accuracy, DataSet
+from exporters.artifact.cache import CacheInfo, cache_info, clear_cache, find_by_hash, sweep_unfinished
 from exporters.artifact.files import deliver, sweep_partial, writing
 from exporters.artifact.hashes import package_sha256, sha256_of
 from exporters.artifact.names import public_name
 from exporters.artifact.sidecar import (
     FLOAT16_MAX,
-    Accuracy,
+    QUIET,
+    UNSTEADY,
     ActivationRange,
     Artifact,
     Departure,
@@ -66,7 +68,9 @@ __all__ = [
     "FLOAT16_MAX",
     "OLDEST_OPSET",
     "PRETRAINED",
+    "QUIET",
     "RANDOM",
+    "UNSTEADY",
     "Accuracy",
     "ActivationRange",
     "Artifact",
@@ -75,6 +79,7 @@ __all__ = [
     "Compression",
     "ComputePrecision",
     "CoreMLConfig",
+    "DataSet",
     "Departure",
     "DeploymentTarget",
     "ExportConfig",
@@ -103,6 +108,7 @@ __all__ = [
     "clear_cache",
     "count_operators",
     "deliver",
+    "find_by_hash",
     "installed_versions",
     "is_cached",
     "is_dense_cached",

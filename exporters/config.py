@@ -23,6 +23,13 @@ class ComputePrecision(StrEnum):
     FLOAT32 = "float32"
 
 
+class FastOn(StrEnum):
+    """A runtime that a form of an ONNX file was seen to be fast on, by the name that it has everywhere."""
+
+    ONNXRUNTIME = "onnxruntime"
+    OPENVINO = "openvino"
+
+
 class Int8(StrEnum):
     """When the scales of activations are found: anew in each inference, or once, over examples."""
 

@@ -50,12 +50,19 @@ class FileFormat(Protocol[Config]):
         ...
 
     def origin(
-        self, network: "nn.Module", config: Config, preprocessing: Preprocessing, *, with_program: bool
+        self,
+        network: "nn.Module",
+        config: Config,
+        preprocessing: Preprocessing,
+        outputs: tuple[str, ...],
+        *,
+        with_program: bool,
     ) -> "Origin":
         """What a file with these options is made of; raises `ExportError`.
 
         Args:
             network: as it is exported, in eval mode.
+            outputs: the names of what it gives.
             with_program: make the float32 program as well, that a float16 file is a rounding of. Takes seconds.
         """
         ...

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from models.privacy import silence
 from models.zoo.build import create_model, merged_branches, reparameterize
 from models.zoo.errors import (
+    BatchNormError,
     CheckpointError,
     ContextMapError,
     ImageFileError,
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from models.zoo.weights import create_filled, create_own, create_pretrained, fill
 
 __all__ = [
+    "BatchNormError",
     "CheckpointError",
     "Complexity",
     "ContextMapError",

@@ -2,8 +2,9 @@
 
 Source: "Efficient Modulation for Vision Networks", ICLR 2024 (arXiv 2403.19963), Table 6 and Appendices B, G. The
 block itself is MobileNetV2's (arXiv 1801.04381), laid out as a channels-last EfficientMod block is. The paper
-gives channels and depths of the isotropic pair; the expansion ratios and the hierarchical pair are
-reconstructed: they are the ones whose parameters and multiply-adds it states.
+gives channels and depths of the isotropic pair, and the ratio 7 for Figure 9 (Appendix G), which gives 7.0 M and
+13.5 M parameters where Table 6 has 6.4 and 12.4: there it is 6.4. That and the hierarchical pair are
+reconstructed: they are the ones whose parameters and multiply-adds the paper states.
 """
 
 from typing import Any

@@ -3,8 +3,9 @@
 Importing this package imports neither numpy nor pandas.
 """
 
-from results.frame import load, read_measurements
+from results.frame import load, read_measurements, samples
 from results.published import Published, published
+from results.records.accuracy import AccuracyOf, AccuracyRecord, StatedAccuracy
 from results.records.artifact import ArtifactSource, Fed, InputTensor, Remarks, Subnormals, TimedArtifact
 from results.records.base import Record
 from results.records.by_hand import HandEntry
@@ -18,9 +19,12 @@ from results.records.plan import (
     ComputeUnits,
     Device,
     GraphOptimization,
+    ProfilePlan,
     Runtime,
     RuntimeOptions,
 )
+from results.records.profile import Joined, Profile, ProfiledOperator, Rate, Roof
+from results.statistics.accuracy import Accuracy, AccuracySource
 from results.statistics.comparison import Comparison, compare
 from results.statistics.estimate import Estimate, Verdict
 from results.statistics.gate import Gate, GateVerdict
@@ -31,6 +35,10 @@ from results.store import Store
 
 __all__ = [
     "RUNTIME_NAMES",
+    "Accuracy",
+    "AccuracyOf",
+    "AccuracyRecord",
+    "AccuracySource",
     "Anchored",
     "ArtifactSource",
     "BenchPlan",
@@ -49,18 +57,25 @@ __all__ = [
     "GraphOptimization",
     "HandEntry",
     "InputTensor",
+    "Joined",
     "Latency",
     "Machine",
     "Measurement",
     "Outcome",
+    "Profile",
+    "ProfilePlan",
+    "ProfiledOperator",
     "Published",
+    "Rate",
     "Record",
     "Remarks",
+    "Roof",
     "Round",
     "Runtime",
     "RuntimeOptions",
     "SessionFacts",
     "StabilityWarning",
+    "StatedAccuracy",
     "Store",
     "StoreError",
     "Subnormals",
@@ -70,6 +85,7 @@ __all__ = [
     "load",
     "published",
     "read_measurements",
+    "samples",
     "summarise",
     "summarise_durations",
 ]

@@ -1,12 +1,17 @@
 """What a store holds, summarised: the measurements themselves, or a pandas DataFrame of them."""
 
+import fnmatch
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from results.records.accuracy import AccuracyRecord, StatedAccuracy
 from results.records.by_hand import HandEntry
 from results.records.measured import ComparisonProcess, Round
+from results.records.profile import Profile
+from results.statistics.samples import samples_of
 from results.statistics.summary import Measurement, summarise
 from results.statistics.timed import Pool, TimedPair, TimedRound
 from results.store import Store, no_measurements
@@ -21,6 +26,33 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     rounds: tuple[TimedRound, ...]
     pairs: tuple[TimedPair, ...]
     by_hand: tuple[HandEntry, ...]
+    profiles: tuple[Profile, ...] = ()
+    accuracies: tuple[AccuracyRecord | StatedAccuracy, ...] = ()
+
+    def selected(self, patterns: Sequence[str]) -> "Contents":
+        """What is of these names; all where there are none. Pairs stay where either of the two does; accuracies all do.
+
+        Args:
+            patterns: names, or patterns of the kind that a shell has.
+        """
+        if not patterns:
+            return self
+        return msgspec.structs.replace(
+            self,
+            rounds=tuple(each for each in self.rounds if is_one_of(each.artifact.name, patterns)),
+            pairs=tuple(
+                each
+                for each in self.pairs
+                if is_one_of(each.baseline.name, patterns) or is_one_of(each.candidate.name, patterns)
+            ),
+            by_hand=tuple(each for each in self.by_hand if is_one_of(each.name, patterns)),
+            profiles=tuple(each for each in self.profiles if is_one_of(each.artifact.name, patterns)),
+        )
+
+
+def is_one_of(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a name is one of these, or matches one of them: a name may have brackets, as patterns have."""
+    return any(name == each or fnmatch.fnmatchcase(name, each) for each in patterns)
 
 
 def read_contents(store: Store) -> Contents:
@@ -30,14 +62,15 @@ def read_contents(store: Store) -> Contents:
         StoreError: it cannot be read.
     """
     pool, found = Pool(), []
-    for record in store.records(Round, ComparisonProcess, HandEntry):
-        kept: TimedRound | TimedPair | HandEntry
+    kinds = (Round, ComparisonProcess, HandEntry, Profile, AccuracyRecord, StatedAccuracy)
+    for record in store.records(*kinds):
+        kept: TimedRound | TimedPair | HandEntry | Profile | AccuracyRecord | StatedAccuracy
         match record:
             case Round():
                 kept = pool.timed_round(record)
             case ComparisonProcess():
                 kept = pool.timed_pair(record)
-            case HandEntry():
+            case HandEntry() | Profile() | AccuracyRecord() | StatedAccuracy():
                 kept = record
         found.append((record.started_at, record.id, kept))
     in_order = [kept for *_, kept in sorted(found, key=lambda each: each[:2])]
@@ -45,6 +78,8 @@ def read_contents(store: Store) -> Contents:
         rounds=tuple(each for each in in_order if isinstance(each, TimedRound)),
         pairs=tuple(each for each in in_order if isinstance(each, TimedPair)),
         by_hand=tuple(each for each in in_order if isinstance(each, HandEntry)),
+        profiles=tuple(each for each in in_order if isinstance(each, Profile)),
+        accuracies=tuple(each for each in in_order if isinstance(each, AccuracyRecord | StatedAccuracy)),
     )
 
 
@@ -57,7 +92,28 @@ def read_measurements(store: Store) -> list[Measurement]:
     contents = read_contents(store)
     if not contents.rounds:
         raise no_measurements(store.path)
-    return summarise(contents.rounds, contents.pairs)
+    return summarise(contents.rounds, contents.pairs, contents.accuracies)
+
+
+def samples(store: str) -> "pd.DataFrame":
+    """Every timed inference of a store, a row each, in the order in which the processes began.
+
+    Rounds that failed, and those that were repeated since, are left out, as statistics leave them out. Times of
+    comparisons stand beside those of rounds: of each process both artifacts, in turn.
+
+    Columns: `name`, `form`, `format`, `sha256`, `image_size`, `batch_size`, `device`, `runtime`, `threads`,
+    `processor`, `place` (as in `Environment`); `role` ("alone", or "baseline" or "candidate" of a comparison, then
+    `beside` names the other one); `run_id`, `round`, `attempt`, `started_at` (of the process, UTC); `index` (of the
+    inference in its round, from 0), `duration_ns`, and `at_s`: seconds from the process's start to that inference, as
+    far as its record tells, without the warm-up.
+
+    Raises:
+        StoreError: it cannot be read, or holds no times.
+    """
+    contents = read_contents(Store(Path(store)))
+    if not contents.rounds and not contents.pairs:
+        raise no_measurements(Path(store))
+    return samples_of(contents.rounds, contents.pairs)
 
 
 def load(store: str) -> "pd.DataFrame":

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import fnmatch
 import os
 import stat
 import tempfile
@@ -121,18 +122,34 @@ class Store:
         """
         return sorted(self.records(kind), key=lambda record: (record.started_at, record.id))
 
-    def records(self, *kinds: type[R]) -> Iterator[R]:
+    def keep(self, record: Record) -> None:
+        """Store a record, unless it is there already.
+
+        Raises:
+            StoreError: as `write`.
+        """
+        if not (self.path / f"{record.id}.json").exists():
+            self.write(record)
+
+    def records(self, *kinds: type[R], names: str = "*.json") -> Iterator[R]:
         """Each record of these kinds, once, one at a time: of thousands, few need to be kept whole.
+
+        Args:
+            names: a pattern of the files that are opened at all.
 
         Raises:
             StoreError, DamagedRecordError: as for `read_kind`.
         """
         try:
-            files = [path for path in self.path.iterdir() if path.suffix == ".json"]
+            files = [
+                path for path in self.path.iterdir() if path.suffix == ".json" and fnmatch.fnmatchcase(path.name, names)
+            ]
         except FileNotFoundError as error:
             raise StoreError(
                 f"there is no store at {self.path}; 'effmod bench --store {self.path}' would make one"
             ) from error
+        except NotADirectoryError as error:
+            raise StoreError(f"{self.path} is a file, and a store is a folder of records") from error
         except OSError as error:
             raise StoreError(f"cannot read the store {self.path}: {error.strerror}") from error
         first: dict[str, Path] = {}

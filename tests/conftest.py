@@ -11,8 +11,12 @@ import pytest
 
 from tests import reaper
 
+# Of a run, in its folder.
+_PLACES = _CACHE, _HOME, _TEMPORARY = "cache", "home", "tmp"
 
-def pytest_configure() -> None:
+
+@pytest.hookimpl(trylast=True)  # where a run's folder is, pytest's own hook says
+def pytest_configure(config: pytest.Config) -> None:
     # Tracing a network makes millions of objects that live on, and the collector would go through them time and again.
     gc.set_threshold(100_000, 50, 50)
     os.environ.pop("EFFMOD_STORE", None)  # options read it once, when they are imported
@@ -20,7 +24,18 @@ def pytest_configure() -> None:
     if workers > 1:
         # Torch's threads spin while they wait for a core: with more of them than cores, exports take twice the time.
         os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
-    reaper.watch_this_process()
+    reaper.watch_this_process(_shared(config))
+
+
+def _shared(config: pytest.Config) -> list[Path]:
+    """What no failed test has to show, and is large; nothing in a worker of pytest-xdist, which shares it with others.
+
+    Without the lock, which is dead where a run was killed, the next run takes all of this one's folder away.
+    """
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return []
+    folder = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined] # as pytest-xdist does
+    return [folder / name for name in (*_PLACES, ".lock")]
 
 
 def pytest_unconfigure() -> None:
@@ -59,13 +74,13 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def artifact_cache(run_folder: Path) -> Path:
     """One cache for the whole run, apart from the user's: an export takes seconds."""
-    return run_folder / "cache"
+    return run_folder / _CACHE
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _places_of_this_run(run_folder: Path) -> Iterator[None]:
     """What other programs keep for a user, or for all, is the run's own, too: two at once have nothing in common."""
-    home, temporary = run_folder / "home", run_folder / "tmp"
+    home, temporary = run_folder / _HOME, run_folder / _TEMPORARY
     settings = Path("~/.gitconfig").expanduser()
     with pytest.MonkeyPatch.context() as patch:
         if settings.exists():  # they say whether git may read this repository

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 import onnx
 import onnxruntime
@@ -14,17 +15,27 @@ import pytest
 from onnx import TensorProto, helper
 
 from results import (
+    AccuracyOf,
+    AccuracyRecord,
     ArtifactSource,
     BenchPlan,
     ComparisonPlan,
     ComparisonProcess,
     ComputeUnits,
+    Device,
     Environment,
+    GpuState,
     HandEntry,
     InputTensor,
+    Joined,
     Machine,
     Outcome,
+    Profile,
+    ProfiledOperator,
+    ProfilePlan,
     Round,
+    Runtime,
+    RuntimeOptions,
     SessionFacts,
     TimedArtifact,
 )
@@ -143,7 +154,7 @@ class FakeOnnxRuntime:
             bind_output=lambda *where: self.calls.append(("bind output", *where)),
             bind_ortvalue_output=lambda name, _: self.calls.append(("keep output", name)),
             clear_binding_outputs=lambda: None,
-            get_outputs=lambda: [SimpleNamespace(numpy=lambda: np.zeros(1, np.float32))],
+            get_outputs=lambda: [SimpleNamespace(numpy=lambda: np.zeros(1, np.float32), shape=lambda: [1])],
             synchronize_outputs=lambda: self.calls.append(("synchronize",)),
         )
 
@@ -234,6 +245,18 @@ class FakeNvml:
         raise self.NVMLError("Not Supported")
 
 
+GPU = GpuState(
+    name="A GPU",
+    driver="580",
+    memory_total_bytes=1,
+    memory_used_bytes=1,
+    sm_clock_mhz=1,
+    memory_clock_mhz=1,
+    temperature_c=1,
+    power_w=1.0,
+    throttle_reasons=("SwPowerCap",),
+    other_processes=0,
+)
 MACHINE = Machine(
     os="Linux 6",
     architecture="x86_64",
@@ -311,6 +334,34 @@ def make_round(
         first_inference_ns=None if failure else 20_000_000,
         durations_ns=() if failure else tuple(round(value * 1e6) for value in milliseconds),
         peak_memory_bytes=None if failure else 100_000_000,
+    )
+
+
+def on_board(record: Round, place: str) -> Round:
+    """The same, measured at a place of this name."""
+    return msgspec.structs.replace(record, environment=msgspec.structs.replace(record.environment, place=place))
+
+
+def make_accuracy(artifact: TimedArtifact, *, right: int = 270) -> AccuracyRecord:
+    """What was measured of an artifact over 360 images."""
+    return AccuracyRecord(
+        id=f"20260101T000000000-{artifact.sha256[:8]}-accuracy",
+        started_at="2026-01-01T00:00:00.000+00:00",
+        of=AccuracyOf(
+            name=artifact.name,
+            sha256=artifact.sha256,
+            format=artifact.format,
+            form=artifact.form,
+            image_size=artifact.image_size,
+            weights=artifact.weights,
+        ),
+        precision="float32",
+        images=360,
+        right=right,
+        right_in_five=350,
+        data="val",
+        classes=10,
+        data_sha256="d1" * 32,
     )
 
 
@@ -457,3 +508,78 @@ def write_endless_onnx(path: Path) -> Path:
     )
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
     return path
+
+
+def make_profile(
+    kernel_us: Sequence[Sequence[int]],
+    *,
+    modules: Sequence[str | None],
+    index: int = 0,
+    target: int = 0,
+    gap_us: int = 0,
+    failure: str | None = None,
+    **facts: Sequence[Any],
+) -> Profile:
+    """A record of a profiled process, or of a failed one.
+
+    Args:
+        kernel_us: by operator, what each run of it takes.
+        modules: by operator.
+        gap_us: what a run takes beside its operators.
+        facts: by the name of a field of an operator, its value for each.
+    """
+    given = [dict(zip(facts, values, strict=True)) for values in zip(*facts.values(), strict=True)]
+    operators = tuple(
+        ProfiledOperator(
+            **(
+                {"name": f"op_{i}", "kind": "Conv", "provider": "CPUExecutionProvider", "module": module}
+                | {"joined": None if module is None else Joined.VALUE}
+                | (given[i] if given else {})
+            )
+        )
+        for i, module in enumerate(modules)
+    )
+    run_us = tuple(sum(each) + gap_us for each in zip(*kernel_us, strict=True))
+    ok = failure is None
+    return Profile(
+        id=f"20260101T000000-0000-{target}-x-profile-{index}",
+        started_at=f"2026-01-01T00:00:{index:02}.000+00:00",
+        run_id="20260101T000000-0000",
+        target=target,
+        index=index,
+        plan=ProfilePlan(targets=("efficientmod_xxs",)),
+        environment=Environment(machine=MACHINE, threads=1, session=session_facts() if ok else None, load_average=0.0),
+        artifact=timed_artifact(),
+        outcome=Outcome.OK if ok else Outcome.FAILED,
+        failure=failure,
+        operators=operators if ok else (),
+        kernel_us=tuple(map(tuple, kernel_us)) if ok else (),
+        run_us=run_us if ok else (),
+        with_ns=tuple(1100 * us for us in run_us) if ok else (),
+        without_ns=tuple(1000 * us for us in run_us) if ok else (),
+    )
+
+
+def make_plan(
+    weights: Sequence[float],
+    *,
+    modules: Sequence[str | None],
+    providers: Sequence[str] | None = None,
+    kinds: Sequence[str] | None = None,
+) -> Profile:
+    """A record of Core ML's plan.
+
+    Args:
+        weights, modules, providers, kinds: by operator; convolutions on the CPU where nobody says.
+    """
+    count = len(weights)
+    measured = make_profile(
+        [[1]] * count, modules=modules, kind=kinds or ["conv"] * count, provider=providers or ["CPU"] * count
+    )
+    options = RuntimeOptions(runtime=Runtime.COREML, compute_units=ComputeUnits.ALL)
+    plan = ProfilePlan(
+        targets=measured.plan.targets, device=Device.COREML, options=options, processes=1, runs=1, warmup_runs=0
+    )
+    return msgspec.structs.replace(
+        measured, plan=plan, weights=tuple(weights), run_us=(), kernel_us=(), with_ns=(), without_ns=()
+    )

@@ -26,7 +26,7 @@ HEAVY = ("torch", "torchvision", "timm", "onnx", "onnxruntime", "coremltools", "
 # stands on one floor, and does not import its neighbours.
 FLOORS = {
     "models": (
-        ("dense", "mbconv", "context_maps"),
+        ("dense", "mbconv", "context_maps", "training"),
         ("efficientmod_variants",),
         ("efficientmod", "convmlp", "edgevit", "pvt"),
         ("efficientmod_conv", "focalnet", "ghostnet", "layers", "mobileformer", "privacy", "van", "zoo"),
@@ -48,17 +48,18 @@ FLOORS = {
         ("suites",),
         ("targets",),
         ("options",),
-        ("isolation",),
+        ("fleet", "isolation"),
         ("instrument",),
         ("screen", "errors"),
         ("packages", "streams"),
     ),
     "results": (
+        ("report",),
         ("frame", "plots"),
         ("tables",),
         ("statistics",),
-        ("published", "store"),
-        ("records",),
+        ("published", "store", "sharing"),
+        ("records", "colours", "whole"),
     ),
 }
 MODULES = {
@@ -217,4 +218,5 @@ def test_the_wheel_holds_the_four_packages_and_no_measurement(tmp_path: Path, mo
     assert top_level == set(MAY_IMPORT)
     assert "models/zoo.json" in names
     assert "results/published/table1.csv" in names
+    assert {"results/report/templates/page.html", "results/report/templates/page.js"} <= set(names)
     assert not [name for name in names if name.startswith("results/measured")]

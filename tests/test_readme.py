@@ -1,11 +1,13 @@
 """README and docs/ do what they say: each block of commands is marked for how it is tested; links lead somewhere."""
 
+import csv
 import os
 import re
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -116,12 +118,13 @@ def test_a_program_works(program: str, workplace: Path) -> None:
 
 # Nothing is timed: each process finds the second file so many times as slow as the first.
 _EFFMOD = f"""#!{sys.executable}
+import csv
 import os
 from effmod_bench.__main__ import main
-from effmod_bench.instrument import pairs
+from effmod_bench.instrument import place
 from tests.effmod_bench.support import timed_in_turn
 
-pairs.run_job = lambda job, **_: timed_in_turn(job, float(os.environ["RATIO"]))
+place.run_job = lambda job, **_: timed_in_turn(job, float(os.environ["RATIO"]))
 main()
 """
 
@@ -243,3 +246,13 @@ def test_files_that_contributing_names_exist() -> None:
     for path in paths:
         there = re.split(r"[^/]*[A-Z]{2}", path)[0]  # up to a part that stands for any name, such as test_NAME.py
         assert (ROOT / there).exists(), f"there is no {path}"
+
+
+def test_the_speeds_of_files_are_those_of_the_measurement() -> None:
+    with (ROOT / "tests" / "benchmarks" / "default_form.csv").open(encoding="utf-8") as file:
+        speeds = {(row["network"], row["form"], row["threads"]): row["speed"] for row in csv.DictReader(file)}
+    page = (ROOT / "docs" / "exporting.md").read_text(encoding="utf-8")
+    for network in dict.fromkeys(network for network, _, _ in speeds):
+        (line,) = re.findall(rf"^\| {network} \| (.*) \|$", page, re.MULTILINE)
+        found = [speeds[network, form, threads] for form in ("default", "plain") for threads in "12"]
+        assert line.split(" | ") == [str(Decimal(speed).quantize(Decimal("0.01"))) for speed in found]

@@ -20,7 +20,8 @@ import subprocess, sys
 from pathlib import Path
 from tests.fakes import write_onnx
 
-def test_without_end(tmp_path):
+def test_without_end(tmp_path, artifact_cache):
+    artifact_cache.mkdir(exist_ok=True)
     write_onnx(tmp_path / "x.onnx", shape=(1, 64, 256, 256), nodes=8)
     subprocess.Popen(["sleep", "3600"], start_new_session=True)
     effmod = Path(sys.executable).with_name("effmod")
@@ -63,17 +64,31 @@ def none_runs(commands: list[str]) -> bool:
 
 
 @pytest.mark.parametrize(("killed", "workers"), [("pytest", "0"), ("pytest", "2"), ("make", "2")])
-def test_kill_9_leaves_no_process_behind_for_ten_seconds(killed: str, workers: str, name: str, tmp_path: Path) -> None:
+def test_kill_9_leaves_no_process_behind_for_ten_seconds_and_no_cache(
+    killed: str, workers: str, name: str, tmp_path: Path
+) -> None:
     (tmp_path / "test_endless.py").write_text(ENDLESS)
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
     run = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", "-n", workers]
     run += ["--config-file", str(ROOT / "pyproject.toml"), "--rootdir", str(tmp_path), str(tmp_path)]
     if killed == "make":
         run = ["sh", "-c", 'EFFMOD_TEST_ENDS_WITH=$$ "$@"; exit', "sh", *run]
+    # It is a run of its own, though it may be started by a worker of another one.
+    outside = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
     with subprocess.Popen(
-        run, cwd=ROOT, env=os.environ | {name: ""}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        run,
+        cwd=ROOT,
+        env=outside | {name: "", "TMPDIR": str(temporary)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as process:
         try:
             wait_until(all_run, name, timeout_s=120)
+            (folder,) = temporary.glob("pytest-of-*/pytest-0")
+            shared = {folder / each for each in ("cache", "home", "tmp", ".lock")}
+            assert shared <= set(folder.iterdir())
         finally:
             process.kill()
     wait_until(none_runs, name, timeout_s=10)
+    assert not shared & set(folder.iterdir())

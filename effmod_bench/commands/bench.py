@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import msgspec
 
 from effmod_bench.errors import ExitCode, TargetError
+from effmod_bench.options.accuracy import Top1, parse_top1
 from effmod_bench.options.export import BatchSize, FileChoices, ImageSize, parse_batch_sizes, parse_image_sizes
 from effmod_bench.options.option import WRITTEN, but
 from effmod_bench.options.output import Printing, StoreFolder, default_store
+from effmod_bench.options.places import Elsewhere
 from effmod_bench.options.protocol import DryRun, Limits, Rounds
 from effmod_bench.options.runtime import (
     DenormalAsZero,
@@ -81,9 +83,11 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
     table: Table = None
     rounds: Rounds = Rounds()
     limits: Limits = Limits()
+    elsewhere: Elsewhere = Elsewhere()
     dry_run: DryRun = False
     where: BenchedSettings = BenchedSettings()
     file: TimedFile = TimedFile()
+    top1: Top1 = None
     store: StoreFolder = msgspec.field(default_factory=default_store)
     printing: Printing = Printing()
     written: Annotated[tuple[str, ...], WRITTEN] = ()
@@ -94,16 +98,29 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
         from effmod_bench.runs.prepare import prepared
         from effmod_bench.runs.preview import preview
         from effmod_bench.runs.resume import invoke
-        from effmod_bench.suites.views import table_of
+        from effmod_bench.suites.views import blank_table, table_of
 
-        invocation = invoke(Command.BENCH, self.limits, self.store, self.targets, self.written, begin=self.asked)
+        invocation = invoke(
+            Command.BENCH,
+            self.limits,
+            self.store,
+            self.targets,
+            self.written,
+            begin=self.asked,
+            elsewhere=self.elsewhere,
+            say=console.note,
+        )
         output_format = self.printing.output_format
+        to_come = blank_table(invocation.run.table, invocation.run.plan.device)
         if self.dry_run:
-            console.table(preview(invocation.run, invocation.store), output_format)
+            plan = preview(invocation.run, invocation.store)
+            console.expect(plan, to_come)
+            console.table(plan, output_format)
             return ExitCode.OK
+        console.expect(to_come)
         shown = partial(table_of, table=invocation.run.table)
         with prepared(console, invocation) as ready:
-            code = measure(console, invocation, ready.subjects, ready.anchor, output_format, shown)
+            code = measure(console, invocation, ready, output_format, shown)
         return ExitCode.SOME_FAILED if code is ExitCode.OK and not ready.is_whole else code
 
     def asked(self) -> "RunPlan":
@@ -119,6 +136,10 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
         table, rounds, limits = self.table, self.rounds, self.limits
         if limits.until_decided:
             raise TargetError("--until decided is for 'effmod compare' with --fail-if-slower; here it is a width: 1%")
+        if table is not None and self.file.num_classes is not None:
+            raise TargetError(
+                f"--table {table} is of networks as the paper has them; leave --num-classes out, or name networks"
+            )
         if table is not None and self.targets:
             raise TargetError(
                 f"--table {table} says which networks to measure; leave {self.targets[0]} out, or --table"
@@ -127,6 +148,8 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
         threads = parse_threads(self.where.threads)
         sizes = parse_batch_sizes(self.file.batch_size)
         sides = () if self.file.image_size is None else parse_image_sizes(self.file.image_size)
+        if self.top1 and len(sides) > 1:
+            raise TargetError("--top1 is of images of one size; give one --image-size")
         plan = BenchPlan(
             device=device,
             options=options,
@@ -163,4 +186,5 @@ class Bench(msgspec.Struct, frozen=True, kw_only=True):
             ),
             input_shapes=self.file.shapes(),
             given=self.file.given(),
+            top1=parse_top1(self.top1),
         )

@@ -7,7 +7,7 @@ import msgspec
 
 from effmod_bench.errors import ExitCode
 from effmod_bench.options.option import argument, but
-from effmod_bench.options.output import Printing
+from effmod_bench.options.output import TablePrinting
 from effmod_bench.options.protocol import FailIfSlower, Margin, Undecided, UndecidedOption, check_gate
 from effmod_bench.screen.console import Console
 
@@ -39,7 +39,7 @@ class Diff(msgspec.Struct, frozen=True, kw_only=True):
             hidden=False,
         ),
     ] = Undecided.FAIL
-    printing: Printing = Printing()
+    printing: TablePrinting = TablePrinting()
 
     def run(self, console: Console) -> ExitCode:
         from effmod_bench.runs.diff import diff_stores

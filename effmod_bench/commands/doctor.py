@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from effmod_bench.options.option import but
-from effmod_bench.options.output import Printing
+from effmod_bench.options.output import TablePrinting
 from effmod_bench.options.protocol import NoWait
 from effmod_bench.options.runtime import DeviceName, parse_device
 from effmod_bench.screen.console import Console
@@ -24,7 +24,7 @@ class Doctor(msgspec.Struct, frozen=True, kw_only=True):
         but(DeviceName, help="Try this one alone, which is to work.", show_default="all, of which the CPU is to work"),
     ] = None
     no_wait: Annotated[bool, but(NoWait, hidden=False)] = False
-    printing: Printing = Printing()
+    printing: TablePrinting = TablePrinting()
 
     def run(self, console: Console) -> None:
         from effmod_bench.runs.doctor import examine

@@ -10,9 +10,10 @@ from effmod_bench.isolation.limit import TIMEOUT_S, allow
 from effmod_bench.options.export import FileChoices, FileFormat, Purpose, read_labels, refuse_feeds
 from effmod_bench.options.option import APPLE, FILE, OUTPUT, but, option
 from effmod_bench.options.output import Loudness, OutputFolder
+from effmod_bench.options.parse import check_output
 from effmod_bench.options.protocol import Timeout
 from effmod_bench.options.targets import Table, Targets
-from effmod_bench.options.words import OWN, TABLES
+from effmod_bench.options.words import OWN, TABLES, complete_network
 from effmod_bench.screen.console import Console
 from exporters import Format
 
@@ -34,7 +35,12 @@ class ExportedFile(FileChoices, frozen=True, kw_only=True):
     purpose: Annotated[
         Purpose | None,
         option(
-            "--for", help="Make what Apple's ModelBench app takes: iOS 15, an image.", panel=APPLE, show_default=False
+            "--for",
+            metavar="WHAT",
+            help="Make the ONNX file that is fast in onnxruntime or in openvino; or with --format coreml what Apple's "
+            "ModelBench app takes, modelbench: iOS 15, an image.",
+            panel=FILE,
+            show_default="onnxruntime",
         ),
     ] = None
 
@@ -45,6 +51,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     examples: ClassVar = (
         ("effmod export efficientmod_xxs", "an ONNX file, and its sidecar"),
         ("effmod export --format coreml efficientmod_xxs", "a package for the iPhone"),
+        ("effmod export efficientmod_xxs --for openvino", "the form that is fast in OpenVINO"),
         ("effmod export mine.py:net --checkpoint net.pth -o files", "your own network, with a file's weights"),
         ("effmod export theirs.onnx --explain", "a file rewritten, and what changed in it"),
     )
@@ -54,6 +61,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
         list[str] | None,
         but(
             Targets,
+            autocompletion=complete_network,
             help=f"A network of 'effmod list', a pattern such as 'efficientmod_*', {OWN}, or a path to an .onnx file "
             "to rewrite.",
         ),
@@ -77,9 +85,11 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
 
     def run(self, console: Console) -> ExitCode:
         from effmod_bench.runs.export import export_all, export_files
-        from effmod_bench.targets.limits import check_checkpoint, check_image_sizes
+        from effmod_bench.targets.limits import check_image_sizes
         from effmod_bench.targets.names import find_networks, split_files
+        from effmod_bench.targets.trained import check_checkpoints
 
+        check_output(self.output)
         if not self.targets and self.table is None:
             raise TargetError("say what to export: a network of 'effmod list', or a table of the paper, --table 12")
         allow(self.timeout)
@@ -95,8 +105,8 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
             targets,
             image_size=choices.image_size,
             table=self.table,
-            on_unfinished=failures.__setitem__ if len(targets) > 1 else None,
+            on_failure=failures.__setitem__ if len(targets) > 1 else None,
         )
         check_image_sizes(choices, specs)
-        check_checkpoint(choices.checkpoint, specs)
+        check_checkpoints(choices, specs)
         return export_all(console, specs, choices, self.output, explain=self.explain, failures=failures)

@@ -10,16 +10,18 @@ from effmod_bench.isolation.limit import TIMEOUT_S, allow
 from effmod_bench.options.export import NetworkChoices
 from effmod_bench.options.option import FILE, PRECISELY, but, option
 from effmod_bench.options.output import OutputFolder, Printing, StoreFolder, default_store
-from effmod_bench.options.parse import parse_duration
+from effmod_bench.options.parse import check_output, parse_duration
 from effmod_bench.options.protocol import Margin, NoWait, Seed, Timeout
 from effmod_bench.options.runtime import (
     ON_ONNX_DEVICES,
     DenormalAsZero,
     DeviceName,
+    RuntimeName,
     Tf32,
     Threads,
     one_number_of_threads,
     parse_device,
+    parse_runtimes,
 )
 from effmod_bench.options.targets import TunedTarget
 from effmod_bench.options.verification import Data
@@ -28,16 +30,26 @@ from results import ComparisonPlan, Device, RuntimeOptions
 
 
 class Tune(msgspec.Struct, frozen=True, kw_only=True):
-    """Find the fastest file of a network, and the settings to run it with, of those that are proved equal."""
+    """Find the fastest file of a network, and the runtime and settings for it, of those that are proved equal."""
 
     examples: ClassVar = (
-        ("effmod tune efficientmod_xxs", "ten minutes for the fastest equal file"),
+        ("effmod tune efficientmod_xxs", "ten minutes for the fastest equal file and its runtime"),
         ("effmod tune mine.onnx --budget 2m -o tuned", "a file of your own, two minutes"),
+        ("effmod tune mine.onnx --runtime openvino", "by one runtime alone"),
         ("effmod tune efficientmod_s -d cuda --tf32", "on a GPU, with TF32 allowed"),
     )
 
     network: TunedTarget
     device: Annotated[str, but(DeviceName, help=ON_ONNX_DEVICES)] = "cpu"
+    runtime: Annotated[
+        str | None,
+        but(
+            RuntimeName,
+            metavar="RUNTIME,...",
+            help="Those to try: onnxruntime, openvino, torch-compile, pytorch, tensorrt.",
+            show_default="the first three, as far as they are installed; on a GPU onnxruntime",
+        ),
+    ] = None
     threads: Threads = None
     budget: Annotated[
         float,
@@ -89,9 +101,10 @@ class Tune(msgspec.Struct, frozen=True, kw_only=True):
     def run(self, console: Console) -> ExitCode:
         from effmod_bench.tuning.tune import Tuning
 
+        check_output(self.output)
         device, index = parse_device(self.device)
         if device is Device.COREML:
-            raise TargetError("effmod tune is for ONNX Runtime: --device cpu or cuda")
+            raise TargetError("effmod tune is for the CPU and NVIDIA's GPUs: --device cpu or cuda")
         if self.tf32 and device is not Device.CUDA:
             raise TargetError(f"--tf32 goes with --device cuda, not with --device {device}")
         if self.denormal_as_zero and device is not Device.CPU:
@@ -108,6 +121,7 @@ class Tune(msgspec.Struct, frozen=True, kw_only=True):
                 seed=self.seed,
                 margin=self.margin,
             ),
+            runtimes=None if self.runtime is None else parse_runtimes(self.runtime),
             choices=self.file.choices(batch_size=self.file.one_batch_size()),
             input_shapes=self.file.shapes(),
             given=self.file.given(),

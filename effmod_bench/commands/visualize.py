@@ -6,7 +6,15 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from effmod_bench.isolation.limit import TIMEOUT_S, allow
-from effmod_bench.options.export import Checkpoint, ImageSize, WeightsChoice, one_image_size, weights_asked
+from effmod_bench.options.export import (
+    Checkpoint,
+    ExportChoices,
+    ImageSize,
+    WeightsChoice,
+    one_checkpoint,
+    one_image_size,
+    weights_asked,
+)
 from effmod_bench.options.option import argument, but, option
 from effmod_bench.options.output import Loudness, OutputFolder
 from effmod_bench.options.protocol import Timeout
@@ -32,9 +40,10 @@ class Visualize(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = "efficientmod_s_conv"
     checkpoint: Annotated[
-        Path | None,
+        list[str] | None,
         but(
             Checkpoint,
+            help="Trained weights: a .pth, .pth.tar or .safetensors file, or 'pretrained' to fetch timm's own.",
             rich_help_panel=None,
             show_default="random weights, seed 0, whose maps mean nothing; a function's own",
         ),
@@ -73,14 +82,18 @@ class Visualize(msgspec.Struct, frozen=True, kw_only=True):
     def run(self, console: Console) -> int:
         from effmod_bench.runs.visualize import Request, visualize
         from effmod_bench.targets.names import find_network
+        from effmod_bench.targets.trained import check_whose, with_weights
         from models import check_image_size
 
         allow(self.timeout)
-        checkpoint = weights_asked(self.checkpoint, self.weights)
+        name, path = one_checkpoint(self.checkpoint)
+        checkpoint = weights_asked(path, self.weights)
         asked = one_image_size(self.image_size)
         spec = find_network(self.model, image_size=asked)
+        check_whose(name, checkpoint, spec)
         size = asked or spec.image_size
         check_image_size(spec, size)
+        spec = with_weights(spec, ExportChoices(image_size=size, checkpoint=checkpoint)).spec
         request = Request(
             spec=spec,
             image_size=size,

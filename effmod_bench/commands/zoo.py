@@ -7,7 +7,7 @@ import msgspec
 from effmod_bench.isolation.limit import TIMEOUT_S, allow
 from effmod_bench.options.export import ImageSize, one_image_size
 from effmod_bench.options.option import argument, but, option
-from effmod_bench.options.output import Printing
+from effmod_bench.options.output import TablePrinting
 from effmod_bench.options.protocol import Timeout
 from effmod_bench.options.targets import Network, Table
 from effmod_bench.options.words import TABLES
@@ -35,7 +35,7 @@ class ListNetworks(msgspec.Struct, frozen=True, kw_only=True):
             rich_help_panel=None,
         ),
     ] = None
-    printing: Printing = Printing()
+    printing: TablePrinting = TablePrinting()
 
     def run(self, console: Console) -> None:
         from effmod_bench.screen.zoo import list_table
@@ -59,7 +59,7 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
     timeout: Annotated[
         float, but(Timeout, help="Give up where building or counting it takes longer.", rich_help_panel=None)
     ] = TIMEOUT_S
-    printing: Printing = Printing()
+    printing: TablePrinting = TablePrinting()
 
     def run(self, console: Console) -> None:
         from effmod_bench.screen.zoo import describe, network_info, stage_table
@@ -75,7 +75,7 @@ class Info(msgspec.Struct, frozen=True, kw_only=True):
         check_image_size(spec, size)
         complexity = find_complexity(self.network, size)
         output_format = self.printing.output_format
-        if output_format is OutputFormat.JSON:
+        if output_format is OutputFormat.JSON and not console.is_arranged:  # else it is that of the table
             console.json(network_info(spec, complexity))
             return
         if output_format is OutputFormat.TABLE:

@@ -34,6 +34,18 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
         return f"process {self.pid} ({self.command}), since {self.since}"
 
 
+class BusyError(DeviceUnavailableError):
+    """Another process measures on this machine.
+
+    Args:
+        holder: who that is, in words.
+    """
+
+    def __init__(self, holder: str) -> None:
+        super().__init__(f"another effmod measures on this machine: {holder}; leave --no-wait out to wait for its end")
+        self.holder = holder
+
+
 _BEGINS = b'{"pid":'  # a holder, in JSON
 
 
@@ -58,7 +70,8 @@ def measuring_alone(*, wait: bool, on_wait: Callable[[str], None]) -> Iterator[N
         on_wait: told, once, for whom it waits.
 
     Raises:
-        DeviceUnavailableError: another process measures, and `wait` is False; or the lock cannot be had at all.
+        BusyError: another process measures, and `wait` is False.
+        DeviceUnavailableError: the lock cannot be had at all.
     """
     path = lock_path()
     lock = LockFile(path, begins=_BEGINS)
@@ -66,9 +79,7 @@ def measuring_alone(*, wait: bool, on_wait: Callable[[str], None]) -> Iterator[N
         if not lock.acquire():
             holder = _read_holder(lock)
             if not wait:
-                raise DeviceUnavailableError(
-                    f"another effmod measures on this machine: {holder}; leave --no-wait out to wait for its end"
-                )
+                raise BusyError(holder)
             on_wait(f"another effmod measures on this machine, waiting for its end: {holder}")
             while not lock.acquire():
                 time.sleep(_LOOK_S)
@@ -82,6 +93,26 @@ def measuring_alone(*, wait: bool, on_wait: Callable[[str], None]) -> Iterator[N
         yield
     finally:
         lock.release()
+
+
+def holder() -> Holder | None:
+    """Who holds the machine, as far as the lock's file tells: it says so of one that has let go, too."""
+    try:
+        return msgspec.json.decode(LockFile(lock_path(), begins=_BEGINS).read(), type=Holder)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def holder_now() -> Holder | None:
+    """Who measures at this moment; None where nobody does, or where that cannot be seen."""
+    lock = LockFile(lock_path(), begins=_BEGINS)
+    try:
+        if lock.acquire():
+            lock.release()
+            return None
+    except OSError:
+        return None
+    return holder()
 
 
 def _this_process() -> Holder:

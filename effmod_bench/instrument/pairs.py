@@ -3,80 +3,126 @@
 import random
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from effmod_bench.instrument.clock import monotonic_s, wait_until
 from effmod_bench.instrument.estimate import Progress
+from effmod_bench.instrument.place import Place
+from effmod_bench.instrument.process.alternate import is_apart
 from effmod_bench.instrument.process.messages import Broken, PairJob, PairMember, PairTimed
-from effmod_bench.instrument.process.start import run_job
-from effmod_bench.instrument.sessions.session import SessionRequest
+from effmod_bench.instrument.schedule import at
+from effmod_bench.instrument.sessions.registry import share_process
+from effmod_bench.instrument.sessions.session import SessionRequest, taking_turns
 from effmod_bench.instrument.subject import Subject
-from effmod_bench.instrument.threads import draw_cores, threads_to_use
-from effmod_bench.instrument.watch import Watched, watch
-from results import ComparisonPlan, ComparisonProcess, Device, Machine, Outcome, Store, compare
+from effmod_bench.instrument.threads import draw_cores
+from effmod_bench.instrument.watch import Watched, attempts, not_begun
+from results import ComparisonPlan, ComparisonProcess, Device, Outcome, Store, compare
 from results.statistics.gate import GateVerdict
 from results.statistics.looks import next_look
-from results.tables.words import labels
+from results.tables.words import labels, on_runtimes
 
 
 def run(
     run_id: str,
     plan: ComparisonPlan,
     subjects: Sequence[Subject],
-    machine: Machine,
+    place: Place,
     store: Store,
     progress: Progress,
     *,
     on_record: Callable[[ComparisonProcess], None],
     earlier: Sequence[ComparisonProcess] = (),
     timeout_s: float | None = None,
-) -> None:
+) -> int:
     """Carry out a plan: the comparisons take turns, in an order drawn anew each time, a process each.
 
     Where they are to be spread over some time, it waits between two turns.
 
     Each record is on disk, and `on_record` has been told, before the next process begins. A process in which the
-    machine was suspended, or its clock set, failed, and is repeated at once.
+    machine was suspended, or its clock set, or that was cut off from it, failed, and is repeated at once. Where the
+    place is lost, none begins any more, and a target that has none gets the record of one that failed; so does one
+    that could not be made, before all others.
 
     Args:
         subjects: the first is the baseline.
-        earlier: the processes of this run that are stored already; those that failed are repeated.
+        earlier: the processes of this run at this place that are stored; those that failed are repeated.
         timeout_s: what a process may take; None for a generous multiple of what it should take.
+
+    Returns:
+        How many processes did not begin since the place is lost, as far as one can tell now.
 
     Raises:
         StoreError: a record could not be written; the run stops there.
         KeyboardInterrupt: the user interrupts; what is finished is stored.
     """
     records = _finished(plan, len(subjects), earlier)
-    attempts = Counter((record.target, record.index) for record in earlier)
+    tries = Counter((record.target, record.index) for record in earlier)
     before = sum(map(len, records.values()))
     turns = random.Random(plan.seed)
-    names = labels([subject.artifact for subject in subjects])
+    names = _names(plan, subjects)
     began_s = monotonic_s()
     next_s = began_s
+
+    def keep(record: ComparisonProcess) -> None:
+        store.write(record)
+        on_record(record)
+
+    for target in [target for target in records if subjects[target].failure is not None]:
+        pair, why = (subjects[0], subjects[target]), subjects[target].failure or ""
+        keep(_not_timed(run_id, plan, pair, place, target, why, attempt=tries[target, 0]))
+        del records[target]
     while waiting := [target for target in records if _to_come(plan, records[target])]:
         if _is_time_up(plan, records):
-            return
+            return 0
         wait_until(next_s)
         next_s = monotonic_s() + plan.gap_s
         for target in turns.sample(waiting, len(waiting)):
             if _is_time_up(plan, records):
-                return
+                return 0
             pair = (subjects[0], subjects[target])
+            if place.lost is not None:
+                for left in waiting:
+                    if not records[left] and not tries[left, 0]:
+                        keep(_not_timed(run_id, plan, (subjects[0], subjects[left]), place, left, place.lost))
+                return sum(_to_come(plan, others) for others in records.values())
             index = min(set(range(len(records[target]) + 1)) - {record.index for record in records[target]})
             record = time_pair(
                 run_id,
                 plan,
                 pair,
-                machine,
+                place,
                 store,
                 _ticker(plan, records, progress, names[target], before, began_s),
                 target=target,
                 index=index,
-                attempt=attempts[target, index],
+                attempt=tries[target, index],
                 timeout_s=timeout_s,
                 on_record=on_record,
             )
             records[target].append(record)
+    return 0
+
+
+def _names(plan: ComparisonPlan, subjects: Sequence[Subject]) -> list[str]:
+    """What the progress calls each target."""
+    runtimes = [plan.options_of(target).runtime for target in range(len(subjects))]
+    return on_runtimes(labels([subject.artifact for subject in subjects]), runtimes)
+
+
+def _not_timed(
+    run_id: str,
+    plan: ComparisonPlan,
+    pair: tuple[Subject, Subject],
+    place: Place,
+    target: int,
+    why: str,
+    *,
+    attempt: int = 0,
+) -> ComparisonProcess:
+    """What stands for the processes of a target that could not be timed at a place at all."""
+    job = draw_job(plan, pair, place, target=target, index=0)
+    watched = not_begun(place.environment(job), why)
+    return _record(plan, pair, run_id, target, 0, attempt, job, watched)
 
 
 def _ticker(
@@ -109,7 +155,7 @@ def time_pair(
     run_id: str,
     plan: ComparisonPlan,
     pair: tuple[Subject, Subject],
-    machine: Machine,
+    place: Place,
     store: Store,
     tick: Callable[[float], None],
     *,
@@ -133,13 +179,14 @@ def time_pair(
         StoreError: the record could not be written.
         KeyboardInterrupt: the user interrupts; the process is gone by then.
     """
-    job = draw_job(plan, pair, target=target, index=index)
+    drawn: list[PairJob] = []
 
-    def start() -> PairTimed | Broken:
-        return run_job(job, on_warm=lambda _: None, tick=tick, timeout_s=timeout_s)
+    def time_once() -> Watched[PairTimed]:
+        drawn.append(draw_job(plan, pair, place, target=target, index=index))  # the place may have other cores by now
+        return place.time(drawn[-1], pair, on_warm=lambda _: None, tick=tick, timeout_s=timeout_s)
 
-    for number, watched in enumerate(watch(start, plan, pair, machine, what="process", tick=tick), attempt):
-        record = _record(plan, pair, run_id, target, index, number, job, watched)
+    for number, watched in enumerate(attempts(time_once, tick), attempt):
+        record = _record(plan, pair, run_id, target, index, number, drawn[-1], watched)
         store.write(record)
         on_record(record)
     return record
@@ -169,12 +216,13 @@ def _record(
     index: int,
     attempt: int,
     job: PairJob,
-    watched: Watched[PairTimed],
+    watched: Watched[Any],
 ) -> ComparisonProcess:
     outcome = watched.outcome
     timed = outcome if isinstance(outcome, PairTimed) else None
     return ComparisonProcess(
-        id=f"{run_id}-comparison-{target}-{index}" + (f"-attempt-{attempt}" if attempt else ""),
+        id=f"{run_id}-comparison-{target}{at(watched.environment.share)}-{index}"
+        + (f"-attempt-{attempt}" if attempt else ""),
         run_id=run_id,
         target=target,
         index=index,
@@ -183,6 +231,7 @@ def _record(
         plan=plan,
         environment=watched.environment,
         candidate_session=timed.sessions["B"] if timed else None,
+        apart=is_apart(job),
         cores=job.cores,
         baseline=pair[0].artifact,
         candidate=pair[1].artifact,
@@ -199,10 +248,12 @@ def _record(
         candidate_other_ns=timed.other_ns.get("B", ()) if timed else (),
         baseline_subnormals=pair[0].subnormals,
         candidate_subnormals=pair[1].subnormals,
+        baseline_remarks=pair[0].remarks,
+        candidate_remarks=pair[1].remarks,
     )
 
 
-def draw_job(plan: ComparisonPlan, pair: tuple[Subject, Subject], *, target: int, index: int) -> PairJob:
+def draw_job(plan: ComparisonPlan, pair: tuple[Subject, Subject], place: Place, *, target: int, index: int) -> PairJob:
     """One process: in what order it loads and runs the two, and on which cores.
 
     What is loaded last is faster, by about half a percent on the machine that this was found on. So of two processes
@@ -211,36 +262,37 @@ def draw_job(plan: ComparisonPlan, pair: tuple[Subject, Subject], *, target: int
     """
     draws = random.Random(f"{plan.seed}-{target}-{index}")
     load_order = random.Random(f"{plan.seed}-{target}-loading-{index // 2}").choice(("AB", "BA"))
-    threads = threads_to_use(plan)
+    threads = place.threads(plan)
     assert threads is not None  # Core ML's packages are not timed in pairs
-    options = {"A": plan.options, "B": plan.options_of(target)}
-    on_cpu = plan.device is Device.CPU
-    # A shared pool always spins, and nobody promises that its threads take subnormal numbers for zero.
-    shared_threads = on_cpu and all(each.allow_spinning and not each.denormal_as_zero for each in options.values())
+    options = plan.options, plan.options_of(target)
+    sessions = tuple(
+        SessionRequest(
+            path=subject.address,
+            sha256=subject.artifact.sha256,
+            device=plan.device,
+            options=each,
+            intra_op_num_threads=threads,
+        )
+        for subject, each in zip(pair, options, strict=True)
+    )
+    if share_process(*(each.runtime for each in options)):
+        sessions = taking_turns(*sessions)
     return PairJob(
         members={
             letter: PairMember(
-                session=SessionRequest(
-                    path=subject.address,
-                    sha256=subject.artifact.sha256,
-                    device=plan.device,
-                    options=options[letter],
-                    intra_op_num_threads=threads,
-                    shared_threads=shared_threads,
-                    stop_spinning=on_cpu and not shared_threads,
-                ),
+                session=session,
                 inputs=subject.artifact.inputs,
                 feeds=subject.feeds,
                 mean=subject.preprocessing.mean,
                 std=subject.preprocessing.std,
             )
-            for letter, subject in zip("AB", pair, strict=True)
+            for letter, subject, session in zip("AB", pair, sessions, strict=True)
         },
         load_order=load_order if index % 2 == 0 else load_order[::-1],
         order="".join(draws.choice(("ABBA", "BAAB")) for _ in range(plan.blocks)),
         warmup_runs=plan.warmup_runs,
         tries_other=index == 0,  # once is enough to see it
-        cores=draw_cores(draws, threads) if on_cpu else None,
+        cores=draw_cores(draws, threads, place.cores()) if plan.device is Device.CPU else None,
     )
 
 

@@ -1,6 +1,5 @@
 """A run: every artifact's rounds, interleaved, each on disk before the next begins."""
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from statistics import fmean
@@ -9,14 +8,13 @@ import msgspec
 
 from effmod_bench.instrument.clock import monotonic_s
 from effmod_bench.instrument.estimate import Progress, Timeline
+from effmod_bench.instrument.place import Place
 from effmod_bench.instrument.process.messages import Broken, Job, Timed
-from effmod_bench.instrument.process.start import run_job
-from effmod_bench.instrument.schedule import Turn, missing, way_of
+from effmod_bench.instrument.schedule import Turn, at, missing, slug_of, way_of
 from effmod_bench.instrument.sessions.session import SessionRequest
 from effmod_bench.instrument.subject import Subject
-from effmod_bench.instrument.threads import threads_to_use
-from effmod_bench.instrument.watch import Watched, not_begun, watch
-from results import BenchPlan, Machine, Outcome, Round, Store
+from effmod_bench.instrument.watch import Watched, attempts, not_begun
+from results import BenchPlan, Outcome, Round, Store
 from results.tables.words import counted, labels
 
 
@@ -24,7 +22,7 @@ def run(
     run_id: str,
     plan: BenchPlan,
     subjects: Sequence[Subject],
-    machine: Machine,
+    place: Place,
     store: Store,
     progress: Progress,
     *,
@@ -34,16 +32,19 @@ def run(
     round_timeout_s: float | None = None,
     max_time_s: float | None = None,
 ) -> int:
-    """Carry out a plan. Each record is on disk, and `on_record` has been told, before the next round begins.
+    """Carry out a plan at one place. Each record is on disk, and `on_record` told, before the next round begins.
 
-    A round in which the machine was suspended, or its clock set, failed, and is repeated at once.
+    What could not be made is not timed: in the place of its first round, each way, stands the record of why.
+
+    A round in which the machine was suspended, or its clock set, or that was cut off from it, failed, and is repeated
+    at once.
 
     Args:
-        earlier: the rounds of this run that are stored already; what they have is not measured again.
+        earlier: the rounds of this run at this place that are stored; what they have is not measured again.
         threads: several numbers, to be timed one by one; empty for the plan's alone.
         round_timeout_s: what a round may take; None for a generous multiple of what it should take.
-        max_time_s: when this has passed, no round begins any more. An artifact that then has none at all gets the
-            record of one that failed, since time was up.
+        max_time_s: when this has passed, no round begins any more, and none where the place is lost. An artifact that
+            then has none at all gets the record of one that failed for that.
 
     Returns:
         How many rounds did not begin.
@@ -52,7 +53,8 @@ def run(
         StoreError: a record could not be written; the run stops there.
         KeyboardInterrupt: the user interrupts; what is finished is stored.
     """
-    turns = missing(plan, [subject.artifact for subject in subjects], earlier, threads=threads)
+    to_come = missing(plan, [subject.artifact for subject in subjects], earlier, threads=threads)
+    turns = [turn for turn in to_come if subjects[turn.subject].failure is None]
     timeline = Timeline(plan, [subject.artifact.macs for subject in subjects], turns)
     names = labels([subject.artifact for subject in subjects])
     began_s = monotonic_s()
@@ -61,19 +63,26 @@ def run(
         store.write(record)
         on_record(record)
 
+    for turn in to_come:
+        subject = subjects[turn.subject]
+        if subject.failure is not None and turn.index == 0:
+            environment = place.environment(_job(subject, turn, place))
+            keep(_record(subject, run_id, turn, not_begun(environment, subject.failure)))
     for number, turn in enumerate(turns):
-        if max_time_s is not None and monotonic_s() - began_s >= max_time_s:
+        is_late = max_time_s is not None and monotonic_s() - began_s >= max_time_s
+        if is_late or place.lost is not None:
             for left in _first_of_each(turns, number, subjects, earlier, threads):
-                keep(_record(subjects[left.subject], run_id, left, not_begun(left.plan, machine)))
+                environment = place.environment(_job(subjects[left.subject], left, place))
+                watched = not_begun(environment, place.lost or "time was up")
+                keep(_record(subjects[left.subject], run_id, left, watched))
             return len(turns) - number
         timeline.now = number
         subject, name = subjects[turn.subject], names[turn.subject]
         if threads:
             name = f"{name}, {counted(turn.plan.threads or 0, 'thread')}"
         tick = _ticker(progress, name, timeline)
-        start = partial(_time, _job(subject, turn), timeline, tick, round_timeout_s)
-        attempts = watch(start, turn.plan, [subject], machine, what="round", tick=tick)
-        for attempt, watched in enumerate(attempts, turn.attempt):
+        time_once = partial(_time, place, subject, turn, timeline, tick, round_timeout_s)
+        for attempt, watched in enumerate(attempts(time_once, tick), turn.attempt):
             if isinstance(watched.outcome, Timed):
                 timeline.saw(fmean(watched.outcome.durations_ns))
             keep(_record(subject, run_id, msgspec.structs.replace(turn, attempt=attempt), watched))
@@ -87,12 +96,25 @@ def _ticker(progress: Progress, name: str, timeline: Timeline) -> Callable[[floa
     return tick
 
 
-def _time(job: Job, timeline: Timeline, tick: Callable[[float], None], round_timeout_s: float | None) -> Timed | Broken:
+def _time(
+    place: Place,
+    subject: Subject,
+    turn: Turn,
+    timeline: Timeline,
+    tick: Callable[[float], None],
+    round_timeout_s: float | None,
+) -> Watched[Timed]:
     """A round in a process of its own; the timeline hears how long a run takes once it is warm."""
-    return run_job(job, on_warm=lambda warm: timeline.saw(warm.expected_ns), tick=tick, timeout_s=round_timeout_s)
+    return place.time(
+        _job(subject, turn, place),
+        [subject],
+        on_warm=lambda warm: timeline.saw(warm.expected_ns),
+        tick=tick,
+        timeout_s=round_timeout_s,
+    )
 
 
-def _job(subject: Subject, turn: Turn) -> Job:
+def _job(subject: Subject, turn: Turn, place: Place) -> Job:
     plan = turn.plan
     return Job(
         session=SessionRequest(
@@ -100,7 +122,7 @@ def _job(subject: Subject, turn: Turn) -> Job:
             sha256=subject.artifact.sha256,
             device=plan.device,
             options=plan.options,
-            intra_op_num_threads=threads_to_use(plan) or 0,
+            intra_op_num_threads=place.threads(plan) or 0,
         ),
         inputs=subject.artifact.inputs,
         feeds=subject.feeds,
@@ -140,11 +162,12 @@ def _record(
     watched: Watched[Timed],
 ) -> Round:
     artifact, outcome = subject.artifact, watched.outcome
-    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", artifact.name)[:80]
+    slug = slug_of(artifact.name)
     timed = outcome if isinstance(outcome, Timed) else None
     again = f"-attempt-{turn.attempt}" if turn.attempt else ""
+    where = at(watched.environment.share)
     return Round(
-        id=f"{run_id}-{turn.subject}-{slug}{turn.way}-{turn.index}{again}",
+        id=f"{run_id}-{turn.subject}-{slug}{turn.way}{where}-{turn.index}{again}",
         run_id=run_id,
         index=turn.index,
         attempt=turn.attempt,

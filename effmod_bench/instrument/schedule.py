@@ -1,6 +1,7 @@
 """In which order the rounds of a run are made, and which of them are still to come."""
 
 import random
+import re
 import secrets
 from collections.abc import Sequence
 
@@ -8,6 +9,7 @@ import msgspec
 
 from effmod_bench.instrument.clock import utc_now
 from results import BenchPlan, Outcome, Round, RuntimeOptions, TimedArtifact
+from results.statistics.attempts import settled
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +86,8 @@ def missing(
     Args:
         threads: as of `ways`.
     """
+    if earlier:
+        earlier = settled(earlier, [(earlier[0].run_id, artifact) for artifact in artifacts])
     last = {
         (record.artifact, way_of(record.plan, threads), record.index): record
         for record in sorted(earlier, key=lambda record: record.attempt)
@@ -96,6 +100,16 @@ def missing(
         elif before.outcome is Outcome.FAILED:
             turns.append(msgspec.structs.replace(turn, attempt=before.attempt + 1))
     return turns
+
+
+def slug_of(name: str) -> str:
+    """A name as a part of a file's."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", name)[:80]
+
+
+def at(place: str | None) -> str:
+    """What tells the records of one place from those of another, in their names; empty for this machine."""
+    return f"-at-{slug_of(place)}" if place else ""
 
 
 def new_run_id() -> str:

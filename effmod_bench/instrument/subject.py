@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from models import Preprocessing
-from results import Remarks, Subnormals, TimedArtifact
+from results import AccuracyRecord, Remarks, StatedAccuracy, Subnormals, TimedArtifact
 
 
 class FileStamp(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +30,11 @@ def stamp(*files: Path) -> tuple[FileStamp, ...]:
     return tuple(found)
 
 
+def has_changed(stamps: tuple[FileStamp, ...]) -> bool:
+    """Whether a file no longer looks as it did."""
+    return stamp(*(before.path for before in stamps)) != stamps
+
+
 class Subject(msgspec.Struct, frozen=True, kw_only=True):
     """A file to time, and what the record says of it.
 
@@ -38,6 +43,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
         feeds: what each input is fed, by name, in words, with the paths of files; several where they are taken in turn.
         subnormals: how many of its numbers are subnormal; None where they were not counted.
         remarks: what a reader of its latency should know.
+        accuracies: what is known of its accuracy before it is timed.
+        failure: why there is no such file: its record says so, and it is not timed. None where there is one.
     """
 
     path: Path
@@ -47,6 +54,8 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
     feeds: dict[str, tuple[str, ...]] = {}
     subnormals: Subnormals | None = None
     remarks: Remarks = Remarks()
+    accuracies: tuple[AccuracyRecord | StatedAccuracy, ...] = ()
+    failure: str | None = None
 
     @property
     def address(self) -> str:
@@ -60,4 +69,4 @@ class Subject(msgspec.Struct, frozen=True, kw_only=True):
 
     def has_changed(self) -> bool:
         """Whether a file is no longer the one whose hash is recorded."""
-        return stamp(*(before.path for before in self.stamps)) != self.stamps
+        return has_changed(self.stamps)

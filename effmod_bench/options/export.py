@@ -25,6 +25,7 @@ from exporters import (
     InputKind,
     OnnxConfig,
 )
+from exporters.config import FastOn
 from exporters.feeds.given import Given
 from exporters.onnx import rewrites as onnx_rewrites
 from exporters.rewrites import AUTO, EXACT, RETRAIN, default_rewrites
@@ -35,9 +36,15 @@ _MOST_SIZES = 1000  # nobody waits for more
 
 
 class Purpose(StrEnum):
-    """What a package is made for, where that decides its form."""
+    """What a file or package is made for, where that decides its form."""
 
     MODELBENCH = "modelbench"
+    ONNXRUNTIME = FastOn.ONNXRUNTIME
+    OPENVINO = FastOn.OPENVINO
+
+
+_FOR_ONNX = (Purpose.ONNXRUNTIME, Purpose.OPENVINO)
+"""Those of an ONNX file."""
 
 
 ImageSize = Annotated[
@@ -51,14 +58,91 @@ ImageSize = Annotated[
 ]
 BatchSize = Annotated[str, option("--batch-size", "-b", metavar="N", help="Images in one inference.", panel=FILE)]
 Checkpoint = Annotated[
-    Path | None,
+    list[str] | None,
     option(
         metavar="PATH",
-        help="Trained weights: a .pth, .pth.tar or .safetensors file, or 'pretrained' to fetch timm's own.",
+        help="Trained weights: a .pth, .pth.tar or .safetensors file, or 'pretrained' to fetch timm's own. For each "
+        "of several networks NAME=PATH.",
         panel=FILE,
         show_default="random weights, seed 0; a function's own",
     ),
 ]
+
+
+NumClasses = Annotated[
+    int | None,
+    option(
+        "--num-classes",
+        metavar="N",
+        min=1,
+        help="Classes that the network tells apart.",
+        panel=FILE,
+        rare=True,
+        show_default="as many as its checkpoint has, or its own",
+    ),
+]
+
+
+def parse_checkpoints(texts: Sequence[str] | None) -> tuple[Path | None, tuple[tuple[str, Path], ...]]:
+    """`net.pth` as the one checkpoint, or `efficientmod_xxs=net.pth`, once for each network, by their names.
+
+    Raises:
+        TargetError: several have no name, or one has two.
+    """
+    alone: list[Path] = []
+    by_name: dict[str, Path] = {}
+    for text in texts or ():
+        name, path = _name_and_path(text)
+        if name is None:
+            alone.append(path)
+        elif name in by_name:
+            raise TargetError(f"--checkpoint is given twice for {name}; leave one out")
+        else:
+            by_name[name] = path
+    if len(alone) > 1 or (alone and by_name):
+        raise TargetError(
+            f"--checkpoint {alone[-1]}: of several checkpoints each says whose it is, as in "
+            f"efficientmod_xxs={alone[-1]}"
+        )
+    return (alone[0] if alone else None), tuple(by_name.items())
+
+
+def checkpoint_paths(texts: Sequence[str] | None) -> list[Path]:
+    """All checkpoints of a command that knows them by their hash, whatever network they are given for."""
+    return [_name_and_path(text)[1] for text in texts or ()]
+
+
+def one_checkpoint(texts: Sequence[str] | None) -> tuple[str | None, Path | None]:
+    """The one checkpoint of a command that takes one network, and the name that it is given by, if any.
+
+    Raises:
+        TargetError: there are several.
+    """
+    alone, by_name = parse_checkpoints(texts)
+    if len(by_name) > 1:
+        raise TargetError(
+            f"--checkpoint {by_name[1][0]}={by_name[1][1]}: one network has one checkpoint; leave one out"
+        )
+    return by_name[0] if by_name else (None, alone)
+
+
+def _name_and_path(text: str) -> tuple[str | None, Path]:
+    """Arguments of a network have an equals sign, too, and so may the name of a file that is there."""
+    if "=" not in text or Path(text).exists():
+        return None, Path(text)
+    begin = _end_of_arguments(text) if 0 <= text.find("(") < text.index("=") else 0
+    name, equals, path = text[begin:].partition("=")
+    return (text[:begin] + name, Path(path)) if equals and path else (None, Path(text))
+
+
+def _end_of_arguments(text: str) -> int:
+    """Where the parenthesis closes that opens first, behind others within it; 0 where it does not."""
+    depth = 0
+    for place, character in enumerate(text):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == ")" and depth == 0:
+            return place
+    return 0
 
 
 def parse_weights(text: str) -> Path:
@@ -150,6 +234,7 @@ class NetworkChoices(msgspec.Struct, frozen=True, kw_only=True):
     batch_size: BatchSize = "1"
     checkpoint: Checkpoint = None
     weights: WeightsChoice = None
+    num_classes: NumClasses = None
     input_shape: Annotated[
         list[str] | None,
         option(
@@ -194,10 +279,14 @@ class NetworkChoices(msgspec.Struct, frozen=True, kw_only=True):
         own = {name: getattr(self, name) for name in ExportChoices.__struct_fields__ if hasattr(self, name)}
         if "image_size" not in settled:
             own["image_size"] = one_image_size(self.image_size)
+        checkpoint, checkpoints = parse_checkpoints(self.checkpoint)
+        if checkpoints:
+            weights_asked(checkpoints[0][1], self.weights)
         own |= {
             "batch_size": 1,
             "simplify": not getattr(self, "no_simplify", False),
-            "checkpoint": weights_asked(self.checkpoint, self.weights),
+            "checkpoint": weights_asked(checkpoint, self.weights),
+            "checkpoints": checkpoints,
         }
         return ExportChoices(**(own | settled))
 
@@ -286,7 +375,7 @@ class FileChoices(OnnxChoices, frozen=True, kw_only=True):
 
 
 # Where an option is not called as its field is.
-_OPTIONS = {"simplify": "--no-simplify", "purpose": "--for"}
+_OPTIONS = {"simplify": "--no-simplify", "purpose": "--for", "checkpoints": "--checkpoint"}
 
 
 class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
@@ -294,12 +383,16 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         checkpoint: a file, or what stands in its place: `PRETRAINED`, or `RANDOM`.
+        checkpoints: of several networks, by the names that the user gives them.
+        num_classes: None for as many as a checkpoint has, or the network by itself.
     """
 
     format: Format = Format.ONNX
     image_size: int | None = None
     batch_size: int = 1
     checkpoint: Path | None = None
+    checkpoints: tuple[tuple[str, Path], ...] = ()
+    num_classes: int | None = None
     dynamic_batch: bool = False
     opset: int = DEFAULT_OPSET
     simplify: bool = True
@@ -321,6 +414,12 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
             if name not in apart_from and getattr(self, name) != getattr(default, name)
         ]
 
+    def of_network(self) -> list[str]:
+        """The options that say which network is run, whatever file it is in, as they are written."""
+        weights = "--weights" if self.checkpoint == RANDOM else "--checkpoint"
+        given = {"--image-size": self.image_size, weights: self.checkpoint, "--num-classes": self.num_classes}
+        return [f"{name}={value}" for name, value in given.items() if value is not None]
+
     def rewrites(self) -> tuple[str, ...]:
         """Names of the rewrites, in the order in which they are applied.
 
@@ -328,6 +427,8 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
             TargetError: one of them does not exist.
         """
         match self.rewrite:
+            case None if self.purpose is Purpose.OPENVINO:
+                return ()
             case None:
                 precision = self.compute_precision or DEFAULT_PRECISION[self.format]
                 return default_rewrites(self.format, precision, dynamic_batch=self.dynamic_batch)
@@ -359,6 +460,7 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
             TargetError: they contradict each other, or are of another format.
         """
         self._check_format()
+        self._check_purpose()
         image_size = self.image_size or spec.image_size
         compute_precision = self.compute_precision or DEFAULT_PRECISION[self.format]
         modelbench = self.purpose is Purpose.MODELBENCH
@@ -393,6 +495,7 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
             "--dynamic-batch": self.dynamic_batch,
             "--opset": self.opset != DEFAULT_OPSET,
             "--no-simplify": not self.simplify,
+            f"--for {self.purpose}": self.purpose in _FOR_ONNX,
         }
         coreml = {
             "--target": self.target,
@@ -400,12 +503,24 @@ class ExportChoices(msgspec.Struct, frozen=True, kw_only=True):
             "--labels": self.labels,
             "--softmax": self.softmax,
             "--compress": self.compress,
-            "--for": self.purpose,
+            f"--for {self.purpose}": self.purpose not in (None, *_FOR_ONNX),
         }
         foreign, owner = (coreml, Format.COREML) if self.format is Format.ONNX else (onnx, Format.ONNX)
         given = [name for name, value in foreign.items() if value]
         if given:
             raise TargetError(f"{given[0]} goes with --format {owner}, not with --format {self.format}")
+
+    def _check_purpose(self) -> None:
+        """Refuse what a purpose decides, and forms of which nobody knows what they are fast on."""
+        if self.purpose not in _FOR_ONNX:
+            return
+        for name, given in {
+            "--rewrite": self.rewrite is not None,
+            "--dynamic-batch": self.dynamic_batch,
+            "--compute-precision float16": self.compute_precision is ComputePrecision.FLOAT16,
+        }.items():
+            if given:
+                raise TargetError(f"--for {self.purpose} says which form the file has; leave it out, or {name}")
 
 
 def _chosen(given: str, known: tuple[str, ...]) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ WRITTEN = "written"
 """Marks a command's field that is no option: the options that the user wrote, whatever their values."""
 
 # What a command may say of a shared option in words of its own; its parser and its meaning are the same everywhere.
-_WORDS = frozenset({"help", "show_default", "metavar", "hidden", "rich_help_panel"})
+_WORDS = frozenset({"help", "show_default", "metavar", "hidden", "rich_help_panel", "autocompletion"})
 
 
 def option(*names: str, help: str, panel: str | None = None, rare: bool = False, **rules: Any) -> Any:  # noqa: A002
@@ -45,7 +45,8 @@ def but(shared: Any, **words: Any) -> Any:
 
     Args:
         shared: the type that it is annotated to.
-        words: help, show_default, metavar, hidden, rich_help_panel: what a person reads.
+        words: help, show_default, metavar, hidden, rich_help_panel: what a person reads; autocompletion: what a shell
+            offers him.
 
     Raises:
         TypeError: another rule of it was to be changed, and one option has one meaning.

@@ -10,6 +10,7 @@ import typer
 from effmod_bench.errors import TargetError
 
 _LARGEST_SHARE = 1e6
+_NARROWEST_IN, _WIDEST_IN = 2.0, 40.0
 
 
 def parse_percent(text: str | float) -> float:
@@ -70,15 +71,36 @@ def parse_duration(text: str | float) -> float:
     return float(parts[1]) * {"s": 1, "m": 60, "h": 3600}[parts[2]]
 
 
-def check_folder(path: Path | None) -> Path | None:
-    """The folder that the user named for files, if any.
+def parse_length(text: str | float) -> float:
+    """Inches: "3.3in", "84mm", "8.4cm" and "240pt", which are 72 to the inch. A default is in inches already.
 
     Raises:
-        typer.BadParameter: it looks like one of the files themselves.
+        typer.BadParameter: the text is no length, or none that a picture has.
     """
-    if path is not None and path.suffix in (".onnx", ".mlpackage") and not path.is_dir():
-        raise typer.BadParameter(f"{path} is to be a folder, and effmod names the files in it; try {path.parent}")
-    return path
+    if isinstance(text, float):
+        return text
+    parts = re.fullmatch(r"(\d+\.?\d*|\.\d+) ?(in|cm|mm|pt)", text.strip())
+    if parts is None:
+        raise typer.BadParameter(f"{text!r} is no length; write it as 3.3in, 84mm, 8.4cm or 240pt")
+    inches = float(parts[1]) / {"in": 1.0, "cm": 2.54, "mm": 25.4, "pt": 72.0}[parts[2]]
+    if not _NARROWEST_IN <= inches <= _WIDEST_IN:
+        raise typer.BadParameter(
+            f"{text!r} is no width of a picture; choose from {_NARROWEST_IN:g}in, as narrow as names can be read, to "
+            f"{_WIDEST_IN:g}in"
+        )
+    return inches
+
+
+def check_output(folder: Path) -> None:
+    """Refuse a folder for files that looks like one of the files themselves.
+
+    Raises:
+        TargetError: it does.
+    """
+    if folder.suffix in (".onnx", ".mlpackage") and not folder.is_dir():
+        raise TargetError(
+            f"--output {folder} is to be a folder, and effmod names the files in it; try --output {folder.parent}"
+        )
 
 
 def is_positive(number: str) -> bool:

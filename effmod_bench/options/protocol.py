@@ -31,6 +31,15 @@ Warmup = Annotated[
         rare=True,
     ),
 ]
+Resume = Annotated[
+    bool,
+    option(
+        "--resume",
+        help="Measure what is missing or failed in the store's latest run of this command, or in that which is "
+        "named in the targets' place.",
+        panel=OUTPUT,
+    ),
+]
 Seed = Annotated[
     int,
     option(metavar="N", help="Of the order in which the rounds are run.", panel=PRECISELY, rare=True),
@@ -192,32 +201,27 @@ class Patience(msgspec.Struct, frozen=True, kw_only=True):
     ] = None
     timeout: Timeout = TIMEOUT_S
     no_wait: NoWait = False
-    resume: Annotated[
-        bool,
-        option(
-            "--resume",
-            help="Measure what is missing or failed in the store's latest run of this command, or in that which is "
-            "named in the targets' place.",
-            panel=OUTPUT,
-        ),
-    ] = False
+    resume: Resume = False
+
+
+Width = Annotated[
+    Until | None,
+    option(
+        parser=parse_until,
+        metavar="PERCENT|decided",
+        help="Add processes until the ratio is known to this, plus or minus, such as 1%, or until the gate of "
+        "'effmod compare --fail-if-slower' is decided; looking repeatedly is paid for in the interval.",
+        show_default=False,
+        panel=PRECISELY,
+        rare=True,
+    ),
+]
 
 
 class Limits(Patience, frozen=True, kw_only=True):
     """How long it goes on, and whether it goes on with what was cut short."""
 
-    until: Annotated[
-        Until | None,
-        option(
-            parser=parse_until,
-            metavar="PERCENT|decided",
-            help="Add processes until the ratio is known to this, plus or minus, such as 1%, or until the gate of "
-            "'effmod compare --fail-if-slower' is decided; looking repeatedly is paid for in the interval.",
-            show_default=False,
-            panel=PRECISELY,
-            rare=True,
-        ),
-    ] = None
+    until: Width = None
     max_time: Annotated[
         float | None,
         option(
@@ -256,8 +260,13 @@ _WITH_RESUME = {
     "--round-timeout",
     "--timeout",
     "--no-wait",
+    "--on",
+    "--same-versions",
     "--store",
     "--output-format",
+    "--columns",
+    "--sort",
+    "--limit",
     "--quiet",
     "--verbose",
 }
@@ -281,3 +290,17 @@ def run_to_resume(written: Sequence[str], targets: Sequence[str] | None) -> str 
     if targets and len(targets) > 1:
         raise TargetError(f"--resume takes one run, not {len(targets)}: {', '.join(targets)}")
     return targets[0] if targets else None
+
+
+class PairLimits(Limits, frozen=True, kw_only=True):
+    """The same of a comparison, for which --until is no rare option."""
+
+    until: Annotated[
+        Until | None,
+        but(
+            Width,
+            hidden=False,
+            help="Add processes until the ratio is known to this, plus or minus, such as 1%, or until --fail-if-slower "
+            "is decided; looking repeatedly is paid for in the interval.",
+        ),
+    ] = None

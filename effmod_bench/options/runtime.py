@@ -5,9 +5,10 @@ from typing import Annotated
 import msgspec
 
 from effmod_bench.errors import TargetError
-from effmod_bench.instrument.sessions.registry import ONNXRUNTIMES, RUNTIMES
+from effmod_bench.instrument.sessions.registry import RUNTIMES
 from effmod_bench.options.option import APPLE, CPU, GPU, WHERE, but, option
 from effmod_bench.options.parse import is_positive, the_only_one
+from effmod_bench.options.settings import check_owners, own_settings
 from exporters import Format
 from results import ComputeUnits, Device, GraphOptimization, Runtime, RuntimeOptions
 
@@ -68,14 +69,10 @@ ON_ONNX_DEVICES = "Where to run: cpu, cuda, or cuda:N for GPU number N."
 """The help of --device where ONNX Runtime runs."""
 
 
-class OnnxRuntimeSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where ONNX Runtime runs, and how it is told to."""
+class _Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where something runs, and how."""
 
-    device: Annotated[str, but(DeviceName, help=ON_ONNX_DEVICES)] = "cpu"
-    runtime: Annotated[
-        Runtime | None,
-        but(RuntimeName, help=f"What runs them: {', '.join(ONNXRUNTIMES)}.", show_default=ONNXRUNTIMES[0]),
-    ] = None
+    device: DeviceName = "cpu"
     threads: Threads = None
     graph_optimization: Annotated[
         GraphOptimization,
@@ -127,20 +124,26 @@ class OnnxRuntimeSettings(msgspec.Struct, frozen=True, kw_only=True):
         """Processors that Core ML may use; None for other runtimes."""
         return None
 
-    def resolve(self) -> tuple[Device, RuntimeOptions]:
+    def resolve_for(
+        self, runtime: Runtime | None, beside: tuple[Runtime, ...] = (), *, share_process: bool = True
+    ) -> tuple[Device, RuntimeOptions]:
         """The device, and what the settings come to on it.
 
+        Args:
+            runtime: None for the device's first.
+            beside: all that were asked for, where there are several.
+            share_process: these take turns in one process.
+
         Raises:
-            TargetError: there is no such device, it has no such runtime, or a setting is of another one.
+            TargetError: there is no such device, it has no such runtime, or a setting is of none of those asked for.
         """
         device, index = parse_device(self.device)
         known, units = RUNTIMES[device], self.units()
-        if self.runtime is not None and self.runtime not in known:
-            raise TargetError(f"{self.runtime} does not run on {device}; there {_are(known)}")
+        check_on_device(runtime, device)
         if units is not None and device is not Device.COREML:
             raise TargetError("--compute-units goes with --device coreml")
         options = RuntimeOptions(
-            runtime=self.runtime or known[0],
+            runtime=runtime or known[0],
             device_index=index,
             compute_units=units or ComputeUnits.ALL if device is Device.COREML else None,
             include_transfers=self.include_transfers,
@@ -152,19 +155,76 @@ class OnnxRuntimeSettings(msgspec.Struct, frozen=True, kw_only=True):
             allow_spinning=not self.no_spinning,
             denormal_as_zero=self.denormal_as_zero,
         )
-        _check_owners(device, options)
-        return device, options
+        check_owners(device, options, beside or (options.runtime,), share_process=share_process)
+        return device, own_settings(options, options.runtime) if beside else options
 
 
-class RuntimeSettings(OnnxRuntimeSettings, frozen=True, kw_only=True):
+class ComparedSettings(_Settings, frozen=True, kw_only=True):
+    """Where one runtime or several run, and how they are told to."""
+
+    device: Annotated[str, but(DeviceName, help=ON_ONNX_DEVICES)] = "cpu"
+    runtime: Annotated[
+        str | None,
+        but(
+            RuntimeName,
+            metavar="RUNTIME,...",
+            help="What runs them: onnxruntime, tensorrt, openvino, pytorch, torch-compile. Several are compared, too.",
+            show_default="onnxruntime",
+        ),
+    ] = None
+
+    def resolve(self, *, share_process: bool = True) -> tuple[Device, tuple[RuntimeOptions, ...]]:
+        """The device, and what the settings come to on it by each runtime.
+
+        Args:
+            share_process: several take turns in one process.
+
+        Raises:
+            TargetError: as of `resolve_for`, or there is no such runtime.
+        """
+        device, _ = parse_device(self.device)
+        runtimes = RUNTIMES[device][:1] if self.runtime is None else parse_runtimes(self.runtime)
+        return device, tuple(
+            self.resolve_for(runtime, runtimes if len(runtimes) > 1 else (), share_process=share_process)[1]
+            for runtime in runtimes
+        )
+
+
+class RuntimeSettings(_Settings, frozen=True, kw_only=True):
     """Where any runtime runs, and how it is told to."""
 
-    device: DeviceName = "cpu"
     runtime: RuntimeName = None
     compute_units: UsedComputeUnits = None
 
     def units(self) -> ComputeUnits | None:
         return self.compute_units
+
+    def resolve(self) -> tuple[Device, RuntimeOptions]:
+        """As `resolve_for`."""
+        return self.resolve_for(self.runtime)
+
+
+def parse_runtimes(text: str) -> tuple[Runtime, ...]:
+    """`openvino` or `onnxruntime,openvino`, each once.
+
+    Raises:
+        TargetError: there is no such runtime.
+    """
+    names = dict.fromkeys(name.strip() for name in text.split(","))
+    if unknown := [name for name in names if name not in list(Runtime)]:
+        raise TargetError(f"--runtime {text!r}: no runtime {unknown[0]!r}; there are {', '.join(Runtime)}")
+    return tuple(map(Runtime, names))
+
+
+def check_on_device(runtime: Runtime | None, device: Device) -> None:
+    """Refuse a runtime that a device does not have; None is its first.
+
+    Raises:
+        TargetError: it does not.
+    """
+    known = RUNTIMES[device]
+    if runtime is not None and runtime not in known:
+        raise TargetError(f"{runtime} does not run on {device}; there {_are(known)}")
 
 
 def parse_threads(text: str | None) -> tuple[int, ...]:
@@ -211,58 +271,9 @@ def parse_device(text: str) -> tuple[Device, int]:
     name, colon, index = text.partition(":")
     known = [str(device) for device in RUNTIMES]
     if name not in known or (colon and (name != "cuda" or not index.isdecimal())):
-        raise TargetError(f"no device {text!r}; there are {', '.join(known)}")
+        meant = "; an NVIDIA GPU is cuda, the second one cuda:1" if name.lower() in ("gpu", "nvidia", "cuda") else ""
+        raise TargetError(f"no device {text!r}; there are {', '.join(known)}{meant}")
     return Device(name), int(index or 0)
-
-
-def _check_owners(device: Device, options: RuntimeOptions) -> None:
-    """Refuse a setting of another device, or of another runtime."""
-    runtime = options.runtime
-    of_cuda = {
-        "--include-transfers": options.include_transfers,
-        "--cuda-graph": options.cuda_graph,
-        "--tf32": options.use_tf32,
-        "--prefer-nhwc": options.prefer_nhwc,
-        "--allow-fallback": options.allow_fallback,
-    }
-    of_cpu = {
-        "--no-spinning": not options.allow_spinning,
-        "--denormal-as-zero": options.denormal_as_zero,
-    }
-    of_onnxruntime = {
-        "--cuda-graph": options.cuda_graph,
-        "--allow-fallback": options.allow_fallback,
-        "--graph-optimization": options.graph_optimization is not GraphOptimization.ALL,
-        **of_cpu,
-    }
-    for name in _given(of_cuda):
-        if device is not Device.CUDA:
-            raise TargetError(f"{name} goes with --device cuda, not with --device {device}")
-    for name in _given(of_onnxruntime):
-        if runtime not in ONNXRUNTIMES:
-            raise TargetError(f"{name} is ONNX Runtime's, and goes with no --runtime {runtime}")
-    if options.prefer_nhwc and runtime is not Runtime.ONNXRUNTIME:
-        raise TargetError(f"--prefer-nhwc is of ONNX Runtime's CUDA provider, and goes with no --runtime {runtime}")
-    for name in _given(of_cpu):
-        if device is not Device.CPU:
-            raise TargetError(f"{name} goes with --device cpu, not with --device {device}")
-    if options.cuda_graph and options.include_transfers:
-        raise TargetError("a CUDA graph replays no copies from and to the host; leave --include-transfers out")
-
-
-def arguments(device: Device, options: RuntimeOptions) -> list[str]:
-    """What the settings that `effmod tune` tries are on the command line of `effmod bench` and `compare`."""
-    given = {
-        "--cuda-graph": options.cuda_graph,
-        "--tf32": options.use_tf32,
-        "--prefer-nhwc": options.prefer_nhwc,
-        "--no-spinning": not options.allow_spinning,
-        "--denormal-as-zero": options.denormal_as_zero,
-    }
-    found = [] if device is Device.CPU else ["--device", f"{device}:{options.device_index}"]
-    if options.graph_optimization is not GraphOptimization.ALL:
-        found += ["--graph-optimization", options.graph_optimization]
-    return found + _given(given)
 
 
 def artifact_format(device: Device, asked: Format | None) -> Format:
@@ -276,10 +287,6 @@ def artifact_format(device: Device, asked: Format | None) -> Format:
         other = Device.CPU if device is Device.COREML else Device.COREML
         raise TargetError(f"--format {asked} does not run on --device {device}, but on --device {other}")
     return runs
-
-
-def _given(options: dict[str, bool]) -> list[str]:
-    return [name for name, given in options.items() if given]
 
 
 def _are(runtimes: tuple[Runtime, ...]) -> str:

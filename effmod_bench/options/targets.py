@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 from effmod_bench.options.option import WHAT, argument, option
-from effmod_bench.options.words import OWN, TABLES, complete_network, complete_table
+from effmod_bench.options.words import OWN, TABLES, complete_network, complete_table, complete_target
 
 Targets = Annotated[
     list[str] | None,
@@ -12,7 +12,7 @@ Targets = Annotated[
         "[TARGET]...",
         help=f"A network of 'effmod list', a pattern such as 'efficientmod_*', {OWN}, the path of an .onnx or "
         ".mlpackage, or mask_rcnn:BACKBONE, in PyTorch. Without any: the four EfficientMod networks.",
-        autocompletion=complete_network,
+        autocompletion=complete_target,
     ),
 ]
 Network = Annotated[
@@ -30,6 +30,15 @@ TunedTarget = Annotated[
         autocompletion=complete_network,
     ),
 ]
+ProfiledTargets = Annotated[
+    list[str],
+    argument(
+        "TARGET",
+        help=f"A network of 'effmod list', {OWN}, or a path to an .onnx file or a Core ML package.",
+        autocompletion=complete_network,
+    ),
+]
+"""Of which there is one: whoever names two is told how two are compared."""
 NetworkOrArtifact = Annotated[
     str,
     argument(

@@ -11,7 +11,7 @@ Against = Annotated[
     option(
         metavar="NETWORK|FILE",
         help=f"The network that it should be (of 'effmod list', or {OWN}), or the .onnx file that it was rewritten "
-        "from.",
+        "from; with --data any file: which of the two is right more often.",
         show_default="its sidecar's",
         autocompletion=complete_network,
     ),
@@ -24,3 +24,4 @@ Data = Annotated[
         show_default=False,
     ),
 ]
+SkipCorrupt = Annotated[bool, option("--skip-corrupt", help="Leave out images that cannot be read.")]

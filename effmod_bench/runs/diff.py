@@ -8,10 +8,11 @@ from effmod_bench.screen.advice import say_warnings
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.gates import Gated, holds
 from results import Measurement, Store, read_measurements
+from results.records.words import cores_in_words
 from results.statistics.difference import Difference, differences_of
 from results.statistics.partners import Partners, find_partners
 from results.tables.differences import difference_labels, difference_table
-from results.tables.words import cores_in_words, counted, labels
+from results.tables.words import counted, labels, on_place
 from results.tables.write import OutputFormat
 
 
@@ -52,12 +53,13 @@ def diff_stores(
     gated = [_gated(name, row, (before, after)) for name, row in zip(names, rows, strict=True)]
     passed = holds(console, gated, undecided_pass=undecided_pass)
     elsewhere = {row.after.name for row in rows}
-    for name, row in zip(labels([row.artifact for row in partners.lost]), partners.lost, strict=True):
+    told_apart = labels([row.artifact for row in (*partners.lost, *(row.before for row in rows))])
+    for name, row in zip(told_apart, partners.lost, strict=False):
         cores = cores_in_words(row.machine.affinity)
-        of_cores = f", on cores {cores}" if cores and name in elsewhere else ""
+        of_cores = f", on cores {cores}" if cores and row.name in elsewhere else ""
         console.error(
-            f"{name} cannot be judged: {after} has no row of it in the same format, form, batch, image size, threads "
-            f"and mode{of_cores}"
+            f"{on_place(name, row.place)} cannot be judged: {after} has no row of it in the same format, form, batch, "
+            f"image size, threads and mode{on_place('', row.place)}{of_cores}"
         )
     return ExitCode.OK if passed and not partners.lost else ExitCode.CHECK_FAILED
 
@@ -96,13 +98,13 @@ def _say_besides(console: Console, partners: Partners, stores: tuple[Path, Path]
         [pair[1] for pair in partners.pairs] + list(partners.added),
     )
     for store, side in zip(stores, sides, strict=True):
-        said = dict.fromkeys((row.name, failure) for row in side for failure in row.failures)
+        said = dict.fromkeys((on_place(row.name, row.place), failure) for row in side for failure in row.failures)
         for name, failure in said:
             console.warn(f"{name}: failed in {store}: {failure}")
 
 
 def _names(rows: Sequence[Measurement]) -> str:
-    return ", ".join(dict.fromkeys(row.name for row in rows))
+    return ", ".join(dict.fromkeys(on_place(row.name, row.place) for row in rows))
 
 
 def _gated(name: str, row: Difference, stores: tuple[Path, Path]) -> Gated:

@@ -8,11 +8,15 @@ import msgspec
 from effmod_bench.errors import DeviceUnavailableError, ExitCode, describe, exit_code
 from effmod_bench.instrument.available import check_installed, run_convolution
 from effmod_bench.instrument.lock import measuring_alone
+from effmod_bench.instrument.machine.machine import read_machine
 from effmod_bench.instrument.machine.subnormal import subnormal_cost
+from effmod_bench.instrument.roofline import MEASURING_ROOF, obtain_roof
 from effmod_bench.instrument.sessions.registry import RUNTIMES
+from effmod_bench.instrument.threads import threads_to_use
 from effmod_bench.screen.console import Console
-from results import Device, Runtime, RuntimeOptions
-from results.tables.table import Column, Table
+from results import BenchPlan, Device, Roof, Runtime, RuntimeOptions
+from results.tables.profiles import roof_in_words
+from results.tables.table import Column, Note, Table
 from results.tables.write import OutputFormat
 
 
@@ -57,12 +61,25 @@ def examine(
         DeviceUnavailableError: its first runtime does not work, and the table has been printed; or another effmod
             measures, and `wait` is False.
     """
+    console.expect(_table(()))
     with measuring_alone(wait=wait, on_wait=console.note):
         findings = list(_findings(console, tuple(RUNTIMES) if device is None else (device,), device_index))
-    console.table(Table(rows=tuple(findings), columns=_COLUMNS, notes=tuple(_notes(findings))), output_format)
+        # It takes half a minute the first time, which who asks for no details does not wait for.
+        roof = _roof(console) if console.verbosity >= 1 and findings[0].device is Device.CPU else None
+    console.table(_table(findings, roof), output_format)
     asked = findings[0]  # the CPU is the first of all devices
     if not asked.usable:
         raise DeviceUnavailableError(f"{asked.runtime} cannot run on {asked.device} here; the table says why")
+
+
+def _table(findings: Sequence[Finding], roof: Roof | None = None) -> Table[Finding]:
+    notes = (*_notes(findings), *([roof_in_words(roof)] if roof else []))
+    return Table(rows=tuple(findings), columns=_COLUMNS, notes=notes, name="runtimes")
+
+
+def _roof(console: Console) -> Roof | None:
+    threads = threads_to_use(BenchPlan()) or 1
+    return obtain_roof(read_machine(), threads, on_measure=lambda: console.note(MEASURING_ROOF))
 
 
 def _findings(console: Console, devices: Sequence[Device], device_index: int) -> Iterator[Finding]:
@@ -90,11 +107,12 @@ def _findings(console: Console, devices: Sequence[Device], device_index: int) ->
 
 
 def _notes(findings: Sequence[Finding]) -> Iterator[str]:
-    cost = findings[0].subnormal_cost
+    cost = next((finding.subnormal_cost for finding in findings), None)
     if cost is not None:
-        yield (
+        yield Note(
             f"On this processor a product with a subnormal factor, nearer to zero than 1.2e-38, takes {cost:.1f} times "
-            "as long as another (float32, in numpy)."
+            "as long as another (float32, in numpy).",
+            "subnormal_cost",
         )
     yield from _reasons(findings)
 
@@ -107,4 +125,5 @@ def _reasons(findings: Sequence[Finding]) -> Iterator[str]:
             found[finding.device, finding.reason].append(finding.runtime)
     for (device, reason), runtimes in found.items():
         all_of_them = len(runtimes) == len(RUNTIMES[device])
-        yield f"{device}: {reason}" if all_of_them else f"{device}, {', '.join(runtimes)}: {reason}"
+        where = str(device) if all_of_them else f"{device}, {', '.join(runtimes)}"
+        yield Note(f"{where}: {reason}", "usable", "reason")

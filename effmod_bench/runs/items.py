@@ -1,6 +1,7 @@
 """From what a run names to its targets, each once, and every wrong use of them said at once."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from pathlib import Path
 
 import msgspec
@@ -10,25 +11,29 @@ from effmod_bench.instrument.sessions.registry import NETWORK_RUNTIMES, ONNXRUNT
 from effmod_bench.options.export import ExportChoices, refuse_feeds
 from effmod_bench.options.runtime import check_threads
 from effmod_bench.runs.plan import Command, RunPlan
-from effmod_bench.targets.limits import check_checkpoint, check_image_sizes
+from effmod_bench.targets.limits import check_image_sizes
 from effmod_bench.targets.names import check_file, find_networks, is_file, refuse_dense
-from effmod_bench.targets.target import DenseTarget, FileTarget, NetworkTarget, Target
+from effmod_bench.targets.target import DenseTarget, FileTarget, NetworkTarget, Target, UnbuiltTarget
+from effmod_bench.targets.trained import check_checkpoints, named_for, with_weights
 from exporters import RANDOM
 from models import ImageSizeError, ModelSpec, check_image_size
 from models.dense.spec import Mode, find_dense, is_dense
-from results import BenchPlan, Device, Runtime
+from results import BenchPlan, Device, Runtime, RuntimeOptions
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What a run names.
 
     Attributes:
-        targets: what it times, image size by image size and batch size by batch size, in the order given.
+        targets: what it times, image size by image size and batch size by batch size, in the order given; of several
+            runtimes, each by one after the other.
+        options: how each of them is run.
         anchor: where it has one.
         left_out: why a network is not timed at one of several image sizes, by its name and the size.
     """
 
     targets: tuple[Target, ...]
+    options: tuple[RuntimeOptions, ...]
     anchor: Target | None
     left_out: dict[str, ImageSizeError]
 
@@ -36,25 +41,26 @@ class Found(msgspec.Struct, frozen=True, kw_only=True):
 def find_targets(run: RunPlan) -> Found:
     """What a run times. Of several image sizes a network leaves out those that it cannot take.
 
+    Of several targets those that cannot be built are there, too: what comes of them is a row that says why.
+
     Raises:
         UnknownModelError, ImageSizeError, TargetError: a target cannot be used, or options do not go with it; or
             nothing is left.
     """
-    anchor = _find_anchor(run)
-    targets: list[Target] = []
+    found: list[tuple[Target, RuntimeOptions]] = []
     left_out: dict[str, ImageSizeError] = {}
     for choices in run.choices_by_size():
-        of_size = _with_choices(run, choices, left_out)
-        targets += [target for target in of_size if target not in targets]
-    if not targets:
+        ways = [
+            [(target, options) for target in _with_choices(run.run_by(options), choices, left_out)]
+            for options in run.every_options
+        ]
+        found += [each for by_turns in zip_longest(*ways) for each in by_turns if each not in (None, *found)]
+    if not found:
         raise next(iter(left_out.values()))
-    if anchor in targets:
-        anchor = targets[targets.index(anchor)]  # read and hashed once
-    elif isinstance(anchor, NetworkTarget) and anchor.choices.checkpoint != RANDOM:
-        # The weights that the user gave are another network's; latency does not depend on them.
-        choices = msgspec.structs.replace(anchor.choices, checkpoint=None)
-        anchor = msgspec.structs.replace(anchor, choices=choices)
-    return Found(targets=tuple(targets), anchor=anchor, left_out=left_out)
+    targets = tuple(target for target, _ in found)
+    _check_use(run, targets)
+    options = tuple(each for _, each in found)
+    return Found(targets=targets, options=options, anchor=_find_anchor(run, targets), left_out=left_out)
 
 
 def _with_choices(run: RunPlan, choices: ExportChoices, left_out: dict[str, ImageSizeError]) -> list[Target]:
@@ -65,26 +71,31 @@ def _with_choices(run: RunPlan, choices: ExportChoices, left_out: dict[str, Imag
     """
     plan, shapes = run.plan, dict(run.input_shapes)
     check_threads(plan.device, run.threads or (() if plan.threads is None else (plan.threads,)))
-    targets: list[Target] = []
+    named: list[Target | ModelSpec] = []
     for name in run.targets:
         if is_file(name):
             size = choices.batch_size
-            found: list[Target] = [FileTarget(path=Path(name), shapes=shapes, batch_size=size, given=run.given)]
+            found: Sequence[Target | ModelSpec] = [
+                FileTarget(path=Path(name), shapes=shapes, batch_size=size, given=run.given)
+            ]
         elif is_dense(name):
             if run.command is Command.COMPARE:
                 refuse_dense(name)
             found = [DenseTarget(spec=spec) for spec in find_dense(name)]
         else:
-            specs = find_networks([name], image_size=choices.image_size)
-            if run.image_sizes:
-                specs = [spec for spec in specs if _takes(spec, choices, left_out)]
-            found = [_network(spec, choices, plan) for spec in specs]
-        targets += [target for target in found if target not in targets]
+            unbuilt: dict[str, Exception] = {}
+            specs = find_networks(
+                [name],
+                image_size=choices.image_size,
+                on_failure=unbuilt.__setitem__ if len(run.targets) > 1 else None,
+            )
+            found = [spec for spec in specs if not run.image_sizes or _takes(spec, choices, left_out)]
+            found = [*found, *(_unbuilt(*each, choices, plan) for each in unbuilt.items())]
+        named += [each for each in found if each not in named]
+    if networks := [each for each in named if isinstance(each, ModelSpec)]:
+        check_checkpoints(choices, networks)  # before any of them is read
+    targets = [_network(each, choices, plan) if isinstance(each, ModelSpec) else each for each in named]
     _check(targets, choices, run)
-    if targets and not any(isinstance(target, FileTarget) for target in targets):
-        if shapes:
-            raise TargetError("--input-shape is for .onnx files, and no target is one; --image-size is for networks")
-        refuse_feeds(run.given)
     return targets
 
 
@@ -100,7 +111,7 @@ def _takes(spec: ModelSpec, choices: ExportChoices, left_out: dict[str, ImageSiz
 
 
 def _check(targets: Sequence[Target], choices: ExportChoices, run: RunPlan) -> None:
-    """Refuse what cannot run on the device, or by the runtime, and options that are of no use to any target."""
+    """Refuse what cannot run on the device, or by the runtime."""
     files = [target for target in targets if isinstance(target, FileTarget)]
     networks = [target for target in targets if isinstance(target, NetworkTarget)]
     plan = run.plan
@@ -111,18 +122,26 @@ def _check(targets: Sequence[Target], choices: ExportChoices, run: RunPlan) -> N
             case DenseTarget():
                 _check_dense(target, choices, plan)
             case NetworkTarget():
-                choices.config(target.spec)
+                _ = target.config
     runtime, source = plan.options.runtime, run.given.source
     if runtime not in ONNXRUNTIMES and source is not None and source.is_dir():
         raise TargetError(f"--feeds {source}: feeds in turn are for ONNX Runtime, not for {runtime}; give one .npz")
     if runtime in NETWORK_RUNTIMES:
-        _check_network_options(files, choices, plan)
-    specs = [target.spec for target in networks]
-    check_image_sizes(choices, specs)
-    if specs:
-        check_checkpoint(choices.checkpoint, specs)
-    elif all(map(is_file, run.targets)) and (given := choices.given(apart_from=("format", "batch_size"))):
+        _refuse_files(files, plan)
+    check_image_sizes(choices, [target.spec for target in networks])
+
+
+def _check_use(run: RunPlan, targets: Sequence[Target]) -> None:
+    """Refuse options that are of no use to any target."""
+    choices = next(run.choices_by_size())
+    if all(options.runtime in NETWORK_RUNTIMES for options in run.every_options):
+        _check_network_options(choices, run.plan)
+    if all(map(is_file, run.targets)) and (given := choices.given(apart_from=("format", "batch_size"))):
         raise TargetError(f"{given[0]} is for networks that effmod exports, and every target is a file")
+    if not any(isinstance(target, FileTarget) for target in targets):
+        if run.input_shapes:
+            raise TargetError("--input-shape is for .onnx files, and no target is one; --image-size is for networks")
+        refuse_feeds(run.given)
 
 
 def _check_dense(target: DenseTarget, choices: ExportChoices, plan: BenchPlan) -> None:
@@ -146,20 +165,24 @@ def _check_dense(target: DenseTarget, choices: ExportChoices, plan: BenchPlan) -
         raise TargetError(f"{given[0]} is for networks, and {target.name} takes one image and has random weights{size}")
 
 
-def _check_network_options(files: Sequence[FileTarget], choices: ExportChoices, plan: BenchPlan) -> None:
-    """Refuse files and options of the export where PyTorch runs the network itself."""
-    runtime = plan.options.runtime
+def _refuse_files(files: Sequence[FileTarget], plan: BenchPlan) -> None:
     if files:
+        runtime = plan.options.runtime
         raise TargetError(f"{runtime} runs networks, not {files[0].path}; name a network, or leave --runtime out")
-    own = ["format", "image_size", "batch_size", "checkpoint"]
+
+
+def _check_network_options(choices: ExportChoices, plan: BenchPlan) -> None:
+    """Refuse options of the export where PyTorch runs the network itself."""
+    runtime = plan.options.runtime
+    own = ["format", "image_size", "batch_size", "checkpoint", "checkpoints", "num_classes"]
     if not choices.rewrites():  # 'none' is what it does
         own.append("rewrite")
     if given := choices.given(apart_from=own):
         raise TargetError(f"{given[0]} is for exported files, and {runtime} runs the network itself")
 
 
-def _find_anchor(run: RunPlan) -> Target | None:
-    """The file or network that every target is paired with."""
+def _find_anchor(run: RunPlan, targets: Sequence[Target]) -> Target | None:
+    """The file or network that every target is paired with; of those the one that it is, which is read once."""
     if run.anchor is None:
         return None
     name, choices, plan = run.anchor.target, run.choices, run.plan
@@ -169,13 +192,29 @@ def _find_anchor(run: RunPlan) -> Target | None:
     if is_file(name):
         file = Path(name)
         check_file(file, choices.format)
-        return FileTarget(path=file, shapes=dict(run.input_shapes), batch_size=choices.batch_size, given=run.given)
+        shapes, size = dict(run.input_shapes), choices.batch_size
+        anchor: Target = FileTarget(path=file, shapes=shapes, batch_size=size, given=run.given)
+        return targets[targets.index(anchor)] if anchor in targets else anchor
     found = find_networks([name], image_size=choices.image_size)
     if len(found) > 1:
         raise TargetError(f"--anchor {name} stands for {len(found)} networks; name one")
     check_image_sizes(choices, found)
-    return _network(found[0], choices, plan)
+    spec = found[0]
+    anchor = _network(spec, choices, plan)
+    if anchor in targets:
+        return targets[targets.index(anchor)]
+    # The one checkpoint that the user gave is another network's; latency does not depend on it.
+    checkpoint = RANDOM if choices.checkpoint == RANDOM else named_for(spec, choices.checkpoints)
+    alone = msgspec.structs.replace(choices, checkpoint=checkpoint, checkpoints=(), num_classes=None)
+    return _network(spec, alone, plan)
+
+
+def _unbuilt(name: str, error: Exception, choices: ExportChoices, plan: BenchPlan) -> UnbuiltTarget:
+    as_it_is = plan.options.runtime in NETWORK_RUNTIMES
+    return UnbuiltTarget(name=name, choices=choices, as_it_is=as_it_is, error=error)
 
 
 def _network(spec: ModelSpec, choices: ExportChoices, plan: BenchPlan) -> NetworkTarget:
-    return NetworkTarget(spec=spec, choices=choices, as_it_is=plan.options.runtime in NETWORK_RUNTIMES)
+    network = with_weights(spec, choices)
+    as_it_is = plan.options.runtime in NETWORK_RUNTIMES
+    return NetworkTarget(spec=network.spec, choices=network.choices, as_it_is=as_it_is)

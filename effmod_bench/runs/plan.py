@@ -8,13 +8,15 @@ from pathlib import Path
 import msgspec
 
 from effmod_bench.errors import TargetError
+from effmod_bench.fleet.draw import Drawn
 from effmod_bench.instrument.clock import utc_now
 from effmod_bench.instrument.schedule import new_run_id, ways
 from effmod_bench.instrument.sessions.registry import ONNXRUNTIMES
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.options.export import ExportChoices
+from effmod_bench.options.places import Elsewhere
 from exporters.feeds.given import NOTHING_GIVEN, Given
-from results import BenchPlan, ComparisonPlan, Record, Store, TimedArtifact
+from results import BenchPlan, ComparisonPlan, Record, Runtime, RuntimeOptions, Store, TimedArtifact
 
 DEFAULT_ANCHOR = "efficientmod_xxs"
 
@@ -60,6 +62,13 @@ class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
         fail_if_slower: of `effmod compare`, as runs of older versions have it; now it is `compared`'s.
         undecided_pass: of its gate: what is undecided lets it pass.
         reproduction: the id of what it is a part of; None for a run of its own.
+        places: the names of what it measures on, elsewhere; empty for the machine that it was begun on. Where they are
+            reached is not stored: a store is shared.
+        drawn: what of a cluster these places are; None for boards and for that machine.
+        top1: what the user states of targets' accuracy, in percent, by how he names them.
+        target_options: how each target is run, where they are not all run as the plan says: one that is run in two ways
+            stands there twice. Empty where they are.
+        runtimes: by each of which each target is run, as runs of older versions have it.
     """
 
     targets: tuple[str, ...]
@@ -79,6 +88,38 @@ class RunPlan(Record, frozen=True, kw_only=True, tag="run"):
     fail_if_slower: float | None = None
     undecided_pass: bool = False
     reproduction: str | None = None
+    places: tuple[str, ...] = ()
+    drawn: Drawn | None = None
+    top1: dict[str, float] = msgspec.field(default_factory=dict)
+    target_options: tuple[RuntimeOptions, ...] = ()
+    runtimes: tuple[Runtime, ...] = ()
+
+    @property
+    def each(self) -> tuple[tuple[str, RuntimeOptions], ...]:
+        """Every target, and how it is run."""
+        if self.target_options:
+            return tuple(zip(self.targets, self.target_options, strict=True))
+        options = self.plan.options
+        ways = tuple(msgspec.structs.replace(options, runtime=each) for each in self.runtimes) or (options,)
+        return tuple((target, way) for target in self.targets for way in ways)
+
+    @property
+    def every_options(self) -> tuple[RuntimeOptions, ...]:
+        """The ways in which targets are run, that of the first one first."""
+        return tuple(dict.fromkeys(options for _, options in self.each))
+
+    def with_each(self, each: Sequence[tuple[str, RuntimeOptions]]) -> "RunPlan":
+        """The same of these targets, each run so."""
+        targets = tuple(target for target, _ in each)
+        several = {options for _, options in each} != {self.plan.options}
+        options = tuple(options for _, options in each) if several else ()
+        return msgspec.structs.replace(self, targets=targets, target_options=options, runtimes=())
+
+    def run_by(self, options: RuntimeOptions) -> "RunPlan":
+        """The part of it that is run in one of its ways."""
+        targets = tuple(target for target, way in self.each if way == options)
+        plan = msgspec.structs.replace(self.plan, options=options)
+        return msgspec.structs.replace(self, targets=targets, plan=plan, target_options=(), runtimes=())
 
     @property
     def command(self) -> Command:
@@ -117,6 +158,8 @@ def new_run(
     max_time_s: float | None = None,
     compared: ComparisonPlan | None = None,
     undecided_pass: bool = False,
+    top1: dict[str, float] | None = None,
+    target_options: tuple[RuntimeOptions, ...] = (),
 ) -> RunPlan:
     """A run that begins now, of which nothing is known but what the user asked."""
     return RunPlan(
@@ -135,6 +178,8 @@ def new_run(
         max_time_s=max_time_s,
         compared=compared,
         undecided_pass=undecided_pass,
+        top1=top1 or {},
+        target_options=target_options,
     )
 
 
@@ -145,6 +190,8 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
         resumed: the store has it already.
         wait: where another effmod measures, until it is done; False to give up.
         round_timeout_s: what a round may take; None for a limit that follows from what it should take.
+        elsewhere: where it measures.
+        stays_connected: to a cluster, for what else is to be measured there: whoever says so leaves it.
     """
 
     run: RunPlan
@@ -152,6 +199,13 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     resumed: bool
     wait: bool
     round_timeout_s: float | None
+    elsewhere: Elsewhere = Elsewhere()
+    stays_connected: bool = False
+
+    @property
+    def resume_command(self) -> str:
+        """What a user enters to go on with it."""
+        return self.run.resume_command(self.store.path) + self.elsewhere.again
 
 
 def choose_anchor(
@@ -220,8 +274,17 @@ def check_max_time(max_time_s: float | None, until: object | None, *, otherwise:
         raise TargetError(f"--max-time goes with --until{otherwise}")
 
 
-def begin(invocation: Invocation, subjects: Sequence[Subject], anchor: Subject | None) -> RunPlan:
+def begin(
+    invocation: Invocation,
+    subjects: Sequence[Subject],
+    anchor: Subject | None,
+    *,
+    options: Sequence[RuntimeOptions] = (),
+) -> RunPlan:
     """The run with what its targets came to, stored before anything is measured.
+
+    Args:
+        options: how each of them is run, where that is not the same for all.
 
     Raises:
         TargetError: it began with other files.
@@ -230,16 +293,23 @@ def begin(invocation: Invocation, subjects: Sequence[Subject], anchor: Subject |
     run, artifacts = invocation.run, tuple(subject.artifact for subject in subjects)
     if run.artifacts:
         check_same(run, artifacts, anchor.artifact if anchor else None)
+        if artifacts != run.artifacts:  # what could not be made could be now
+            run = msgspec.structs.replace(run, artifacts=artifacts)
+            invocation.store.write(run, again=True)
         return run
     names = tuple(artifact.name for artifact in artifacts)
     if run.compared is not None:
-        run = msgspec.structs.replace(run, compared=msgspec.structs.replace(run.compared, targets=names))
+        compared = msgspec.structs.replace(run.compared, targets=names, target_options=tuple(options))
+        run = msgspec.structs.replace(run, compared=compared)
     else:
         run = msgspec.structs.replace(run, plan=msgspec.structs.replace(run.plan, targets=names))
     if run.anchor is not None and anchor is not None:
         pairs = _pairs(run.anchor, artifacts, anchor.artifact)
         run = msgspec.structs.replace(run, anchor=pairs, anchor_artifact=anchor.artifact)
     run = msgspec.structs.replace(run, artifacts=artifacts)
+    # Before its artifacts are: a run that has these is gone on with as it is.
+    for accuracy in [each for subject in subjects for each in subject.accuracies]:
+        invocation.store.keep(accuracy)
     invocation.store.write(run, again=True)
     return run
 
@@ -265,7 +335,7 @@ def check_same(run: RunPlan, artifacts: Sequence[TimedArtifact], anchor: TimedAr
             "begin a new run, without --resume"
         )
     for before, now in zip((*run.artifacts, run.anchor_artifact), (*artifacts, anchor), strict=True):
-        if before is None or now is None or before == now:
+        if before is None or now is None or before == now or before.could_become(now):
             continue
         if before.sha256 == now.sha256:
             raise TargetError(

@@ -8,11 +8,13 @@ import msgspec
 from effmod_bench.errors import DeviceUnavailableError, ExitCode, TargetError, describe, exit_code
 from effmod_bench.instrument.clock import monotonic_s, utc_now
 from effmod_bench.instrument.schedule import new_run_id
+from effmod_bench.options.places import Elsewhere
 from effmod_bench.runs.items import find_targets
 from effmod_bench.runs.measure import measure, measure_pairs
 from effmod_bench.runs.plan import Invocation, RunPlan, resume_command
 from effmod_bench.runs.prepare import prepared
 from effmod_bench.runs.resume import check_folder
+from effmod_bench.runs.where import HERE, check_places, leave
 from effmod_bench.screen.console import Console
 from effmod_bench.screen.progress import in_words
 from effmod_bench.screen.reproductions import NotMeasured, not_measured_table, print_tables
@@ -22,6 +24,7 @@ from effmod_bench.suites.views import Seen, seen_of, tables_of
 from effmod_bench.targets.names import find_networks, is_file
 from effmod_bench.targets.obtain import obtain_artifact
 from effmod_bench.targets.target import FileTarget
+from effmod_bench.targets.trained import with_weights
 from exporters import Format
 from exporters.formats import FORMATS
 from models import ModelSpec
@@ -45,17 +48,39 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     optional: bool = False
 
 
+class Claimed(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose figures are measured again: a store's.
+
+    Attributes:
+        path: of the folder or zip.
+        sha256: of what it held.
+        select: patterns of names; none for all.
+        margin: by how much figures may differ and be the same, as a share.
+        asked: which claims each step measures, by their place among the store's, and as what target.
+        refused: why a claim is not measured, by its place.
+    """
+
+    path: str
+    sha256: str
+    select: tuple[str, ...]
+    margin: float
+    asked: tuple[dict[int, str], ...]
+    refused: dict[int, str]
+
+
 class Reproduction(Record, frozen=True, kw_only=True, tag="reproduction"):
     """What one `effmod reproduce` is to measure, stored before anything is, so that it can go on at any moment.
 
     Attributes:
-        asked: the suites, as the user named them.
-        suites: what they were then.
+        asked: the suites, as the user named them, or the store.
+        suites: what they were then; none of a store's figures.
+        claimed: None for suites.
     """
 
     asked: tuple[str, ...]
     suites: tuple[Suite, ...]
     steps: tuple[Step, ...]
+    claimed: Claimed | None = None
 
     def resume_command(self, store: Path) -> str:
         """What a user enters to go on with it."""
@@ -109,21 +134,39 @@ def find_reproduction(store: Store, asked: Sequence[str]) -> Reproduction:
     )
 
 
+class Means(msgspec.Struct, frozen=True, kw_only=True):
+    """What a reproduction is carried out with.
+
+    Attributes:
+        wait, round_timeout_s, elsewhere: as of an `Invocation`.
+    """
+
+    console: Console
+    store: Store
+    output_format: OutputFormat
+    wait: bool
+    round_timeout_s: float | None
+    elsewhere: Elsewhere = HERE
+
+    def invocation(self, run: RunPlan, *, resumed: bool) -> Invocation:
+        """One of its runs, to be carried out now."""
+        return Invocation(
+            run=run,
+            store=self.store,
+            resumed=resumed,
+            wait=self.wait,
+            round_timeout_s=self.round_timeout_s,
+            elsewhere=self.elsewhere,
+            stays_connected=True,  # a cluster of this machine alone ends with the connection, and has other nodes then
+        )
+
+
 class Reproducing:
     """Carries a reproduction out."""
 
-    def __init__(
-        self,
-        console: Console,
-        reproduction: Reproduction,
-        store: Store,
-        output_format: OutputFormat,
-        *,
-        wait: bool,
-        round_timeout_s: float | None,
-    ) -> None:
-        self._console, self._reproduction, self._store = console, reproduction, store
-        self._output_format, self._wait, self._round_timeout_s = output_format, wait, round_timeout_s
+    def __init__(self, reproduction: Reproduction, means: Means) -> None:
+        self._reproduction, self._means = reproduction, means
+        self._console, self._store, self._output_format = means.console, means.store, means.output_format
         self._not_measured: list[NotMeasured] = []
         self._code = ExitCode.OK
         self._is_empty = True
@@ -139,6 +182,8 @@ class Reproducing:
             be begun: of several the others go on.
         """
         reproduction = self._reproduction
+        for step in reproduction.steps:
+            check_places(step.run, self._means.elsewhere)
         self._store.check_writable()
         if reproduction.id not in {each.id for each in self._store.read_kind(Reproduction)}:
             # What is wrong is said before hours of measuring.
@@ -154,6 +199,7 @@ class Reproducing:
                     break
                 self._suite(i, suite)
         finally:
+            leave(self._means.elsewhere)
             self._say_share(monotonic_s() - began_s)
         return ExitCode.UNAVAILABLE if self._is_empty and self._code is ExitCode.OK else self._code
 
@@ -170,24 +216,16 @@ class Reproducing:
     def _take(self, suite: Suite, step: Step) -> None:
         """One run, or what is missing of it."""
         stored = self._begun.get(step.run.id)
-        invocation = Invocation(
-            run=stored or step.run,
-            store=self._store,
-            resumed=stored is not None,
-            wait=self._wait,
-            round_timeout_s=self._round_timeout_s,
-        )
+        invocation = self._means.invocation(stored or step.run, resumed=stored is not None)
         try:
             if stored is not None:
                 check_folder(stored, self._store)
             with prepared(self._console, invocation) as ready:
                 if invocation.run.compared is not None:
-                    code = measure_pairs(self._console, invocation, ready.subjects, self._output_format, shown=False)
+                    code = measure_pairs(self._console, invocation, ready, self._output_format, shown=False)
                 else:
-                    code = measure(
-                        self._console, invocation, ready.subjects, ready.anchor, self._output_format, table_of=None
-                    )
-                self._not_measured += [NotMeasured(what=what, why=why) for what, why in ready.left_out.items()]
+                    code = measure(self._console, invocation, ready, self._output_format, table_of=None)
+                self._not_measured += [NotMeasured(what=what, why=why) for what, why in ready.not_timed.items()]
                 if code is ExitCode.OK and not ready.is_whole:
                     code = ExitCode.SOME_FAILED
         except DeviceUnavailableError as error:
@@ -224,9 +262,8 @@ class Reproducing:
             tables.append(not_measured_table(self._not_measured))
         if tables:
             print_tables(self._console, seen.measurements, tables, self._output_format)
-            self._console.note(
-                f"Records in {self._store.path}; the same again: {self._reproduction.resume_command(self._store.path)}"
-            )
+            again = self._reproduction.resume_command(self._store.path) + self._means.elsewhere.again
+            self._console.note(f"Records in {self._store.path}; the same again: {again}")
 
     def _packages(self, steps: Sequence[Step], seen: Seen) -> tuple[Package, ...]:
         """The packages of a suite's networks, made where the cache lacks them: that needs no Mac."""
@@ -235,7 +272,8 @@ class Reproducing:
         runs = [step.run for step in steps if step.run.choices.format is Format.COREML]
         for spec, choices in [(spec, run.choices) for run in runs for spec in _networks(run)]:
             try:
-                made = obtain_artifact(self._console, spec, choices)
+                network = with_weights(spec, choices)
+                made = obtain_artifact(self._console, network.spec, network.choices)
                 operators = FORMATS[Format.COREML].count_operators(made.path)
             except Exception as error:
                 if exit_code(error) is ExitCode.BUG:

@@ -6,14 +6,17 @@ from typing import TypeVar
 
 from effmod_bench.errors import TargetError
 from effmod_bench.isolation.limit import allow
+from effmod_bench.options.places import Elsewhere
 from effmod_bench.options.protocol import Limits, run_to_resume
 from effmod_bench.runs.plan import Command, Invocation, RunPlan
+from effmod_bench.runs.where import HERE, check_places, with_places
 from effmod_bench.screen.console import Console
 from effmod_bench.targets.names import is_file
 from exporters import PRETRAINED, RANDOM
 from models.zoo.named import split
 from models.zoo.spec import is_function
-from results import ComparisonProcess, Round, Store, StoreError
+from results import AccuracyRecord, ComparisonProcess, Round, StatedAccuracy, Store, StoreError
+from results.records.accuracy import ACCURACY_NAME
 from results.statistics.timed import Pool, TimedPair
 
 R = TypeVar("R", Round, ComparisonProcess)
@@ -27,6 +30,8 @@ def invoke(
     written: Sequence[str],
     *,
     begin: Callable[[], RunPlan],
+    elsewhere: Elsewhere = HERE,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Invocation:
     """What a command is to do: a new run, or what is missing or failed in one of the store.
 
@@ -34,25 +39,31 @@ def invoke(
         targets: as the user gave them; with --resume the run to go on with, none for the latest of the command.
         written: the options that he wrote.
         begin: a new run, as the options ask for it.
+        elsewhere: where it measures.
+        say: told what the user should hear.
 
     Raises:
+        DeviceUnavailableError: what reaches it is not installed, or it cannot be reached.
         TargetError: options contradict each other; or there is no such run, or it names files that are not there as
             seen from this folder.
         StoreError: the store cannot be read.
     """
     allow(limits.timeout)
+    elsewhere.check()
     records = Store(store)
     if limits.resume:
         run = find_run(records, run_to_resume(written, targets), command)
         check_folder(run, records)
     else:
-        run = begin()
+        run = with_places(begin(), elsewhere, say)
+    check_places(run, elsewhere)
     return Invocation(
         run=run,
         store=records,
         resumed=limits.resume,
         wait=not limits.no_wait,
         round_timeout_s=limits.round_timeout,
+        elsewhere=elsewhere,
     )
 
 
@@ -88,6 +99,11 @@ def records_of(run: RunPlan, store: Store, kind: type[R]) -> list[R]:
     return [record for record in store.read_kind(kind) if record.run_id == run.id]
 
 
+def at_place(records: Sequence[R], place: str | None) -> tuple[R, ...]:
+    """Those that are one place's part of a run, wherever they were measured; None for this machine."""
+    return tuple(record for record in records if record.environment.share == place)
+
+
 def with_earlier(
     console: Console, pairs: Sequence[ComparisonProcess], store: Store
 ) -> list[ComparisonProcess | TimedPair]:
@@ -107,6 +123,17 @@ def with_earlier(
         console.warn(f"earlier runs are left out of the intervals: {error}")
         return [*pairs]
     return [*(pair for *_, pair in sorted(earlier, key=lambda each: each[:2])), *pairs]
+
+
+def accuracies_in(console: Console, store: Store) -> list[AccuracyRecord | StatedAccuracy]:
+    """What a store holds of accuracies. A damaged record says nothing here; `effmod show` names it."""
+    quiet = Store(store.path, on_damaged=lambda _: None)
+    kinds: tuple[type[AccuracyRecord | StatedAccuracy], ...] = (AccuracyRecord, StatedAccuracy)
+    try:
+        return [*quiet.records(*kinds, names=f"*{ACCURACY_NAME}*")]
+    except StoreError as error:
+        console.warn(f"accuracies are left out: {error}")
+        return []
 
 
 def say_missing(console: Console, run: RunPlan, names: Sequence[str], to_do: Sequence[str]) -> None:
@@ -139,6 +166,6 @@ def _files(run: RunPlan) -> Iterator[Path]:
         elif is_function(target):
             yield Path(split(target)[0].rpartition(":")[0])
     yield from run.given.files()
-    checkpoint = run.choices.checkpoint
-    if checkpoint is not None and checkpoint not in (PRETRAINED, RANDOM):
-        yield checkpoint
+    for checkpoint in (run.choices.checkpoint, *(path for _, path in run.choices.checkpoints)):
+        if checkpoint is not None and checkpoint not in (PRETRAINED, RANDOM):
+            yield checkpoint

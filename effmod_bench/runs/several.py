@@ -35,5 +35,6 @@ def say_failed(console: Console, failed: Mapping[str, Exception], count: int, wh
         return ExitCode.OK
     console.error(f"{len(failed)} of {count} {what} failed:")
     for name, failure in failed.items():
-        console.error(f"{name}: {str(failure).removeprefix(f'{name}: ')}")
+        said = str(failure)
+        console.error(said if said.startswith(name) else f"{name}: {said}")
     return ExitCode.SOME_FAILED

@@ -16,7 +16,7 @@ from effmod_bench.targets.target import NetworkTarget
 from models import UnknownModelError
 from models.zoo.spec import is_own
 from results import Device
-from results.tables.table import Column, Table
+from results.tables.table import Column, Note, Table
 
 
 class Offered(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,7 +52,7 @@ def suite_table(steps: Callable[[Suite], Sequence[tuple[RunPlan, bool]]]) -> Tab
         "--dry-run says more of one suite."
     )
     drawn = "Figures 4 and 6 are drawn by 'effmod visualize IMAGE'."
-    return Table(rows=rows, columns=_COLUMNS, notes=(guessed, drawn))
+    return Table(rows=rows, columns=_COLUMNS, notes=(Note(guessed, "about_s"), drawn), name="suites")
 
 
 def _about_s(suite: Suite, steps: Callable[[Suite], Sequence[tuple[RunPlan, bool]]]) -> float | None:

@@ -11,35 +11,56 @@ import msgspec
 from effmod_bench.errors import ExitCode, TargetError, exit_code
 from effmod_bench.isolation.apart import apart
 from effmod_bench.isolation.messages import Reporter
+from effmod_bench.runs.labelled import Labelled, Tried, keep_accuracies
+from effmod_bench.runs.opened import (
+    changed_since,
+    config_of,
+    has_random_weights,
+    in_words,
+    made_with,
+    open_artifact,
+    preparation_of,
+    read_images,
+)
+from effmod_bench.runs.paired import verify_pair
 from effmod_bench.screen.console import Console
-from effmod_bench.screen.verified import Verified, changed_top1, subnormal, verified_table, verified_title, worse
+from effmod_bench.screen.paired import paired_table
+from effmod_bench.screen.verified import (
+    Verified,
+    changed_top1,
+    is_classifier,
+    subnormal,
+    verified_table,
+    verified_title,
+    worse,
+)
 from effmod_bench.screen.weights import say_weights
 from effmod_bench.targets.limits import check_memory
-from effmod_bench.targets.names import is_file, network_input
+from effmod_bench.targets.names import is_file, is_of_effmod, network_input
+from effmod_bench.targets.trained import check_whose
 from exporters import (
     PRETRAINED,
     RANDOM,
-    Accuracy,
     ActivationRange,
     Artifact,
     Compression,
     ComputePrecision,
     ExportConfig,
-    OnnxConfig,
     Parity,
     ParityError,
-    artifact_sha256,
     installed_versions,
     public_name,
     read_sidecar,
     reference,
-    sidecar_path,
     weights_identity,
 )
 from exporters.feeds.given import Given
+from exporters.making.file import still_in_words
 from exporters.stage import Stage, enter
 from models import ModelSpec, Preprocessing, WeightsSource, find_model, is_function
+from models.zoo.classes import of_checkpoint
 from models.zoo.output import prints_to_standard_error
+from results import Store
 from results.tables.write import OutputFormat
 
 if TYPE_CHECKING:
@@ -49,20 +70,30 @@ if TYPE_CHECKING:
     from exporters.derived.rewritten import RewrittenFile
 
 
+_RGB = 3
+
+
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """What the user asked `effmod verify` to do.
 
     Attributes:
-        against: a network's name, or the file that this one was rewritten from; None for what the sidecar names.
+        against: a network's name, or the file that this one was rewritten from, or with `data` any file; None for what
+            the sidecar names.
         checkpoint: the network's weights, or `RANDOM`; None for those that the sidecar names, or a function returns.
+        checkpoint_of: the name of its network, where the user gave one with it.
         data: a folder of labelled images.
+        skip_corrupt: leave out those that cannot be read.
+        store: that the accuracy is put into, too; None for the sidecar alone.
         given: what a rewritten file and the one that it was made of are fed.
     """
 
     path: Path
     against: str | None = None
     checkpoint: Path | None = None
+    checkpoint_of: str | None = None
     data: Path | None = None
+    skip_corrupt: bool = False
+    store: Path | None = None
     given: Given = Given()
 
     def run(self, console: Console, output_format: OutputFormat) -> None:
@@ -76,6 +107,7 @@ class _Findings(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         warnings: what the user should hear beside it.
         failure: what it falls short in; None where it does not.
+        tried: the files whose accuracy was found.
     """
 
     title: str
@@ -83,6 +115,7 @@ class _Findings(msgspec.Struct, frozen=True, kw_only=True):
     activation_range: ActivationRange | None
     warnings: tuple[str, ...]
     failure: ParityError | None
+    tried: tuple[Tried, ...] = ()
 
 
 def run(asked: Verification, console: Console, output_format: OutputFormat) -> None:
@@ -98,7 +131,28 @@ def run(asked: Verification, console: Console, output_format: OutputFormat) -> N
             printed.
         UnfinishedError, UnfinishedProofError: loading or running something crashed, or took too long.
     """
+    _refuse_network(asked.path)
+    store = None if asked.store is None else Store(asked.store)
+    if asked.data is None and (asked.skip_corrupt or store is not None):
+        raise TargetError(f"{'--store' if store else '--skip-corrupt'} is for labelled images: add --data FOLDER")
+    if store is not None:
+        store.check_writable()  # before the hours that many images take
+    if asked.against is not None and asked.data is not None and is_file(asked.against):
+        console.expect(paired_table(()))
+        _refuse_network_options(asked)
+        verify_pair(
+            asked.path,
+            Path(asked.against),
+            asked.data,
+            console,
+            output_format,
+            store=store,
+            skip_corrupt=asked.skip_corrupt,
+        )
+        return
+    console.expect(verified_table("", [], None))
     found = apart(functools.partial(_examine, asked, console), what=str(asked.path), stage=Stage.LOADING)
+    keep_accuracies(console, found.tried, store)
     if found.rows:
         console.table(verified_table(found.title, found.rows, found.activation_range), output_format)
     for warning in found.warnings:
@@ -107,8 +161,35 @@ def run(asked: Verification, console: Console, output_format: OutputFormat) -> N
         raise found.failure
 
 
+def _refuse_network(path: Path) -> None:
+    """Refuse the name of a network in the place of its file.
+
+    Raises:
+        TargetError: it is one.
+    """
+    name = str(path)
+    if not path.exists() and is_of_effmod(name):
+        raise TargetError(
+            f"{name} is a network, and a file of it is verified: 'effmod export {name}' makes one, and proves it"
+        )
+
+
+def _refuse_network_options(asked: Verification) -> None:
+    """Refuse what is of no use where two files are tried on images.
+
+    Raises:
+        TargetError: that was given.
+    """
+    if asked.checkpoint is not None or asked.given:
+        option = next(asked.given.options(), "--weights" if asked.checkpoint == RANDOM else "--checkpoint")
+        raise TargetError(
+            f"{option} is of no use where two files are tried on the same images, as --against {asked.against} and "
+            "--data ask; leave it out"
+        )
+
+
 def _examine(asked: Verification, reporter: Reporter) -> _Findings:
-    changed = _changed(asked.path)
+    changed = changed_since(asked.path)
     try:
         found = _compare(asked, reporter)
     except Exception as error:
@@ -119,23 +200,6 @@ def _examine(asked: Verification, reporter: Reporter) -> _Findings:
         return found
     said = f"{changed} What was found of it: {found.failure}" if found.failure is not None else changed
     return msgspec.structs.replace(found, failure=ParityError(said))
-
-
-def _changed(path: Path) -> str | None:
-    """What is wrong with a file that is no longer what its sidecar describes; None where it is, or there is none."""
-    from exporters.derived.machine import read_machine_file
-    from exporters.derived.rewritten import read_rewritten
-
-    sidecar = read_sidecar(path) or read_rewritten(path) or read_machine_file(path)
-    if sidecar is None or not path.exists():
-        return None
-    found = artifact_sha256(path)
-    if found == sidecar.sha256:
-        return None
-    return (
-        f"{path} is not the file that its sidecar {sidecar_path(path).name} describes: its sha256 is {found[:12]}, and "
-        f"{sidecar.sha256[:12]} stands there. It was changed or damaged since it was made: make it again."
-    )
 
 
 def _compare(asked: Verification, reporter: Reporter) -> _Findings:
@@ -150,7 +214,7 @@ def _compare(asked: Verification, reporter: Reporter) -> _Findings:
             f"{next(asked.given.options())} is for a file that is compared with the one that it was rewritten from; "
             f"{asked.path} is compared with a network, and both are fed images"
         )
-    return _compare_with_network(_resolve(asked), reporter)
+    return _compare_with_network(_resolve(asked, reporter), reporter)
 
 
 def _failure(judge: Callable[[], None]) -> ParityError | None:
@@ -168,10 +232,10 @@ def _find_original(asked: Verification, rewritten: "RewrittenFile | None") -> Pa
         if rewritten is None:
             raise TargetError(
                 f"{asked.against} is a file, and {asked.path} was not rewritten from one by effmod; name a network "
-                "with --against NETWORK"
+                "with --against NETWORK, or give labelled images, --data FOLDER, to know which is right more often"
             )
-        if asked.data is not None or asked.checkpoint is not None:
-            option = "--data" if asked.data else "--weights" if asked.checkpoint == RANDOM else "--checkpoint"
+        if asked.checkpoint is not None:
+            option = "--weights" if asked.checkpoint == RANDOM else "--checkpoint"
             raise TargetError(f"{option} is for networks, and {asked.against} is a file; leave one of the two out")
         return Path(asked.against)
     if rewritten is None or any(given is not None for given in (asked.against, asked.checkpoint, asked.data)):
@@ -227,17 +291,21 @@ class _Case(msgspec.Struct, frozen=True, kw_only=True):
     config: ExportConfig
     preprocessing: Preprocessing
     images: "ImageFolder | None"
+    skip_corrupt: bool
 
 
-def _resolve(asked: Verification) -> _Case:
+def _resolve(asked: Verification, reporter: Reporter) -> _Case:
     """What the user and the sidecar say; a wrong folder of images is said before the time that comparing takes."""
     path = asked.path
     sidecar = read_sidecar(path)
-    artifact = _open(path)
-    spec = _find_network(asked, sidecar, sidecar.config.image_size if sidecar is not None else artifact.shape[2])
-    config = _made_with(sidecar) if sidecar is not None else _config(artifact, spec)
+    artifact = open_artifact(path)
+    image_size = sidecar.config.image_size if sidecar is not None else artifact.shape[2]
+    spec = _find_network(asked, sidecar, image_size, reporter)
+    config = made_with(sidecar) if sidecar is not None else config_of(artifact, spec)
     check_memory(str(path), network_input(config.batch_size, config.image_size))
-    preprocessing = sidecar.preprocessing if sidecar else spec.preprocessing if spec else Preprocessing()
+    preprocessing = preparation_of(path) or (spec.preprocessing if spec else Preprocessing())
+    if asked.data is not None and (preprocessing.channels != _RGB or (sidecar and not is_classifier(sidecar))):
+        raise TargetError(f"--data is for classifiers of RGB images, and {path} is none; leave it out")
     return _Case(
         path=path,
         artifact=artifact,
@@ -246,22 +314,23 @@ def _resolve(asked: Verification) -> _Case:
         checkpoint=_find_checkpoint(asked, sidecar) if spec is not None else None,
         config=config,
         preprocessing=preprocessing,
-        images=_read_images(asked.data, preprocessing, config),
+        images=None if asked.data is None else read_images(asked.data, preprocessing, config),
+        skip_corrupt=asked.skip_corrupt,
     )
 
 
-def _open(path: Path) -> "Evaluator":
-    from exporters.derived.machine import check_usable
-    from exporters.onnx.graph import load_graph
-    from exporters.proof.open import open_evaluator
-
-    if not path.is_dir():
-        graph = load_graph(path)  # refuses what cannot be trusted before the runtime sees it
-        check_usable(path, graph, artifact_sha256(path))
-    return open_evaluator(path)
+def _needed_to_compare(asked: Verification, sidecar: Artifact | None) -> str:
+    """What the user would have to give besides images for a file to be compared with its network; "" for nothing."""
+    if sidecar is None or asked.against is not None or asked.checkpoint is not None:
+        return ""
+    if is_function(sidecar.model):
+        return f"--against {shlex.quote(f'PATH/{sidecar.model}')}"
+    return f"--checkpoint PATH, of {sidecar.weights}" if sidecar.weights.source is WeightsSource.CHECKPOINT else ""
 
 
-def _find_network(asked: Verification, sidecar: Artifact | None, image_size: int | None) -> ModelSpec | None:
+def _find_network(
+    asked: Verification, sidecar: Artifact | None, image_size: int | None, reporter: Reporter
+) -> ModelSpec | None:
     """The network to compare with; None where only the images count.
 
     Args:
@@ -275,30 +344,18 @@ def _find_network(asked: Verification, sidecar: Artifact | None, image_size: int
             )
         return None
     name = asked.against or (sidecar.model if sidecar else "")
+    if asked.data is not None and (missing := _needed_to_compare(asked, sidecar)):
+        reporter.note(f"{asked.path.name} is tried on the images alone; to compare it with {name}, too: {missing}")
+        return None
     if asked.against is None and is_function(name):
         where = shlex.quote(f"PATH/{name}")
         raise TargetError(f"{asked.path} holds {name}, a network of your own; say where it is: --against {where}")
     enter(Stage.LOADING, name)
-    return find_model(name, image_size=image_size)
-
-
-def _made_with(sidecar: Artifact) -> ExportConfig:
-    """What a file was made with: one that onnxsim could not simplify was left as it was."""
-    config = sidecar.config
-    if isinstance(config, OnnxConfig) and sidecar.simplified is False:
-        return msgspec.structs.replace(config, simplify=False)
-    return config
-
-
-def _config(artifact: "Evaluator", spec: ModelSpec | None) -> ExportConfig:
-    """The image and batch size of a file without a sidecar; what the file leaves open is the network's own, and one."""
-    batch, _, height, width = artifact.shape
-    if height != width:
-        raise TargetError(f"{artifact.name} takes images of {height} x {width}, and effmod feeds square ones")
-    size = height or (spec.image_size if spec else None)
-    if size is None:
-        raise TargetError(f"{artifact.name} leaves its image size open; name its network with --against NETWORK")
-    return OnnxConfig(image_size=size, batch_size=batch or 1)
+    spec = find_model(name, image_size=image_size)
+    check_whose(asked.checkpoint_of, asked.checkpoint, spec)
+    if asked.checkpoint is None or not asked.checkpoint.is_file():
+        return spec
+    return of_checkpoint(spec, asked.checkpoint, image_size=image_size or spec.image_size)
 
 
 def _find_checkpoint(asked: Verification, sidecar: Artifact | None) -> Path | None:
@@ -317,19 +374,12 @@ def _find_checkpoint(asked: Verification, sidecar: Artifact | None) -> Path | No
             return None
 
 
-def _read_images(data: Path | None, preprocessing: Preprocessing, config: ExportConfig) -> "ImageFolder | None":
-    if data is None:
-        return None
-    from exporters.proof.accuracy import read_folder
-
-    return read_folder(data, preprocessing, image_size=config.image_size)
-
-
 def _compare_with_network(case: _Case, reporter: Reporter) -> _Findings:
     from exporters.proof.parity import judge, summary
 
     parities = _measure_parities(case, reporter)
-    accuracies = _measure_accuracies(case, reporter)
+    tried = _try(case, reporter)
+    accuracies = {each.precision: each for each in tried.accuracies} if tried else {}
     rows = [
         Verified(precision=precision, parity=parities.get(precision), accuracy=accuracies.get(precision))
         for precision in case.artifact.precisions
@@ -337,10 +387,13 @@ def _compare_with_network(case: _Case, reporter: Reporter) -> _Findings:
     warnings: list[str] = []
     if parities:
         own = summary(case.artifact, parities)
-        warnings += [*changed_top1(case.path.name, own), *subnormal(case.path.name, own)]
+        if case.sidecar is None or is_classifier(case.sidecar):
+            warnings += changed_top1(case.path.name, own)
+        warnings += still_in_words(case.path.name, own)
+        warnings += subnormal(case.path.name, own)
         if case.sidecar is not None and _is_of(case.sidecar, case.spec):
             warnings += worse(case.path.name, own, recorded=case.sidecar.parity)
-    failure = _failure(functools.partial(judge, case.artifact, parities))
+    failure = _failure(functools.partial(judge, case.artifact, parities)) if parities else None
     if changed := _changed_weights(case):
         if failure is None:
             warnings.append(f"{case.path.name}: {changed}")
@@ -352,6 +405,7 @@ def _compare_with_network(case: _Case, reporter: Reporter) -> _Findings:
         activation_range=case.artifact.activation_range,
         warnings=tuple(warnings),
         failure=failure,
+        tried=(tried,) if tried else (),
     )
 
 
@@ -414,28 +468,18 @@ def _is_of(sidecar: Artifact, spec: ModelSpec | None) -> bool:
     return spec is not None and public_name(spec.name) == sidecar.model
 
 
-def _measure_accuracies(case: _Case, reporter: Reporter) -> Mapping[ComputePrecision, Accuracy]:
-    """By precision; empty without images."""
+def _try(case: _Case, reporter: Reporter) -> Tried | None:
+    """How often the file is right; None without images."""
     if case.images is None:
-        return {}
-    from exporters.proof.accuracy import measure_accuracy
-
-    if case.sidecar is not None and case.sidecar.weights.source is WeightsSource.RANDOM:
-        reporter.warn(f"{case.path.name} has random weights: its accuracy says nothing of the network")
-    if case.sidecar is None and case.spec is None:
-        reporter.note(f"without a sidecar or --against, images are prepared as {_in_words(case.preprocessing)}")
-    return measure_accuracy(
-        case.artifact,
-        case.images,
-        case.preprocessing,
-        batch_size=case.config.batch_size,
-        labels=getattr(case.config, "labels", None),
-        progress=functools.partial(reporter.track, what="classifying"),
+        return None
+    if case.sidecar is None and case.spec is None and preparation_of(case.path) is None:
+        reporter.note(f"without a sidecar or --against, images are prepared as {in_words(case.preprocessing)}")
+    labelled = Labelled(
+        path=case.path,
+        artifact=case.artifact,
+        config=case.config,
+        preprocessing=case.preprocessing,
+        images=case.images,
+        is_random=has_random_weights(case.path),
     )
-
-
-def _in_words(preprocessing: Preprocessing) -> str:
-    return (
-        f"ImageNet's usual: {preprocessing.interpolation}, crop {preprocessing.crop_pct}, mean {preprocessing.mean}, "
-        f"std {preprocessing.std}"
-    )
+    return labelled.tried(labelled.classify(reporter, skip_corrupt=case.skip_corrupt))

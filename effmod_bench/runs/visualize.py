@@ -69,12 +69,16 @@ def visualize(console: Console, request: Request) -> ExitCode:
         ContextMapError: the network has no EfficientMod block, or not those asked for.
         ImageSizeError, CheckpointError, UnknownModelError: the network cannot be made so.
         UnfinishedError: making or running it, or reading an image, crashed or took too long.
-        ImageFileError: the only image cannot be read.
+        ImageFileError: the only image cannot be read, or none is there.
         OutputError: a picture cannot be written.
     """
     paths = output_paths(request.images, request.output)
     for path in paths.values():
         check_ending(path)
+    if not any(image.is_file() for image in request.images):  # said now, and not after the network is made
+        from models.zoo.photographs import check_is_file
+
+        check_is_file(request.images[0])
     work = functools.partial(_look, request)
     looked = apart(work, what=request.spec.name, stage=Stage.LOADING)
     if len(request.images) == 1 and looked.failures:

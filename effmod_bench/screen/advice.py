@@ -9,7 +9,7 @@ _SUBNORMAL = (
     "nearer to zero than 1.2e-38, and many processors take several times as long for products of such numbers: "
     "'effmod doctor' says what this one does, and 'effmod bench --denormal-as-zero' times it without"
 )
-_ADVICE = {
+ADVICE = {
     StabilityWarning.FEWER_CORES: "more threads than cores, which wait for each other: slow and uneven times; "
     "leave --threads out, or use a machine with more cores",
     StabilityWarning.CPU_QUOTA: "more threads than the container's limit pays for, so they are stopped in between; "
@@ -51,7 +51,7 @@ def say_warnings(console: Console, found: Sequence[tuple[str, Sequence[Stability
     Args:
         found: names of what was measured or compared, each with its warnings.
     """
-    for warning, advice in _ADVICE.items():
+    for warning, advice in ADVICE.items():
         doubtful = dict.fromkeys(name for name, warnings in found if warning in warnings)
         if doubtful:
             console.warn(f"{warning}: {advice} ({', '.join(doubtful)})")

@@ -4,9 +4,10 @@ import io
 import re
 import sys
 import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rich.cells import cell_len
 from rich.console import Console as RichConsole
@@ -14,8 +15,10 @@ from rich.text import Text
 
 from effmod_bench.screen.drawing import fold, rich_table
 from effmod_bench.screen.progress import ProgressDisplay
+from results.tables.arranged import Arrangement, arrange, check_columns
 from results.tables.table import Column, Row, Table
 from results.tables.visible import visible, visible_json
+from results.tables.words import counted
 from results.tables.write import OutputFormat, render
 
 if TYPE_CHECKING:
@@ -33,10 +36,14 @@ class Console:
 
     Args:
         verbosity: -1 with `--quiet` (errors, and what must be known), 0, or the number of `-v`.
+        wanted: how each table is to be arranged, as far as it has these columns.
     """
 
-    def __init__(self, verbosity: int = 0) -> None:
+    def __init__(self, verbosity: int = 0, wanted: Arrangement = Arrangement()) -> None:  # noqa: B008 - it is frozen
         self.verbosity = verbosity
+        self._wanted = wanted
+        self._is_checked = False
+        self._printed = Counter[str]()
         self._out = RichConsole(highlight=False, width=None if sys.stdout.isatty() else _PIPE_WIDTH)
         self._err = RichConsole(stderr=True, highlight=False, soft_wrap=True)
 
@@ -67,10 +74,32 @@ class Console:
         """One of our types, for another program."""
         _write(visible_json(value) + "\n")
 
+    @property
+    def is_arranged(self) -> bool:
+        """Whether tables are wanted otherwise than they are."""
+        return self._wanted != Arrangement()
+
+    def expect(self, *tables: Table[Any], without_rows: bool = True) -> None:
+        """Refuse columns that none of the tables has which are to come: before anything is measured.
+
+        What one table has and another has not is no error from then on: each is arranged as far as that goes.
+
+        Raises:
+            UnknownColumnError: there is no such column.
+        """
+        check_columns(self._wanted, tables, without_rows=without_rows)
+        self._is_checked = True
+
     def table(self, table: Table[Row], output_format: OutputFormat) -> None:
-        """Print a table, and its notes, in the format asked for."""
+        """Print a table, and its notes, in the format asked for.
+
+        Raises:
+            UnknownColumnError: it was to be arranged by a column that it has not, and none was expected.
+        """
+        table = self._arranged(table)
         if output_format is not OutputFormat.TABLE:
-            _write(render(table, output_format))
+            self._printed[table.name] += 1
+            _write(render(table, output_format, number=self._printed[table.name]))
             return
         for line in table.heading:
             self._out.print(Text(visible(line), style="bold"))
@@ -79,16 +108,26 @@ class Console:
             details = [column for column in table.columns if column.detail]
             filled = [c for c in (table.columns[0], *details) if any(c.get(row) is not None for row in table.rows)]
             shown += self._draw(table, filled)
-        for note in table.notes:
-            # A note whose mark stands in no header that is shown explains nothing.
-            if note[0] in "¹²³⁴⁵" and not any(note[0] in text for text in (*table.heading, *(c.header for c in shown))):
-                continue
+        for note in table.notes_of(shown):
             # Words stay whole, or what is to be copied from a note would not work.
             width = min(self._out.width, _NOTE_WIDTH)
             for line in textwrap.wrap(
                 visible(note), width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
             ):
                 self._out.print(Text(line, style="dim"), soft_wrap=True)
+
+    def _arranged(self, table: Table[Row]) -> Table[Row]:
+        """As it is wanted; says how many rows that leaves out, and which columns it has not got."""
+        if not self._is_checked:
+            check_columns(self._wanted, [table])
+        lacking = self._wanted.lacking(table)
+        arranged = arrange(table, self._wanted.without(lacking))
+        what = f"{table.title or f'the table of {table.name}'}: "
+        if lacking:
+            self.note(f"{what}it has no column {', '.join(lacking)}")
+        if left_out := len(table.rows) - len(arranged.rows):
+            self.note(f"{what}{left_out} of {counted(len(table.rows), 'row')} left out (--limit {len(arranged.rows)})")
+        return arranged
 
     def _draw(self, table: Table[Row], columns: Iterable[Column[Row]]) -> list[Column[Row]]:
         """Draw what fits; returns the columns that did."""
@@ -103,7 +142,7 @@ class Console:
             return shown
         self._out.print(rich_table(table, shown, room))
         if spared:
-            names = ", ".join(column.label for column in reversed(spared))
+            names = ", ".join(column.label_alone for column in reversed(spared))
             self.note(f"Not shown, for want of width: {names}. All columns: --output-format csv")
         return shown
 

@@ -10,7 +10,7 @@ from results import Comparison, Measurement
 from results.published import PAPER_RUNS
 from results.statistics.gate import GateVerdict
 from results.tables.table import Table
-from results.tables.words import candidate_labels, counted, labels, percent
+from results.tables.words import candidate_labels, counted, labels, on_place, percent
 from results.tables.write import OutputFormat
 
 
@@ -19,7 +19,8 @@ def print_measurements(
 ) -> None:
     """A table of measurements, with advice on the doubtful ones; with -v also what ran on which processor."""
     console.table(table, output_format)
-    names = labels([measurement.artifact for measurement in measurements])
+    named = labels([measurement.artifact for measurement in measurements])
+    names = [on_place(name, each.place) for name, each in zip(named, measurements, strict=True)]
     say_warnings(console, [(name, each.warnings) for name, each in zip(names, measurements, strict=True)])
     for name, measurement in zip(names, measurements, strict=True):
         for processor, kinds in ((measurement.session and measurement.session.nodes) or {}).items():

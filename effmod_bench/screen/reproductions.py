@@ -45,7 +45,7 @@ def print_tables(
 
 def not_measured_table(rows: Sequence[NotMeasured]) -> Table[NotMeasured]:
     """What could not be measured here, a row each."""
-    return Table(rows=tuple(dict.fromkeys(rows)), columns=_COLUMNS, title="Not measured here")
+    return Table(rows=tuple(dict.fromkeys(rows)), columns=_COLUMNS, title="Not measured here", name="not-measured")
 
 
 def print_plans(console: Console, plans: Sequence[Table[Any]], output_format: OutputFormat) -> None:

@@ -11,10 +11,10 @@ from results.tables.table import Column, Table
 
 
 class OperatorChange(msgspec.Struct, frozen=True, kw_only=True):
-    """How many operators of one kind a file has, before the rewrites and after."""
+    """How many operators of one kind a file has, before the rewrites and after; None for what is not known."""
 
     kind: str
-    before: int
+    before: int | None
     after: int
 
 
@@ -22,7 +22,12 @@ _CHANGES: tuple[Column[OperatorChange], ...] = (
     Column(key="kind", header="operator", get=lambda row: row.kind),
     Column(key="before", header="before", get=lambda row: row.before),
     Column(key="after", header="after", get=lambda row: row.after),
-    Column(key="change", header="change", get=lambda row: row.after - row.before, show="{:+}".format),
+    Column(
+        key="change",
+        header="change",
+        get=lambda row: None if row.before is None else row.after - row.before,
+        show="{:+}".format,
+    ),
 )
 
 
@@ -37,9 +42,17 @@ def say_rewrites(console: Console, name: str, reports: Sequence[RewriteReport]) 
             console.note(f"  left alone: {skipped}")
 
 
-def operator_table(name: str, before: Counter[str], after: Counter[str]) -> Table[OperatorChange]:
-    """The kinds of operators, those that the rewrites changed first, and their sum."""
-    rows = [OperatorChange(kind=kind, before=before[kind], after=after[kind]) for kind in sorted(before | after)]
+def operator_table(name: str, before: Counter[str] | None, after: Counter[str]) -> Table[OperatorChange]:
+    """The kinds of operators, those that the rewrites changed first, and their sum.
+
+    Args:
+        before: None where they are not known.
+    """
+    rows = [
+        OperatorChange(kind=kind, before=None if before is None else before[kind], after=after[kind])
+        for kind in sorted((before or after) | after)
+    ]
     rows.sort(key=lambda row: row.before == row.after)
-    total = OperatorChange(kind="all", before=before.total(), after=after.total())
-    return Table(rows=(*rows, total), columns=_CHANGES, title=f"{name}: operators before the rewrites and after")
+    total = OperatorChange(kind="all", before=None if before is None else before.total(), after=after.total())
+    when = "after the rewrites" if before is None else "before the rewrites and after"
+    return Table(rows=(*rows, total), columns=_CHANGES, title=f"{name}: operators {when}", name="operators")

@@ -1,14 +1,25 @@
 """The table of what was proved of a file."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from exporters import FLOAT16_MAX, Accuracy, ActivationRange, Artifact, ComputePrecision, Parity, Rounding
+from exporters import (
+    FLOAT16_MAX,
+    QUIET,
+    UNSTEADY,
+    Accuracy,
+    ActivationRange,
+    Artifact,
+    ComputePrecision,
+    Parity,
+    Rounding,
+)
 from models import ModelSpec
-from results.tables.table import Column, Table
-from results.tables.words import digits
+from results.tables.table import Cell, Column, Table
+from results.tables.words import counted, digits
 
 # Sums in another order, on another machine, move a float32 error by some factor, and no further than this.
 _WORSE, _FLOAT_NOISE = 10, 1e-5
@@ -39,7 +50,33 @@ def verified_table(title: str, rows: list[Verified], activation_range: Activatio
     taken_apart = next((row.parity.rounding for row in rows if row.parity and row.parity.rounding), None)
     if taken_apart is not None:
         notes.append(rounding_in_words(taken_apart))
-    return Table(rows=tuple(rows), columns=_COLUMNS, notes=tuple(notes), title=title)
+    notes += dict.fromkeys(words for row in rows if row.parity for words in noise_in_words(row.parity))
+    notes += (accuracy_in_words(row.accuracy) for row in rows[-1:] if row.accuracy)
+    return Table(rows=tuple(rows), columns=_COLUMNS, notes=tuple(notes), title=title, name="verified")
+
+
+def noise_in_words(parity: Parity) -> Iterator[str]:
+    """Why a file may be further off than others, or was compared over fewer inputs: the other is no steadier itself."""
+    ways = "where it is computed in other ways, or where inputs differ by a millionth"
+    if parity.unsteady_inputs:
+        yield (
+            f"what it is compared with is unsteady itself: on {counted(parity.unsteady_inputs, 'more image')} it "
+            f"differs from itself by more than {UNSTEADY:.0e} {ways}. These prove nothing, and are left out"
+        )
+    if parity.noise is not None and parity.noise > QUIET and parity.tolerance is not None:
+        yield (
+            f"what it is compared with is unsteady itself: it differs from itself by {parity.noise:.1e} there {ways}: "
+            f"{parity.tolerance:.1e} is allowed"
+        )
+
+
+def accuracy_in_words(accuracy: Accuracy) -> str:
+    """What images an accuracy is over, and how far it can be trusted."""
+    skipped = f"; {accuracy.skipped} more cannot be read" if accuracy.skipped else ""
+    return (
+        f"images: {accuracy.data.name}, {accuracy.data.classes} classes, sha256 {accuracy.data.sha256[:12]} over names "
+        f"and sizes{skipped}. The 95 % interval of top-1 is Wilson's (1927)."
+    )
 
 
 def rounding_in_words(found: Rounding) -> str:
@@ -47,11 +84,18 @@ def rounding_in_words(found: Rounding) -> str:
     arithmetic = f"float16's arithmetic alone: {_exponent(found.arithmetic_relative_error)}"
     if found.program_relative_error is None or found.rounded_relative_error is None:
         return arithmetic
+    may = " and ".join(dict.fromkeys(f"{tolerance:.0e}" for _, tolerance in found.judged))
     return (
         f"the program before it was rounded: {_exponent(found.program_relative_error)} from the network; the file in "
         f"float32: {_exponent(found.rounded_relative_error)} from that program with its constants rounded; each may be "
-        f"{found.tolerance:.0e}. {arithmetic}"
+        f"{may}. {arithmetic}"
     )
+
+
+def is_classifier(artifact: Artifact) -> bool:
+    """Whether an artifact gives scores of classes alone; a label may stand beside them, and neither have a shape."""
+    shapes = [output.shape for output in artifact.outputs if output.shape is not None]
+    return not shapes or (len(shapes) == 1 and len(shapes[0]) == 2)
 
 
 def changed_top1(name: str, parity: Parity) -> Iterator[str]:
@@ -69,7 +113,7 @@ def subnormal(name: str, parity: Parity) -> Iterator[str]:
     those = [f"{found.slow_weights:,} of its weights"] if found.slow_weights else []
     if found.activations:
         first = f" (the first of {found.kind} {found.operator!r})" if found.kind else ""
-        those.append(f"{found.activations:,} activations over {parity.inputs} inputs{first}")
+        those.append(f"{found.activations:,} activations over {parity.inputs + parity.unsteady_inputs} inputs{first}")
     if those:
         yield (
             f"{name}: {' and '.join(those)} are subnormal, no zero but nearer to it than 1.2e-38, and many processors "
@@ -93,15 +137,19 @@ def _verdict(row: Verified) -> str | None:
     parity = row.parity
     if parity is None:
         return None
+    if parity.is_undecided:
+        return "undecided"
     parts = parity.rounding
-    if parts and any(
-        error is not None and not error <= parts.tolerance
-        for error in (parts.program_relative_error, parts.rounded_relative_error)
-    ):
+    if parts and not parts.is_right:
         return "not equal"
     if parity.tolerance is None:
         return "not meant to be equal"
     return "equal" if parity.relative_error <= parity.tolerance else "not equal"
+
+
+def _accuracy(key: str, header: str, get: Callable[[Accuracy], Cell], **rules: Any) -> Column[Verified]:
+    """A figure of the accuracy; empty without images."""
+    return Column(key=key, header=header, get=lambda row: get(row.accuracy) if row.accuracy else None, **rules)
 
 
 _COLUMNS: tuple[Column[Verified], ...] = (
@@ -132,7 +180,13 @@ _COLUMNS: tuple[Column[Verified], ...] = (
         show=lambda value: f"{value:.0%}",
     ),
     Column(key="verdict", header="verdict", get=_verdict),
-    Column(key="images", header="images", get=lambda row: row.accuracy.images if row.accuracy else None),
-    Column(key="top1", header="top-1\n%", get=lambda row: row.accuracy.top1 if row.accuracy else None, show=digits(2)),
-    Column(key="top5", header="top-5\n%", get=lambda row: row.accuracy.top5 if row.accuracy else None, show=digits(2)),
+    _accuracy("images", "images", lambda a: a.images),
+    _accuracy("images_skipped", "skipped", lambda a: a.skipped or None, detail=True),
+    _accuracy("top1", "top-1\n%", lambda a: a.top1, show=digits(2)),
+    _accuracy("top1_low", "95 %\nfrom", lambda a: a.top1_interval[0], show=digits(2), spare=2),
+    _accuracy("top1_high", "\nto", lambda a: a.top1_interval[1], show=digits(2), spare=2),
+    _accuracy("top5", "top-5\n%", lambda a: a.top5, show=digits(2)),
+    _accuracy("top5_low", "95 %\nfrom", lambda a: a.top5_interval[0], show=digits(2), detail=True),
+    _accuracy("top5_high", "\nto", lambda a: a.top5_interval[1], show=digits(2), detail=True),
+    _accuracy("data_sha256", "images'\nsha256", lambda a: a.data.sha256, detail=True),
 )

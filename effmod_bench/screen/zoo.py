@@ -101,7 +101,7 @@ def listed(spec: ModelSpec) -> Listed:
 
 
 def list_table(specs: Iterable[ModelSpec]) -> Table[Listed]:
-    return Table(rows=tuple(map(listed, specs)), columns=_LISTED, notes=(_FLOPS_NOTE,))
+    return Table(rows=tuple(map(listed, specs)), columns=_LISTED, notes=(_FLOPS_NOTE,), name="networks")
 
 
 def network_info(spec: ModelSpec, complexity: Complexity) -> NetworkInfo:
@@ -115,6 +115,7 @@ def stage_table(complexity: Complexity) -> Table[StageComplexity]:
         columns=_STAGES,
         title=f"One image of {size}x{size}: {complexity.params:,} parameters, {complexity.macs / 1e9:.3f} G FLOPs ¹",
         notes=(_FLOPS_NOTE,),
+        name="stages",
     )
 
 

@@ -37,6 +37,10 @@ def find_suite(name: str) -> Suite:
         return known[name]
     if name in _DRAWN:
         raise TargetError(f"{name} is drawn, not measured: 'effmod {_DRAWN[name]} IMAGE' does it")
+    if Path(name).is_dir():
+        raise TargetError(
+            f"there is no suite {name!r}; the folder, where it is a store, is named by its path: ./{name}"
+        )
     nearest = difflib.get_close_matches(name, known, 1)
     hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are {', '.join(list_suites())}."
     raise TargetError(f"there is no suite {name!r}; {hint} A file of your own is named by its path, ./{name}.toml")

@@ -7,7 +7,7 @@ import msgspec
 from exporters import Artifact
 from results import HandEntry, Measurement
 from results.tables.published import published_columns
-from results.tables.table import Column, Table
+from results.tables.table import Column, Note, Table
 from results.tables.words import counted, milliseconds
 
 
@@ -77,11 +77,13 @@ def packages_table(title: str, rows: Sequence[Package], *, source: str | None) -
         "¹ the largest difference from the network in what it computes, over its largest output; in float16 for the "
         "most part the rounding."
     )
-    phone = (
+    phone = Note(
         "The paper's figures are of an iPhone 13 (iOS 16.6.1), by MobileOne's ModelBench. What was entered by hand "
-        "stands beside them as it was given ('effmod record add')."
+        "stands beside them as it was given ('effmod record add').",
+        "by_hand_ms",
+        *(column.key for column in papers if column.key.endswith("_ms")),
     )
     notes = [error, *([phone] if source is not None else [])]
     if not any(row.by_hand for row in rows):
-        notes.append(f"Nothing was entered by hand of {counted(len(rows), 'network')} here.")
-    return Table(rows=tuple(rows), columns=(*_COLUMNS, *papers), notes=tuple(notes), title=title)
+        notes.append(Note(f"Nothing was entered by hand of {counted(len(rows), 'network')} here.", "by_hand_ms"))
+    return Table(rows=tuple(rows), columns=(*_COLUMNS, *papers), notes=tuple(notes), title=title, name=title)

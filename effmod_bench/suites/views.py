@@ -15,8 +15,9 @@ from effmod_bench.suites.suite import Suite, View
 from effmod_bench.targets.names import is_file
 from models.dense.spec import is_dense
 from models.zoo import named
-from results import Comparison, HandEntry, Measurement, Round, compare, summarise
+from results import Comparison, Device, HandEntry, Measurement, Round, compare, summarise
 from results.frame import Contents
+from results.statistics.nodes import by_kind
 from results.statistics.repeated import repeated
 from results.statistics.summary import grouped
 from results.statistics.timed import TimedRound
@@ -24,6 +25,7 @@ from results.tables.by_hand import hand_entry_table
 from results.tables.comparisons import comparison_table
 from results.tables.downstream import downstream_table
 from results.tables.measurements import measurement_table
+from results.tables.nodes import nodes_table
 from results.tables.repeated import batch_table, repeated_table
 from results.tables.reproductions import reproduction_table
 from results.tables.scaling import scaling_table
@@ -59,13 +61,15 @@ def tables_of(suite: Suite, seen: Seen) -> list[Table[Any]]:
         tables += _pairs(suite, seen)
     if not tables:
         return []
+    kinds = by_kind(seen.measurements)
+    tables += [nodes_table(kinds)] if kinds else []
     tables[0] = msgspec.structs.replace(tables[0], notes=(*tables[0].notes, *suite.notes))
     shown = [getattr(row, "measurement", row) for table in tables for row in table.rows]
     if left := [m for m in (*seen.measurements, *seen.others) if m not in shown]:
         others = measurement_table(left)
         title = f"Not of the paper's {suite.shows}" if suite.shows else "Of other networks"
         tables.append(msgspec.structs.replace(others, title=title, subtitle=others.title))
-    return tables
+    return [msgspec.structs.replace(table, name=suite.name) for table in tables]
 
 
 def seen_of(suite: Suite, contents: Contents, *, run_ids: AbstractSet[str] | None = None) -> Seen:
@@ -75,7 +79,7 @@ def seen_of(suite: Suite, contents: Contents, *, run_ids: AbstractSet[str] | Non
         run_ids: the runs that are all of it; None for what is of its networks, whatever run measured that.
     """
     is_named = _named([*suite.networks(), *(name for each in suite.measure for name in each.networks)])
-    every = summarise(contents.rounds, contents.pairs)
+    every = summarise(contents.rounds, contents.pairs, contents.accuracies)
     benched = {record.run_id for record in contents.rounds}
     comparisons = [each for each in compare(contents.pairs) if each.run_id not in benched]
     if run_ids is not None:
@@ -106,12 +110,31 @@ def table_of(measurements: Sequence[Measurement], table: str | None) -> Table[An
     return measurement_table(measurements) if table is None else _of_paper(suite_of_table(table), measurements)
 
 
-def _of_paper(suite: Suite, measurements: Sequence[Measurement]) -> Table[Any]:
-    """A table of the paper, from measurements on one device."""
+def blank_table(table: str | None, device: Device) -> Table[Any]:
+    """The table that measurements on a device will be shown as, without rows: its columns are known before them."""
+    return measurement_table(()) if table is None else _of_paper(suite_of_table(table), (), devices=[device])
+
+
+def blank_tables(suite: Suite, devices: Sequence[Device]) -> list[Table[Any]]:
+    """All tables that may come of a suite on these devices, without rows."""
+    pairs = [comparison_table(())] if any(each.in_turn for each in suite.measure) else []
+    return [*_BLANK[suite.view](suite, devices), *pairs, measurement_table(())]
+
+
+def _of_paper(
+    suite: Suite, measurements: Sequence[Measurement], *, devices: Sequence[Device] | None = None
+) -> Table[Any]:
+    """A table of the paper, from measurements on one device.
+
+    Args:
+        devices: whose figures of the paper's stand beside ours; None for that of the measurements.
+    """
     measured = {m.name for m in measurements}
-    papers = [paper for device in dict.fromkeys(m.device for m in measurements) for paper in suite.papers(device)]
+    if devices is None:
+        devices = list(dict.fromkeys(m.device for m in measurements))
+    papers = [paper for device in devices for paper in suite.papers(device)]
     alone = suite.view is View.DOWNSTREAM  # whose figures are not the networks' own
-    return reproduction_table(
+    table = reproduction_table(
         f"The backbones of the paper's {suite.shows}, alone" if alone else suite.heading,
         measurements,
         papers,
@@ -119,6 +142,7 @@ def _of_paper(suite: Suite, measurements: Sequence[Measurement]) -> Table[Any]:
         source=None if alone else suite.published,
         shown=suite.columns,
     )
+    return msgspec.structs.replace(table, name=suite.name)
 
 
 def _latencies(suite: Suite, seen: Seen) -> list[Table[Any]]:
@@ -191,4 +215,26 @@ _VIEWS: dict[View, Callable[[Suite, Seen], list[Table[Any]]]] = {
     View.DOWNSTREAM: _downstream,
     View.TESTS: _tests,
     View.PACKAGES: _packages,
+}
+
+
+def _blank_of_paper(suite: Suite, devices: Sequence[Device]) -> list[Table[Any]]:
+    return [_of_paper(suite, (), devices=devices)] if suite.tables else []
+
+
+def _blank_sweeps(suite: Suite, _: Sequence[Device]) -> list[Table[Any]]:
+    return [scaling_table((), along=each.along.replace("-", "_"), over=each.over) for each in suite.measure]
+
+
+_BLANK: dict[View, Callable[[Suite, Sequence[Device]], list[Table[Any]]]] = {
+    View.LATENCIES: _blank_of_paper,
+    View.PAIRS: lambda _, __: [],
+    View.SCALING: _blank_sweeps,
+    View.DOWNSTREAM: lambda suite, devices: [downstream_table(()), *_blank_of_paper(suite, devices)],
+    View.TESTS: lambda suite, _: [repeated_table(suite.heading, (), not_measured=()), batch_table(suite.heading, ())],
+    View.PACKAGES: lambda suite, devices: [
+        packages_table(suite.heading, (), source=suite.published),
+        *_blank_of_paper(suite, devices),
+        hand_entry_table(()),
+    ],
 }

@@ -2,27 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from pathlib import Path
 
 from effmod_bench.errors import TargetError
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.targets.names import network_input
-from exporters import PRETRAINED, RANDOM
 from models import ModelSpec, check_image_size, classes_of
 from results import InputTensor
-
-
-def check_checkpoint(checkpoint: Path | None, networks: Sequence[ModelSpec]) -> None:
-    """Refuse one checkpoint for several networks.
-
-    Raises:
-        TargetError: that was asked.
-    """
-    if checkpoint not in (None, PRETRAINED, RANDOM) and len(networks) != 1:
-        names = ", ".join(spec.name for spec in networks) or "none"
-        raise TargetError(
-            f"--checkpoint {checkpoint} holds one network's weights; name that network alone, not {names}"
-        )
 
 
 def check_image_sizes(choices: ExportChoices, networks: Sequence[ModelSpec]) -> None:

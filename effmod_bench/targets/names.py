@@ -8,10 +8,11 @@ from effmod_bench.errors import TargetError, UnfinishedError
 from effmod_bench.isolation.apart import apart
 from exporters import Format
 from exporters.stage import Stage
-from models import ModelSpec, UnknownModelError, find_model, list_models, list_tables
+from models import ModelSpec, ModelTargetError, UnknownModelError, find_model, list_models, list_tables
 from models.dense.spec import is_dense
 from models.zoo.named import split
-from models.zoo.spec import has_row, is_function, is_own
+from models.zoo.registry import read_zoo
+from models.zoo.spec import TIMM_PREFIX, has_row, is_function, is_own
 from results import InputTensor
 
 _PACKAGE = ".mlpackage"
@@ -37,6 +38,17 @@ def is_file(target: str) -> bool:
             f"with --checkpoint {path}"
         )
     return True
+
+
+def is_of_effmod(name: str) -> bool:
+    """Whether a network's code is known by its name: of the zoo's own rows, or timm's; no plug-in's, nor a file's."""
+    base, _ = split(name)
+    if base.startswith(TIMM_PREFIX):
+        own = base.removeprefix(TIMM_PREFIX)
+        return own.replace("_", "").replace(".", "").isalnum()  # a name of timm's, and no address to fetch one from
+    if is_function(name) or set(base) & set("*?[/\\"):
+        return False
+    return is_dense(name) or any(base in (row.name, *row.aliases) for row in read_zoo().models)
 
 
 def file_format(path: Path) -> Format:
@@ -131,13 +143,13 @@ def find_networks(
     image_size: int | None = None,
     family: str | None = None,
     table: str | None = None,
-    on_unfinished: Callable[[str, UnfinishedError], None] | None = None,
+    on_failure: Callable[[str, Exception], None] | None = None,
 ) -> list[ModelSpec]:
     """The networks that names and patterns stand for, each once, in the order given.
 
     Args:
         family, table: of what a pattern stands for, only the networks of this family, of this table of the paper.
-        on_unfinished: told of each that crashed or took too long, which is left out; None to raise that.
+        on_failure: told of each that cannot be built or run, which is left out; None to raise that.
 
     Raises:
         TargetError: there is no such table, or a target is a detector or segmenter.
@@ -166,10 +178,10 @@ def find_networks(
         else:
             try:
                 matches = [find_network(target, image_size=image_size)]
-            except UnfinishedError as error:
-                if on_unfinished is None:
+            except (ModelTargetError, UnfinishedError) as error:
+                if on_failure is None:
                     raise
-                on_unfinished(target, error)
+                on_failure(target, error)
                 continue
         found |= {spec.name: spec for spec in matches}
     return list(found.values())

@@ -29,7 +29,7 @@ T = TypeVar("T")
 def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -> Made:
     """The artifact of a network, with a word to the user where it takes time or something was wrong."""
     config = choices.config(spec)
-    made = look_up(spec, functools.partial(cached, spec, config, checkpoint=choices.checkpoint))
+    made = find_artifact(spec, choices)
     if made is None:
         console.note(f"exporting {spec.name} ({', '.join(_telling(choices))}) and checking it ...")
         make = functools.partial(obtain, spec, config, checkpoint=choices.checkpoint)
@@ -40,6 +40,11 @@ def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -
         console.warn(f"{spec.name}: onnxsim failed or changed the outputs, so the file is not simplified")
     console.detail(f"{spec.name}: {made.path}")
     return made
+
+
+def find_artifact(spec: ModelSpec, choices: ExportChoices) -> Made | None:
+    """The artifact of a network where it was made before; None where it would have to be made now."""
+    return look_up(spec, functools.partial(cached, spec, choices.config(spec), checkpoint=choices.checkpoint))
 
 
 def obtain_dense_weights(console: Console, spec: DenseSpec) -> MadeNetwork:

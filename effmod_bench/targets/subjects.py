@@ -13,13 +13,14 @@ from effmod_bench.instrument.subject import FileStamp, Subject, stamp
 from effmod_bench.isolation.apart import apart
 from effmod_bench.options.parse import is_text
 from effmod_bench.screen.console import Console
+from effmod_bench.targets.accuracies import with_measured
 from effmod_bench.targets.feeds import fed_as, with_feeds
 from effmod_bench.targets.names import file_format
 from effmod_bench.targets.remarks import with_remarks
-from effmod_bench.targets.shapes import resolve_shape
+from effmod_bench.targets.shapes import resolve_shape, sizes_by_name
 from exporters import Artifact, Format, Made, MadeNetwork, TensorSpec, package_sha256, read_sidecar, sha256_of
 from exporters.artifact.hashes import size_bytes
-from exporters.artifact.sidecar import read_subnormals
+from exporters.artifact.sidecar import read_accuracy, read_subnormals
 from exporters.feeds.given import NOTHING_GIVEN, Given
 from exporters.feeds.tensors import is_fed
 from exporters.stage import Stage
@@ -63,7 +64,8 @@ def file_subject(
 
 
 def _read_fed(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch_size: int, given: Given) -> Subject:
-    return with_feeds(_read_subject(path, shapes, batch_size=batch_size), given)
+    subject = with_feeds(_read_subject(path, shapes, batch_size=batch_size), given)
+    return with_measured(subject, read_accuracy(path, subject.artifact.sha256))
 
 
 def _read_subject(path: Path, shapes: dict[str | None, tuple[int, ...]], *, batch_size: int) -> Subject:
@@ -282,12 +284,14 @@ def _inputs(
         raise TargetError(f"{path} has no input {unknown[0]!r}; it has {', '.join(map(repr, names))}")
     if None in shapes and len(names) > 1:
         raise TargetError(f"{path} has {len(names)} inputs; name them, as in --input-shape {names[0]}:1,3,224,224")
+    given = {name: shapes[each] for name in names for each in (name, None) if each in shapes}
+    sizes = sizes_by_name({tensor.name: tensor.shape for tensor in declared}, given, batch_size, path=path)
     inputs = tuple(
         InputTensor(
             name=tensor.name,
             dtype=tensor.dtype,
             shape=resolve_shape(
-                tensor.name, tensor.shape, shapes.get(tensor.name, shapes.get(None)), path=path, batch_size=batch_size
+                tensor.name, tensor.shape, given.get(tensor.name), path=path, batch_size=batch_size, sizes=sizes
             ),
         )
         for tensor in declared

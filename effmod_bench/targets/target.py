@@ -7,15 +7,21 @@ from pathlib import Path
 
 import msgspec
 
+from effmod_bench.errors import describe
 from effmod_bench.instrument.subject import Subject
+from effmod_bench.instrument.watch import without_folders
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
+from effmod_bench.targets.names import network_input
 from effmod_bench.targets.obtain import look_up, obtain_artifact, obtain_dense_weights, obtain_weights
 from effmod_bench.targets.subjects import file_subject, network_subject, zoo_subject
-from exporters import ExportConfig, is_cached, is_dense_cached, is_network_cached
+from exporters import ExportConfig, is_cached, is_dense_cached, is_network_cached, public_name
 from exporters.feeds.given import Given
-from models import ModelSpec
+from models import ModelSpec, Preprocessing
 from models.dense.spec import DenseSpec
+from models.zoo.named import split
+from models.zoo.spec import is_function
+from results import ArtifactSource, InputTensor, TimedArtifact
 
 
 class NetworkTarget(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -132,4 +138,71 @@ class DenseTarget(msgspec.Struct, frozen=True, kw_only=True):
         return network_subject(obtain_dense_weights(console, self.spec), batch_size=1, form=self.spec.form)
 
 
-Target = NetworkTarget | FileTarget | DenseTarget
+class UnbuiltTarget(msgspec.Struct, frozen=True, kw_only=True):
+    """A network that could not be built, beside others that could.
+
+    Attributes:
+        error: that building it raised.
+    """
+
+    name: str
+    choices: ExportChoices
+    as_it_is: bool
+    error: Exception
+
+    @property
+    def macs(self) -> None:
+        """Nobody knows."""
+
+    def subject(self, console: Console) -> Subject:  # noqa: ARG002 - as of a network
+        """There is none.
+
+        Raises:
+            Exception: the error.
+        """
+        raise self.error
+
+
+Target = NetworkTarget | FileTarget | DenseTarget | UnbuiltTarget
+
+
+def _asked_input(choices: ExportChoices) -> tuple[InputTensor, ...]:
+    """What is known of the input of a network that nobody could build: what the user said, which tells it from the
+    same network in another image or batch size."""
+    if choices.image_size is not None:
+        return (network_input(choices.batch_size, choices.image_size),)
+    return (InputTensor(name="input", shape=(choices.batch_size,), dtype="float"),) if choices.batch_size > 1 else ()
+
+
+def unmade_subject(target: Target, error: Exception) -> Subject:
+    """What stands for a target that cannot be made: it is not timed, and its record says why."""
+    name, spec = public_name(target.name), None
+    inputs: tuple[InputTensor, ...] = ()
+    format_ = "pytorch"
+    if isinstance(target, NetworkTarget):
+        spec, config = target.spec, target.config
+        inputs = (network_input(config.batch_size, config.image_size),)
+    elif isinstance(target, UnbuiltTarget):
+        inputs = _asked_input(target.choices)
+    if isinstance(target, NetworkTarget | UnbuiltTarget) and not target.as_it_is:
+        format_ = target.choices.format.value
+    own = [Path(split(target.name)[0].rpartition(":")[0])] if is_function(target.name) else []
+    return Subject(
+        path=Path(name),
+        preprocessing=Preprocessing(),
+        stamps=(),
+        failure=without_folders(describe(error), own),
+        artifact=TimedArtifact(
+            name=name,
+            source=ArtifactSource.ZOO,
+            format=format_,
+            form=None,
+            sha256="",
+            size_bytes=0,
+            opset=None,
+            inputs=inputs,
+            weights=None,
+            params=spec.params if spec else None,
+            macs=target.macs,
+        ),
+    )

@@ -3,21 +3,18 @@
 import functools
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from effmod_bench.instrument.sessions.registry import ONNXRUNTIMES
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.instrument.threads import threads_to_use
 from effmod_bench.isolation.apart import apart
 from effmod_bench.screen.console import Console
 from effmod_bench.targets.subjects import derived_subject
-from effmod_bench.targets.target import NetworkTarget
 from effmod_bench.tuning import making
-from exporters import OLDEST_OPSET, Format
+from effmod_bench.tuning.forms import Form
 from exporters.config import Int8
-from exporters.onnx import rewrites as onnx_rewrites
-from exporters.rewrites import AUTO
 from exporters.stage import Stage
 from results import ComparisonPlan, Device, GraphOptimization, RuntimeOptions
 
@@ -30,6 +27,7 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         name: what tells it from the baseline.
+        options: with the runtime that runs it.
         equal: meant to compute what the baseline computes; others are tried only where the user allows it.
         relative_error: of the file against the baseline's, over several inputs; 0 for the baseline's own.
         top1: over the user's images, in percent; None without any.
@@ -41,19 +39,6 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True):
     equal: bool = True
     relative_error: float = 0.0
     top1: float | None = None
-
-
-class Form(msgspec.Struct, frozen=True, kw_only=True):
-    """A way to make a file of the same network.
-
-    Attributes:
-        make: it; raises what exporting raises.
-        equal: as a candidate's.
-    """
-
-    name: str
-    make: Callable[[], Subject]
-    equal: bool = True
 
 
 class Setting(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,48 +53,6 @@ class Setting(msgspec.Struct, frozen=True, kw_only=True):
     equal: bool = True
 
 
-def network_forms(console: Console, target: NetworkTarget) -> list[Form]:
-    """The forms of a network, from the simplest; the first is the plain one.
-
-    Args:
-        target: with image and batch size, and checkpoint; the rest of its choices is what is varied.
-    """
-    in_rows = ",".join(name for name in AUTO[Format.ONNX] if name != "blocked_layout")
-    variants: dict[str, dict[str, Any]] = {
-        "plain": {"rewrite": "none"},
-        "plain, not simplified": {"rewrite": "none", "simplify": False},
-        f"plain, opset {OLDEST_OPSET}": {"rewrite": "none", "opset": OLDEST_OPSET},
-        "rewritten": {"rewrite": "auto"},
-        "rewritten, not simplified": {"rewrite": "auto", "simplify": False},
-        "rewritten, without blocked_layout": {"rewrite": in_rows},
-    }
-    choices = {name: msgspec.structs.replace(target.choices, **changes) for name, changes in variants.items()}
-    return [
-        Form(name=name, make=functools.partial(msgspec.structs.replace(target, choices=chosen).subject, console))
-        for name, chosen in choices.items()
-    ]
-
-
-def file_forms(console: Console, given: Subject, folder: Path) -> list[Form]:
-    """The forms of a user's own file, which comes first; each of the others has one more rewrite.
-
-    Args:
-        folder: where they are written.
-    """
-    names = onnx_rewrites.NAMES
-    prefixes = [names[:count] for count in range(1, len(names) + 1)]
-    return [
-        Form(name="original", make=lambda: given),
-        *(Form(name="+".join(p), make=functools.partial(_rewrite, console, given, folder, p)) for p in prefixes),
-    ]
-
-
-def _rewrite(console: Console, given: Subject, folder: Path, names: tuple[str, ...]) -> Subject:
-    console.note(f"rewriting {given.path.name} ({', '.join(names)}) and checking it ...")
-    work = functools.partial(making.rewrite, given, folder, names)
-    return derived_subject(apart(work, what=given.path.name, stage=Stage.LOADING), given)
-
-
 def machine_form(source: Candidate, baseline: Subject, folder: Path) -> Form:
     """The graph that the runtime makes of a file for this machine.
 
@@ -118,7 +61,9 @@ def machine_form(source: Candidate, baseline: Subject, folder: Path) -> Form:
         folder: where it is written.
     """
     return Form(
-        name=f"{source.name}, machine-specific", make=functools.partial(_optimize, source.subject, baseline, folder)
+        name=f"{source.name}, machine-specific",
+        make=functools.partial(_optimize, source.subject, baseline, folder),
+        runtime=source.options.runtime,
     )
 
 
@@ -140,6 +85,7 @@ def int8_forms(console: Console, source: Candidate, baseline: Subject, folder: P
         Form(
             name=f"{source.name}, {kind}",
             make=functools.partial(_quantize, console, source.subject, kind, baseline, folder),
+            runtime=source.options.runtime,
             equal=False,
         )
         for kind in Int8
@@ -155,11 +101,13 @@ def _quantize(console: Console, source: Subject, kind: Int8, baseline: Subject, 
 
 
 def with_settings(source: Candidate, plan: ComparisonPlan, *, tf32: bool) -> list[Candidate]:
-    """The same file, run in every other way that there is on the plan's device.
+    """The same file, run in every other way that there is on the plan's device; none on a runtime without settings.
 
     Args:
         tf32: as for `settings`.
     """
+    if source.options.runtime not in ONNXRUNTIMES:
+        return []
     return [
         msgspec.structs.replace(
             source,

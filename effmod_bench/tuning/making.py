@@ -6,9 +6,12 @@ from typing import Any
 import numpy.typing as npt
 
 from effmod_bench.errors import TargetError
+from effmod_bench.instrument.evaluate import evaluate
+from effmod_bench.instrument.sessions.registry import ONNXRUNTIMES
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.isolation.messages import Reporter
 from exporters.config import Int8
+from results import RUNTIME_NAMES, RuntimeOptions
 
 
 def feeds_of(subject: Subject) -> list[dict[str, "npt.NDArray[Any]"]]:
@@ -65,16 +68,37 @@ def quantize(source: Subject, new: Path, kind: Int8, baseline: Subject) -> None:
     quantize(source.path, new, kind, feeds_of(baseline))
 
 
-def compare(baseline: Subject, made: Subject, tolerance: float | None) -> tuple[float, str]:
+def compare(baseline: Subject, made: Subject, tolerance: float | None, options: RuntimeOptions) -> tuple[float, str]:
     """How far the outputs of a file are from the baseline's, relative to the largest; and where that begins, in words.
+
+    The baseline's are those of ONNX Runtime.
 
     Args:
         tolerance: beyond which that is looked for; None where the two are not meant to be equal.
+        options: of the runtime whose arithmetic the other file is run in.
+
+    Raises:
+        SessionError: that runtime cannot run it.
     """
+    from exporters.proof.comparison import falls_short
     from exporters.proof.departure import in_words
     from exporters.proof.files import compare_files
 
-    parity = compare_files(baseline.path, made.path, feeds_of(baseline), tolerance=tolerance)
+    if options.runtime in ONNXRUNTIMES:
+        parity = compare_files(baseline.path, made.path, feeds_of(baseline), tolerance=tolerance)
+    else:
+        parity = compare_files(
+            baseline.path,
+            made.path,
+            feeds_of(baseline),
+            tolerance=tolerance,
+            run=lambda _, feeds: evaluate(made, options, feeds),
+        )
+        if not falls_short(parity):
+            return parity.relative_error, ""
+        return parity.relative_error, f"It is {RUNTIME_NAMES[options.runtime]}'s arithmetic that departs."
+    if parity.noise is not None and not falls_short(parity):
+        return parity.relative_error, f"The file itself is steady to {parity.noise:.1e} there, and no more."
     return parity.relative_error, in_words(parity.first_departure)
 
 

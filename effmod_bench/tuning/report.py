@@ -7,14 +7,16 @@ from pathlib import Path
 
 import msgspec
 
+from effmod_bench.instrument.sessions.registry import ONNXRUNTIMES
 from effmod_bench.instrument.threads import threads_to_use
-from effmod_bench.options.runtime import arguments
+from effmod_bench.options.settings import arguments
 from effmod_bench.screen.console import Console
+from effmod_bench.targets.target import NetworkTarget
 from effmod_bench.tuning.candidates import Candidate
 from effmod_bench.tuning.race import Race
 from exporters import deliver, writing
 from exporters.feeds.given import NOTHING_GIVEN, Given
-from results import Comparison, ComparisonPlan, Device, RuntimeOptions
+from results import RUNTIME_NAMES, Comparison, ComparisonPlan, Device, RuntimeOptions
 from results.statistics.estimate import UNCHANGED, Estimate, estimate
 from results.statistics.tuning import Decision, Trial, TuningReport
 from results.tables.words import counted
@@ -24,8 +26,8 @@ class Winner(msgspec.Struct, frozen=True, kw_only=True):
     """What was chosen.
 
     Attributes:
-        again: its comparison with the baseline in new processes; None where it is the baseline, or the user
-            interrupted.
+        again: its comparison with the baseline in new processes; None where it is the baseline, the budget
+            had no time for it, or the user interrupted.
     """
 
     candidate: Candidate
@@ -51,24 +53,27 @@ def list_trials(race: Race, winner: Winner, left_out: Sequence[Trial], *, top1: 
     else:
         decision, reason = Decision.KEPT, "what the others are compared with"
     baseline = msgspec.structs.replace(race.baseline, top1=top1)
-    return [_described(race.plan, baseline, UNCHANGED, 0, decision, reason), *timed, *left_out]
+    return [_described(race.plan, baseline, UNCHANGED, 0, 0, decision, reason), *timed, *left_out]
 
 
 def _trial(race: Race, candidate: Candidate, winner: Winner) -> Trial:
     name, again = candidate.name, winner.again
     ratios = race.ratios[name]
-    found, processes = estimate(ratios), len(ratios)
+    found, processes, runs = estimate(ratios), len(ratios), race.runs[name]
     if name == winner.candidate.name:
         decision, reason = Decision.CHOSEN, "not compared again"
         if again is not None:
-            found, processes, reason = again.estimate, again.processes, "compared again, in new processes"
+            found, processes, runs = again.estimate, again.processes, again.runs
+            reason = "compared again, in new processes"
+        elif found is None and name in race.screened:
+            reason = f"not compared again; {1 / race.screened[name]:.2f} times as fast in the screening"
     elif name in race.dropped:
         decision, reason = Decision.DROPPED, race.dropped[name]
     elif found is None:
         decision, reason = Decision.DROPPED, "the budget ended before it was timed often enough"
     else:
         decision, reason = Decision.KEPT, f"not told apart from {winner.candidate.name}"
-    return _described(race.plan, candidate, found, processes, decision, reason)
+    return _described(race.plan, candidate, found, processes, runs, decision, reason)
 
 
 def _described(
@@ -76,6 +81,7 @@ def _described(
     candidate: Candidate,
     estimate: Estimate | None,
     processes: int,
+    runs: int,
     decision: Decision,
     reason: str,
 ) -> Trial:
@@ -89,7 +95,7 @@ def _described(
         top1=candidate.top1,
         estimate=estimate,
         processes=processes,
-        runs=2 * plan.blocks * processes,
+        runs=runs,
         warmup_runs=plan.warmup_runs if processes else None,
         seed=plan.seed if processes else None,
         decision=decision,
@@ -135,6 +141,8 @@ def say_how_to_run(
     plan: ComparisonPlan,
     options: RuntimeOptions,
     *,
+    code: str,
+    network: NetworkTarget | None = None,
     input_shapes: Mapping[str | None, tuple[int, ...]],
     given: Given = NOTHING_GIVEN,
     batch_size: int,
@@ -142,16 +150,24 @@ def say_how_to_run(
     """The settings of a file, and the command that measures it again.
 
     Args:
+        code: what runs it, in Python.
+        network: where the runtime runs it itself; of a file its image size and weights are in the file.
         input_shapes, given, batch_size: as the user gave them, for what the file leaves open.
     """
-    console.note(f"Run it with ONNX Runtime and {', '.join(_settings(plan, options))}.")
-    again = ["effmod", "bench", os.fspath(path), "--threads", str(threads_to_use(plan))]
+    settings = "".join(f", {setting}" for setting in _settings(plan, options))
+    console.note(f"Run it with {RUNTIME_NAMES[options.runtime]}{settings}:")
+    for line in code.splitlines():
+        console.note(f"    {line}")
+    again = ["effmod", "bench", network.name if network else os.fspath(path), "--threads", str(threads_to_use(plan))]
+    again += network.choices.of_network() if network else []
     again += [*arguments(plan.device, options), *_feeding(input_shapes, batch_size), *given.options()]
     console.note(f"Measure it: {shlex.join(again)}")
 
 
 def _settings(plan: ComparisonPlan, options: RuntimeOptions) -> Iterator[str]:
     """In the runtime's own words; those of its defaults that were never varied are left out."""
+    if options.runtime not in ONNXRUNTIMES:
+        return  # the code has them
     if plan.device is Device.CPU:
         yield f"intra_op_num_threads = {threads_to_use(plan)}"
         yield f"graph_optimization_level = ORT_ENABLE_{options.graph_optimization.upper()}"

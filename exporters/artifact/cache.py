@@ -16,6 +16,7 @@ import msgspec
 import platformdirs
 
 from exporters.artifact.files import writing
+from exporters.artifact.hashes import sha256_of
 from exporters.artifact.scratch import scratch, sweep
 
 T = TypeVar("T")
@@ -81,6 +82,15 @@ def find(key: str, name: str, *, read: Callable[[Path], T | None]) -> tuple[Path
     return None if found is None else (path, found)
 
 
+def find_by_hash(sha256: str) -> Path | None:
+    """The file, no package, of this hash that the cache has under whatever key; None where it has none."""
+    for sidecar in _entries().glob("*/*.json"):
+        path = sidecar.with_name(sidecar.name.removesuffix(".json"))
+        if sha256.encode() in sidecar.read_bytes() and path.is_file() and sha256_of(path) == sha256:
+            return path
+    return None
+
+
 def sweep_unfinished() -> None:
     """Delete what a killed process was about to put into the cache."""
     sweep(_entries(), _MAKING)
@@ -109,9 +119,20 @@ def clear_cache() -> CacheInfo:
     """
     info = cache_info()
     with writing(cache_root(), elsewhere=_ELSEWHERE):
-        if _entries().exists():
-            shutil.rmtree(_entries())
+        for folder in (_entries(), roofs(), brought()):
+            if folder.exists():
+                shutil.rmtree(folder)
     return info
+
+
+def roofs() -> Path:
+    """Where what machines can do at best is kept, once it was measured."""
+    return cache_root() / "roofs"
+
+
+def brought() -> Path:
+    """Where files are kept that a command on another machine has this one time."""
+    return cache_root() / "brought"
 
 
 def _entries() -> Path:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Images = npt.NDArray[np.float32]
 Values = Mapping[str, npt.NDArray[Any]]
 """Arrays by the names that a graph has for them."""
+# What has more at that place has its channels last.
+_MOST_CHANNELS = 16
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -38,6 +40,7 @@ class Evaluator(Protocol):
     Attributes:
         name: of the file, for messages.
         shape: of its input, (N, 3, H, W); a size that it leaves open is None.
+        outputs: their names; a label may be among them.
         takes_pixels: whether it takes RGB in whole numbers, 0..255, and normalizes them itself.
         precisions: what it can be evaluated in; its own comes last.
         activation_range: over all that was evaluated in float32; None where it cannot be seen.
@@ -45,12 +48,13 @@ class Evaluator(Protocol):
 
     name: str
     shape: tuple[int | None, ...]
+    outputs: tuple[str, ...]
     takes_pixels: bool
     precisions: tuple[ComputePrecision, ...]
     activation_range: ActivationRange | None
 
     def scores(self, images: Images, precision: ComputePrecision, batch_size: int) -> Images:
-        """Scores of images, (N, classes).
+        """Scores of images, (N, classes); of another output than a classifier's, its values in a row for each image.
 
         Args:
             images: (N, 3, H, W); whole numbers where it takes pixels.
@@ -78,6 +82,10 @@ class Evaluator(Protocol):
         Args:
             images: (N, 3, H, W), with N a multiple of `batch_size`.
         """
+        ...
+
+    def giving(self, chosen: "Chosen") -> "Evaluator":
+        """The same, with another of its outputs as its scores."""
         ...
 
     def rounded_as(self, half: Any) -> "Evaluator":
@@ -114,8 +122,8 @@ def widest(before: ActivationRange | None, seen: ActivationRange) -> ActivationR
 
 
 def image_shape(path: Path, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-    if len(shape) != 4 or shape[1] not in (3, None):
-        raise ArtifactError(f"{path} takes {shape}, where images (N, 3, H, W) are expected")
+    if len(shape) != 4 or (shape[1] or 0) > _MOST_CHANNELS:
+        raise ArtifactError(f"{path} takes {shape}, where images (N, channels, H, W) are expected")
     return shape
 
 
@@ -125,11 +133,32 @@ def in_batches(images: Images, batch_size: int, evaluate: Callable[[Images], Ima
     return np.concatenate([evaluate(x) for x in np.split(whole, len(whole) // batch_size)])[: len(images)]
 
 
+class Chosen(msgspec.Struct, frozen=True):
+    """Which of the outputs that hold numbers: its place among so many."""
+
+    place: int = 0
+    count: int = 1
+
+
+ONLY = Chosen()
+
+
 @np.errstate(over="ignore")  # a float64 beyond float32 becomes infinity, of which the comparison tells
-def scores_of(name: str, outputs: Mapping[str, npt.NDArray[Any]]) -> Images:
-    """The one output that holds numbers, (N, classes); a label may stand beside it."""
-    numbers = [x for x in outputs.values() if isinstance(x, np.ndarray) and x.dtype.kind == "f"]
-    if len(numbers) != 1:
-        raise ArtifactError(f"{name} gives {', '.join(outputs)}, where one output of scores is expected")
-    scores = numbers[0].astype(np.float32)
-    return scores.reshape(1, -1) if scores.ndim == 1 else scores
+def scores_of(name: str, outputs: Mapping[str, npt.NDArray[Any]], batch_size: int, chosen: Chosen = ONLY) -> Images:
+    """The output that was chosen, (N, values); a label may stand beside those that hold numbers.
+
+    Args:
+        name: of the file, for messages.
+        batch_size: N.
+    """
+    arrays = [x for x in outputs.values() if isinstance(x, np.ndarray)]
+    numbers = [x for x in arrays if x.dtype.kind == "f"]
+    if len(numbers) != chosen.count:
+        numbers = [x for x in arrays if x.dtype.kind in "fiub"]
+    if len(numbers) != chosen.count:
+        expected = "one output of scores is" if chosen.count == 1 else f"{chosen.count} outputs are"
+        raise ArtifactError(f"{name} gives {', '.join(outputs)}, where {expected} expected")
+    scores = numbers[chosen.place].astype(np.float32)
+    if scores.size % batch_size:
+        raise ArtifactError(f"{name} gives an output of shape {scores.shape} for {batch_size} images")
+    return scores.reshape(batch_size, -1)

@@ -28,6 +28,7 @@ class ExportJob(msgspec.Struct, Generic[Config], frozen=True, kw_only=True):
     Attributes:
         network: as it is exported, in eval mode.
         reference: what the file is compared with: the network itself, or what it is a rewriting of.
+        outputs: the names of what it gives.
         rewrites: what was done to it.
         versions: of everything that has a hand in the file.
     """
@@ -36,6 +37,7 @@ class ExportJob(msgspec.Struct, Generic[Config], frozen=True, kw_only=True):
     config: Config
     network: "nn.Module"
     reference: "nn.Module"
+    outputs: tuple[str, ...]
     weights: Weights
     rewrites: tuple[RewriteReport, ...]
     versions: dict[str, str]
@@ -49,3 +51,4 @@ class Exported(msgspec.Struct, frozen=True, kw_only=True):
     opset: int | None = None
     specification_version: int | None = None
     unaligned_channels: tuple[int, ...] = ()
+    modules: dict[str, tuple[str, ...]] = {}

@@ -3,12 +3,15 @@
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
+
+from exporters.artifact.accuracy import Accuracy
 from exporters.artifact.scratch import scratch, sweep
-from exporters.artifact.sidecar import sidecar_path
+from exporters.artifact.sidecar import describes, sidecar_path
 from exporters.errors import OutputError
 
 _PARTIAL = ".partial-"
@@ -51,6 +54,23 @@ def arriving(target: Path) -> Iterator[Path]:
                     move_into_place(source, final)
                 else:
                     _remove(final)
+
+
+def keep_accuracy(path: Path, sha256: str, accuracy: Sequence[Accuracy]) -> bool:
+    """Put what was measured of an artifact into its sidecar, of whatever kind; whether it has one that is of this file.
+
+    Raises:
+        OutputError: the sidecar cannot be written; it is still what it was.
+    """
+    if not describes(path, sha256):
+        return False
+    sidecar = sidecar_path(path)
+    with writing(sidecar), scratch(path.parent, _PARTIAL) as partial:
+        facts: dict[str, object] = dict(msgspec.json.decode(sidecar.read_bytes(), type=dict[str, msgspec.Raw]))
+        new = partial / sidecar.name
+        new.write_bytes(msgspec.json.format(msgspec.json.encode(facts | {"accuracy": tuple(accuracy)}), indent=2))
+        new.replace(sidecar)
+    return True
 
 
 def sweep_partial(folder: Path) -> None:

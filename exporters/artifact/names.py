@@ -4,7 +4,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from exporters.config import DEFAULT_PRECISION, ExportConfig
+from exporters.config import DEFAULT_OPSET, DEFAULT_PRECISION, ExportConfig, FastOn, OnnxConfig
 from exporters.rewrites import AUTO
 from models.zoo.named import split
 
@@ -19,6 +19,27 @@ def form_of(config: ExportConfig, *, rewritten: bool) -> str:
     """
     form = rewrites_in_name(config) if rewritten else "plain"
     return form if is_default_precision(config) else f"{form}+{config.compute_precision}"
+
+
+def fast_on(config: ExportConfig, *, rewritten: bool) -> tuple[FastOn, ...]:
+    """The runtimes that an ONNX file's form is for: on which it is the faster one on the whole, on x86 processors.
+
+    ONNX Runtime wants maps in its blocked layout, which the rewrites are for. OpenVINO wants the products as the plain
+    file has them: with the rewritten one seven of nine networks were up to 12 % slower, two less than 1 % faster.
+    Nothing is known of float16, of an open batch, of rewrites by name, and of what is not the default otherwise.
+
+    Args:
+        rewritten: as of `form_of`.
+    """
+    if not isinstance(config, OnnxConfig) or config.dynamic_batch or not is_default_precision(config):
+        return ()
+    if config.opset != DEFAULT_OPSET or not config.simplify:
+        return ()
+    if not config.rewrites:
+        return (FastOn.OPENVINO,)
+    if config.rewrites != AUTO[config.format]:
+        return ()
+    return (FastOn.ONNXRUNTIME,) if rewritten else (FastOn.ONNXRUNTIME, FastOn.OPENVINO)
 
 
 def rewrites_in_name(config: ExportConfig) -> str:

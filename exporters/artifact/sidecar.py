@@ -5,8 +5,9 @@ from typing import TypeVar
 
 import msgspec
 
+from exporters.artifact.accuracy import Accuracy
 from exporters.artifact.names import form_of
-from exporters.config import ExportConfig, Format
+from exporters.config import ExportConfig, FastOn, Format
 from exporters.errors import ArtifactError
 from exporters.rewrites import RewriteReport
 from models import Preprocessing, Weights
@@ -14,6 +15,13 @@ from models import Preprocessing, Weights
 SIDECAR_VERSION = 3  # 1 had neither the format within `config`, nor `specification_version`; 2 had no cosine
 _SIDECAR_BYTES = 1 << 26  # and no more is read: none of ours is so large
 FLOAT16_MAX = 65504.0
+QUIET = 5e-5
+"""Noise, relative to the largest output, that changes nothing, since 1e-4 is allowed anyway: mobilenetv2_100 has 2e-5,
+efficientmod_xxs 2e-6."""
+UNSTEADY = 1e-2
+"""Noise of a number, relative to the largest output, beyond which nothing can be proved; and the most that any number
+may be off by, whatever its noise. The detector of PP-OCRv4, whose largest output is 4e-5 at 320 pixels, departs from
+itself by 4.4e-3 there, and by as much where it was simplified."""
 _WIDENED = frozenset(("float16",))  # to float32 before it is computed with; none of them is subnormal there
 Sidecar = TypeVar("Sidecar", bound=msgspec.Struct)
 
@@ -75,12 +83,25 @@ class Rounding(msgspec.Struct, frozen=True, kw_only=True):
             Where its weights were compressed afterwards: before that. Both are None where the program is not known.
         arithmetic_relative_error: evaluated in float16, against itself in float32: what float16's arithmetic adds.
         tolerance: of the first two.
+        rounded_tolerance: of the second, where it is another one, since the network is unsteady; else None.
     """
 
     program_relative_error: float | None
     rounded_relative_error: float | None
     arithmetic_relative_error: float
     tolerance: float
+    rounded_tolerance: float | None = None
+
+    @property
+    def judged(self) -> tuple[tuple[float | None, float], ...]:
+        """The first two errors, each with its tolerance."""
+        second = self.tolerance if self.rounded_tolerance is None else self.rounded_tolerance
+        return (self.program_relative_error, self.tolerance), (self.rounded_relative_error, second)
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the program is the network, and the artifact is that program, as far as both are known."""
+        return all(error is None or error <= tolerance for error, tolerance in self.judged)
 
 
 class Subnormals(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,7 +131,8 @@ class Subnormals(msgspec.Struct, frozen=True, kw_only=True):
 class Parity(msgspec.Struct, frozen=True, kw_only=True):
     """How closely an artifact's outputs are the network's, over `inputs` different images.
 
-    The network computes in float32; the artifact stores its values in its own precision.
+    The network computes in float32, and in float64 where its noise was asked; the artifact stores its values in its own
+    precision.
 
     Attributes:
         max_abs_error: largest difference of any output value.
@@ -119,7 +141,13 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
         top1_agreement: share of the images for which both name the same class.
         output_change: largest difference between the network's outputs for two of the images, relative
             to its largest output. Near 0 the comparison would prove nothing.
+        still_outputs: of several outputs those, by name, that hardly move with the input, so that their own equality
+            says little; empty in sidecars from before they were noted.
         tolerance: the relative error up to which the artifact passes; None where it is not meant to be equal.
+        noise: how far what it is compared with is from itself where nothing that matters differs, relative to the
+            largest output; None where that was not asked, since the error is far within the tolerance without.
+        unsteady_inputs: how many more images there were that prove nothing, since the network's noise on them is beyond
+            what any number may be off by; they count nowhere else here, unless `inputs` is 0.
         float32_relative_error: evaluated in float32: what is left of the error where only the weights are rounded.
             None for ONNX in float32.
         activation_range: over the same images; None for ONNX in float32.
@@ -134,20 +162,20 @@ class Parity(msgspec.Struct, frozen=True, kw_only=True):
     cosine: float
     top1_agreement: float
     output_change: float
+    still_outputs: tuple[str, ...] = ()
     tolerance: float | None
+    noise: float | None = None
+    unsteady_inputs: int = 0
     float32_relative_error: float | None = None
     activation_range: ActivationRange | None = None
     subnormals: Subnormals | None = None
     rounding: Rounding | None = None
     first_departure: Departure | None = None
 
-
-class Accuracy(msgspec.Struct, frozen=True, kw_only=True):
-    """How often the right class is the first, or among the first five, in percent of the images."""
-
-    images: int
-    top1: float
-    top5: float
+    @property
+    def is_undecided(self) -> bool:
+        """Whether too few images prove something: the network is unsteady on half of them or more."""
+        return 0 < self.unsteady_inputs >= self.inputs
 
 
 class Artifact(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,15 +184,20 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         form: which form of the network it holds; "plain" is the network as its authors wrote it (`form_of`). It may be
             that although `config` has rewrites: they are what was asked.
+        fast_on: the runtimes that this form is for (`names.fast_on`); empty where that is not known, and in sidecars
+            from before it was noted.
         rewrites: what was changed on the way, and what was not; the branches that the zoo has merged included.
         simplified: whether the file is onnxsim's; None where that was not asked, and for Core ML.
         macs: multiply-adds of one image at `config.image_size`.
         opset: of the file itself; None for Core ML.
         specification_version: of the package itself; None for ONNX.
         unaligned_channels: of an ONNX file's convolutions (`exporters.onnx.channels`).
+        modules: of the network, each with the operators and values of the file that it gives, by name; empty where that
+            is not known, and in sidecars from before it was noted.
         versions: of everything that had a hand in making it.
         size_bytes: of all its files.
         sha256: of the file, or of what matters in a package (`package_sha256`).
+        accuracy: as it was last measured, its own precision last; empty where it was not.
     """
 
     sidecar_version: int = SIDECAR_VERSION
@@ -184,9 +217,17 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     specification_version: int | None = None
     unaligned_channels: tuple[int, ...] = ()
     parity: Parity
+    modules: dict[str, tuple[str, ...]] = {}
+    fast_on: tuple[FastOn, ...] = ()
     versions: dict[str, str]
     size_bytes: int
     sha256: str
+    accuracy: tuple[Accuracy, ...] = ()
+
+    @property
+    def module_by_name(self) -> dict[str, str]:
+        """The module of each operator and value that one is known of."""
+        return {name: module for module, names in self.modules.items() for name in names}
 
     @property
     def is_plain(self) -> bool:
@@ -243,16 +284,34 @@ class _Proved(msgspec.Struct):
 
     sha256: str
     parity: Parity
+    accuracy: tuple[Accuracy, ...] = ()
 
 
 def read_subnormals(path: Path, sha256: str) -> Subnormals | None:
     """What the sidecar beside a file says of its subnormal numbers; None where it does not, or is of another file."""
+    found = _read_proved(path, sha256)
+    return found.parity.subnormals if found else None
+
+
+def read_accuracy(path: Path, sha256: str) -> tuple[Accuracy, ...]:
+    """What the sidecar beside a file says of its accuracy; empty where it does not, or is of another file."""
+    found = _read_proved(path, sha256)
+    return found.accuracy if found else ()
+
+
+def describes(path: Path, sha256: str) -> bool:
+    """Whether there is a sidecar beside a file, and it is of this one."""
+    return _read_proved(path, sha256) is not None
+
+
+def _read_proved(path: Path, sha256: str) -> _Proved | None:
+    """What the sidecar beside a file says; None where there is none, or it is of another file."""
     try:
         with sidecar_path(path).open("rb") as file:
             found = msgspec.json.decode(file.read(_SIDECAR_BYTES), type=_Proved)
     except Exception:  # there is none, or it is a stranger's: whoever needs it says what is wrong with it
         return None
-    return found.parity.subnormals if found.sha256 == sha256 else None
+    return found if found.sha256 == sha256 else None
 
 
 def write_sidecar(path: Path, sidecar: msgspec.Struct) -> None:

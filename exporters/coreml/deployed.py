@@ -1,5 +1,7 @@
 """The network with what a package holds beside it: normalization before, softmax behind."""
 
+import copy
+
 import torch
 from torch import Tensor, nn
 
@@ -18,8 +20,16 @@ class Deployed(nn.Module):
     The scale goes into the convolution that reads the image, where the network is a graph that was rewritten.
     """
 
-    def __init__(self, network: nn.Module, config: CoreMLConfig, preprocessing: Preprocessing) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        config: CoreMLConfig,
+        preprocessing: Preprocessing,
+        outputs: tuple[str, ...] | None = None,
+    ) -> None:
+        """Of a network, whose outputs are named `outputs`; None for one, which the options name."""
         super().__init__()
+        self.outputs = (config.output,) if outputs is None or len(outputs) == 1 else outputs
         self.shift: Tensor
         self.scale: Tensor | None
         self.takes_image = config.input is InputKind.IMAGE
@@ -30,11 +40,22 @@ class Deployed(nn.Module):
         if self.takes_image and isinstance(network, torch.fx.GraphModule):
             scaled = fold_image_scale(network, scale)
         self.network = scaled or network
-        self.register_buffer("shift", (255 * mean).float().view(1, 3, 1, 1))
-        self.register_buffer("scale", None if scaled else scale.float().view(1, 3, 1, 1))
+        self.register_buffer("shift", (255 * mean).float().view(1, -1, 1, 1))
+        self.register_buffer("scale", None if scaled else scale.float().view(1, -1, 1, 1))
+
+    def around(self, network: nn.Module) -> "Deployed":
+        """The same around another network."""
+        other = copy.copy(self)
+        other._modules = self._modules | {"network": network}
+        return other
+
+    @property
+    def channels(self) -> int:
+        """Of what it takes."""
+        return self.shift.shape[1]
 
     def forward(self, x: Tensor) -> Tensor:
         if self.takes_image:
-            x = x - self.shift  # (N, 3, H, W)
+            x = x - self.shift  # (N, channels, H, W)
             x = x if self.scale is None else x * self.scale
-        return self.softmax(self.network(x))  # (N, classes)
+        return self.softmax(self.network(x))  # (N, classes), or several

@@ -33,6 +33,9 @@ COMPUTE_UNITS = "all"
 """Which processors a package is meant for: coremltools' word for CPU, GPU and Neural Engine, as the system likes."""
 
 
+_RGB = 3
+
+
 class PackageMetadata(msgspec.Struct, frozen=True, kw_only=True):
     """What a package says of itself to whoever opens it in Xcode."""
 
@@ -51,17 +54,22 @@ def export(
     metadata: PackageMetadata,
     *,
     reference: nn.Module | None = None,
+    outputs: tuple[str, ...] | None = None,
     measure_parity: MeasureParity[CoreMLConfig] | None = None,
-) -> Parity | None:
+) -> tuple[Parity | None, dict[str, tuple[str, ...]]]:
     """Write a network to a Core ML package, and prove it equal to the network where that can be done.
 
     The package appears under its name whole, or not at all; one that is there already is replaced.
 
     Args:
-        model: in eval mode; input (N, 3, H, W), output (N, classes).
+        model: in eval mode; input (N, channels, H, W), output (N, classes), or a tuple of tensors.
         path: the package to write, `NAME.mlpackage`.
         reference: the network that the package is compared with, where `model` is a rewriting of it.
-        measure_parity: the proof; without one the result is None.
+        outputs: the names of what the network gives, where it gives several.
+        measure_parity: the proof; without one there is no parity.
+
+    Returns:
+        The parity, and the modules of the network, each with the values of the package that it gives.
 
     Raises:
         FormatUnavailableError: coremltools, or what the compression needs, cannot be had here.
@@ -71,8 +79,13 @@ def export(
     """
     ct = import_coremltools()
     check_compression(config.compress)
-    name = type(reference or model).__name__
-    deployed = Deployed(model, config, preprocessing).eval()
+    name = metadata.model
+    if config.input is InputKind.IMAGE and preprocessing.channels != _RGB:
+        raise ExportError(
+            f"{name} takes images of other channels than RGB ({preprocessing.channels}), and an image that a package "
+            "takes is RGB; give --input tensor"
+        )
+    deployed = Deployed(model, config, preprocessing, outputs).eval()
     _check_classes(deployed, config, name)
     with writing(path), _replacing(path) as partial:
         with quiet():
@@ -87,11 +100,11 @@ def export(
             _describe(package, config, preprocessing, metadata)
             package.save(str(partial))
         _tidy(partial)
-        _check(partial, config)
+        _check(partial, deployed, config)
         if compressed:
             origin = Origin(network=deployed)
         parity = proof.of(partial, config, origin)
-        return parity and _with_rounding_of(whole, parity)
+        return parity and _with_rounding_of(whole, parity), converted.modules
 
 
 class _Proof(msgspec.Struct, frozen=True):
@@ -139,10 +152,13 @@ def _evaluator(program: Program | None, config: CoreMLConfig) -> ProgramEvaluato
 def _check_classes(deployed: Deployed, config: CoreMLConfig, name: str) -> None:
     try:
         with torch.inference_mode():
-            found = deployed(example(config))
+            found = deployed(example(deployed, config))
     except Exception as error:  # whatever the network raises
         raise ExportError(f"{name} does not run: {first_line(error)}") from error
+    _check_once(found, deployed.outputs)
     shape = tuple(found.shape) if isinstance(found, Tensor) else ()
+    if config.labels is None and not config.softmax:
+        return
     if len(shape) != 2 or shape[0] != config.batch_size:
         text = shape or type(found).__name__
         raise ExportError(f"{name} gives {text}, where (N, classes) is expected")
@@ -151,6 +167,18 @@ def _check_classes(deployed: Deployed, config: CoreMLConfig, name: str) -> None:
             f"there are {len(config.labels)} labels, and {name} tells {shape[1]} classes apart; write one label a "
             "line, in the order of the classes"
         )
+
+
+def _check_once(found: Any, outputs: tuple[str, ...]) -> None:
+    """Refuse a network that gives one tensor twice, for which coremltools writes one output, a copy of it or not."""
+    first: dict[int, str] = {}
+    for output, tensor in zip(outputs, found if isinstance(found, tuple) else (), strict=False):
+        if id(tensor) in first:
+            raise ExportError(
+                f"the network gives one tensor twice, as {first[id(tensor)]!r} and {output!r}, which a package cannot; "
+                "return it once"
+            )
+        first[id(tensor)] = output
 
 
 def _compress(package: Any, compress: Compression) -> Any:
@@ -178,8 +206,9 @@ def _describe(package: Any, config: CoreMLConfig, preprocessing: Preprocessing, 
         if config.input is InputKind.IMAGE
         else f"RGB in [0, 1], less {preprocessing.mean}, over {preprocessing.std} by channel"
     )
-    what = "probabilities" if config.softmax else "logits"
-    package.output_description[config.output] = f"{what}, by class"
+    if config.output in package.output_description:  # or there are several, by names of the network's own
+        what = "probabilities" if config.softmax else "logits"
+        package.output_description[config.output] = f"{what}, by class"
     package.user_defined_metadata.update(
         {
             "effmod.network": metadata.model,
@@ -205,7 +234,7 @@ def _tidy(path: Path) -> None:
     model_file(path).write_bytes(specification.SerializeToString(deterministic=True))
 
 
-def _check(path: Path, config: CoreMLConfig) -> None:
+def _check(path: Path, deployed: Deployed, config: CoreMLConfig) -> None:
     specification = read_specification(path)
     expected = SPECIFICATION_VERSIONS[config.target]
     if specification.specificationVersion != expected:
@@ -214,7 +243,7 @@ def _check(path: Path, config: CoreMLConfig) -> None:
             f"where {expected} belongs; choose another --target"
         )
     inputs, outputs = ([feature.name for feature in features] for features in _features(specification))
-    names = [CLASS, config.output] if config.labels else [config.output]
+    names = [*([CLASS] if config.labels else []), *deployed.outputs]
     if inputs != [INPUT] or sorted(outputs) != sorted(names):
         raise ExportError(f"coremltools wrote inputs {inputs} and outputs {outputs}, where {names} belong")
 

@@ -77,25 +77,34 @@ def export(job: ExportJob[CoreMLConfig], path: Path, measure_parity: MeasurePari
         rewrites=tuple(report.name for report in job.rewrites if report.count),
         versions=job.versions,
     )
-    parity = export(
+    parity, modules = export(
         job.network,
         path,
         job.config,
         job.spec.preprocessing,
         metadata,
         reference=job.reference,
+        outputs=job.outputs,
         measure_parity=measure_parity,
     )
     assert parity is not None  # it was asked for
-    return Exported(parity=parity, specification_version=SPECIFICATION_VERSIONS[job.config.target])
+    version = SPECIFICATION_VERSIONS[job.config.target]
+    return Exported(parity=parity, specification_version=version, modules=modules)
 
 
-def origin(network: "nn.Module", config: CoreMLConfig, preprocessing: Preprocessing, *, with_program: bool) -> "Origin":
+def origin(
+    network: "nn.Module",
+    config: CoreMLConfig,
+    preprocessing: Preprocessing,
+    outputs: tuple[str, ...],
+    *,
+    with_program: bool,
+) -> "Origin":
     from exporters.artifact.evaluator import Origin
     from exporters.coreml.deployed import Deployed
     from exporters.coreml.export import float32_program
 
-    deployed = Deployed(network, config, preprocessing).eval()
+    deployed = Deployed(network, config, preprocessing, outputs).eval()
     return Origin(network=deployed, program=float32_program(deployed, config) if with_program else None)
 
 

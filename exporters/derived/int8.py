@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy.typing as npt
 import onnx
+import onnxruntime
 from onnxruntime.quantization import (
     CalibrationDataReader,
     QuantType,
@@ -21,6 +22,8 @@ from exporters.config import Int8
 from exporters.derived.cpu import read_cpu
 from exporters.errors import ExportError
 from models.zoo.words import first_line
+
+_WARNING, _FATAL = 2, 4  # of ONNX Runtime's severities; the first is its own choice
 
 Feed = Mapping[str, npt.NDArray[Any]]
 
@@ -81,10 +84,12 @@ def _silence() -> Iterator[None]:
     """The quantizer gives advice through the root logger, and would leave it a handler; what matters it raises."""
     root, nowhere = logging.getLogger(), logging.NullHandler()
     level = root.level
+    onnxruntime.set_default_logger_severity(_FATAL)  # of the sessions that it opens itself
     root.addHandler(nowhere)
     root.setLevel(logging.CRITICAL)
     try:
         yield
     finally:
+        onnxruntime.set_default_logger_severity(_WARNING)
         root.setLevel(level)
         root.removeHandler(nowhere)

@@ -14,12 +14,13 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 
+from exporters.artifact.accuracy import Accuracy
 from exporters.artifact.sidecar import Parity, TensorSpec, read_sidecar, read_sidecar_as, write_sidecar
 from exporters.derived.cpu import read_cpu
 from exporters.derived.sidecar import facts
 from exporters.errors import ExportError, MachineMismatchError
 from exporters.onnx.graph import check_graph, external_files, load_graph, read_graph
-from exporters.onnx.values import ERRORS_ALONE
+from exporters.onnx.values import silent
 from models import Preprocessing
 from models.zoo.words import first_line
 
@@ -35,6 +36,7 @@ class MachineFile(msgspec.Struct, frozen=True, kw_only=True):
         network: of the original's own sidecar, with its preprocessing; None for a user's own file.
         parity: against the original.
         versions: of everything that had a hand in making it.
+        accuracy: as in the sidecar of an artifact.
     """
 
     machine_version: int = 1
@@ -52,6 +54,7 @@ class MachineFile(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
     size_bytes: int
     sha256: str
+    accuracy: tuple[Accuracy, ...] = ()
 
 
 def optimize(path: Path, new: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> MachineFile:
@@ -69,10 +72,9 @@ def optimize(path: Path, new: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any
     from exporters.proof.files import compare_files, judge_files, with_subnormals
 
     beside = external_files(read_graph(path), path)
-    options = onnxruntime.SessionOptions()
+    options = silent()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
     options.optimized_model_filepath = os.fspath(new)
-    options.log_severity_level = ERRORS_ALONE  # it warns that the file is for this machine, which is what is wanted
     try:
         # From memory: of a file, the new one would keep the references to weights beside it.
         onnxruntime.InferenceSession(onnx.load(path).SerializeToString(), options, providers=["CPUExecutionProvider"])

@@ -202,5 +202,5 @@ def _read_image(tensor: Tensor, path: Path, mean: Channels, std: Channels) -> Ar
     images = np.repeat(pixels.transpose(2, 0, 1)[None], count, axis=0)
     if dtype_of(tensor).kind == "u":
         return _laid_out(tensor, images, np.round)
-    channels = (1, 3, 1, 1)
+    channels = (1, -1, 1, 1)
     return _laid_out(tensor, (images / 255 - np.reshape(mean, channels)) / np.reshape(std, channels))

@@ -14,7 +14,7 @@ from exporters.making import create, key
 from models import ModelSpec, Preprocessing, Weights, check_image_size
 from models.dense.spec import find_dense, is_dense
 from models.zoo.output import prints_to_standard_error
-from models.zoo.spec import is_own
+from models.zoo.spec import is_function
 
 if TYPE_CHECKING:
     from torch import nn
@@ -137,7 +137,7 @@ def load_network(path: str | Path) -> "nn.Module":
         model: nn.Module = create_dense(*find_dense(named.name))
     else:
         model = create_model(named.name, image_size=named.image_size)
-    if is_own(named.name):
+    if is_function(named.name):
         from models.zoo import user_file
 
         user_file.read(named.name).neighbours.stay_searched()
@@ -150,7 +150,7 @@ def _save(spec: ModelSpec, image_size: int, checkpoint: Path | None, path: Path)
     from models import count
 
     model, weights = create.create(spec, image_size, checkpoint)
-    complexity = count(model, image_size)
+    complexity = count(model, image_size, spec.preprocessing.channels)
     save_network(model, path, name=spec.name, image_size=image_size)
     network = SavedNetwork(
         model=public_name(spec.name),
@@ -158,7 +158,9 @@ def _save(spec: ModelSpec, image_size: int, checkpoint: Path | None, path: Path)
         params=complexity.params,
         macs=complexity.macs,
         preprocessing=spec.preprocessing,
-        input=TensorSpec(name=INPUT, shape=("batch", 3, image_size, image_size), dtype="float"),
+        input=TensorSpec(
+            name=INPUT, shape=("batch", spec.preprocessing.channels, image_size, image_size), dtype="float"
+        ),
         size_bytes=path.stat().st_size,
         sha256=sha256_of(path),
         subnormal_weights=count_subnormal_weights(model),

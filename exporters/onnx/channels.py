@@ -6,6 +6,8 @@ several times. What it asks for are the channels of a depthwise convolution, and
 these are so few that it takes them unblocked (`onnxruntime/core/optimizer/nchwc_transformer.cc`, 1.31).
 """
 
+from collections.abc import Mapping
+
 import onnx
 
 _ALIGNMENT = 4
@@ -18,18 +20,32 @@ def unaligned_channels(graph: onnx.ModelProto) -> tuple[int, ...]:
     A convolution whose weights are no constant of the graph is passed over.
     """
     shapes = {tensor.name: tuple(tensor.dims) for tensor in graph.graph.initializer}
-    found = set()
-    for node in graph.graph.node:
-        shape = shapes.get(node.input[1], ()) if node.op_type == "Conv" and len(node.input) > 1 else ()
-        if len(shape) != 4:
-            continue
-        groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
-        if groups == shape[0] and shape[1] == 1:
-            blocked = groups
-        elif groups == 1 and shape[1] >= _LARGEST_BLOCK:
-            blocked = shape[1]
-        else:  # so few, or groups of several, of which it asks more
-            continue
-        if blocked % _ALIGNMENT:
-            found.add(blocked)
-    return tuple(sorted(found))
+    blocked = (blocked_channels(node, shapes) for node in graph.graph.node)
+    return tuple(sorted({channels for channels in blocked if channels is not None and channels % _ALIGNMENT}))
+
+
+def is_unaligned(node: onnx.NodeProto, shapes: Mapping[str, tuple[int, ...]]) -> bool:
+    """Whether an operator is a convolution that is left out for the number of its channels.
+
+    Args:
+        shapes: of its weights, by name.
+    """
+    channels = blocked_channels(node, shapes)
+    return channels is not None and channels % _ALIGNMENT != 0
+
+
+def blocked_channels(node: onnx.NodeProto, shapes: Mapping[str, tuple[int, ...]]) -> int | None:
+    """The number of channels that decides for a convolution; None for one of which more is asked, and other operators.
+
+    Args:
+        shapes: of its weights, by name.
+    """
+    shape = shapes.get(node.input[1], ()) if node.op_type == "Conv" and len(node.input) > 1 else ()
+    if len(shape) != 4:
+        return None
+    groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)
+    if groups == shape[0] and shape[1] == 1:
+        return groups
+    if groups == 1 and shape[1] >= _LARGEST_BLOCK:
+        return shape[1]
+    return None  # so few, or groups of several, of which it asks more

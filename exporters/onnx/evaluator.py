@@ -1,5 +1,6 @@
 """An ONNX file as a function, in ONNX Runtime on the CPU; in float16 with the rounding that a GPU would do."""
 
+import copy
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,14 +12,25 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 
-from exporters.artifact.evaluator import Images, Step, Values, image_shape, in_batches, scores_of, widest
+from exporters.artifact.evaluator import (
+    ONLY,
+    Chosen,
+    Images,
+    Step,
+    Values,
+    image_shape,
+    in_batches,
+    scores_of,
+    widest,
+)
 from exporters.artifact.sidecar import FLOAT16_MAX, ActivationRange, Subnormals
 from exporters.config import ComputePrecision
 from exporters.errors import ArtifactError
 from exporters.onnx import float16 as onnx_float16
 from exporters.onnx import inside, subnormals
-from exporters.onnx.values import run
+from exporters.onnx.values import run, silent
 from exporters.stage import Stage, enter
+from models.zoo.words import runtime_words
 
 _HALF, _SINGLE = onnx.TensorProto.FLOAT16, onnx.TensorProto.FLOAT
 
@@ -43,12 +55,14 @@ class OnnxEvaluator:
         self.takes_pixels = False
         self.activation_range: ActivationRange | None = None
         self._path, self._model = path, model
+        self._chosen = ONLY
         session = session or _session(model.SerializeToString())
         self._sessions = {ComputePrecision.FLOAT32: session}
         if len(session.get_inputs()) != 1:
             raise ArtifactError(f"{path} takes {len(session.get_inputs())} inputs, where one image is expected")
         given = session.get_inputs()[0]
         self.shape = image_shape(path, tuple(size if isinstance(size, int) else None for size in given.shape))
+        self.outputs = tuple(output.name for output in session.get_outputs())
         self._halves = onnx_float16.half_results(model)
         if any(tensor.data_type == _HALF for tensor in model.graph.initializer):
             # ONNX Runtime's CPU provider would compute it in float32 from end to end, whatever it says.
@@ -63,7 +77,11 @@ class OnnxEvaluator:
     def scores(self, images: Images, precision: ComputePrecision, batch_size: int) -> Images:
         session = self._sessions[precision]
         name = session.get_inputs()[0].name
-        return in_batches(images, batch_size, lambda x: scores_of(self.name, self._run(session, {name: x})))
+
+        def evaluate(x: Images) -> Images:
+            return scores_of(self.name, self._run(session, {name: x}), len(x), self._chosen)
+
+        return in_batches(images, batch_size, evaluate)
 
     def steps(self, images: Images, precision: ComputePrecision) -> Iterator[Step]:
         name = self._sessions[precision].get_inputs()[0].name
@@ -77,8 +95,13 @@ class OnnxEvaluator:
         feeds = [{name: x} for x in np.split(images, len(images) // batch_size)]
         return subnormals.count_in(graph, feeds, stored=self._model)
 
+    def giving(self, chosen: Chosen) -> "OnnxEvaluator":
+        other = copy.copy(self)
+        other._chosen = chosen
+        return other
+
     def rounded_as(self, half: "OnnxEvaluator") -> "OnnxEvaluator":
-        return OnnxEvaluator(self._path, onnx_float16.rounded_as(self._model, half._model))
+        return OnnxEvaluator(self._path, onnx_float16.rounded_as(self._model, half._model)).giving(self._chosen)
 
     def _graph(self, precision: ComputePrecision) -> onnx.ModelProto:
         """A float16 graph as ONNX Runtime evaluates it in this precision."""
@@ -114,11 +137,17 @@ def _telling(file: Path | str) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # ONNX Runtime raises types of its own, which share no other base
-        raise ArtifactError(f"ONNX Runtime cannot run {file}: {error}") from error
+        raise ArtifactError(f"ONNX Runtime cannot run {file}: {runtime_words(error)}") from error
 
 
-def _session(source: Path | bytes) -> onnxruntime.InferenceSession:
-    return onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"])
+OPTIMIZATIONS = ("ORT_DISABLE_ALL", "ORT_ENABLE_BASIC")
+"""ONNX Runtime's names of the levels of optimization below its usual one whose graphs are others than that one's."""
+
+
+def _session(source: Path | bytes, *, optimization: str = "ORT_ENABLE_ALL") -> onnxruntime.InferenceSession:
+    options = silent()
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, optimization)
+    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
 
 
 def _by_name(session: onnxruntime.InferenceSession, inputs: Mapping[str, npt.NDArray[Any]]) -> dict[str, Any]:
@@ -189,24 +218,34 @@ def onnx_subnormals(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]])
     return subnormals.count_in(model, feeds, stored=model)
 
 
-def run_onnx(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> list[Images]:
+def run_onnx(
+    path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]], *, optimization: str = "ORT_ENABLE_ALL"
+) -> list[Images]:
     """Each output of an ONNX file over several inferences, as `rows` has it, in ONNX Runtime on the CPU.
+
+    Args:
+        optimization: ONNX Runtime's level of it, such as one of `OPTIMIZATIONS`.
 
     Raises:
         ArtifactError: ONNX Runtime cannot run it.
     """
-    return [rows(output) for output in run_each(path, feeds)]
+    return [rows(output) for output in run_each(path, feeds, optimization=optimization)]
 
 
-def run_each(path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]]) -> list[list[npt.NDArray[Any]]]:
+def run_each(
+    path: Path, feeds: Sequence[Mapping[str, npt.NDArray[Any]]], *, optimization: str = "ORT_ENABLE_ALL"
+) -> list[list[npt.NDArray[Any]]]:
     """Each output of an ONNX file: its numbers in each of several inferences, in ONNX Runtime on the CPU.
+
+    Args:
+        optimization: as for `run_onnx`.
 
     Raises:
         ArtifactError: ONNX Runtime cannot run it.
     """
     with _telling(path):
         enter(Stage.LOADING)
-        session = _session(path)
+        session = _session(path, optimization=optimization)
         enter(Stage.PROVING)
         runs = [run(session, feed) for feed in feeds]
     return [[_numbers(value) for value in output] for output in zip(*runs, strict=True)]

@@ -38,6 +38,23 @@ def convert(path: Path) -> None:
         ) from error
 
 
+def computed(graph: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy of a graph in which an operator gives each output: of a constant the converter would make a circle."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(graph)
+    outputs = {output.name for output in copy.graph.output}
+    for tensor in copy.graph.initializer:
+        if tensor.name not in outputs:
+            continue
+        given, tensor.name = tensor.name, f"{tensor.name}/constant"
+        for node in copy.graph.node:
+            for place, name in enumerate(node.input):
+                if name == given:
+                    node.input[place] = tensor.name
+        copy.graph.node.append(helper.make_node("Identity", [tensor.name], [given], name=f"{given}/given"))
+    return copy
+
+
 def rounded_as(single: onnx.ModelProto, half: onnx.ModelProto) -> onnx.ModelProto:
     """A copy of a float32 graph, the constants rounded that a float16 graph made of it stores in float16."""
     stored = {name for name, tensor in _constants(half) if tensor.data_type == TensorProto.FLOAT16}

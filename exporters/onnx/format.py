@@ -11,6 +11,7 @@ from exporters.artifact.names import is_default_precision, rewrites_in_name
 from exporters.artifact.sidecar import TensorSpec
 from exporters.artifact.versions import NETWORK
 from exporters.config import DEFAULT_OPSET, OnnxConfig
+from exporters.errors import ExportError
 from exporters.rewrites import default_rewrites
 from models import Preprocessing
 
@@ -26,7 +27,21 @@ MAKERS: tuple[str, ...] = (*NETWORK, "onnx", "onnxscript", "onnxsim")
 
 
 def check_available(config: OnnxConfig) -> None:
-    """What ONNX needs comes with effmod, so there is nothing to check."""
+    """Refuse an opset that nobody knows yet, before the minute that an export takes.
+
+    Raises:
+        ExportError: it is one.
+    """
+    if config.opset == DEFAULT_OPSET:
+        return
+    import onnx
+
+    newest = onnx.defs.onnx_opset_version()
+    if config.opset > newest:
+        raise ExportError(
+            f"onnx {onnx.__version__} knows opsets up to {newest}, not {config.opset}; leave --opset out for "
+            f"{DEFAULT_OPSET}"
+        )
 
 
 def file_name(parts: Sequence[str], config: OnnxConfig) -> str:
@@ -53,23 +68,41 @@ def export(job: ExportJob[OnnxConfig], path: Path, measure_parity: MeasureParity
     from exporters.onnx.export import export
     from exporters.onnx.graph import read_graph
 
-    parity, simplified = export(
+    parity, simplified, modules = export(
         job.network,
         path,
         job.config,
         job.spec.preprocessing,
         reference=job.reference,
+        name=job.spec.name,
+        outputs=job.outputs,
         measure_parity=measure_parity,
     )
     unaligned = unaligned_channels(read_graph(path))
-    return Exported(parity=parity, simplified=simplified, opset=job.config.opset, unaligned_channels=unaligned)
+    return Exported(
+        parity=parity,
+        simplified=simplified,
+        opset=job.config.opset,
+        unaligned_channels=unaligned,
+        modules=modules,
+    )
 
 
-def origin(network: "nn.Module", config: OnnxConfig, _: Preprocessing, *, with_program: bool) -> "Origin":
+def origin(
+    network: "nn.Module",
+    config: OnnxConfig,
+    preprocessing: Preprocessing,
+    outputs: tuple[str, ...],
+    *,
+    with_program: bool,
+) -> "Origin":
     from exporters.artifact.evaluator import Origin
     from exporters.onnx.export import float32_program
 
-    return Origin(network=network, program=float32_program(network, config) if with_program else None)
+    if not with_program:
+        return Origin(network=network)
+    program = float32_program(network, config, channels=preprocessing.channels, outputs=outputs)
+    return Origin(network=network, program=program)
 
 
 def read_tensors(path: Path) -> tuple[tuple[TensorSpec, ...], tuple[TensorSpec, ...]]:

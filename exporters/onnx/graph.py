@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from exporters.artifact.sidecar import TensorSpec
 from exporters.errors import ArtifactError
 from exporters.feeds.tensors import is_fed
-from models.zoo.words import first_line
+from models.zoo.words import first_line, stands_for
 
 INPUT, OUTPUT = "input", "logits"
 _STANDARD = ("", "ai.onnx")  # names of the domain of ONNX's own operators
@@ -21,6 +21,15 @@ _STANDARD = ("", "ai.onnx")  # names of the domain of ONNX's own operators
 def opset_of(graph: onnx.ModelProto) -> int:
     """The version of the standard operators that a file uses."""
     return next(entry.version for entry in graph.opset_import if entry.domain in _STANDARD)
+
+
+def every_node(model: onnx.ModelProto) -> Iterator[onnx.NodeProto]:
+    """Every operator of a file: of its graph, of the functions that it brings, and of the subgraphs of both."""
+    left = [*model.graph.node, *(node for function in model.functions for node in function.node)]
+    while left:
+        yield (node := left.pop())
+        for attribute in node.attribute:
+            left += (inner for graph in (attribute.g, *attribute.graphs) for inner in graph.node)
 
 
 def read_graph(path: Path) -> onnx.ModelProto:
@@ -71,6 +80,8 @@ def _texts(message: Message) -> Iterator[str | bytes]:
 
 
 def _damaged(path: Path, cause: Exception | str) -> str:
+    if said := stands_for(path):
+        return f"{path} is no ONNX file: {said}"
     said = f"{type(cause).__name__}: {first_line(cause)}" if isinstance(cause, Exception) else cause
     return f"{path} is not an ONNX file that can be read, or it is cut short or damaged: {said}"
 

@@ -7,7 +7,7 @@ import onnx
 import onnxruntime
 
 from exporters.artifact.evaluator import Step, Values
-from exporters.onnx.values import ERRORS_ALONE, run
+from exporters.onnx.values import run, silent
 
 
 def steps(model: onnx.ModelProto, inputs: Values, nodes: Iterable[onnx.NodeProto] | None = None) -> Iterator[Step]:
@@ -22,9 +22,7 @@ def steps(model: onnx.ModelProto, inputs: Values, nodes: Iterable[onnx.NodeProto
     shown = {value.name for value in observed.graph.output}
     names = [name for node in model.graph.node for name in node.output if name]
     observed.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names if name not in shown)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = ERRORS_ALONE
-    session = onnxruntime.InferenceSession(observed.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(observed.SerializeToString(), silent(), providers=["CPUExecutionProvider"])
     found = dict(zip(names, run(session, inputs, names), strict=True))
     for node in model.graph.node if nodes is None else nodes:
         results = {name: found[name] for name in node.output if isinstance(found.get(name), np.ndarray)}

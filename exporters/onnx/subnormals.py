@@ -14,7 +14,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 from exporters.artifact.sidecar import Subnormals
 from exporters.artifact.subnormals import TINY, count
 from exporters.onnx.graph import results_of
-from exporters.onnx.values import ERRORS_ALONE, run
+from exporters.onnx.values import run, silent
 
 _KINDS = frozenset((TensorProto.FLOAT, TensorProto.DOUBLE, TensorProto.FLOAT16, TensorProto.BFLOAT16))
 _COUNT = "subnormals/"
@@ -67,8 +67,7 @@ def _count(
     """How many of each result's numbers are subnormal, over all inferences."""
     if not results:
         return []
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = ERRORS_ALONE
+    options = silent()
     # The operators are the file's own: what counts their results keeps them apart anyway.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     # In the order of the nodes, so that a result goes once it is counted: ten times less memory in a chain of thirty.

@@ -9,9 +9,7 @@ import onnxruntime
 from exporters.feeds.rule import WHOLE_NUMBERS
 from exporters.feeds.tensors import Tensor
 from exporters.feeds.values import make_value
-from exporters.onnx.values import to_runtime
-
-_NOTHING_IS_SAID = 4  # of ONNX Runtime's severities: what fails here is tried, and no fault
+from exporters.onnx.values import silent, to_runtime
 
 
 def smallest_that_runs(path: Path, tensors: Sequence[Tensor], words: Mapping[str, str]) -> str | None:
@@ -22,12 +20,10 @@ def smallest_that_runs(path: Path, tensors: Sequence[Tensor], words: Mapping[str
     Args:
         words: what the other inputs are fed, by name.
     """
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = _NOTHING_IS_SAID
     left = [tensor for tensor in tensors if tensor.name not in words]
     largest = min(1 if x.dtype == "bool" else int(np.iinfo(x.dtype).max) for x in left)
     try:
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        session = onnxruntime.InferenceSession(path, silent(), providers=["CPUExecutionProvider"])
     except Exception:  # ONNX Runtime raises what it likes; who times the file is told why
         return None
     for number in map(str, (number for number in WHOLE_NUMBERS if number <= largest)):

@@ -8,10 +8,20 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-ERRORS_ALONE = 3
-"""Of ONNX Runtime's severities: it warns of outputs without a shape, and of files that are for this machine."""
+_FATAL = 4  # of ONNX Runtime's severities: what it only logs is advice, and of what fails it raises
 
 _BFLOAT16, _NAME = 16, "bfloat16"  # of ONNX's element types
+
+
+def silent() -> onnxruntime.SessionOptions:
+    """Options of a session that writes nothing on the screen.
+
+    It warns of outputs of another shape than the file says, of constants that nobody uses, and of files that are for
+    this machine; and an error it writes and raises.
+    """
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = _FATAL
+    return options
 
 
 def to_runtime(x: npt.NDArray[Any], device: str = "cpu", index: int = 0) -> onnxruntime.OrtValue:

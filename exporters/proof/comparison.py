@@ -1,26 +1,35 @@
 """An artifact beside its network: how far apart their outputs are, what of that is whose, and where it begins."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 
 from exporters.artifact.evaluator import Evaluator, Images, Origin
-from exporters.artifact.sidecar import Departure, Parity, Rounding
+from exporters.artifact.sidecar import QUIET, UNSTEADY, Departure, Parity, Rounding
 from exporters.config import ComputePrecision
 from exporters.errors import ArtifactError, ParityError
 from exporters.proof.departure import REWRITES, by_name, first_departure, network_results
+from exporters.proof.noise import Numbers, beside_noise
 
 TOLERANCE = 1e-4
 """How far a float32 program may be from what it should compute, relative to the largest output."""
-# What float32 moves outputs by where nothing else does is a hundredth of this, or less.
-_LEAST_CHANGE = 1e-5
+LEAST_CHANGE = 1e-5
+"""What moves by no more stands still, relative to the largest output; float32 alone moves it by a hundredth of this."""
 FULL = ComputePrecision.FLOAT32
-Scores = dict[int, Images]
-"""By how many images went into one inference."""
+Scores = Mapping[int, Images | Numbers]
+"""By how many images went into one inference; a network's may be in float64."""
+
+
+class Own(msgspec.Struct, frozen=True):
+    """What a network gives, (N, values), in float64 where it runs in it, and how far each number is from itself."""
+
+    outputs: Numbers
+    noise: Numbers
 
 
 class Comparison:
@@ -28,22 +37,44 @@ class Comparison:
 
     In float16 the artifact is also compared, in float32, with the program that it is a rounding of, and that program
     with the network: where both agree to what float32 allows, all that is left is rounding.
+
+    Where they do so by half at most, the network's own noise is measured, and each number is judged beside its own.
+    Images on which it is beyond `UNSTEADY` prove nothing: they are left out, unless all are such.
     """
 
     def __init__(
-        self, artifact: Evaluator, origin: Origin | None, expected: Images, images: Images, sizes: Collection[int]
+        self,
+        artifact: Evaluator,
+        origin: Origin | None,
+        expected: Images,
+        images: Images,
+        sizes: Collection[int],
+        own: Callable[[], Own],
     ) -> None:
-        """Of what the network gives for the images, and the numbers of images that go into one inference."""
+        """Of what the network gives for the images, and the numbers of images that go into one inference.
+
+        Args:
+            own: measures the network's noise.
+        """
         self._artifact = artifact
         self._origin = origin
+        self._sizes = sizes
         self._expected: Scores = dict.fromkeys(sizes, expected)
         self._images = images
+        self._measure_own = own
+        self._noise: Numbers | None = None
+        self._is_steady = np.ones(len(images), bool)
 
     def parities(self, tolerance: float | None) -> dict[ComputePrecision, Parity]:
         """By precision, with what falls short located."""
         found = {precision: self._scores(self._artifact, precision) for precision in self._artifact.precisions}
-        parities = {precision: _worst(self._expected, scores, tolerance) for precision, scores in found.items()}
-        rounding, departure = self._take_apart(found)
+        program = self._origin.program if self._origin and len(found) > 1 else None
+        apart = None if program is None else _Apart.of(program, self._artifact, self._scores)
+        errors = [self._worst(self._expected, scores, tolerance) for scores in found.values()]
+        if any(map(_is_doubtful, errors + self._errors_apart(found, apart))):
+            self._heed(self._measure_own())
+        parities = {precision: self._worst(self._expected, scores, tolerance) for precision, scores in found.items()}
+        rounding, departure = self._take_apart(found, apart)
         return {
             precision: msgspec.structs.replace(
                 parity,
@@ -53,25 +84,39 @@ class Comparison:
             for precision, parity in parities.items()
         }
 
-    def _take_apart(self, found: dict[ComputePrecision, Scores]) -> tuple[Rounding | None, Departure | None]:
+    def _errors_apart(self, found: dict[ComputePrecision, Scores], apart: "_Apart | None") -> list[Parity]:
+        """Of a float16 artifact's program beside the network, and of itself beside that program, rounded."""
+        if apart is None:
+            return []
+        return [
+            self._worst(self._expected, apart.exact, TOLERANCE),
+            self._worst(apart.rounded, found[FULL], TOLERANCE),
+        ]
+
+    def _heed(self, own: Own) -> None:
+        """Compare with the network in float64, by its noise."""
+        self._noise = own.noise
+        self._expected = dict.fromkeys(self._sizes, own.outputs)
+        self._is_steady = own.noise.max(axis=1) <= UNSTEADY * float(np.abs(own.outputs).max())
+
+    def _take_apart(
+        self, found: dict[ComputePrecision, Scores], apart: "_Apart | None"
+    ) -> tuple[Rounding | None, Departure | None]:
         """The error of a float16 artifact by what it comes from, and the operator where that is not rounding."""
         if len(found) == 1:
             return None, None
         full, own = found.values()
-        arithmetic = _worst(full, own, None).relative_error
-        program = self._origin.program if self._origin else None
-        if program is None:
+        arithmetic = self._worst(full, own, None).relative_error
+        if apart is None:
             return _rounding(None, None, arithmetic), None
-        rounded = program.rounded_as(self._artifact)
-        exact, expected = self._scores(program, FULL), self._scores(rounded, FULL)
-        first, second = _worst(self._expected, exact, TOLERANCE), _worst(expected, full, TOLERANCE)
-        departure = self._network_departure(program, FULL, first, {FULL: exact})
+        first, second = self._errors_apart(found, apart)
+        departure = self._network_departure(apart.program, FULL, first, {FULL: apart.exact})
         if departure is None and falls_short(second):
-            images = self._images[self._worst_place(expected, full)]
+            images = self._images[self._worst_place(apart.rounded, full)]
             with suppress(ArtifactError):  # it may be too large to show all its results
                 steps = list(self._artifact.steps(images, FULL))
-                departure = first_departure(steps, by_name(rounded.steps(images, FULL)), TOLERANCE)
-        return _rounding(first.relative_error, second.relative_error, arithmetic), departure
+                departure = first_departure(steps, by_name(apart.rounding.steps(images, FULL)), TOLERANCE)
+        return _rounding(first, second, arithmetic), departure
 
     def _network_departure(
         self, program: Evaluator, precision: ComputePrecision, parity: Parity, found: dict[ComputePrecision, Scores]
@@ -95,25 +140,76 @@ class Comparison:
         return departure
 
     def _scores(self, evaluator: Evaluator, precision: ComputePrecision) -> Scores:
-        return {size: evaluator.scores(self._images, precision, size) for size in self._expected}
+        return {size: evaluator.scores(self._images, precision, size) for size in self._sizes}
+
+    def _worst(self, expected: Scores, found: Scores, tolerance: float | None) -> Parity:
+        """Over the numbers of images in one inference, beside the network's noise where that is known."""
+        return max((self._one(expected[size], found[size], tolerance) for size in expected), key=severity)
+
+    def _one(self, expected: Images | Numbers, found: Images | Numbers, tolerance: float | None) -> Parity:
+        if self._noise is None:
+            return compare_outputs(expected, found, tolerance)
+        counts = self._counts(found)
+        kept = counts if counts.any() else np.ones_like(counts)
+        parity = compare_outputs(expected[kept], found[kept], tolerance)
+        parity = msgspec.structs.replace(parity, inputs=int(counts.sum()), unsteady_inputs=int((~counts).sum()))
+        return beside_noise(parity, expected[kept], found[kept], self._noise[kept])
+
+    def _counts(self, found: Images | Numbers) -> npt.NDArray[np.bool_]:
+        """Which images prove something: the network is steady on them, or the artifact gives what is no number."""
+        counts: npt.NDArray[np.bool_] = self._is_steady | ~np.isfinite(found).all(axis=1)
+        return counts
 
     def _worst_place(self, expected: Scores, found: Scores) -> slice:
         """Which images went into the inference that is furthest off."""
-        size = max(expected, key=lambda size: _size_of_error(compare_outputs(expected[size], found[size], None)))
-        return worst_inference(expected[size], found[size], size)
+        size = max(expected, key=lambda size: size_of_error(compare_outputs(expected[size], found[size], None)))
+        told = np.where(self._counts(found[size])[:, None], found[size], expected[size])
+        return worst_inference(expected[size], told, size)
 
 
-def _rounding(program: float | None, rounded: float | None, arithmetic: float) -> Rounding:
+class _Apart(msgspec.Struct, frozen=True):
+    """The float32 program of a float16 artifact, and what it gives: as it is, and with its constants rounded."""
+
+    program: Evaluator
+    rounding: Evaluator
+    exact: Scores
+    rounded: Scores
+
+    @classmethod
+    def of(
+        cls, program: Evaluator, artifact: Evaluator, scores: Callable[[Evaluator, ComputePrecision], Scores]
+    ) -> "_Apart":
+        rounding = program.rounded_as(artifact)
+        return cls(program, rounding, scores(program, FULL), scores(rounding, FULL))
+
+
+def _is_doubtful(parity: Parity) -> bool:
+    """Whether it is to be asked whose an error is: it is more than half of what is allowed, and a number."""
+    if not np.isfinite(parity.relative_error):
+        return False
+    return falls_short(parity) or parity.relative_error > QUIET / TOLERANCE * (parity.tolerance or np.inf)
+
+
+def _rounding(program: Parity | None, rounded: Parity | None, arithmetic: float) -> Rounding:
+    if program is None or rounded is None:
+        return Rounding(
+            program_relative_error=None,
+            rounded_relative_error=None,
+            arithmetic_relative_error=arithmetic,
+            tolerance=TOLERANCE,
+        )
+    first, second = program.tolerance or TOLERANCE, rounded.tolerance or TOLERANCE
     return Rounding(
-        program_relative_error=program,
-        rounded_relative_error=rounded,
+        program_relative_error=program.relative_error,
+        rounded_relative_error=rounded.relative_error,
         arithmetic_relative_error=arithmetic,
-        tolerance=TOLERANCE,
+        tolerance=first,
+        rounded_tolerance=None if first == second else second,
     )
 
 
 @np.errstate(invalid="ignore", over="ignore")
-def worst_inference(expected: Images, found: Images, size: int) -> slice:
+def worst_inference(expected: Images | Numbers, found: Images | Numbers, size: int) -> slice:
     """Which images, of so many in one inference, hold the one that is furthest off, or that gives no number."""
     errors = np.nan_to_num(np.abs(expected - found).max(axis=1), nan=np.inf, posinf=np.inf)
     start = int(errors.argmax()) // size * size
@@ -140,14 +236,23 @@ def moves_enough(parity: Parity) -> bool:
 
     A head with large biases moves by little of its largest output, and is proved the closer.
     """
-    return parity.output_change > max(_LEAST_CHANGE, 10 * parity.relative_error)
+    return parity.output_change > max(LEAST_CHANGE, 10 * parity.relative_error)
 
 
-def _worst(expected: Scores, found: Scores, tolerance: float | None) -> Parity:
-    return max((compare_outputs(expected[size], found[size], tolerance) for size in expected), key=_size_of_error)
+def severity(parity: Parity) -> tuple[float, float]:
+    """To order parities by: those that fall short last, by how much, and the others by their errors."""
+    return shortfall(parity.relative_error, parity.tolerance)
 
 
-def _size_of_error(parity: Parity) -> float:
+def shortfall(error: float | None, tolerance: float | None) -> tuple[float, float]:
+    """By how many times an error exceeds what is allowed, 0 where it does not, and the error; what is unknown first."""
+    if error is None:
+        return -1.0, 0.0
+    size = float(np.nan_to_num(error, nan=np.inf))
+    return (size / tolerance if tolerance is not None and size > tolerance else 0.0), size
+
+
+def size_of_error(parity: Parity) -> float:
     return float(np.nan_to_num(parity.relative_error, nan=np.inf))
 
 
@@ -157,7 +262,7 @@ def _outputs(network: nn.Module, images: Images) -> Images:
 
 
 @np.errstate(invalid="ignore", over="ignore")  # what is not finite is told by who judges, in words
-def compare_outputs(expected: Images, found: Images, tolerance: float | None) -> Parity:
+def compare_outputs(expected: Images | Numbers, found: Images | Numbers, tolerance: float | None) -> Parity:
     if expected.shape != found.shape:
         raise ParityError(
             f"the artifact gives {found.shape[1:]} for an image, where the network gives {expected.shape[1:]}; is it "
@@ -176,6 +281,6 @@ def compare_outputs(expected: Images, found: Images, tolerance: float | None) ->
     )
 
 
-def _cosines(a: Images, b: Images) -> Images:
+def _cosines(a: Images | Numbers, b: Images | Numbers) -> Numbers:
     cosines = nn.functional.cosine_similarity(torch.from_numpy(a).double(), torch.from_numpy(b).double(), dim=1)
     return cosines.numpy()

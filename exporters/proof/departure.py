@@ -122,7 +122,7 @@ def network_departure(network: nn.Module, images: Images) -> Departure | None:
     """The first operator of a network itself that gives NaN or infinity, in its layer; None where none does."""
     watch = _Watch()
     try:
-        with torch.inference_mode(), _layers(network, watch.layers), watch:
+        with torch.inference_mode(), layers_noted(network, watch.layers), watch:
             network(torch.from_numpy(images))
     except Exception:  # it ran, and may not run while it is watched; the refusal is told without it
         return None
@@ -150,7 +150,7 @@ def _has_no_number(result: Any) -> bool:
 
 
 @contextmanager
-def _layers(network: nn.Module, inside: list[str]) -> Iterator[None]:
+def layers_noted(network: nn.Module, inside: list[str]) -> Iterator[None]:
     """Keep in a list the names of the layers that are being computed, the innermost last."""
 
     def leave(*_: object) -> None:

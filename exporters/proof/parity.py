@@ -1,6 +1,7 @@
 """Does a file compute what its network computes? Measured before a file is kept, and whenever somebody asks."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -8,22 +9,31 @@ import numpy as np
 import torch
 from torch import nn
 
-from exporters.artifact.evaluator import Evaluator, Images, Origin
-from exporters.artifact.sidecar import FLOAT16_MAX, Parity
+from exporters.artifact.evaluator import Chosen, Evaluator, Images, Origin, widest
+from exporters.artifact.sidecar import FLOAT16_MAX, QUIET, UNSTEADY, Parity
 from exporters.config import ComputePrecision, ExportConfig
-from exporters.errors import ExportError, ParityError
-from exporters.proof.comparison import TOLERANCE, Comparison, follows, moves_enough, worst_inference
+from exporters.errors import ParityError
+from exporters.proof.comparison import TOLERANCE, Comparison, Own, follows, moves_enough, worst_inference
 from exporters.proof.departure import in_words, network_departure
+from exporters.proof.network import WAYS, network_outputs, network_own
+from exporters.proof.noise import allowed_in_words, noise_in_words
 from exporters.proof.open import open_evaluator
+from exporters.proof.outputs import merged
 from exporters.stage import Stage, enter
 from models import Preprocessing
 from models.zoo.images import natural_images, natural_pixels
+from models.zoo.liveliness import IMAGES
 
 # By what an artifact computes in, relative to the largest output. Right float32 graphs are 10 to 100 times closer.
 # In float16 rounding alone reaches 2e-2 in deep networks without normalization (MobileOne); EfficientMod stays
 # under 2e-3.
 TOLERANCES = {ComputePrecision.FLOAT32: TOLERANCE, ComputePrecision.FLOAT16: 5e-2}
-_IMAGES = 8
+
+
+_ROUNDING_ALONE = (
+    "Its float32 program is right, and what takes the file away is float16's rounding alone. Ask for "
+    "--compute-precision float32."
+)
 
 
 def tolerance_of(config: ExportConfig) -> float | None:
@@ -40,7 +50,6 @@ def measure_parity(
 
     Raises:
         ArtifactError: it cannot be read, or has an operator that cannot be evaluated.
-        ExportError: the network's output is no (N, classes).
         ParityError: outputs differ by more than the tolerance, are not finite, or do not depend on the input.
     """
     enter(Stage.PROVING)
@@ -74,8 +83,12 @@ def compare(
 ) -> dict[ComputePrecision, Parity]:
     """Compare an artifact's outputs with the network's, over several images, in each precision that it has.
 
+    Where they are further apart than half of what is allowed, the network's own noise is measured
+    (`exporters.proof.network`): it is compared in float64 where it runs in it, and a number whose noise is more than
+    `QUIET` may be off by `MULTIPLE` times as much, and by no more than `UNSTEADY`; for others nothing changes.
+
     Args:
-        model: in eval mode; input (N, 3, H, W), output (N, classes).
+        model: in eval mode; input (N, channels, H, W), output (N, classes), or a tuple of tensors.
         batch_size: images in one inference of the network, and of the artifact unless its batch axis is open: then
             one, so many, and all of them at once, of which the worst counts.
         tolerance: of the error relative to the largest output; None for an artifact that is not meant to be equal.
@@ -83,14 +96,14 @@ def compare(
             network a refusal names the operator at fault.
 
     Raises:
-        ExportError: the network's output is no (N, classes).
         ArtifactError: the artifact cannot be evaluated, or gives something else than scores.
         ParityError: the network itself gives NaN or infinity.
     """
     enter(Stage.PROVING)
-    count = max(_IMAGES, 2 * batch_size) // batch_size * batch_size
+    count = max(IMAGES, 2 * batch_size) // batch_size * batch_size
     images, given = _images_for(preprocessing, image_size, artifact.takes_pixels, count)
-    expected = _network_scores(model, images, batch_size)
+    outputs = network_outputs(model, images, batch_size)
+    expected = np.concatenate(outputs, axis=1)
     if not np.isfinite(expected).all():
         at_fault = network_departure(model, images[worst_inference(expected, np.zeros_like(expected), batch_size)])
         raise ParityError(
@@ -98,9 +111,27 @@ def compare(
             f"{in_words(at_fault)} Are its weights whole?"
         )
     sizes = {batch_size} if artifact.shape[0] is not None else {1, batch_size, count}
-    parities = Comparison(artifact, origin, expected, given, sizes).parities(tolerance)
+    own = functools.cache(lambda: network_own(model, images, batch_size))  # takes as long as ten times the images
+    found = []
+    for place, output in enumerate(outputs):
+        chosen = Chosen(place, len(outputs))
+        one = artifact.giving(chosen)
+        of_one = functools.partial(_own_of, own, place)
+        comparison = Comparison(one, origin and _origin_of(origin, chosen), output, given, sizes, of_one)
+        found.append(comparison.parities(tolerance))
+        if one.activation_range is not None:
+            artifact.activation_range = widest(artifact.activation_range, one.activation_range)
+    names = artifact.outputs if len(artifact.outputs) == len(outputs) else [f"number {i}" for i in range(len(outputs))]
+    parities = {
+        precision: merged({name: each[precision] for name, each in zip(names, found, strict=True)})
+        for precision in found[0]
+    }
     subnormals = artifact.subnormals(given, batch_size)
     return {precision: msgspec.structs.replace(each, subnormals=subnormals) for precision, each in parities.items()}
+
+
+def _own_of(own: Callable[[], list[Own]], place: int) -> Own:
+    return own()[place]
 
 
 def summary(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> Parity:
@@ -119,7 +150,15 @@ def judge(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> N
     Raises:
         ParityError: outputs differ by more than the tolerance, are not finite, or do not depend on the input.
     """
-    _judge_rounding(artifact, next(iter(parities.values())))
+    first = next(iter(parities.values()))
+    if first.is_undecided:
+        raise ParityError(
+            f"{artifact.name} cannot be checked: the network itself is unsteady: on {first.unsteady_inputs} of "
+            f"{first.unsteady_inputs + first.inputs} images {noise_in_words(UNSTEADY, WAYS)}, or more. No file can be "
+            "proved equal to it. Are these trained weights? Where its latency alone is wanted, --weights random fills "
+            "it with others."
+        )
+    _judge_rounding(artifact, first)
     seen = artifact.activation_range
     for precision, parity in parities.items():
         within = "" if len(parities) == 1 else f", evaluated in {precision},"
@@ -135,11 +174,7 @@ def judge(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> N
                 f"{artifact.name}{within} does not compute what the network computes: it gives NaN or infinity. {where}"
             )
         if parity.tolerance is not None and parity.relative_error > parity.tolerance:
-            raise ParityError(
-                f"{artifact.name}{within} does not compute what the network computes: relative error "
-                f"{parity.relative_error:.1e} over {parity.inputs} images, where {parity.tolerance:.0e} is allowed. "
-                f"{where}"
-            )
+            raise ParityError(_shortfall(artifact.name, within, parity))
         if parity.tolerance is not None and not moves_enough(parity):
             raise ParityError(
                 f"{artifact.name} cannot be checked: the network's output hardly depends on the image (it moves by "
@@ -147,11 +182,24 @@ def judge(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> N
                 "wanted, --weights random fills it with others."
             )
         if parity.tolerance is None and not follows(parity):
+            advice = f"{where} Ask for a higher precision, or less compression."
+            if first.rounding is not None and first.rounding.program_relative_error is not None:
+                advice = _ROUNDING_ALONE  # or it was refused above
             raise ParityError(
                 f"{artifact.name}{within} does not follow its network: it is off by {parity.relative_error:.1e} of the "
-                f"largest output, which moves by {parity.output_change:.1e} from image to image. {where} "
-                "Ask for a higher precision, or less compression."
+                f"largest output, which moves by {parity.output_change:.1e} from image to image. {advice}"
             )
+
+
+def _shortfall(name: str, within: str, parity: Parity) -> str:
+    """What to say of a file that is off by more than is allowed: whether the network, float16 or the file is why."""
+    rounding, own = parity.rounding, parity.noise or 0.0
+    may = allowed_in_words(parity, "the network's")
+    error = f"relative error {parity.relative_error:.1e} over {parity.inputs} images, where {may}"
+    if rounding is not None and rounding.program_relative_error is not None:  # and both are right, or it was said
+        unsteady = f"The network itself is unsteady here: {noise_in_words(own, WAYS)}. " if own > QUIET else ""
+        return f"{name}{within} is too coarse for the network: {error}. {unsteady}{_ROUNDING_ALONE}"
+    return f"{name}{within} does not compute what the network computes: {error}. {in_words(parity.first_departure)}"
 
 
 def _judge_rounding(artifact: Evaluator, parity: Parity) -> None:
@@ -159,18 +207,18 @@ def _judge_rounding(artifact: Evaluator, parity: Parity) -> None:
     found, where = parity.rounding, in_words(parity.first_departure)
     if found is None:
         return
-    for error, what, other in (
-        (found.program_relative_error, f"the float32 program that {artifact.name} was made of", "the network computes"),
+    sentences = (
+        (f"the float32 program that {artifact.name} was made of", "the network computes"),
         (
-            found.rounded_relative_error,
             f"{artifact.name}, evaluated in float32,",
             "the float32 program computes that it was made of, with its constants rounded to float16",
         ),
-    ):
-        if error is not None and not error <= found.tolerance:
+    )
+    for (error, tolerance), (what, other) in zip(found.judged, sentences, strict=True):
+        if error is not None and not error <= tolerance:
             raise ParityError(
                 f"{what} does not compute what {other}: relative error {error:.1e} over {parity.inputs} images, where "
-                f"{found.tolerance:.0e} is allowed. {where}"
+                f"{tolerance:.0e} is allowed. {where}"
             )
 
 
@@ -194,21 +242,24 @@ def _images_for(preprocessing: Preprocessing, size: int, takes_pixels: bool, cou
 
 def normalized(pixels: Images, preprocessing: Preprocessing) -> Images:
     """Pixels, 0..255, as the network takes them. (N, 3, H, W)."""
-    shape = (1, 3, 1, 1)
+    shape = (1, -1, 1, 1)
     mean, std = np.reshape(preprocessing.mean, shape), np.reshape(preprocessing.std, shape)
     return ((pixels.astype(np.float64) / 255 - mean) / std).astype(np.float32)
 
 
-def _network_scores(model: nn.Module, images: Images, batch_size: int) -> Images:
-    scores = []
-    with torch.inference_mode():
-        for x in np.split(images, len(images) // batch_size):
-            found = model(torch.from_numpy(x))
-            if not isinstance(found, torch.Tensor) or found.ndim != 2:
-                what = tuple(found.shape) if isinstance(found, torch.Tensor) else type(found).__name__
-                raise ExportError(
-                    f"{type(model).__name__} gives {what}, where logits (N, classes) are expected: only classifiers "
-                    "are exported so far; a file that was exported elsewhere can be timed with 'effmod bench PATH'"
-                )
-            scores.append(found.numpy())
-    return np.concatenate(scores)
+class _Giving(nn.Module):
+    """A network of several outputs with one of them, its values in a row for each image."""
+
+    def __init__(self, network: nn.Module, place: int) -> None:
+        super().__init__()
+        self.network, self.place = network, place
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        output: torch.Tensor = self.network(x)[self.place]
+        return output.float().reshape(len(x), -1)
+
+
+def _origin_of(origin: Origin, chosen: Chosen) -> Origin:
+    program = origin.program and origin.program.giving(chosen)
+    network = origin.network if chosen.count == 1 else _Giving(origin.network, chosen.place).eval()
+    return Origin(network=network, program=program)

@@ -6,7 +6,6 @@ only one is used.
 """
 
 import operator
-import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any, cast
 
@@ -16,33 +15,48 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.fx.passes.fake_tensor_prop import FakeTensorProp
 
 from exporters.errors import RewriteError
+from exporters.quiet import quiet
 from exporters.rewrites.functional import WITHOUT_EFFECT, functional, plainly
-from models.zoo.words import first_line
+from models.zoo.words import decided_by_values, first_line
 
 aten = torch.ops.aten
 
 Network = fx.GraphModule
-"""A traced network; `trace` makes it. Every constant is a parameter of its root, every node knows its shape."""
+"""A traced network; `trace` makes it. Every constant is a parameter of its root, every node knows its shape.
+
+Its `meta["modules"]` are the paths of the modules that it was traced from.
+"""
 
 
-def trace(model: nn.Module, image_size: int, batch_size: int) -> Network:
-    """A network's graph for images (batch_size, 3, image_size, image_size). The network itself is not touched.
+def trace(model: nn.Module, image_size: int, batch_size: int, channels: int = 3, *, name: str | None = None) -> Network:
+    """A network's graph for images (batch_size, channels, image_size, image_size). The network itself is not touched.
+
+    Args:
+        name: of the network, for messages; else it is called by its class.
 
     Raises:
-        RewriteError: it is in training mode, or torch cannot export it.
+        RewriteError: it is in training mode, torch cannot export it, or how large a result is depends on the image.
     """
+    name = name or type(model).__name__
     if model.training:
-        raise RewriteError(f"{type(model).__name__} is in training mode; call .eval() on it first")
-    example = torch.zeros(batch_size, 3, image_size, image_size)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch's advice to its own developers
+        raise RewriteError(f"{name} is in training mode; call .eval() on it first")
+    example = torch.zeros(batch_size, channels, image_size, image_size)
+    with quiet("torch"):  # its advice is for its own developers
         try:
             module = functional(torch.export.export(model, (example,)))
         except Exception as error:  # torch raises dozens of types here, its own and Python's
+            why = decided_by_values(error) or f"{first_line(error)}; --rewrite none leaves it as it is"
+            raise RewriteError(f"torch cannot trace {name}: {why}") from error
+    for node in module.graph.nodes:
+        if any(not isinstance(size, int) for tensor in tensors_of(node) for size in tensor.shape):
+            where = f"in {place(node)!r} of {name} " if place(node) != node.name else f"of {name} "
             raise RewriteError(
-                f"torch cannot trace {type(model).__name__}: {first_line(error)}; --rewrite none leaves it as it is"
-            ) from error
-    return _Cleaner(module).clean()
+                f"how many values {word(node)} {where}gives depends on the image, and the rewrites go by sizes; "
+                "--rewrite none leaves it as it is"
+            )
+    network = _Cleaner(module).clean()
+    network.meta["modules"] = frozenset(name for name, _ in model.named_modules())
+    return network
 
 
 class _Cleaner:
@@ -67,7 +81,10 @@ class _Cleaner:
                 (result,) = cast(tuple[Any, ...], node.args)
                 if isinstance(result, (tuple, list)):
                     if len(result) != 1:
-                        raise RewriteError(f"only networks with one output are rewritten; this has {len(result)}")
+                        raise RewriteError(
+                            f"only networks with one output are rewritten, and this has {len(result)}: leave --rewrite "
+                            "out, or give --rewrite none"
+                        )
                     (result,) = result
                 self.graph.output(self._argument(result))
         finish(self.network)
@@ -156,6 +173,12 @@ def place(node: fx.Node) -> str:
     stack = node.meta.get("nn_module_stack") or {}
     paths = [str(path) for path, _ in stack.values()]
     return (paths and paths[-1]) or node.name
+
+
+def tensors_of(node: fx.Node) -> tuple[Tensor, ...]:
+    """What a node gives, as far as that is tensors."""
+    given = node.meta.get("val")
+    return tuple(each for each in (given if isinstance(given, (tuple, list)) else (given,)) if isinstance(each, Tensor))
 
 
 def word(node: fx.Node) -> str:

@@ -33,6 +33,7 @@ from exporters.rewrites.graph import (
     is_weighted,
     scale_outputs,
 )
+from models import Preprocessing
 from models.zoo.images import natural_images
 
 NAME = "layer_norm_to_batch_norm"
@@ -59,10 +60,11 @@ def rewrite(network: Network) -> RewriteReport:
 
 def _calibrate(network: Network) -> None:
     """Run images through the network, and normalize each layer by what comes out of it, from input to output."""
-    batch, _, *size = image_shape(network)
+    batch, channels, *size = image_shape(network)
+    usual = Preprocessing.of_channels(channels)
     count = max(_IMAGES, batch) // batch * batch
     # Noise and natural images: statistics of one kind alone are far off for the other.
-    images = torch.from_numpy(natural_images(count, (size[0], size[1])))
+    images = torch.from_numpy(natural_images(count, (size[0], size[1]), mean=usual.mean, std=usual.std))
     images[::4] = torch.from_numpy(np.random.default_rng(0).standard_normal(images[::4].shape, dtype=np.float32))
     batches = torch.split(images, batch)
     left = {node: len(node.users) for node in network.graph.nodes}

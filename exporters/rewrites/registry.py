@@ -14,15 +14,22 @@ REWRITES = {name: cast(Rewrite, importlib.import_module(f"exporters.rewrites.{na
 
 
 def apply(
-    model: nn.Module, image_size: int, batch_size: int = 1, names: tuple[str, ...] | Literal["auto"] = "auto"
+    model: nn.Module,
+    image_size: int,
+    batch_size: int = 1,
+    names: tuple[str, ...] | Literal["auto"] = "auto",
+    *,
+    channels: int = 3,
+    name: str | None = None,
 ) -> tuple[nn.Module, tuple[RewriteReport, ...]]:
-    """A rewritten copy of a network, for images (batch_size, 3, image_size, image_size), and what was done.
+    """A rewritten copy of a network, for images (batch_size, channels, image_size, image_size), and what was done.
 
     The copy is a graph of its own, which `torch.export` and `torch.onnx.export` take like the network; the
     network is not touched, and shares no tensor with the copy.
 
     Args:
         names: rewrites to apply, in the order of `REWRITES`; "auto" for all that are exact.
+        name: of the network, for messages; else it is called by its class.
 
     Raises:
         RewriteError: there is no such rewrite, or the network cannot be traced.
@@ -30,7 +37,7 @@ def apply(
     unknown = [name for name in names if name not in REWRITES] if names != "auto" else []
     if unknown:
         raise RewriteError(f"no rewrite {unknown[0]!r}; there are {', '.join(REWRITES)}")
-    network = trace(model, image_size, batch_size)
+    network = trace(model, image_size, batch_size, channels, name=name)
     chosen = (
         rewrite
         for name, rewrite in REWRITES.items()

@@ -35,7 +35,9 @@ def create_model(
     """
     asked = named.read(name)
     if is_own(name):
-        return _build(str(asked), Form(form), image_size, asked.arguments | kwargs)
+        # A function is loaded by its whole name, which messages show.
+        factory = asked.base if name.startswith(TIMM_PREFIX) else str(asked)
+        return _build(factory, Form(form), image_size, asked.arguments | kwargs)
     row = zoo_row(asked.base)
     if image_size is not None:
         check_image_size(row, image_size)
@@ -43,7 +45,9 @@ def create_model(
     if not asked.arguments:
         return _build(row.factory, Form(form), size, kwargs)
     if row.factory.startswith(TIMM_PREFIX):
-        raise named.no_arguments(str(asked), row.name)
+        if asked.arguments.keys() - named.OF_TIMM:
+            raise named.no_arguments(str(asked), row.name)
+        return _build(row.factory, Form(form), size, asked.arguments | kwargs)
     named.check(str(asked), factory_function(row.factory), asked.arguments | kwargs)
     try:
         return _build(row.factory, Form(form), size, asked.arguments | kwargs)

@@ -64,18 +64,18 @@ _COUNTED = {
 }
 
 
-def count(model: nn.Module, image_size: int) -> Complexity:
-    """Count a network for one RGB image of `image_size` pixels a side. The network is left as it is.
+def count(model: nn.Module, image_size: int, channels: int = 3) -> Complexity:
+    """Count a network for one image of `image_size` pixels a side, by default RGB. The network is left as it is.
 
     Stages are the network's direct children, a `ModuleList` or `Sequential` child by its items, in the order
     in which they run; parameters outside all of them stand in the total alone.
     """
     with prints_to_standard_error():  # a network of the user's own may print what it is fed
         try:
-            return _count(copy.deepcopy(model).to("meta").eval(), image_size)
+            return _count(copy.deepcopy(model).to("meta").eval(), image_size, channels)
         except RuntimeError:
             # Or it holds a tensor that `to` does not move, or reads a value, and meta has none.
-            return _count(copy.deepcopy(model).cpu().eval(), image_size)
+            return _count(copy.deepcopy(model).cpu().eval(), image_size, channels)
 
 
 def count_macs(model: nn.Module, x: Tensor) -> tuple[int, int]:
@@ -96,7 +96,7 @@ def _products(counted: Mapping[Any, int]) -> int:
     return sum(units for operator, units in counted.items() if "bmm" in str(operator) or "attention" in str(operator))
 
 
-def _count(model: nn.Module, image_size: int) -> Complexity:
+def _count(model: nn.Module, image_size: int, channels: int) -> Complexity:
     model.requires_grad_(False)  # the counter's module tracker fails on a parameter that is passed as an input
     stages = dict(_stages(model))
     shapes: dict[str, tuple[int, ...]] = {}
@@ -113,11 +113,12 @@ def _count(model: nn.Module, image_size: int) -> Complexity:
     device = next((tensor.device for tensor in model.parameters()), None)
     counter = FlopCounterMode(display=False, custom_mapping=_COUNTED)
     with torch.inference_mode(), counter:
-        model(torch.zeros(1, 3, image_size, image_size, device=device))
+        model(torch.zeros(1, channels, image_size, image_size, device=device))
     by_module = counter.get_flop_counts()
     root = type(model).__name__
     return Complexity(
         image_size=image_size,
+        channels=channels,
         params=sum(p.numel() for p in model.parameters()),
         macs=counter.get_total_flops() // _UNITS,
         stages=tuple(

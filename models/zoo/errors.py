@@ -27,3 +27,7 @@ class ImageFileError(ValueError):
 
 class ContextMapError(ValueError):
     """A network has no context whose map could be shown, or not the one asked for; the message says what it has."""
+
+
+class BatchNormError(ValueError):
+    """A network cannot be made one of BatchNorms, or was not made of the one named; the message says why."""

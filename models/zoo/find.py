@@ -33,15 +33,25 @@ def _with_arguments(row: ModelSpec, arguments: dict[str, object]) -> ModelSpec:
     target = str(named.Named(base=row.name, arguments=arguments))
     complexity = _count(target, row.image_size)
     return msgspec.structs.replace(
-        row, name=target, params=complexity.params, macs=complexity.macs, tables=(), figures=(), aliases=(), note=""
+        row,
+        name=target,
+        params=complexity.params,
+        macs=complexity.macs,
+        tables=(),
+        figures=(),
+        aliases=(),
+        note="",
+        top1=None,
     )
 
 
 def _own_spec(target: str, image_size: int | None) -> ModelSpec:
+    factory = target
     if target.startswith(TIMM_PREFIX):
         from models.zoo import timm as timm_zoo
 
-        timm_name = target.removeprefix(TIMM_PREFIX)
+        factory = named.split(target)[0]
+        timm_name = factory.removeprefix(TIMM_PREFIX)
         own_size = timm_zoo.image_size_of(timm_name)
         family, preprocessing = "timm", timm_zoo.preprocessing_of(timm_name)
         source = Family(
@@ -56,10 +66,12 @@ def _own_spec(target: str, image_size: int | None) -> ModelSpec:
         source = Family(title=target)
     image_size = own_size if image_size is None else image_size
     complexity = _count(target, image_size)
+    if complexity.channels != preprocessing.channels:
+        preprocessing = Preprocessing.of_channels(complexity.channels)
     return ModelSpec(
         name=target,
         family=family,
-        factory=target,
+        factory=factory,
         params=complexity.params,
         macs=complexity.macs,
         image_size=image_size,

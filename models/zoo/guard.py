@@ -15,8 +15,23 @@ from typing import Any
 from models.zoo.output import prints_to_standard_error
 from models.zoo.patches import Surface
 
-_SEED = 0
 _SHOWN = 3
+
+
+class _State:
+    """What a stranger's code draws its random numbers from."""
+
+    seed = 0
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Let strangers' code draw from another seed meanwhile: training begins with other weights for each."""
+    before, _State.seed = _State.seed, seed
+    try:
+        yield
+    finally:
+        _State.seed = before
 
 
 @contextmanager
@@ -132,8 +147,8 @@ def _signals() -> list[signal.Signals]:
 
 
 def _seed() -> None:
-    random.seed(_SEED)
+    random.seed(_State.seed)
     if numpy := sys.modules.get("numpy"):
-        numpy.random.seed(_SEED)
+        numpy.random.seed(_State.seed)
     if torch := sys.modules.get("torch"):
-        torch.default_generator.manual_seed(_SEED)  # torch.manual_seed takes seconds, the first time
+        torch.default_generator.manual_seed(_State.seed)  # torch.manual_seed takes seconds, the first time

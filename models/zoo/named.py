@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import inspect
 
 _LARGEST_BITS = 64
+OF_TIMM = {"num_classes"}
+"""What timm's networks may be told, all of them alike."""
 
 
 class Named(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,8 +50,6 @@ def read(name: str) -> Named:
     base, call = split(name)
     if not call:
         return Named(base=name, arguments={})
-    if base.startswith(TIMM_PREFIX):
-        raise no_arguments(name, base)
     import ast  # here, so that listing the zoo does not wait for it
 
     usage = f"write arguments as Python does, with the whole in quotes for the shell: '{base}(NAME=VALUE)'"
@@ -77,6 +77,8 @@ def read(name: str) -> Named:
             raise _no_literal(name, keyword.arg, written) from error
         if not _is_plain(arguments[keyword.arg]):
             raise _no_literal(name, keyword.arg, written)
+    if base.startswith(TIMM_PREFIX) and arguments.keys() - OF_TIMM:
+        raise no_arguments(name, base)
     if "image_size" in arguments:
         raise ModelTargetError(f"{name}: the size of images is no part of a name; give --image-size {written}")
     return Named(base=base, arguments=arguments)
@@ -85,8 +87,8 @@ def read(name: str) -> Named:
 def no_arguments(name: str, base: str) -> ModelTargetError:
     """What is said of a network of timm's to which arguments were given."""
     return ModelTargetError(
-        f"{name}: timm builds {base}, and takes no arguments by name; write a file net.py with a function that calls "
-        "timm.create_model with them, and name net.py:FUNCTION"
+        f"{name}: timm builds {base}, and takes no arguments by name but num_classes; write a file net.py with a "
+        "function that calls timm.create_model with them, and name net.py:FUNCTION"
     )
 
 

@@ -36,6 +36,17 @@ def centre_crop(preprocessing: Preprocessing, image_size: int) -> Callable[..., 
     )
 
 
+def check_is_file(path: Path) -> None:
+    """Refuse what no image can be read from: nothing, a folder, or a pipe, whose end would be waited for.
+
+    Raises:
+        ImageFileError: it is that.
+    """
+    if not path.is_file():
+        what = "it is a folder; name the images in it" if path.is_dir() else "it is not there, or no file"
+        raise ImageFileError(f"{path}: cannot read this image: {what}")
+
+
 def read_photograph(path: Path, preprocessing: Preprocessing, *, image_size: int) -> Pixels:
     """The pixels that a network sees of an image, (3, image_size, image_size).
 
@@ -47,9 +58,7 @@ def read_photograph(path: Path, preprocessing: Preprocessing, *, image_size: int
     """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
-    if not path.is_file():  # a pipe, say, whose end would be waited for
-        what = "it is a folder; name the images in it" if path.is_dir() else "it is not there, or no file"
-        raise ImageFileError(f"{path}: cannot read this image: {what}")
+    check_is_file(path)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of large images, and of metadata that is damaged

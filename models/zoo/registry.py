@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from models.zoo import named
 from models.zoo.errors import ImageSizeError, ModelTargetError, PluginError, UnknownModelError
 from models.zoo.plugins import plugin_rows
 from models.zoo.spec import Family, ModelSpec
@@ -118,7 +119,11 @@ def family(spec: ModelSpec) -> Family:
 
 
 def classes_of(spec: ModelSpec) -> int | None:
-    """How many classes a network tells apart: ImageNet-1k's for the zoo; None where it must be built to be known."""
+    """How many classes a network tells apart: as its name says, or ImageNet-1k's for the zoo; None where it must be
+    built to be known."""
+    told = named.read(spec.name).arguments.get("num_classes")
+    if isinstance(told, int):
+        return told
     return 1000 if spec in read_zoo().models else None
 
 

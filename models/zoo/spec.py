@@ -21,13 +21,26 @@ class Preprocessing(msgspec.Struct, frozen=True, kw_only=True):
     """How an image becomes the network's input, as its weights were trained.
 
     RGB in [0, 1]; the shorter side is resized to `image_size / crop_pct`, the centre is cropped, then
-    `(x - mean) / std` by channel. The tensor is (N, 3, image_size, image_size), float32.
+    `(x - mean) / std` by channel. The tensor is (N, 3, image_size, image_size), float32. A network of the user's own
+    may take other channels than RGB: then there are as many of `mean` and `std`.
     """
 
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
+    mean: tuple[float, ...] = IMAGENET_MEAN
+    std: tuple[float, ...] = IMAGENET_STD
     interpolation: str = "bicubic"
     crop_pct: float = 0.875
+
+    @property
+    def channels(self) -> int:
+        return len(self.mean)
+
+    @classmethod
+    def of_channels(cls, count: int) -> "Preprocessing":
+        """For images of which nobody says how they are prepared: ImageNet's usual; of others than RGB, its average."""
+        if count == len(IMAGENET_MEAN):
+            return cls()
+        mean, std = (round(sum(values) / len(values), 3) for values in (IMAGENET_MEAN, IMAGENET_STD))
+        return cls(mean=(mean,) * count, std=(std,) * count)
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,6 +76,8 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
         note: what a reader of its figures should know.
         elsewhere: what he should know of those at other image sizes than `image_size`.
         source: where it comes from, for a network of no family of the zoo.
+        top1: in percent, at `image_size`, as the authors of a plug-in state it; the zoo's are the paper's, which stand
+            in `results/published`.
 
     Raises:
         ValueError: a size is out of range.
@@ -84,11 +99,14 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     elsewhere: str = ""
     source: Family | None = None
+    top1: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("image_size", "min_size", "size_multiple"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is at least 1, not {getattr(self, name)}")
+        if self.top1 is not None and not 0 <= self.top1 <= 100:
+            raise ValueError(f"top1 is from 0 to 100 percent, not {self.top1}")
 
 
 class StageComplexity(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,6 +123,7 @@ class Complexity(msgspec.Struct, frozen=True, kw_only=True):
     """Parameters and multiply-adds of a network for one image of `image_size`, whole and by stage."""
 
     image_size: int
+    channels: int = 3
     params: int
     macs: int
     stages: tuple[StageComplexity, ...]

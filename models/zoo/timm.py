@@ -120,4 +120,7 @@ def _config(name: str) -> Any:
         names = ", ".join(repr(TIMM_PREFIX + other) for other in near)
         hint = f"did you mean {names}?" if near else "see timm.list_models()"
         raise UnknownModelError(f"timm {timm.__version__} has no network {name!r}; {hint}")
-    return timm.get_pretrained_cfg(name)
+    try:
+        return timm.get_pretrained_cfg(name)
+    except RuntimeError as error:  # of a tag that none of the network's weights have
+        raise UnknownModelError(f"timm {timm.__version__} has no weights {name!r}: {error}") from error

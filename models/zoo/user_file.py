@@ -15,7 +15,7 @@ from typing import Any
 from torch import nn
 
 from models.zoo import named
-from models.zoo.errors import ModelTargetError
+from models.zoo.errors import ModelTargetError, UnknownModelError
 from models.zoo.guard import guarded, in_words
 from models.zoo.neighbours import Neighbours
 
@@ -94,11 +94,12 @@ def read(target: str) -> UserFile:
     """The file of a target, imported once for as long as neither it nor a module beside it that it uses is changed.
 
     Raises:
-        ModelTargetError: there is no such file, or as `UserFile`.
+        UnknownModelError: there is no such file.
+        ModelTargetError: as `UserFile`.
     """
     path = file_of(target).resolve()
     if not path.is_file():
-        raise ModelTargetError(f"{target}: there is no file {path}")
+        raise UnknownModelError(f"{target}: there is no file {path}")
     known = _read.get(path)
     if known is not None and not known.is_current():
         known.neighbours.forget()
@@ -124,7 +125,8 @@ def load(target: str) -> Callable[..., nn.Module]:
         target: arguments in it are not the function's until it is called with them.
 
     Raises:
-        ModelTargetError: there is no such file, it cannot be imported, or it has no such function.
+        UnknownModelError: there is no such file, or it has no such function.
+        ModelTargetError: it cannot be imported.
     """
     file, base = read(target), named.split(target)[0]
     path, _, name = base.rpartition(":")
@@ -139,7 +141,7 @@ def load(target: str) -> Callable[..., nn.Module]:
             k for k, v in vars(file.module).items() if inspect.isfunction(v) and v.__module__ == file.module.__name__
         ]
         has = f"it has {', '.join(own)}" if own else "it defines none"
-        raise ModelTargetError(f"{file.path} has no function {name!r}; {has}")
+        raise UnknownModelError(f"{file.path} has no function {name!r}; {has}")
 
     @functools.wraps(function)
     def build(**kwargs: Any) -> nn.Module:

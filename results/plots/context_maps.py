@@ -1,7 +1,6 @@
 """Maps over the image that they are of: where a network's blocks respond. Matplotlib is imported when it is drawn."""
 
 import textwrap
-import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,9 +83,7 @@ def plot_context_maps(
     if chunks:
         sheet.chunks(chunks)
     sheet.notes()
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # a file's name may be in any script
-        save(sheet.figure, path)
+    save(sheet.figure, path)
 
 
 class _Sheet:

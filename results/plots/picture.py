@@ -1,8 +1,12 @@
 """A picture's file: which kinds there are, and that it is written whole or not at all."""
 
-import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from results.whole import whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,6 +28,14 @@ def check_ending(path: Path) -> None:
         raise PlotError(f"cannot draw a {path.suffix or 'file without an ending'}; choose .png, .svg or .pdf")
 
 
+@contextmanager
+def quiet_about_letters() -> Iterator[None]:
+    """A file's name may be in any script; what the font lacks is drawn as a box."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        yield
+
+
 def save(figure: "Figure", path: Path) -> None:
     """Write a picture; its ending is the format (.png, .svg, .pdf). The same one has the same bytes each time.
 
@@ -35,8 +47,7 @@ def save(figure: "Figure", path: Path) -> None:
 
     check_ending(path)
     undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-    with tempfile.TemporaryDirectory(prefix=".effmod-", dir=path.parent) as folder:
-        partial = Path(folder) / path.name
-        with matplotlib.rc_context({"svg.hashsalt": "effmod"}):
-            figure.savefig(partial, metadata=undated.get(path.suffix.lower()))
-        partial.replace(path)
+    # Publishers refuse fonts of type 3, matplotlib's default.
+    settings = matplotlib.rc_context({"svg.hashsalt": "effmod", "pdf.fonttype": 42})
+    with whole(path) as partial, settings, quiet_about_letters():
+        figure.savefig(partial, metadata=undated.get(path.suffix.lower()))

@@ -6,6 +6,9 @@ import msgspec
 
 from results.records.base import Count
 
+EQUAL_FORMS = ("plain", "rewritten")
+"""Forms that compute what the authors' network computes, so that its accuracy is theirs too."""
+
 
 class ArtifactSource(StrEnum):
     """Whether effmod exported an artifact, from a network that it knows by name, or it is a file of the user's own."""
@@ -78,6 +81,7 @@ class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: the network's name in the zoo, or the file's name.
         form: "plain" for a network as its authors wrote it; the mode of a detector; None for a user's own file.
+        sha256: empty where there is no file, since it could not be made: nothing was timed, and the record says why.
         opset: of an ONNX file.
         specification_version: of a Core ML package.
         weights: where the weights came from, in words.
@@ -98,6 +102,16 @@ class TimedArtifact(msgspec.Struct, frozen=True, kw_only=True):
     params: Count | None
     macs: Count | None
     attention_macs: Count | None = None
+
+    @property
+    def is_made(self) -> bool:
+        """Whether there is a file."""
+        return bool(self.sha256)
+
+    def could_become(self, other: "TimedArtifact") -> bool:
+        """Whether this one could not be made, and the other one is what was to be made."""
+        same_size = self.image_size in (None, other.image_size) and self.batch_size == other.batch_size
+        return not self.is_made and other.is_made and self.name == other.name and (not self.inputs or same_size)
 
     @property
     def batch_size(self) -> int:

@@ -19,6 +19,8 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
         versions: of effmod, Python, the runtimes, what feeds them, and where networks come from.
         gpu_versions: of the libraries of CUDA, cuDNN and TensorRT that are installed as packages.
         effmod_commit: where effmod runs from a checkout.
+        maker_versions: of what has a hand in files alone: another one may make another file, which has another hash,
+            and runs the same file as before. Empty in records from before they were kept.
     """
 
     os: str
@@ -37,11 +39,17 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     memory_limit_bytes: Count | None = None
     swap_bytes: Count | None = None
     gpu_versions: dict[str, str] = {}
+    maker_versions: dict[str, str] = {}
+
+    @property
+    def is_seen(self) -> bool:
+        """False for one that was never reached, of which nothing is known."""
+        return self.available_cores > 0
 
     @property
     def stable(self) -> "Machine":
         """Without what can change between two runs and not make them different machines, wherever they ran."""
-        return msgspec.structs.replace(self, effmod_commit=None, governor=None, gpu_versions={})
+        return msgspec.structs.replace(self, effmod_commit=None, governor=None, gpu_versions={}, maker_versions={})
 
 
 class GpuState(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,6 +112,9 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
         available_memory_bytes: what was left for new programs, before or after, whichever was less.
         swapped_in_bytes: read back from swap, by any process.
         memory_stall_s: time in which some process waited for memory.
+        temperature_before_c, temperature_after_c: of the processor, where it is hottest.
+        governor_before, governor_after: the frequency governor of the first core.
+        slowed_before, slowed_after: whether the system held the cores' clocks down, for heat or for want of power.
     """
 
     elapsed_s: float
@@ -116,6 +127,12 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     available_memory_bytes: Count | None = None
     swapped_in_bytes: Count | None = None
     memory_stall_s: float | None = None
+    temperature_before_c: float | None = None
+    temperature_after_c: float | None = None
+    governor_before: str | None = None
+    governor_after: str | None = None
+    slowed_before: bool | None = None
+    slowed_after: bool | None = None
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,6 +144,12 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
         load_average: processes running or waiting, over the last minute; None where the system has no such figure.
         conditions: None in records from before they were looked at.
         gpu_before, gpu_after: the GPU before the round's process started, and after it ended; None on other devices.
+        place: where that was, by the name that the user gave it or by a number, such as "board 1"; None for the machine
+            that effmod ran on. It names no host.
+        kind: of the places of a cluster, those that are alike, such as "A100".
+        node: which of a cluster's nodes that was: the number that Ray drew for it, which names no host.
+        instead_of: the place whose work this is, where that was lost in the middle of it; None where it is the place's
+            own.
     """
 
     machine: Machine
@@ -136,11 +159,20 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     conditions: Conditions | None = None
     gpu_before: GpuState | None = None
     gpu_after: GpuState | None = None
+    place: str | None = None
+    kind: str | None = None
+    node: str | None = None
+    instead_of: str | None = None
+
+    @property
+    def share(self) -> str | None:
+        """The place whose part of a run this is, wherever it was done."""
+        return self.instead_of or self.place
 
     @property
     def stable(self) -> bytes:
-        """What two records must have in common for their times to be pooled: machine, threads, GPU and its software."""
+        """What two records must have in common for their times to be pooled: where, threads, GPU and its software."""
         gpu = self.gpu_before
         on_gpu = (gpu.name, gpu.driver, self.machine.gpu_versions) if gpu else None
-        lasting = self.machine.stable, self.threads, on_gpu
+        lasting = self.machine.stable, self.threads, on_gpu, self.place, self.node
         return msgspec.json.encode(lasting, order="sorted")

@@ -81,6 +81,7 @@ class ComparisonProcess(Record, frozen=True, kw_only=True, tag="comparison"):
         attempt: a process that failed can be repeated; this counts from 0, and the last one stands for the process.
         environment: its session is the baseline's.
         candidate_session: the candidate's; None where the process failed.
+        apart: each had a process of its own, one after the other, since their runtimes cannot share one.
         cores: that the process was bound to; None where the system cannot do that.
         load_order: "AB" or "BA".
         order: of the timed runs, one letter each, such as "ABBABAAB".
@@ -89,7 +90,7 @@ class ComparisonProcess(Record, frozen=True, kw_only=True, tag="comparison"):
         relative_error: of the candidate's outputs against the baseline's, for what both were fed, relative to the
             largest; None where they cannot be set side by side.
         baseline_fed_ns, baseline_other_ns, candidate_fed_ns, candidate_other_ns: of each, as of a round.
-        baseline_subnormals, candidate_subnormals: as of a round.
+        baseline_subnormals, candidate_subnormals, baseline_remarks, candidate_remarks: as of a round.
 
     Raises:
         ValueError: it came to its end, and timed nothing, or one artifact more often than the other; or its plan has no
@@ -103,6 +104,7 @@ class ComparisonProcess(Record, frozen=True, kw_only=True, tag="comparison"):
     plan: ComparisonPlan
     environment: Environment
     candidate_session: SessionFacts | None
+    apart: bool = False
     cores: tuple[Count, ...] | None
     baseline: TimedArtifact
     candidate: TimedArtifact
@@ -119,6 +121,8 @@ class ComparisonProcess(Record, frozen=True, kw_only=True, tag="comparison"):
     candidate_other_ns: tuple[Nanoseconds, ...] = ()
     baseline_subnormals: Subnormals | None = None
     candidate_subnormals: Subnormals | None = None
+    baseline_remarks: Remarks = Remarks()
+    candidate_remarks: Remarks = Remarks()
 
     def __post_init__(self) -> None:
         if self.outcome is Outcome.OK and not self.baseline_ns:

@@ -1,5 +1,6 @@
 """What was asked: devices, runtimes and their options, and how much is timed."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
@@ -86,6 +87,14 @@ class RuntimeOptions(msgspec.Struct, frozen=True, kw_only=True):
     denormal_as_zero: bool = False
 
 
+def _check_bounds(plan: msgspec.Struct, least: Mapping[str, int]) -> None:
+    """Refuse a field that is less than its bound; None is none."""
+    for name, bound in least.items():
+        value = getattr(plan, name)
+        if value is not None and value < bound:
+            raise ValueError(f"{name} is at least {bound}, not {value}")
+
+
 class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What was asked of a run.
 
@@ -112,11 +121,45 @@ class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, least in (("runs", 1), ("rounds", 1), ("warmup_runs", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"{name} is at least {least}, not {getattr(self, name)}")
-        if self.threads is not None and self.threads < 1:
-            raise ValueError(f"threads is at least 1, not {self.threads}")
+        _check_bounds(self, {"runs": 1, "rounds": 1, "warmup_runs": 0, "threads": 1})
+
+
+class ProfilePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked of a profile.
+
+    Attributes:
+        targets: names of the artifacts; of two, the processes take turns.
+        options: of the first.
+        target_options: of each target, where they are not all the first's; empty where they are.
+        threads: intra-op threads; None where the user left the choice to effmod.
+        processes: fresh processes of each artifact.
+        runs: inferences of each process with the profiler, and as many without.
+        warmup_runs: inferences before them.
+
+    Raises:
+        ValueError: a count is out of range, or some targets have options and others none.
+    """
+
+    targets: tuple[str, ...] = ()
+    device: Device = Device.CPU
+    options: RuntimeOptions = msgspec.field(default_factory=RuntimeOptions)
+    target_options: tuple[RuntimeOptions, ...] = ()
+    threads: Count | None = None
+    processes: Count = 5
+    runs: Count = 30
+    warmup_runs: Count = 10
+
+    def __post_init__(self) -> None:
+        _check_bounds(self, {"processes": 1, "runs": 1, "warmup_runs": 0, "threads": 1})
+        # While it is only asked for, nobody knows the targets' names.
+        if self.target_options and self.targets and len(self.target_options) != len(self.targets):
+            raise ValueError(
+                f"target_options has {len(self.target_options)} rows, and there are {len(self.targets)} targets"
+            )
+
+    def options_of(self, target: int) -> RuntimeOptions:
+        """How a target is run."""
+        return self.target_options[target] if self.target_options else self.options
 
 
 class ComparisonPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,11 +208,7 @@ class ComparisonPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         counts = {"threads": 1, "processes": 2, "blocks": 1, "warmup_runs": 0}
-        least = counts | dict.fromkeys(("margin", "fail_if_slower", "until", "spread_s", "max_time_s"), 0)
-        for name, bound in least.items():
-            value = getattr(self, name)
-            if value is not None and value < bound:
-                raise ValueError(f"{name} is at least {bound}, not {value}")
+        _check_bounds(self, counts | dict.fromkeys(("margin", "fail_if_slower", "until", "spread_s", "max_time_s"), 0))
         if self.until_decided and self.fail_if_slower is None:
             raise ValueError("until_decided is set, and there is nothing to decide: fail_if_slower is None")
         if any(each.denormal_as_zero != self.options.denormal_as_zero for each in self.target_options):

@@ -3,14 +3,15 @@
 import math
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 import msgspec
 
-from results.records.artifact import Subnormals, TimedArtifact
+from results.records.artifact import Remarks, Subnormals, TimedArtifact
 from results.records.environment import Machine
 from results.records.measured import ComparisonProcess, Outcome
 from results.records.plan import ComparisonPlan, RuntimeOptions
-from results.statistics.attempts import failures, last_attempts
+from results.statistics.attempts import failures, first_made, last_attempts
 from results.statistics.dependence import depend
 from results.statistics.estimate import Estimate, Verdict, estimate, judge, median_ratio
 from results.statistics.feeds import InputDependence, input_dependence, may_depend
@@ -22,6 +23,8 @@ from results.statistics.span import span_s
 from results.statistics.stability import StabilityWarning, find_machine_warnings, find_subnormal_warnings
 from results.statistics.timed import TimedPair
 
+P = TypeVar("P", bound=ComparisonProcess | TimedPair)
+
 _MOST_EARLIER = 50  # more tell little more, and of thousands each would be looked at with each
 
 _Earlier = deque[list[tuple[str, float]]]
@@ -29,11 +32,13 @@ _Earlier = deque[list[tuple[str, float]]]
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """The processes of one run that timed two artifacts in turn, in one stable environment, summarised.
+    """The processes of one place's part of a run that timed two artifacts in turn, in one stable environment.
 
     Attributes:
         control: the candidate is the baseline itself, loaded twice.
         options: of the candidate.
+        apart: each had processes of its own, by turns, as of `ComparisonProcess`.
+        place, share: where they were timed, and of which place's part of the run they are, as in `Environment`.
         threads: intra-op threads that were used, by both together.
         processes: those that did not fail.
         runs: timed inferences of each of the two, over all processes.
@@ -47,6 +52,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
         baseline_input_dependence, candidate_input_dependence: what the time of each was for one input and for another;
             None where no difference was seen.
         baseline_subnormals, candidate_subnormals: of each; None where they were not counted.
+        baseline_remarks, candidate_remarks: on each.
         warnings: what the machine was and did meanwhile, and whether the ratio is another one at each of its speeds.
             Drift gives none: it meets both alike.
         failures: the reason of each process that failed.
@@ -59,7 +65,10 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     candidate: TimedArtifact
     control: bool
     options: RuntimeOptions
+    apart: bool = False
     machine: Machine
+    place: str | None = None
+    share: str | None = None
     gpu: str | None
     threads: int | None
     processes: int
@@ -75,6 +84,8 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
     candidate_input_dependence: InputDependence | None = None
     baseline_subnormals: Subnormals | None = None
     candidate_subnormals: Subnormals | None = None
+    baseline_remarks: Remarks = Remarks()
+    candidate_remarks: Remarks = Remarks()
     warnings: tuple[StabilityWarning, ...]
     failures: tuple[str, ...]
     gate: Gate | None = None
@@ -89,7 +100,8 @@ def compare(records: Iterable[ComparisonProcess | TimedPair]) -> list[Comparison
     """Group processes into comparisons: run by run, and in each in the order in which its targets were given.
 
     Runs are not pooled: what one may conclude depends on how often it was looked at. Nor are the machines and versions
-    that one run met, where it was resumed on another: the latest comes last. But what an earlier run of the same pair
+    that one run met, where it was resumed on another: the latest comes last. Nor is what a machine did for itself and
+    what it did instead of one that was lost, since each was to be so much. But what an earlier run of the same pair
     found in the same environment tells how much its ratio is another one at another time, and widens the interval.
 
     Args:
@@ -106,12 +118,12 @@ def compare_by_environment(records: Iterable[ComparisonProcess | TimedPair]) -> 
         began[record.run_id] = min(record.started_at, began.get(record.run_id, record.started_at))
     # Each in its place: a run by when it began, an environment where it is first met.
     runs = {run_id: place for place, run_id in enumerate(sorted(began, key=began.__getitem__))}
-    environments: dict[bytes, int] = {}
+    environments: dict[tuple[bytes, str | None], int] = {}
     groups: dict[tuple[int, int, int], list[ComparisonProcess | TimedPair]] = defaultdict(list)
-    for record in last_attempts(attempts, lambda record: (record.run_id, record.target, record.index)):
-        environment = environments.setdefault(record.environment.stable, len(environments))
+    for record in last_processes(attempts):
+        environment = environments.setdefault((record.environment.stable, record.environment.share), len(environments))
         groups[runs[record.run_id], record.target, environment].append(record)
-    stable = list(environments)
+    stable = [each for each, _ in environments]
     earlier: dict[tuple[object, ...], _Earlier] = defaultdict(lambda: deque(maxlen=_MOST_EARLIER))
     found = []
     for key in sorted(groups):
@@ -124,6 +136,11 @@ def compare_by_environment(records: Iterable[ComparisonProcess | TimedPair]) -> 
             earlier[pair].append(list(zip(starts, comparison.process_ratios, strict=True)))
         found.append((met_in, comparison))
     return found
+
+
+def last_processes(records: Iterable[P]) -> list[P]:
+    """The processes that no later attempt took the place of, in the order given."""
+    return last_attempts(records, lambda record: (record.run_id, record.environment.share, record.target, record.index))
 
 
 def _before(moment: str, runs: _Earlier) -> list[tuple[float, ...]]:
@@ -167,7 +184,10 @@ def _comparison(records: Sequence[ComparisonProcess | TimedPair], earlier: Seque
         candidate=first.candidate,
         control=first.target == 0,
         options=first.plan.options_of(first.target),
+        apart=first.apart,
         machine=first.environment.machine,
+        place=first.environment.place,
+        share=first.environment.share,
         gpu=gpu.name if gpu else None,
         threads=first.environment.threads,
         processes=len(good),
@@ -183,6 +203,8 @@ def _comparison(records: Sequence[ComparisonProcess | TimedPair], earlier: Seque
         candidate_input_dependence=dependence[1],
         baseline_subnormals=subnormals[0],
         candidate_subnormals=subnormals[1],
+        baseline_remarks=first_made(record.baseline_remarks for record in records),
+        candidate_remarks=first_made(record.candidate_remarks for record in records),
         warnings=(
             *find_machine_warnings([record.environment for record in good]),
             *((StabilityWarning.PROCESSES_DEPEND,) if depend([math.log(ratio) for ratio in ratios]) else ()),

@@ -22,7 +22,7 @@ def circumstances(measurement: "Measurement") -> bytes:
     m = measurement
     ran_by = (m.session.runtime, m.session.execution_provider) if m.session else None
     libraries = m.machine.gpu_versions if m.device is Device.CUDA else None
-    machine = m.machine.stable, m.gpu, m.gpu_driver, libraries
+    machine = m.machine.stable, m.place, m.gpu, m.gpu_driver, libraries
     setting = (machine, m.device, m.options, m.batch_size, m.artifact.image_size, m.threads, m.warmup_runs, ran_by)
     return msgspec.json.encode(setting, order="sorted")
 

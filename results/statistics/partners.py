@@ -36,8 +36,8 @@ class Partners(msgspec.Struct, frozen=True, kw_only=True):
 def find_partners(before: Sequence[Measurement], after: Sequence[Measurement]) -> Partners:
     """Pair rows of the same setting: the same file first, then files of one name and form.
 
-    Of several each is paired, those of the same machine and cores with each other, and else in their order, from the
-    last. What the second store has besides of a name that the first one has is compared with the last of that name.
+    Of several each is paired, those of the same board, machine and cores with each other, and else in their order, from
+    the last. What the second store has besides of a name that the first one has is compared with the last of that name.
     """
     firsts, seconds = _last_of_each(before), _last_of_each(after)
     left, right = list(firsts), list(seconds)
@@ -67,7 +67,10 @@ def find_partners(before: Sequence[Measurement], after: Sequence[Measurement]) -
 
 
 def on_other_place(before: Measurement, after: Measurement) -> bool:
-    """Whether two rows were measured on different machines, or on other cores of one, as far as that is known."""
+    """Whether two rows were measured on different machines, or on other cores of one, as far as that is known.
+
+    A board's name is all that is known of which of several it is: of another name, it is another one.
+    """
     known = before.machine.affinity is not None and after.machine.affinity is not None
     mine, theirs = (_place(row) if known else _place(row)[1:] for row in (before, after))
     return mine != theirs
@@ -114,9 +117,9 @@ def _file(row: Measurement) -> Hashable:
 
 
 def _place(row: Measurement) -> tuple[Hashable, ...]:
-    """The cores that it had, and of which machine."""
+    """The cores that it had, and of which machine: boards of one kind are told apart by their names."""
     machine = row.machine
-    return machine.affinity, machine.cpu_quota, machine.architecture, machine.cpu_model, row.gpu
+    return machine.affinity, machine.cpu_quota, machine.architecture, machine.cpu_model, row.gpu, row.place
 
 
 def _anywhere(_: Measurement) -> Hashable:

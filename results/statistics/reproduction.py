@@ -60,6 +60,8 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
         interval: of 95 %; None where the approximation has none.
         image_size: of all of them.
         anchor: the name of the one to whose time the ratios are that make our order; None where means do.
+        place: where all were measured, as in `Environment`.
+        threads: of all of them.
     """
 
     networks: int
@@ -67,6 +69,8 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
     interval: tuple[float, float] | None
     image_size: int | None = None
     anchor: str | None = None
+    place: str | None = None
+    threads: int | None = None
 
 
 def reproduce(measurements: Sequence[Measurement], papers: Sequence[PaperLatency]) -> list[Reproduced]:
@@ -108,7 +112,15 @@ def agreements(rows: Sequence[Reproduced], hardware: str) -> list[Agreement]:
         if agreed is not None:
             first = group[0].measurement
             anchor = first.anchored.anchor.name if ratios and first.anchored else None
-            found.append(msgspec.structs.replace(agreed, image_size=first.artifact.image_size, anchor=anchor))
+            found.append(
+                msgspec.structs.replace(
+                    agreed,
+                    image_size=first.artifact.image_size,
+                    anchor=anchor,
+                    place=first.place,
+                    threads=first.threads,
+                )
+            )
     return found
 
 

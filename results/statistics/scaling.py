@@ -170,5 +170,5 @@ def _identity(measurement: Measurement, who: str, along: str = "") -> bytes:
     sizes = {"image_size": m.artifact.image_size, "batch_size": m.batch_size, "threads": m.threads}
     sizes.pop(along, None)
     of_file = who, m.artifact.form, m.artifact.format
-    setting = of_file, m.warmup_runs, m.device, m.options, m.machine.stable, m.gpu, m.gpu_driver
+    setting = of_file, m.warmup_runs, m.device, m.options, m.machine.stable, m.place, m.gpu, m.gpu_driver
     return msgspec.json.encode((setting, sizes), order="sorted")

@@ -127,7 +127,7 @@ def find_machine_warnings(environments: Sequence[Environment]) -> tuple[Stabilit
         StabilityWarning.BATTERY: _befell(environments, lambda c, _: c.on_battery is True),
         StabilityWarning.OTHER_LOAD: _befell(environments, _met_other_load)
         or _often([_gpu_was_shared(e) for e in environments]),
-        StabilityWarning.THROTTLED: _befell(environments, lambda c, _: bool(c.thermal_throttles or c.quota_throttles))
+        StabilityWarning.THROTTLED: _befell(environments, _was_slowed)
         or _often([_gpu_was_throttled(e) for e in environments]),
         StabilityWarning.MEMORY_PRESSURE: _befell(environments, _lacked_memory),
     }
@@ -141,6 +141,11 @@ def _befell(environments: Sequence[Environment], sign: Callable[[Conditions, Mac
 
 def _often(signs: Sequence[bool]) -> bool:
     return any(signs) and sum(signs) >= AFFECTED_SHARE * len(signs)
+
+
+def _was_slowed(conditions: Conditions, _: Machine) -> bool:
+    held_down = conditions.slowed_before or conditions.slowed_after
+    return bool(conditions.thermal_throttles or conditions.quota_throttles or held_down)
 
 
 def _gpu_was_throttled(environment: Environment) -> bool:

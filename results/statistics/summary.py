@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from results.published import Published, figures_of
+from results.records.accuracy import AccuracyRecord, StatedAccuracy
 from results.records.artifact import Remarks, Subnormals, TimedArtifact
 from results.records.environment import Machine, SessionFacts
 from results.records.measured import ComparisonProcess, Outcome, Round
 from results.records.plan import ComparisonPlan, Device, RuntimeOptions
-from results.statistics.attempts import failures, last_attempts
+from results.statistics.accuracy import Accuracy, AccuracySource, accuracy_finder
+from results.statistics.attempts import failures, first_made, last_attempts, settled
 from results.statistics.comparison import Comparison, compare_by_environment
 from results.statistics.estimate import ERROR, UNCHANGED, Estimate
 from results.statistics.feeds import InputDependence, feed_spread, input_dependence
@@ -53,6 +55,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         options: of the runtime, as asked.
+        place, kind, node: where it was measured, as in `Environment`.
         gpu, gpu_driver: its name, and its driver's version; None on other devices, and where the driver does not tell.
         threads: intra-op threads that were used; None for Core ML.
         warmup_runs: inferences before the timed ones that were asked for, in each round.
@@ -69,6 +72,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         load_ms, first_inference_ms: medians over the rounds.
         peak_memory_bytes: the largest over the rounds.
         published: the paper's figures for this network; None for a user's own file.
+        own_accuracy: measured here of this artifact or an equal one, or stated of it; None where neither is so.
         paper_ratio: our mean over the paper's on its CPU, both of ONNX Runtime. Another machine: it says nothing of
             effmod or the network.
         failures: the reason of each round that failed.
@@ -81,6 +85,9 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     artifact: TimedArtifact
     machine: Machine
+    place: str | None = None
+    kind: str | None = None
+    node: str | None = None
     device: Device
     options: RuntimeOptions
     gpu: str | None
@@ -104,6 +111,7 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
     first_inference_ms: float | None
     peak_memory_bytes: int | None
     published: Published | None
+    own_accuracy: Accuracy | None = None
     paper_ratio: float | None
     warnings: tuple[StabilityWarning, ...]
     failures: tuple[str, ...]
@@ -123,6 +131,13 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
         return UNCHANGED if self.anchored.anchor == self.artifact else self.anchored.estimate
 
     @property
+    def accuracy(self) -> Accuracy | None:
+        """How accurate it is: as measured here, else as stated, else as the paper published of its authors' weights."""
+        if self.own_accuracy is not None or self.published is None or self.published.top1 is None:
+            return self.own_accuracy
+        return Accuracy(top1=self.published.top1, source=AccuracySource.PUBLISHED)
+
+    @property
     def lacks_papers_form(self) -> bool:
         """Whether the paper's latency would stand beside ours, had the plain form been timed."""
         paper_ms = _paper_ms(self.published, self.device, self.options, self.batch_size)
@@ -130,7 +145,9 @@ class Measurement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def summarise(
-    rounds: Iterable[Round | TimedRound], pairs: Iterable[ComparisonProcess | TimedPair] = ()
+    rounds: Iterable[Round | TimedRound],
+    pairs: Iterable[ComparisonProcess | TimedPair] = (),
+    accuracies: Iterable[AccuracyRecord | StatedAccuracy] = (),
 ) -> list[Measurement]:
     """Group rounds into measurements: run by run, and in each in the order in which its targets were given.
 
@@ -140,17 +157,23 @@ def summarise(
 
     Args:
         pairs: each target of a run beside its anchor; those of other runs and environments are passed over.
+        accuracies: of any artifacts; each is told of those whose weights it is of.
     """
     comparisons: dict[bytes, list[Comparison]] = defaultdict(list)
     for environment, comparison in compare_by_environment(pairs):
         comparisons[environment].append(comparison)
+    find_accuracy = accuracy_finder(accuracies)
+    measured = [_beside_anchor(_measurement(g), comparisons[g[0].environment.stable]) for g in grouped(rounds)]
     return mark_indistinct(
-        [_beside_anchor(_measurement(group), comparisons[group[0].environment.stable]) for group in grouped(rounds)]
+        [msgspec.structs.replace(each, own_accuracy=find_accuracy(each.artifact)) for each in measured]
     )
 
 
 def grouped(rounds: Iterable[Round | TimedRound]) -> list[list[Round | TimedRound]]:
     """The rounds of each measurement, in the order in which `summarise` has these."""
+    rounds = list(rounds)
+    if not all(record.artifact.is_made for record in rounds):
+        rounds = settled(rounds, [(record.run_id, record.artifact) for record in rounds])
     rounds = last_attempts(rounds, _turn)
     runs: dict[str, int] = {}
     for record in rounds:
@@ -163,7 +186,7 @@ def grouped(rounds: Iterable[Round | TimedRound]) -> list[list[Round | TimedRoun
 
 def _turn(record: Round | TimedRound) -> tuple[object, ...]:
     """What all attempts at one round have in common."""
-    return record.run_id, record.plan, record.artifact, record.index
+    return record.run_id, record.environment.share, record.plan, record.artifact, record.index
 
 
 def _place(record: Round | TimedRound) -> tuple[int, int, int, int]:
@@ -195,6 +218,9 @@ def _measurement(rounds: Sequence[Round | TimedRound]) -> Measurement:
         name=first.artifact.name,
         artifact=first.artifact,
         machine=first.environment.machine,
+        place=first.environment.place,
+        kind=first.environment.kind,
+        node=first.environment.node,
         device=first.plan.device,
         options=first.plan.options,
         gpu=gpu.name if gpu else None,
@@ -212,7 +238,7 @@ def _measurement(rounds: Sequence[Round | TimedRound]) -> Measurement:
         feed_spread=feed_spread(good) if good else None,
         input_dependence=input_dependence((record.fed_ns, record.other_ns) for record in good),
         subnormals=next((record.subnormals for record in rounds if record.subnormals is not None), None),
-        remarks=next((record.remarks for record in rounds if record.remarks != Remarks()), Remarks()),
+        remarks=first_made(record.remarks for record in rounds),
         load_ms=median_ms(record.load_ns for record in good),
         first_inference_ms=median_ms(record.first_inference_ns for record in good),
         peak_memory_bytes=max((r.peak_memory_bytes for r in good if r.peak_memory_bytes is not None), default=None),

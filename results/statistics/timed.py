@@ -56,6 +56,7 @@ class TimedPair(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     plan: ComparisonPlan
     environment: Environment
     candidate_session: SessionFacts | None
+    apart: bool
     baseline: TimedArtifact
     candidate: TimedArtifact
     outcome: Outcome
@@ -68,6 +69,8 @@ class TimedPair(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     candidate_other_ns: tuple[int, ...]
     baseline_subnormals: Subnormals | None
     candidate_subnormals: Subnormals | None
+    baseline_remarks: Remarks
+    candidate_remarks: Remarks
 
 
 class Pool:
@@ -111,6 +114,7 @@ class Pool:
             plan=self._share(record.plan),
             environment=self._environment(record.environment),
             candidate_session=self._share(record.candidate_session),
+            apart=record.apart,
             baseline=self._share(record.baseline),
             candidate=self._share(record.candidate),
             outcome=record.outcome,
@@ -123,6 +127,8 @@ class Pool:
             candidate_other_ns=record.candidate_other_ns,
             baseline_subnormals=self._share(record.baseline_subnormals),
             candidate_subnormals=self._share(record.candidate_subnormals),
+            baseline_remarks=self._share(record.baseline_remarks),
+            candidate_remarks=self._share(record.candidate_remarks),
         )
 
     def _environment(self, environment: Environment) -> Environment:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from statistics import geometric_mean
 
 import msgspec
 
@@ -11,6 +12,9 @@ from results.statistics.estimate import ERROR, UNCHANGED, Estimate, Verdict, est
 
 LOOKS = (3, 5, 8, 12)
 """After how many processes of each candidate the slow ones are dropped; after the last the race is over."""
+
+FAR_BEHIND = 1.5
+"""How many times the time of the fastest is too slow in a screening: a few runs of one process each tell no less."""
 
 
 class Decision(StrEnum):
@@ -64,8 +68,9 @@ class TuningReport(msgspec.Struct, frozen=True, kw_only=True):
         target: as the user gave it.
         plan: of the comparisons; its options are the baseline's.
         verdict: on the chosen file against the baseline, measured anew after it was chosen; None where the baseline was
-            chosen, or the user interrupted.
-        run_ids: of the records: those of the race, and of the last comparison.
+            chosen, the budget had no time for it, or the user interrupted.
+        run_ids: of the records: those of the screening, of the race, and of the last comparison.
+        code: what runs the file so, in Python; empty in reports from before it was given.
     """
 
     tuning_version: int = 1
@@ -76,6 +81,7 @@ class TuningReport(msgspec.Struct, frozen=True, kw_only=True):
     trials: tuple[Trial, ...]
     verdict: Verdict | None
     run_ids: tuple[str, ...]
+    code: str = ""
 
 
 def beaten(ratios: Mapping[str, Sequence[float]], *, candidates: int) -> dict[str, str | None]:
@@ -103,7 +109,7 @@ def beaten(ratios: Mapping[str, Sequence[float]], *, candidates: int) -> dict[st
 def pick(ratios: Mapping[str, Sequence[float]], margin: float) -> str | None:
     """The first candidate that is about as fast as the fastest; None for the baseline.
 
-    About means twice the margin: each process lays out a graph in memory anew, and the means of a race scatter so much.
+    About means the margin: each process lays out a graph in memory anew, and the means of a race scatter so much.
     Whether their intervals overlap would not do, since an interval over two processes overlaps with everything.
 
     Args:
@@ -114,4 +120,36 @@ def pick(ratios: Mapping[str, Sequence[float]], margin: float) -> str | None:
     fastest = min((standing.ratio for standing in found.values()), default=1.0)
     if fastest * (1 + margin) >= 1.0:
         return None
-    return next(name for name, standing in found.items() if standing.ratio <= fastest * (1 + 2 * margin))
+    return next(name for name, standing in found.items() if standing.ratio <= fastest * (1 + margin))
+
+
+def far_behind(screened: Mapping[str, float]) -> dict[str, str | None]:
+    """Who is out of the race after a screening, each with who is so far ahead: None for the baseline.
+
+    Args:
+        screened: by candidate, of its one short process the candidate's time over the baseline's.
+    """
+    fastest = min(screened, key=screened.__getitem__, default=None)
+    by = None if fastest is None or screened[fastest] >= 1.0 else fastest
+    limit = FAR_BEHIND * (1.0 if by is None else screened[by])
+    return {name: by for name, ratio in screened.items() if ratio > limit}
+
+
+def leader(ratios: Mapping[str, Sequence[float]], screened: Mapping[str, float], margin: float) -> str | None:
+    """As `pick`; but where the budget let somebody be timed once at most who seems faster, that is the one.
+
+    Otherwise whoever of a few slow candidates had a second process first would win by that alone.
+
+    Args:
+        ratios, margin: as for `pick`.
+        screened: as for `far_behind`.
+    """
+    name = pick(ratios, margin)
+    known = 1.0 if name is None else geometric_mean(ratios[name])
+    hasty = {
+        each: geometric_mean([screened[each], *own])
+        for each, own in ratios.items()
+        if each in screened and len(own) < 2
+    }
+    fastest = min(hasty, key=hasty.__getitem__, default=None)
+    return fastest if fastest is not None and hasty[fastest] * (1 + margin) < known else name

@@ -52,6 +52,7 @@ def hand_entry_table(entries: Sequence[HandEntry]) -> Table[HandEntry]:
         rows=tuple(entries),
         columns=HAND_ENTRY_COLUMNS,
         title="Entered by hand: measured elsewhere, by other tools; effmod has no samples of it",
+        name="by-hand",
     )
 
 

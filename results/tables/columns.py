@@ -7,8 +7,9 @@ import msgspec
 
 from results.records.environment import Machine
 from results.records.plan import RUNTIME_NAMES, Runtime
+from results.records.words import cores_in_words, short_hash
 from results.tables.table import Cell, Column, Shared
-from results.tables.words import cores_in_words, difference_in_words, digits, short_hash
+from results.tables.words import difference_in_words, digits
 
 
 def hash_column(
@@ -18,15 +19,17 @@ def hash_column(
     return Column(key=key, header=header, get=get, show=short_hash, detail=True, fact=fact)
 
 
-def runtime_column(get: Callable[[Any], Runtime], *, place: int = 0) -> Column[Any]:
+def runtime_column(
+    get: Callable[[Any], Runtime], *, place: int = 0, key: str = "runtime", header: str = "runtime"
+) -> Column[Any]:
     """What ran a row. Rows usually share it: then its name stands above them, at this place."""
 
     def name(value: str) -> str:
         return RUNTIME_NAMES[Runtime(value)]
 
     return Column(
-        key="runtime",
-        header="runtime",
+        key=key,
+        header=header,
         get=lambda row: str(get(row)),
         show=name,
         detail=True,
@@ -105,5 +108,5 @@ RATIO_COLUMNS: tuple[Column[Any], ...] = (
     _estimated("low", "95 %\nfrom"),
     _estimated("high", "95 %\nto"),
     Column(key="difference", header="verdict", get=difference_in_words),
-    Column(key="verdict", header="verdict", get=lambda row: row.verdict and str(row.verdict), detail=True),
+    Column(key="verdict", header="faster or\nslower", get=lambda row: row.verdict and str(row.verdict), detail=True),
 )

@@ -3,8 +3,11 @@
 import math
 from collections.abc import Callable, Collection, Iterator, Sequence
 
+import msgspec
+
 from results.records.artifact import TimedArtifact
 from results.records.plan import RUNTIME_NAMES, Runtime
+from results.records.words import mode_in_words
 from results.statistics.comparison import Comparison
 from results.statistics.estimate import Verdict
 from results.statistics.feeds import InputDependence
@@ -19,14 +22,14 @@ from results.tables.columns import (
 from results.tables.fed import differently_fed, fed_column, fed_notes
 from results.tables.gates import GATE_COLUMNS, gate_note
 from results.tables.protocol import COMPARISON_PROTOCOL
+from results.tables.remarks import of_baseline, of_candidate, remark_columns, remark_notes
 from results.tables.subnormals import subnormal_columns, subnormal_notes
-from results.tables.table import Cell, Column, Shared, Table, differing, settle, told_apart_by
+from results.tables.table import Cell, Column, Note, Shared, Table, differing, settle, told_apart_by
 from results.tables.words import (
     ARTIFACT_FACTS,
     candidate_labels,
     look_alike,
     milliseconds,
-    mode_in_words,
     percent,
     span_in_words,
 )
@@ -77,18 +80,37 @@ def _dependence(
     return column("fed_ms", "as fed ms"), column("other_ms", "other ms")
 
 
+# What says something of how the two times compare.
+_OF_RATIO = ("ratio", "low", "high", "difference", "verdict", "half_width", "gate")
+_RAN_BY = {"runtime", "baseline_runtime"}
 # What stands above the table; where rows differ in one of these, all of them are columns.
-_TITLED = {"threads", "cpu_model", "gpu", "runtime"}
+_TITLED = {"threads", "place", "cpu_model", "gpu", "runtime"}
 
 COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
     Column(
         key="name",
         header="network",
         get=lambda row: row.candidate.name + (" (control)" if row.control else ""),
+        mark=lambda row: of_candidate(row).marks,
     ),
+    _setting("place", "place", lambda row: row.place),
     *_of_artifact("", lambda row: row.candidate),
+    runtime_column(lambda row: row.options.runtime),
     Column(key="mode", header="mode", spare=1, get=lambda row: mode_in_words(row.options), fact=True),
-    Column(key="baseline", header="compared with", spare=1, get=lambda row: row.baseline.name),
+    Column(
+        key="baseline",
+        header="compared with",
+        spare=1,
+        get=lambda row: row.baseline.name,
+        mark=lambda row: of_baseline(row).marks,
+    ),
+    runtime_column(lambda row: row.plan.options.runtime, key="baseline_runtime", header="compared\nruntime"),
+    Column(
+        key="baseline_mode",
+        header="compared\nmode",
+        spare=1,
+        get=lambda row: mode_in_words(row.plan.options) if row.plan.target_options else None,
+    ),
     *_of_artifact("baseline_", lambda row: row.baseline),
     *RATIO_COLUMNS,
     *GATE_COLUMNS,
@@ -124,7 +146,7 @@ COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
     ),
     *machine_details(lambda row: row.machine),
     Column(key="device", header="device", get=lambda row: str(row.plan.device), detail=True),
-    runtime_column(lambda row: row.plan.options.runtime),
+    Column(key="apart", header="apart", get=lambda row: row.apart or None, detail=True),
     Column(key="margin", header="margin", get=lambda row: row.plan.margin, show=percent, detail=True),
     *COMPARISON_PROTOCOL,
     Column(key="run_id", header="run", spare=7, get=lambda row: row.run_id, detail=True),
@@ -134,6 +156,8 @@ COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
     *_dependence("baseline_", "compared\n", lambda row: row.baseline_input_dependence),
     *subnormal_columns(lambda row: row.candidate_subnormals),
     *subnormal_columns(lambda row: row.baseline_subnormals, prefix="baseline_"),
+    *remark_columns(of_candidate),
+    *remark_columns(of_baseline, prefix="baseline_", words="compared\n"),
     Column(key="warnings", header="warnings", spare=6, get=lambda row: ", ".join(row.warnings) or None),
     Column(key="failures", header="failed", spare=4, get=lambda row: "; ".join(dict.fromkeys(row.failures)) or None),
 )
@@ -142,7 +166,8 @@ COMPARISON_COLUMNS: tuple[Column[Comparison], ...] = (
 def comparison_table(comparisons: Sequence[Comparison]) -> Table[Comparison]:
     """The table of what was timed in turn."""
     title = _title(comparisons)
-    telling = differing(COMPARISON_COLUMNS, comparisons) | (_TITLED if title is None else set())
+    seen = [row for row in comparisons if row.machine.is_seen] or comparisons
+    telling = differing(COMPARISON_COLUMNS, seen) | (_TITLED if title is None else set())
     if any(row.plan.until is not None for row in comparisons):
         telling.add("half_width")
     artifacts = [artifact for row in comparisons for artifact in (row.candidate, row.baseline)]
@@ -151,38 +176,54 @@ def comparison_table(comparisons: Sequence[Comparison]) -> Table[Comparison]:
             telling |= {key, f"baseline_{key}"}
     if look_alike(artifacts):
         telling |= {"sha256", "baseline_sha256"}
-    seen = telling | {"mode", "baseline"}
+    if len(_runtimes(comparisons)) > 1:
+        telling |= _RAN_BY
+    shown = telling | {"mode", "baseline"}
     details = {"versions", "fed", *MACHINE_DETAILS}
-    telling |= told_apart_by(COMPARISON_COLUMNS, comparisons, telling=seen, details=details)
-    telling |= told_apart_by(COMPARISON_COLUMNS, comparisons, telling=seen | telling, details={"run_id"})
+    telling |= told_apart_by(COMPARISON_COLUMNS, comparisons, telling=shown, details=details)
+    telling |= told_apart_by(COMPARISON_COLUMNS, comparisons, telling=shown | telling, details={"run_id"})
     fed = _fed(differently_fed(row.candidate for row in comparisons))
     columns = settle([fed if c.key == "fed" else c for c in COMPARISON_COLUMNS], comparisons, telling=telling)
-    return Table(rows=tuple(comparisons), columns=columns, notes=tuple(_notes(comparisons)), title=title)
+    # What one file takes on two runtimes is no comparison without their names.
+    columns = tuple(msgspec.structs.replace(c, spare=0) if c.key in telling & _RAN_BY else c for c in columns)
+    return Table(
+        rows=tuple(comparisons), columns=columns, notes=tuple(_notes(comparisons)), title=title, name="comparisons"
+    )
 
 
 def _title(comparisons: Sequence[Comparison]) -> str | None:
     """The settings that all rows share; None where they differ in one."""
-    settings = {(row.gpu, row.machine.cpu_model, row.plan.options.runtime, row.threads) for row in comparisons}
+    settings = {(row.place, row.gpu, row.machine.cpu_model, row.threads) for row in comparisons}
     if len(settings) != 1:
         return None
-    ((gpu, cpu_model, runtime, threads),) = settings
-    provider = None if runtime is Runtime.ONNXRUNTIME else RUNTIME_NAMES[runtime]
+    ((place, gpu, cpu_model, threads),) = settings
+    runtimes = _runtimes(comparisons)
+    # Of several, each row says its own.
+    provider = RUNTIME_NAMES[runtimes.pop()] if len(runtimes) == 1 else None
     on_threads = f"{threads} thread{'s' if threads != 1 else ''}"
-    return ", ".join(filter(None, (gpu, cpu_model, provider, on_threads, "timed in turn")))
+    return ", ".join(filter(None, (place, gpu, cpu_model, provider, on_threads, "timed in turn")))
+
+
+def _runtimes(comparisons: Sequence[Comparison]) -> set[Runtime]:
+    """All that ran anything, but the one that nobody need be told of."""
+    found = {runtime for row in comparisons for runtime in (row.options.runtime, row.plan.options.runtime)}
+    return found - {Runtime.ONNXRUNTIME} if len(found) == 1 else found
 
 
 def _notes(comparisons: Sequence[Comparison]) -> Iterator[str]:
     if any(row.estimate for row in comparisons):
         yield (
-            "¹ its time over the time of what it is compared with, both in one process, in turn: at 0.981 it takes "
+            f"¹ its time over the time of what it is compared with, {_in_turn(comparisons)}: at 0.981 it takes "
             "1.9 % less time, and is called 1.9 % faster."
         )
     yield from _spans(comparisons)
     if any(row.estimate and row.verdict is Verdict.NOT_DISTINGUISHABLE for row in comparisons):
         margins = sorted({row.plan.margin for row in comparisons})
-        yield (
+        yield Note(
             "Not distinguishable: the interval holds 1, or the difference is below "
-            f"{' or '.join(map(percent, margins))}."
+            f"{' or '.join(map(percent, margins))}.",
+            "difference",
+            "verdict",
         )
     yield from gate_note(list(zip(candidate_labels(comparisons), (row.gate for row in comparisons), strict=True)))
     yield from fed_notes(artifact for row in comparisons for artifact in (row.baseline, row.candidate))
@@ -190,6 +231,16 @@ def _notes(comparisons: Sequence[Comparison]) -> Iterator[str]:
         ((row.baseline, row.baseline_subnormals), (row.candidate, row.candidate_subnormals)) for row in comparisons
     )
     yield from subnormal_notes(side for both in sides for side in both)
+    yield from remark_notes(of(row) for row in comparisons for of in (of_baseline, of_candidate))
+
+
+def _in_turn(comparisons: Sequence[Comparison]) -> str:
+    apart = {row.apart for row in comparisons if row.estimate}
+    one, own = "both in one process, in turn", "each in processes of its own, by turns"
+    if len(apart) == 1:
+        return own if apart.pop() else one
+    rows = zip(candidate_labels(comparisons), comparisons, strict=True)
+    return f"{one}, or for {', '.join(name for name, row in rows if row.apart)} {own}"
 
 
 def _spans(comparisons: Sequence[Comparison]) -> Iterator[str]:
@@ -199,18 +250,20 @@ def _spans(comparisons: Sequence[Comparison]) -> Iterator[str]:
     if not times:
         return
     learnt = max(row.earlier_runs for row in rows)
-    yield (
+    yield Note(
         f"An interval speaks for {span_in_words(times, 'the processes', learnt, of=' of the pair')}."
         + (
             ""
             if learnt
             else " At another time the ratio may be another one; the same command, run again then, takes that in."
-        )
+        ),
+        *_OF_RATIO,
     )
     for name, row in zip(candidate_labels(comparisons), comparisons, strict=True):
         between = row.estimate.between_runs if row.estimate else 0.0
         if between > row.plan.margin:
-            yield (
+            yield Note(
                 f"The ratio of {name} differs from run to run by {percent(math.expm1(between))} (standard deviation), "
-                "which more processes do not narrow."
+                "which more processes do not narrow.",
+                *_OF_RATIO,
             )

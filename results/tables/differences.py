@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from results.records.words import cores_in_words, mode_in_words
 from results.statistics.difference import Difference
 from results.statistics.summary import Measurement
 from results.tables.columns import RATIO_COLUMNS, hash_column
@@ -9,7 +10,7 @@ from results.tables.fed import given_in_short
 from results.tables.gates import GATE_COLUMNS, gate_note
 from results.tables.protocol import DIFFERENCE_PROTOCOL
 from results.tables.table import Cell, Column, Shared, Table, differing, settle
-from results.tables.words import cores_in_words, digits, labels, look_alike, milliseconds, mode_in_words
+from results.tables.words import digits, labels, look_alike, milliseconds, on_place
 
 
 def _fact(
@@ -51,8 +52,9 @@ def _p50(side: str) -> Column[Difference]:
 
 
 def _place(side: str) -> tuple[Column[Difference], ...]:
-    """Where a side was measured: columns where rows differ in the cores."""
+    """Where a side was measured: columns where rows differ in the board or the cores."""
     return (
+        _fact(f"place_{side}", f"place\n{side}", lambda row: getattr(row, side).place, shared=Shared()),
         _fact(
             f"affinity_{side}",
             f"cores\n{side}",
@@ -115,12 +117,13 @@ def difference_table(rows: Sequence[Difference]) -> Table[Difference]:
     if any(look_alike(getattr(row, side).artifact for row in rows) for side in ("before", "after")):
         telling |= {"sha256_before", "sha256_after"}
     columns = settle(DIFFERENCE_COLUMNS, rows, telling=telling)
-    return Table(rows=tuple(rows), columns=columns, notes=tuple(_notes(rows)))
+    return Table(rows=tuple(rows), columns=columns, notes=tuple(_notes(rows)), name="differences")
 
 
 def difference_labels(rows: Sequence[Difference]) -> list[str]:
     """The names of rows, told from each other."""
-    return labels([row.after.artifact for row in rows])
+    names = labels([row.after.artifact for row in rows])
+    return [on_place(name, row.after.place) for name, row in zip(names, rows, strict=True)]
 
 
 def _notes(rows: Sequence[Difference]) -> list[str]:
@@ -142,11 +145,15 @@ def _notes(rows: Sequence[Difference]) -> list[str]:
     machines = [list(dict.fromkeys(str(m.machine.cpu_model) for m in side)) for side in zip(*pairs, strict=True)]
     if machines[0] != machines[1]:
         notes.append(f"Two machines: {', '.join(machines[0])} before, {', '.join(machines[1])} after.")
-    for what, get in (("cores", _cores), ("warm-up runs", lambda m: str(m.warmup_runs))):
+    for what, get in (("places", _place_name), ("cores", _cores), ("warm-up runs", lambda m: str(m.warmup_runs))):
         before, after = (", ".join(dict.fromkeys(get(m) for m in side)) for side in zip(*pairs, strict=True))
         if before != after:
             notes.append(f"Other {what}: {before} before, {after} after.")
     return [*notes, *gate_note(list(zip(difference_labels(rows), (row.gate for row in rows), strict=True)))]
+
+
+def _place_name(measurement: Measurement) -> str:
+    return measurement.place or "effmod's own machine"
 
 
 def _cores(measurement: Measurement) -> str:

@@ -23,14 +23,23 @@ from results.statistics.summary import Measurement
 from results.tables.columns import of_measurement
 from results.tables.measurements import last_notes, settle_measurements
 from results.tables.published import published_columns
-from results.tables.reproductions import agreement_in_words
-from results.tables.table import Cell, Column, Table
+from results.tables.reproductions import agreement_notes
+from results.tables.table import Cell, Column, Note, Table
 from results.tables.words import digits
 
 _HEADS = {MASK_RCNN: "Mask R-CNN", SEMANTIC_FPN: "Semantic FPN"}
 _PUBLISHED = "table7_table11_downstream"
 # Columns of measurements in whose place stand others here.
-_REPLACED = ("published_top1", "params", "macs", "published_cpu_e5_2680_4t_ms", "paper_ratio")
+_REPLACED = (
+    "published_top1",
+    "top1",
+    "top1_low",
+    "top1_high",
+    "params",
+    "macs",
+    "published_cpu_e5_2680_4t_ms",
+    "paper_ratio",
+)
 # Those that are shown, beside the facts in which rows differ, and when they go; the others are for programs.
 _SHOWN = {"mean_ms": 0, "p50_ms": 8, "nms_ms": 4, "paste_ms": 4, "warnings": 9, "failures": 2}
 # What tells rows apart is said by columns of our own.
@@ -63,6 +72,7 @@ def downstream_table(measurements: Sequence[Measurement]) -> Table[Reproduced]:
         notes=(*notes, *last_notes(own)),
         title="The paper's Tables 7 and 11: detectors and segmenters",
         subtitle=shared,
+        name="table-7-11",
     )
 
 
@@ -166,21 +176,30 @@ def _notes(found: Sequence[Comparable]) -> list[str]:
     notes = ["¹ multiply-adds, counted as the paper counts them for networks: with the products of attention."]
     settings = [each.setting for each in found]
     if any(row.ratio for each in found for row in each.rows):
-        notes.append(f"³ our mean over the paper's, in PyTorch on an {PAPER_HARDWARE}. Not the paper's hardware here.")
+        note = f"³ our mean over the paper's, in PyTorch on an {PAPER_HARDWARE}. Not the paper's hardware here."
+        notes.append(Note(note, "published_a100_ms", "paper_ratio"))
     for each in found:
-        notes += [
-            agreement_in_words(agreed, f"{agreed.networks} backbones in {_in_words(each.setting)}", PAPER_HARDWARE)
-            for agreed in each.agreements
-        ]
+        setting = _in_words(each.setting)
+        notes += agreement_notes(
+            each.agreements,
+            lambda agreed, setting=setting: f"{agreed.networks} backbones in {setting}",  # type: ignore[misc]
+            PAPER_HARDWARE,
+        )
     if any(setting.mode for setting in settings):
         notes.append(
-            "dummy: every layer on 1000 drawn boxes and 100 masks, without NMS and pasting, as mmdet's forward_dummy, "
-            "which the paper most likely timed; full: a detection, with both."
+            Note(
+                "dummy: every layer on 1000 drawn boxes and 100 masks, without NMS and pasting, as mmdet's "
+                "forward_dummy, which the paper most likely timed; full: a detection, with both.",
+                "mode_of_head",
+            )
         )
     if any(setting.head == SEMANTIC_FPN for setting in settings):
         notes.append(
-            "The paper's FLOPs count the products of attention for the two PVTs, and not for EfficientMod-s and "
-            "EfficientFormerV2-S2; those of ResNet-18 are of a stem of three convolutions, which timm's has not."
+            Note(
+                "The paper's FLOPs count the products of attention for the two PVTs, and not for EfficientMod-s and "
+                "EfficientFormerV2-S2; those of ResNet-18 are of a stem of three convolutions, which timm's has not.",
+                "published_flops_g",
+            )
         )
     lacking = [
         backbone_of(row.measurement)
@@ -190,7 +209,8 @@ def _notes(found: Sequence[Comparable]) -> list[str]:
         if (paper := paper_of(row.measurement)) and paper.semantic_fpn_a100_512x512_ms is None
     ]
     if lacking:
-        notes.append(f"The paper has no latency of Semantic FPN on {', '.join(dict.fromkeys(lacking))}.")
+        note = f"The paper has no latency of Semantic FPN on {', '.join(dict.fromkeys(lacking))}."
+        notes.append(Note(note, "published_a100_ms", "paper_ratio"))
     missing: dict[tuple[str, ...], list[str]] = defaultdict(list)
     for each in found:
         measured = {backbone_of(row.measurement) for row in each.rows}

@@ -2,12 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator
-from pathlib import PurePath
 from typing import Any
 
 from results.records.artifact import Fed, InputTensor, TimedArtifact
+from results.records.words import fed_in_short
 from results.tables.table import Column
-from results.tables.words import short_hash
 
 
 def fed_column(
@@ -22,8 +21,8 @@ def fed_column(
         key=key,
         header=header,
         get=lambda row: fed_in_words(get(row)),
-        show=lambda _: "",
-        mark=lambda row: _in_short(get(row), differing),
+        show=(lambda _: "") if differing else str,
+        mark=(lambda row: fed_in_short(get(row), differing)) if differing else None,
         detail=True,
         fact=True,
     )
@@ -47,7 +46,7 @@ def fed_in_words(artifact: TimedArtifact) -> str | None:
 def given_in_short(artifact: TimedArtifact) -> str | None:
     """What the user said is fed; None where he said nothing."""
     names = {tensor.name for tensor in artifact.inputs if tensor.fed is not None and tensor.fed.given}
-    return _in_short(artifact, names) or None
+    return fed_in_short(artifact, names) or None
 
 
 def fed_notes(artifacts: Iterable[TimedArtifact]) -> Iterator[str]:
@@ -72,21 +71,3 @@ def _in_words(tensor: InputTensor, *, hashed: bool = False) -> str:
     turns = f" and {fed.feeds - 1} more in turn" if fed.feeds > 1 else ""
     how = ", ".join((*(["given"] if fed.given else []), *([f"sha256 {fed.sha256[:12]}"] if hashed else [])))
     return f"{tensor.name} {fed.value}{turns}" + (f" ({how})" if how else "")
-
-
-def _in_short(artifact: TimedArtifact, names: Collection[str]) -> str:
-    """Such as "ratio 0.25"; with a hash where the words are a file's, of whose name there may be many."""
-    found = []
-    for tensor in artifact.inputs:
-        fed = tensor.fed
-        if fed is not None and tensor.name in names:
-            more = f" +{fed.feeds - 1}" if fed.feeds > 1 else ""
-            hashed = [short_hash(fed.sha256)] if fed.feeds > 1 or _is_file(fed.value) else []
-            how = ", ".join((*(["given"] if fed.given else []), *hashed))
-            found.append(f"{tensor.name} {fed.value}{more}" + (f" ({how})" if how else ""))
-    return "; ".join(found)
-
-
-def _is_file(value: str) -> bool:
-    """Whether what was fed came from a file, by the words that a record has for it: a number has no letters there."""
-    return PurePath(value).suffix[1:2].isalpha()

@@ -6,7 +6,7 @@ from typing import Any
 
 from results.statistics.estimate import Estimate
 from results.statistics.gate import Gate, GateVerdict, Reason
-from results.tables.table import Column
+from results.tables.table import Column, Note
 from results.tables.words import percent
 
 _REASONS = {
@@ -58,7 +58,8 @@ def gate_note(named: Sequence[tuple[str, Gate | None]]) -> list[str]:
         if gate.reason is not None:
             undecided[gate.reason].append(name)
     reasons = "; ".join(f"{_REASONS[reason]} ({', '.join(names)})" for reason, names in undecided.items())
-    return [f"Gate, at most {limits} slower: {said}." + (f" Undecided: {reasons}." if reasons else "")]
+    note = f"Gate, at most {limits} slower: {said}." + (f" Undecided: {reasons}." if reasons else "")
+    return [Note(note, *(column.key for column in GATE_COLUMNS))]
 
 
 def slower_in_words(estimate: Estimate) -> str:

@@ -1,12 +1,17 @@
 """The table of what was measured."""
 
+import functools
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from typing import Any
 
+import msgspec
+
 from results.published import PAPER_CPU, PAPER_RUNS
 from results.records.artifact import TimedArtifact
+from results.records.words import mode_in_words
 from results.statistics.latency import FEWEST_RUNS
 from results.statistics.summary import Measurement
+from results.tables.accuracy import ACCURACY_COLUMNS, PUBLISHED_TOP1, accuracy_notes, checkpoint_notes, settle_accuracy
 from results.tables.arguments import with_arguments
 from results.tables.columns import (
     MACHINE_DETAILS,
@@ -17,11 +22,12 @@ from results.tables.columns import (
 )
 from results.tables.fed import differently_fed, fed_column, fed_notes
 from results.tables.protocol import MEASUREMENT_PROTOCOL
-from results.tables.remarks import remark_columns, remark_marks, remark_notes
+from results.tables.remarks import of_measurement, remark_columns, remark_notes
 from results.tables.subnormals import subnormal_columns, subnormal_notes
 from results.tables.table import (
     Cell,
     Column,
+    Note,
     Shared,
     Table,
     differing,
@@ -30,7 +36,7 @@ from results.tables.table import (
     settle,
     told_apart_by,
 )
-from results.tables.words import counted, digits, look_alike, milliseconds, mode_in_words, span_in_words
+from results.tables.words import counted, digits, look_alike, milliseconds, span_in_words
 
 
 def _of_latency(
@@ -54,17 +60,17 @@ def _of_latency(
     )
 
 
-def _interval(key: str, header: str, end: int) -> Column[Measurement]:
+def _interval(key: str, header: str, end: int, *, alone: str) -> Column[Measurement]:
     """One end of the interval of a process's median."""
 
     def get(row: Measurement) -> float | None:
         interval = row.latency and row.latency.process_p50_interval_ms
         return interval[end] if interval else None
 
-    return Column(key=key, header=header, get=get, show=milliseconds)
+    return Column(key=key, header=header, get=get, show=milliseconds, alone=f"p50 by round\n{alone} ²")
 
 
-def _anchored(name: str, header: str) -> Column[Measurement]:
+def _anchored(name: str, header: str, *, alone: str | None = None) -> Column[Measurement]:
     """A figure of the ratio to the anchor; the anchor's own ratio is 1, and has no interval."""
 
     def get(row: Measurement) -> float | None:
@@ -73,7 +79,9 @@ def _anchored(name: str, header: str) -> Column[Measurement]:
         value: float = getattr(row.anchored.estimate, name)
         return value
 
-    return Column(key=f"anchor_{name}", header=header, get=get, show=digits(3))
+    return Column(
+        key=f"anchor_{name}", header=header, get=get, show=digits(3), alone=alone and f"time / anchor's\n{alone} ⁴"
+    )
 
 
 def _part(name: str, header: str) -> Column[Measurement]:
@@ -81,9 +89,9 @@ def _part(name: str, header: str) -> Column[Measurement]:
     return Column(key=f"{name}_ms", header=header, get=lambda row: row.parts_ms.get(name), show=milliseconds, spare=4)
 
 
-def _names_alike(key: str, get: Callable[[Measurement], Sequence[str]]) -> Column[Measurement]:
+def _names_alike(key: str, get: Callable[[Measurement], Sequence[str]], *, alone: str) -> Column[Measurement]:
     """The mark of a row that cannot be told from its neighbours by the interval that stands before it."""
-    return Column(key=key, header="", get=lambda row: ", ".join(get(row)) or None, show=lambda _: "≈")
+    return Column(key=key, header="", get=lambda row: ", ".join(get(row)) or None, show=lambda _: "≈", alone=alone)
 
 
 def _fact(
@@ -103,14 +111,16 @@ def _detail(key: str, header: str, get: Callable[[Measurement], Cell]) -> Column
     return Column(key=key, header=header, get=get, detail=True, fact=True)
 
 
-def _versions(names: Container[str] | None = None) -> Column[Measurement]:
-    """The versions of the machine's software: those of these names, or all."""
+def _versions(differing: Container[str] = ()) -> Column[Measurement]:
+    """The versions of the machine's software: all for programs, for people those of these names where there are any."""
+    column = _fact("versions", "versions", lambda row: _listed(row.machine.versions))
+    if not differing:
+        return column
 
-    def get(row: Measurement) -> str | None:
-        versions = row.machine.versions.items()
-        return _listed({name: version for name, version in versions if names is None or name in names})
+    def told(row: Measurement) -> str:
+        return _listed({name: version for name, version in row.machine.versions.items() if name in differing}) or ""
 
-    return _fact("versions", "versions", get)
+    return msgspec.structs.replace(column, show=lambda _: "", mark=told)
 
 
 def _fed(differing: Collection[str] = ()) -> Column[Measurement]:
@@ -134,20 +144,16 @@ def _device(row: Measurement) -> str:
 
 
 # What is shown only where nothing else tells rows apart, beside their hashes.
-_DETAILS = {"format", "source", "inputs", "fed", "gpu_versions", *MACHINE_DETAILS}
+_DETAILS = {"node", "format", "source", "inputs", "fed", "gpu_versions", *MACHINE_DETAILS}
 
 MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
-    Column(key="name", header="network", get=lambda row: row.name, mark=remark_marks),
+    Column(key="name", header="network", get=lambda row: row.name, mark=lambda row: of_measurement(row).marks),
+    _fact("place", "place", lambda row: row.place, words=str, place=0),
+    _detail("kind", "kind", lambda row: row.kind),
+    _detail("node", "node", lambda row: row.node),
     _fact("form", "form", lambda row: row.artifact.form, words="{} form".format, place=9),
     hash_column(lambda row: row.artifact.sha256, fact=True),
-    Column(
-        key="published_top1",
-        header="published\ntop-1 %",
-        spare=3,
-        get=lambda row: row.published.top1 if row.published else None,
-        show=digits(1),
-        published=True,
-    ),
+    *ACCURACY_COLUMNS,
     Column(
         key="params", header="params\nM", spare=6, get=lambda row: row.artifact.params, show=lambda v: f"{v / 1e6:.1f}"
     ),
@@ -206,13 +212,17 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
         key="feed_spread", header="inputs\nspread ²", get=lambda row: row.feed_spread, show="{:.0%}".format, spare=3
     ),
     _of_latency("process_p50_ms", "p50 by\nround ²"),
-    _interval("process_p50_low_ms", "95 %\nfrom", 0),
-    _interval("process_p50_high_ms", "\nto", 1),
-    _names_alike("indistinct_from", lambda row: row.indistinct_from),
+    _interval("process_p50_low_ms", "95 %\nfrom", 0, alone="95 % from"),
+    _interval("process_p50_high_ms", "\nto", 1, alone="95 % to"),
+    _names_alike("indistinct_from", lambda row: row.indistinct_from, alone="order\nunknown"),
     _anchored("ratio", "time /\nanchor's ⁴"),
-    _anchored("low", "95 %\nfrom"),
-    _anchored("high", "\nto"),
-    _names_alike("anchor_indistinct_from", lambda row: row.anchored.indistinct_from if row.anchored else ()),
+    _anchored("low", "95 %\nfrom", alone="95 % from"),
+    _anchored("high", "\nto", alone="95 % to"),
+    _names_alike(
+        "anchor_indistinct_from",
+        lambda row: row.anchored.indistinct_from if row.anchored else (),
+        alone="anchor's order\nunknown",
+    ),
     Column(
         key="anchor",
         header="anchor",
@@ -254,7 +264,7 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
     ),
     _fed(),
     *subnormal_columns(lambda row: row.subnormals),
-    *remark_columns(),
+    *remark_columns(of_measurement),
     Column(
         key="fed_ms",
         header="as fed\nms",
@@ -301,6 +311,17 @@ MEASUREMENT_COLUMNS: tuple[Column[Measurement], ...] = (
 )
 
 
+# What tells rounds apart.
+_OF_ROUNDS = (
+    "run_spread",
+    "round_spread",
+    "feed_spread",
+    "process_p50_ms",
+    "process_p50_low_ms",
+    "process_p50_high_ms",
+)
+
+
 def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]:
     """The table of what was measured, beside what the paper published.
 
@@ -310,12 +331,17 @@ def measurement_table(measurements: Sequence[Measurement]) -> Table[Measurement]
     notes = first_notes(measurements, {column.key for column in main_columns(columns, measurements)})
     if any(m.latency and m.latency.p99_ms is None for m in measurements):
         notes.append(
-            f"p95 is told of {FEWEST_RUNS[95]} timed runs or more, p99 of {FEWEST_RUNS[99]} (MLPerf's early stopping)."
+            Note(
+                f"p95 is told of {FEWEST_RUNS[95]} timed runs or more, p99 of {FEWEST_RUNS[99]} (MLPerf's early "
+                "stopping).",
+                "p95_ms",
+                "p99_ms",
+            )
         )
     if any(m.paper_ratio for m in measurements):
         notes.append(f"³ published: mean of {PAPER_RUNS} runs on a {PAPER_CPU}. Not the paper's hardware here.")
     notes += last_notes(measurements)
-    return Table(rows=tuple(measurements), columns=columns, notes=tuple(notes), title=title)
+    return Table(rows=tuple(measurements), columns=columns, notes=tuple(notes), title=title, name="measurements")
 
 
 def settle_measurements(measurements: Sequence[Measurement]) -> tuple[tuple[Column[Measurement], ...], str | None]:
@@ -324,8 +350,11 @@ def settle_measurements(measurements: Sequence[Measurement]) -> tuple[tuple[Colu
     names = {name for each in versions for name in each if len({other.get(name) for other in versions}) > 1}
     of_these = {"versions": _versions(names), "fed": _fed(differently_fed(m.artifact for m in measurements))}
     columns = [of_these.get(column.key, column) for column in MEASUREMENT_COLUMNS]
+    columns = settle_accuracy(columns, measurements)
     columns = with_arguments(columns, [m.name for m in measurements], lambda row: row.name)
-    telling = differing(columns, measurements)
+    seen = [m for m in measurements if m.machine.is_seen] or measurements
+    telling = differing(columns, seen)
+    telling |= differing([column for column in columns if column.key == "place"], measurements)
     if all(m.machine.affinity is not None for m in measurements):
         telling.discard("available_cores")  # which ones says how many, too
     telling |= told_apart_by(columns, measurements, telling=telling, details=_DETAILS)
@@ -334,7 +363,7 @@ def settle_measurements(measurements: Sequence[Measurement]) -> tuple[tuple[Colu
     if look_alike(m.artifact for m in measurements):
         telling.add("sha256")
     settled = settle(columns, measurements, telling=telling)
-    return settled, in_common(settled, measurements)
+    return settled, in_common(settled, seen)
 
 
 def first_notes(measurements: Sequence[Measurement], shown: Collection[str]) -> list[str]:
@@ -342,8 +371,13 @@ def first_notes(measurements: Sequence[Measurement], shown: Collection[str]) -> 
     notes = []
     if any(m.artifact.macs for m in measurements):
         notes.append("¹ multiply-adds, counted as the paper counts its FLOPs.")
-    if by_round := _by_round(measurements, shown):
-        notes.append(f"² a round is a fresh process. {by_round}")
+    if "top1" in shown:
+        notes += accuracy_notes(measurements)
+    if {"top1", PUBLISHED_TOP1} & {*shown}:
+        notes += checkpoint_notes(measurements)
+    if timed := [m for m in measurements if m.latency]:
+        words = functools.partial(_by_round, timed)
+        notes.append(Note(words(shown) or words(_OF_ROUNDS), *_OF_ROUNDS, words=words))
     if any(m.lacks_papers_form for m in measurements):
         notes.append(
             "The paper timed the plain form: 'effmod bench --rewrite none' does so too, and shows its latencies beside "
@@ -358,14 +392,14 @@ def first_notes(measurements: Sequence[Measurement], shown: Collection[str]) -> 
 
 
 def _by_round(measurements: Sequence[Measurement], shown: Collection[str]) -> str:
-    """What the columns mean that tell rounds apart."""
+    """What the columns mean that tell rounds apart; "" where none is shown."""
     spreads = {
         "run_spread": "runs spread: how wide the middle half of its runs is",
         "round_spread": "rounds spread: how far the medians of rounds lie apart",
         "feed_spread": "inputs spread: how far those of the inputs that were taken in turn do",
     }
     found = [words for key, words in spreads.items() if key in shown]
-    sentences = []
+    sentences = ["² a round is a fresh process."]
     if found:
         text = (
             "; ".join(found)
@@ -373,14 +407,15 @@ def _by_round(measurements: Sequence[Measurement], shown: Collection[str]) -> st
             + " relative to the median."
         )
         sentences.append(text[0].upper() + text[1:])
-    if "process_p50_ms" in shown:
+    of_median = [key for key in shown if key.startswith("process_p50")]
+    if of_median:
         medians = "these medians" if "round_spread" in shown else "the medians of rounds"
-        interval = ", with its 95 % interval" if "process_p50_low_ms" in shown else ""
+        interval = ", with its 95 % interval" if of_median != ["process_p50_ms"] else ""
         times = [m.measured_s for m in measurements if m.measured_s is not None]
         if interval and times:
             interval += f", which speaks for {span_in_words(times, 'they', 0)}"
         sentences.append(f"p50 by round: the mean of {medians}{interval}.")
-    return " ".join(sentences)
+    return " ".join(sentences) if len(sentences) > 1 else ""
 
 
 def last_notes(measurements: Sequence[Measurement]) -> list[str]:
@@ -410,5 +445,5 @@ def last_notes(measurements: Sequence[Measurement]) -> list[str]:
         )
     notes += fed_notes(m.artifact for m in measurements)
     notes += subnormal_notes((m.artifact, m.subnormals) for m in measurements)
-    notes += remark_notes(measurements)
+    notes += remark_notes(map(of_measurement, measurements))
     return notes

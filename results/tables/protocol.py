@@ -16,9 +16,10 @@ def _detail(key: str, header: str, get: Callable[[Any], Cell]) -> Column[Any]:
     return Column(key=key, header=header, get=get, detail=True)
 
 
-def _interval_level(get: Callable[[Any], float | None], *, key: str = "interval_level") -> Column[Any]:
+def _interval_level(get: Callable[[Any], float | None], *, anchored: bool = False) -> Column[Any]:
     """How often such an interval holds the truth."""
-    return Column(key=key, header="interval's\nlevel", get=get, show=digits(3), detail=True)
+    key, header = ("anchor_interval_level", "anchor's\nlevel") if anchored else ("interval_level", "interval's\nlevel")
+    return Column(key=key, header=header, get=get, show=digits(3), detail=True)
 
 
 def _of_pairs(key: str, header: str, get: Callable[[ComparisonPlan], Cell]) -> Column[Measurement]:
@@ -43,7 +44,7 @@ MEASUREMENT_PROTOCOL: tuple[Column[Measurement], ...] = (
     _of_pairs("seed", "seed", lambda plan: plan.seed),
     _interval_level(
         lambda row: 1 - row.anchored.estimate.error if row.anchored and row.anchored.estimate else None,
-        key="anchor_interval_level",
+        anchored=True,
     ),
     _detail("anchor_measured_s", "anchor's\nover s", lambda row: row.anchored.measured_s if row.anchored else None),
     _detail(

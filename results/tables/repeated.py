@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from results.published import published, read_table
 from results.statistics.repeated import Repeated
 from results.statistics.summary import Measurement
+from results.tables.accuracy import ACCURACY_COLUMNS
 from results.tables.columns import of_measurement
 from results.tables.measurements import settle_measurements
 from results.tables.published import paper_name, published_columns
-from results.tables.table import Column, Table
+from results.tables.table import Column, Note, Table
 from results.tables.words import counted, digits, milliseconds
 
 _GPUS = "table10_gpus"
@@ -83,19 +84,21 @@ def repeated_table(title: str, rows: Sequence[Repeated], *, not_measured: Sequen
         f"in its Table 1, by {min(differ):.1%} to {max(differ):.1%}."
     )
     lacks = (f"The paper's table lacks {name}, which stands in its Table 1." for name in missing)
-    notes = ("¹ of the means of the tests, each a process of its own.", printed, again, *lacks)
     gpus = published_columns(
         _GPUS,
         paper_name,
         shown=[key for key in papers[0] if key.endswith(("_ms", "_std"))],
         besides=("top1",),
     )
+    of_paper = Note(printed, *(column.key for column in gpus if column.key.endswith(("_ms", "_std"))))
+    notes = ("¹ of the means of the tests, each a process of its own.", of_paper, again, *lacks)
     left = (f"Not measured: {', '.join(not_measured)}.",) if not_measured else ()
     own = [of_measurement(column, details=()) for column in _facts(settled)]
-    top1 = [of_measurement(column, details=("published_top1",)) for column in settled if column.key == "published_top1"]
+    keys = {column.key for column in ACCURACY_COLUMNS}
+    top1 = [of_measurement(column, details=keys) for column in settled if column.key in keys]
     failed = [of_measurement(column, details=()) for column in settled if column.key == "failures"]
     columns = (*own, *_OURS, *gpus, *_PAPERS, *top1, *failed)
-    return Table(rows=tuple(rows), columns=columns, notes=(*notes, *left), title=title, subtitle=shared)
+    return Table(rows=tuple(rows), columns=columns, notes=(*notes, *left), title=title, subtitle=shared, name=title)
 
 
 def _facts(settled: Sequence[Column[Measurement]]) -> list[Column[Measurement]]:
@@ -141,10 +144,12 @@ def batch_table(title: str, measurements: Sequence[Measurement]) -> Table[Measur
         *(column for column in settled if column.key == "failures"),
     )
     left = [size for size in papers if size not in {m.batch_size for m in measurements}]
-    notes = ["Not the paper's hardware here."]
+    notes: list[str] = [Note("Not the paper's hardware here.", *(c.key for c in columns if c.published))]
     if left:
         notes.append(f"Not measured: {counted(len(left), 'batch size')} of the paper's, {', '.join(map(str, left))}.")
-    return Table(rows=tuple(measurements), columns=columns, notes=tuple(notes), title=title, subtitle=shared)
+    return Table(
+        rows=tuple(measurements), columns=columns, notes=tuple(notes), title=title, subtitle=shared, name=title
+    )
 
 
 def _series(measurement: Measurement) -> tuple[object, ...]:

@@ -1,6 +1,6 @@
 """A table of the paper, our latencies beside its own."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from results.published import read_table
 from results.statistics.reproduction import Agreement, PaperLatency, Reproduced, agreements, reproduce
@@ -8,8 +8,8 @@ from results.statistics.summary import Measurement
 from results.tables.columns import of_measurement
 from results.tables.measurements import first_notes, last_notes, settle_measurements
 from results.tables.published import paper_name, published_columns
-from results.tables.table import Column, Table, main_columns
-from results.tables.words import digits
+from results.tables.table import Column, Note, Table, main_columns
+from results.tables.words import counted, digits, on_place
 
 # Columns of measurements that the paper's table has others in the place of.
 _NOT_REPRODUCED = ("published_cpu_e5_2680_4t_ms", "paper_ratio")
@@ -65,18 +65,20 @@ def reproduction_table(
     rows = reproduce(measurements, papers)
     notes = first_notes(measurements, {column.key for column in main_columns(columns, rows)})
     if papers and any(row.ratio for row in rows):
-        notes.append(f"³ our mean over the paper's on its {papers[0].hardware}. Not the paper's hardware here.")
+        note = f"³ our mean over the paper's on its {papers[0].hardware}. Not the paper's hardware here."
+        notes.append(Note(note, "paper_ratio", *(f"published_{paper.figure}" for paper in papers)))
     for paper in papers:
-        notes += [
-            agreement_in_words(found, f"{found.networks} networks of {found.image_size} px", paper.hardware)
-            for found in agreements(rows, paper.hardware)
-        ]
+        notes += agreement_notes(
+            agreements(rows, paper.hardware),
+            lambda found: f"{found.networks} networks of {found.image_size} px",
+            paper.hardware,
+        )
     notes += last_notes(measurements)
     if any(row.rank and row.is_of_other_size for row in rows):
         notes.append("⁶ takes images of another size than most: its ranks are among networks of its own size alone.")
     if not_measured:
         notes.append(f"Not measured: {', '.join(not_measured)}.")
-    return Table(rows=tuple(rows), columns=tuple(columns), notes=tuple(notes), title=title, subtitle=shared)
+    return Table(rows=tuple(rows), columns=tuple(columns), notes=tuple(notes), title=title, subtitle=shared, name=title)
 
 
 def _paper_column(paper: PaperLatency) -> Column[Reproduced]:
@@ -90,20 +92,34 @@ def _paper_column(paper: PaperLatency) -> Column[Reproduced]:
     )
 
 
-def agreement_in_words(found: Agreement, networks: str, hardware: str) -> str:
-    """How far our order is the paper's.
+def agreement_notes(found: Sequence[Agreement], networks: Callable[[Agreement], str], hardware: str) -> list[Note]:
+    """How far our orders are the paper's, each with what tells it from the others.
 
     Args:
         networks: those of the two orders, in words.
         hardware: of the paper's.
     """
+    telling = len({each.threads for each in found}) > 1
+    notes = []
+    for each in found:
+        of = on_place(networks(each), each.place)
+        if telling and each.threads is not None:
+            of += f" with {counted(each.threads, 'thread')}"
+        notes.append(_agreement_note(each, of, hardware))
+    return notes
+
+
+def _agreement_note(found: Agreement, networks: str, hardware: str) -> Note:
     interval = (
         f"95 % from {found.interval[0]:.2f} to {found.interval[1]:.2f} (Fieller, Hartley and Pearson 1957)"
         if found.interval
         else "without an interval: the networks are too few, or in the same order"
     )
     figure = f"their time over that of {found.anchor}" if found.anchor else "their mean"
-    return (
+    return Note(
         f"Our order of {networks}, by {figure}, beside the paper's on its {hardware}: "
-        f"Kendall's tau {found.tau:.2f}, {interval}."
+        f"Kendall's tau {found.tau:.2f}, {interval}.",
+        "rank",
+        "paper_rank",
+        "paper_ratio",
     )

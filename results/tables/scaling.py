@@ -12,6 +12,9 @@ from results.tables.words import counted, digits
 # Columns of measurements that would make the table too wide.
 _DETAILS = (
     "published_top1",
+    "top1",
+    "top1_low",
+    "top1_high",
     "mean_ms",
     "p95_ms",
     "p99_ms",
@@ -47,7 +50,9 @@ def scaling_table(
     if left_out:
         notes.append(f"Without {_WORDS.get(along, (along, ''))[0]}, and so left out: {', '.join(left_out)}.")
     notes += last_notes(measured)
-    return Table(rows=rows, columns=tuple(columns), notes=tuple(notes), title=title, subtitle=shared)
+    return Table(
+        rows=rows, columns=tuple(columns), notes=tuple(notes), title=title, subtitle=shared, name=title or "scaling"
+    )
 
 
 def _scaled(along: str, over: str | None) -> list[Column[Point]]:

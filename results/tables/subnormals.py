@@ -17,7 +17,7 @@ def subnormal_columns(get: Callable[[Any], Subnormals | None], *, prefix: str = 
     def column(what: str) -> Column[Any]:
         return Column(
             key=f"{prefix}subnormal_{what}",
-            header=f"subnormal\n{what}",
+            header=f"{'compared ' if prefix else ''}subnormal\n{what}",
             get=lambda row: getattr(get(row), what, None),
             detail=True,
         )

@@ -1,13 +1,16 @@
 """What a table is: rows, columns, and which columns these rows need."""
 
 from collections import defaultdict
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence, Set
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
 Row = TypeVar("Row")
 Cell = str | int | float | None
+
+# What stands behind a header or in a cell, and at the beginning of the note that explains it.
+MARKS = frozenset("¹²³⁴⁵⁶⁷⁸⁹≈ᵐˢᵖ")
 
 
 class Shared(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +40,7 @@ class Column(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
             where those that stay do not fit, each row's columns stand one below the other.
         fact: makes two rows different ones: where rows of one name, the first column, differ in it, it stays on any
             screen.
+        alone: its header where the columns beside it may be others, if what it is a part of must then be said.
         shared: a detail that is shown where rows differ in it; None for all other columns.
     """
 
@@ -49,12 +53,18 @@ class Column(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
     published: bool = False
     spare: int = 0
     fact: bool = False
+    alone: str | None = None
     shared: Shared | None = None
 
     @property
     def label(self) -> str:
         """The header in one line."""
-        return self.header.replace("-\n", "").replace("\n", " ").strip()
+        return _in_one_line(self.header)
+
+    @property
+    def label_alone(self) -> str:
+        """The same where the columns beside it do not say what it is a part of."""
+        return _in_one_line(self.alone or self.header)
 
     def text(self, row: Row) -> str:
         """The cell as people read it."""
@@ -64,11 +74,38 @@ class Column(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
         return self.show(value) + (self.mark(row) if self.mark else "")
 
 
+def _in_one_line(header: str) -> str:
+    return header.replace("-\n", "").replace("\n", " ").strip()
+
+
+class Note(str):
+    """A line under a table that is about some of its columns: it goes where none of these was chosen.
+
+    One that begins with a mark (¹) goes where none of them is shown, chosen or not. A line that is no such note, but
+    begins with a mark, goes where the mark is not to be seen; all others stay.
+
+    Args:
+        columns: their keys.
+        words: what it says to a reader of the columns of these keys; None where it always says the same.
+    """
+
+    __slots__ = ("columns", "words")
+    columns: tuple[str, ...]
+    words: Callable[[Set[str]], str] | None
+
+    def __new__(cls, text: str, *columns: str, words: Callable[[Set[str]], str] | None = None) -> "Note":
+        note = super().__new__(cls, text)
+        note.columns, note.words = columns, words
+        return note
+
+
 class Table(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
     """Rows with their columns, and the notes that stand under them.
 
     Attributes:
         subtitle: a second line below the title.
+        name: what it is called where it is referred to, as in a paper.
+        chosen: its columns were chosen by somebody, who wants these, filled or not.
     """
 
     rows: tuple[Row, ...]
@@ -76,6 +113,8 @@ class Table(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
     notes: tuple[str, ...] = ()
     title: str | None = None
     subtitle: str | None = None
+    name: str = "table"
+    chosen: bool = False
 
     @property
     def heading(self) -> tuple[str, ...]:
@@ -83,8 +122,23 @@ class Table(msgspec.Struct, Generic[Row], frozen=True, kw_only=True):
         return tuple(filter(None, (self.title, self.subtitle)))
 
     def main_columns(self) -> list[Column[Row]]:
-        """The columns for people: no details, and none that is empty in every row."""
-        return main_columns(self.columns, self.rows)
+        """The columns for people: those that were chosen, or no details and none that is empty in every row."""
+        return list(self.columns) if self.chosen else main_columns(self.columns, self.rows)
+
+    def notes_of(self, columns: Sequence[Column[Row]]) -> list[str]:
+        """The notes for a reader of these columns: without those that explain nothing which is shown."""
+        keys = {column.key for column in columns}
+        seen = set("".join([*self.heading, *(column.header for column in columns)]))
+        seen |= {char for column in columns for row in self.rows for char in column.text(row)}
+
+        def explains(note: str) -> bool:
+            is_marked = note[:1] in MARKS
+            if isinstance(note, Note):
+                return not keys.isdisjoint(note.columns) or not (is_marked or self.chosen)
+            return not is_marked or note[0] in seen
+
+        found = [note for note in self.notes if explains(note)]
+        return [note.words(keys) if isinstance(note, Note) and note.words else note for note in found]
 
 
 def main_columns(columns: Sequence[Column[Row]], rows: Sequence[Row]) -> list[Column[Row]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from results.records.plan import RUNTIME_NAMES, Runtime
 from results.statistics.estimate import Estimate
 from results.statistics.tuning import Trial
 from results.tables.columns import hash_column
@@ -35,19 +36,32 @@ TUNING_COLUMNS: tuple[Column[Trial], ...] = (
     Column(key="top1", header="top-1\n%", spare=1, get=lambda row: row.top1, show=digits(2)),
     Column(key="decision", header="outcome", get=lambda row: str(row.decision)),
     Column(key="reason", header="why", get=lambda row: row.reason),
+    Column(
+        key="runtime",
+        header="runtime",
+        get=lambda row: str(row.options.runtime),
+        show=lambda value: RUNTIME_NAMES[Runtime(value)],
+        detail=True,
+    ),
     Column(key="file", header="file", get=lambda row: row.file, detail=True),
     hash_column(lambda row: row.sha256),
     *TUNING_PROTOCOL,
 )
 
 
+def _in_turn(trials: Sequence[Trial]) -> str:
+    pytorch = {row.options.runtime for row in trials if row.estimate} & {Runtime.PYTORCH, Runtime.TORCH_COMPILE}
+    return "both timed in turn in one process" + (", or in PyTorch each in processes of its own" if pytorch else "")
+
+
 def tuning_table(trials: Sequence[Trial], title: str) -> Table[Trial]:
     """The table of what was tried, the baseline first."""
+    baseline = f"the {trials[0].name} file" if trials else "the baseline"
     notes = [
-        f"¹ how many times as fast as the {trials[0].name} file, both timed in turn in one process.",
+        f"¹ how many times as fast as {baseline}, {_in_turn(trials)}.",
         "² the largest difference of an output, over the largest output.",
     ]
     unequal = [row.name for row in trials if row.estimate and not row.equal]
     if unequal:
         notes.append(f"Not equal, whatever their speed: {', '.join(unequal)}.")
-    return Table(rows=tuple(trials), columns=TUNING_COLUMNS, notes=tuple(notes), title=title)
+    return Table(rows=tuple(trials), columns=TUNING_COLUMNS, notes=tuple(notes), title=title, name="candidates")

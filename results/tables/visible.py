@@ -16,7 +16,27 @@ _LATEX = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
     "[": "{[}",  # at the beginning of a row it would be the space above it
+    '"': r"\textquotedbl{}",
+    "`": r"\textasciigrave{}",
+    "*": "{*}",  # so would this be the end of a page that must not be broken
+    **{char: rf"\textsuperscript{{{number}}}" for number, char in enumerate("⁰¹²³⁴⁵⁶⁷⁸⁹")},
+    **{char: rf"\textsuperscript{{{letter}}}" for char, letter in zip("ᵐᵖˢ", "mps", strict=True)},
+    **{char: f"$_{number}$" for number, char in enumerate("₀₁₂₃₄₅₆₇₈₉")},
+    "≈": r"$\approx$",
+    "≠": r"$\neq$",
+    "≤": r"$\leq$",
+    "≥": r"$\geq$",
+    "−": "$-$",
+    "→": r"$\rightarrow$",
+    "∞": r"$\infty$",
+    "Δ": r"$\Delta$",
+    "σ": r"$\sigma$",
+    "τ": r"$\tau$",
+    "μ": r"\textmu{}",
 }
+# Those letters and signs between U+00A0 and U+017F that the fonts of LaTeX's encoding T1 lack.
+_NOT_IN_T1 = frozenset("ĦħĸĿŀŉŦŧſ")
+_PUNCTUATION = frozenset("‐‑‒–—‘’‚“”„†‡•…‰‹›€™")
 _LINE = re.compile(r"^[#>+=-]")
 
 
@@ -59,8 +79,23 @@ def as_markdown_line(text: str) -> str:
 
 
 def as_latex(text: str) -> str:
-    """Text for a cell of LaTeX's."""
-    return "".join(_LATEX.get(char, char) for char in visible(text)).replace("--", "-{}-")
+    """Text for a cell of LaTeX's, with fonts of the encoding T1.
+
+    A letter or sign that these lack, of Chinese say, stands there as its number: U+6F22.
+    """
+    quoted = re.sub(r"(?<!\w)'|'(?!\w)", "\0", visible(text))  # an apostrophe within a word is set as one
+    signs = "".join(map(_latex_sign, quoted))
+    return signs.replace("--", "-{}-").replace(",,", ",{},")  # which would be set as one sign each
+
+
+def _latex_sign(char: str) -> str:
+    if char == "\0":
+        return r"\textquotesingle{}"
+    if char in _LATEX:
+        return _LATEX[char]
+    if char.isascii() or char in _PUNCTUATION or ("\xa0" <= char <= "\u017f" and char not in _NOT_IN_T1):
+        return char
+    return " " if unicodedata.category(char) == "Zs" else f"U+{ord(char):04X}"
 
 
 def _is_seen(char: str) -> bool:

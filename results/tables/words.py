@@ -5,7 +5,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from results.records.artifact import TimedArtifact
-from results.records.plan import GraphOptimization, RuntimeOptions
+from results.records.plan import RUNTIME_NAMES, ProfilePlan, Runtime, RuntimeOptions
+from results.records.words import short_hash
 from results.statistics.comparison import Comparison
 from results.statistics.difference import Difference
 from results.statistics.estimate import Verdict
@@ -20,11 +21,6 @@ def milliseconds(value: float) -> str:
     return f"{value:.{min(max(decimals, 2), 6)}f}"
 
 
-def short_hash(sha256: str) -> str:
-    """As much of a hash as tells files apart."""
-    return sha256[:7]
-
-
 def digits(count: int) -> Callable[[float], str]:
     """Show a number with so many decimals."""
     return lambda value: f"{value:.{count}f}"
@@ -33,19 +29,6 @@ def digits(count: int) -> Callable[[float], str]:
 def percent(share: float) -> str:
     """A share as people write it, to three digits: "0.5 %", "12 %"."""
     return f"{100 * share:.3g} %"
-
-
-def cores_in_words(cores: Sequence[int] | None) -> str | None:
-    """Such as "0-3,8", as Linux and taskset write them; None where they are not known."""
-    if cores is None:
-        return None
-    spans: list[list[int]] = []
-    for core in sorted(cores):
-        if spans and core == spans[-1][-1] + 1:
-            spans[-1][1:] = [core]
-        else:
-            spans.append([core])
-    return ",".join("-".join(map(str, span)) for span in spans)
 
 
 def counted(count: int, noun: str, plural: str | None = None) -> str:
@@ -79,21 +62,6 @@ def _time_in_words(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def mode_in_words(options: RuntimeOptions) -> str | None:
-    """How a runtime ran, where it was not as usual: such rows are not to be taken for the others."""
-    words = {
-        "CUDA graph": options.cuda_graph,
-        "with transfers": options.include_transfers,
-        "TF32": options.use_tf32,
-        "fallback allowed": options.allow_fallback,
-        "channels last": options.prefer_nhwc,
-        f"{options.graph_optimization} graph optimization": options.graph_optimization is not GraphOptimization.ALL,
-        "threads that do not spin": not options.allow_spinning,
-        "subnormals as zero": options.denormal_as_zero,
-    }
-    return ", ".join(word for word, asked in words.items() if asked) or None
-
-
 def difference_in_words(comparison: Comparison | Difference) -> str | None:
     """Such as "1.9 % faster": the candidate takes 1.9 % less time. None where no ratio was found."""
     if comparison.estimate is None:
@@ -112,7 +80,27 @@ def labels(artifacts: Sequence[TimedArtifact]) -> list[str]:
 def candidate_labels(comparisons: Sequence[Comparison]) -> list[str]:
     """The names of what was compared, told from each other and from what it was compared with."""
     artifacts = [*(row.candidate for row in comparisons), *(row.baseline for row in comparisons)]
-    return labels(artifacts)[: len(comparisons)]
+    runtimes = [*(row.options.runtime for row in comparisons), *(row.plan.options.runtime for row in comparisons)]
+    named = on_runtimes(labels(artifacts), runtimes)
+    return [on_place(label, row.place) for label, row in zip(named, comparisons, strict=False)]
+
+
+def on_runtimes(names: Sequence[str], runtimes: Sequence[Runtime]) -> list[str]:
+    """Names with what ran each, where that is not the same for all."""
+    if len(set(runtimes)) < 2:
+        return list(names)
+    return [f"{name} on {RUNTIME_NAMES[runtime]}" for name, runtime in zip(names, runtimes, strict=True)]
+
+
+def profiled_name(name: str, plan: ProfilePlan, options: RuntimeOptions) -> str:
+    """What is profiled, with what ran it where that is not the same for all of the run."""
+    several = len({each.runtime for each in plan.target_options}) > 1
+    return f"{name} on {RUNTIME_NAMES[options.runtime]}" if several else name
+
+
+def on_place(label: str, place: str | None) -> str:
+    """Such as "a.onnx on board 1"; what was measured on the machine that effmod ran on is just itself."""
+    return f"{label} on {place}" if place else label
 
 
 def look_alike(artifacts: Iterable[TimedArtifact]) -> set[tuple[object, ...]]:

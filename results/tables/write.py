@@ -2,15 +2,11 @@
 
 import csv
 import io
-from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
+from results.tables.latex import latex
 from results.tables.table import Row, Table, is_number
-from results.tables.visible import as_csv, as_latex, as_markdown, as_markdown_line, visible, visible_json
-
-if TYPE_CHECKING:
-    from tabulate import TableFormat
+from results.tables.visible import as_csv, as_markdown, as_markdown_line, visible_json
 
 
 class OutputFormat(StrEnum):
@@ -23,19 +19,24 @@ class OutputFormat(StrEnum):
     LATEX = "latex"
 
 
-def render(table: Table[Row], output_format: OutputFormat) -> str:
+def render(table: Table[Row], output_format: OutputFormat, *, number: int = 1) -> str:
     """A table as text for a file or another program.
 
-    JSON is a list of the rows' own types, whole. CSV has every column, raw but for text that a spreadsheet would take
-    for a formula, which begins with an apostrophe, and for what is not seen. Markdown and LaTeX have what the screen
-    has, with the notes below.
+    JSON is a list of the rows' own types, whole; where columns were chosen, of objects of these. CSV has every column,
+    raw but for text that a spreadsheet would take for a formula, which begins with an apostrophe, and for what is not
+    seen. Markdown and LaTeX have what the screen has, with the notes below.
+
+    Args:
+        number: of this table among those of its name in one document, which LaTeX's labels need.
 
     Raises:
         ValueError: for `OutputFormat.TABLE`, which only a screen can show.
     """
     match output_format:
         case OutputFormat.JSON:
-            return visible_json(table.rows) + "\n"
+            if not table.chosen:
+                return visible_json(table.rows) + "\n"
+            return visible_json([{c.key: c.get(row) for c in table.columns} for row in table.rows]) + "\n"
         case OutputFormat.CSV:
             text = io.StringIO()
             writer = csv.writer(text, lineterminator="\n")
@@ -43,46 +44,22 @@ def render(table: Table[Row], output_format: OutputFormat) -> str:
             writer.writerows([[as_csv(column.get(row)) for column in table.columns] for row in table.rows])
             return text.getvalue()
         case OutputFormat.MARKDOWN:
-            lines = [as_markdown_line(line) for line in table.heading]
-            caption = "\n".join(lines) + "\n\n" if lines else ""
-            return (
-                caption
-                + _tabulate(table, "pipe", as_markdown)
-                + "".join(f"\n{as_markdown_line(note)}\n" for note in table.notes)
-            )
+            return _markdown(table)
         case OutputFormat.LATEX:
-            above, below = ("".join(f"% {visible(line)}\n" for line in lines) for lines in (table.heading, table.notes))
-            return above + _tabulate(table, _latex(), as_latex) + below
+            return latex(table, number=number)
         case OutputFormat.TABLE:
             raise ValueError("a table for the screen is drawn by the console")
 
 
-def _tabulate(table: Table[Row], tablefmt: "str | TableFormat", escape: Callable[[str], str]) -> str:
+def _markdown(table: Table[Row]) -> str:
     from tabulate import tabulate
 
     columns = table.main_columns()
-    cells = [[escape(column.text(row)) for column in columns] for row in table.rows]
+    lines = [as_markdown_line(line) for line in table.heading]
+    caption = "\n".join(lines) + "\n\n" if lines else ""
+    cells = [[as_markdown(column.text(row)) for column in columns] for row in table.rows]
     align = ["right" if is_number(column, table.rows) else "left" for column in columns]
-    headers = [escape(column.label) for column in columns]
-    return tabulate(cells, headers, tablefmt=tablefmt, disable_numparse=True, colalign=align if cells else None) + "\n"
-
-
-def _latex() -> "TableFormat":
-    """As tabulate's "latex_booktabs", which escapes less than must be."""
-    from tabulate import DataRow, Line, TableFormat
-
-    def begin(_: object, aligns: Sequence[str]) -> str:
-        columns = "".join("r" if align == "right" else "l" for align in aligns)
-        return f"\\begin{{tabular}}{{{columns}}}\n\\toprule"
-
-    row = DataRow("", "&", r"\\")
-    return TableFormat(
-        lineabove=begin,
-        linebelowheader=Line(r"\midrule", "", "", ""),
-        linebetweenrows=None,
-        linebelow=Line("\\bottomrule\n\\end{tabular}", "", "", ""),
-        headerrow=row,
-        datarow=row,
-        padding=1,
-        with_header_hide=None,
-    )
+    headers = [as_markdown(column.label) for column in columns]
+    drawn = tabulate(cells, headers, tablefmt="pipe", disable_numparse=True, colalign=align if cells else None)
+    notes = "".join(f"\n{as_markdown_line(note)}\n" for note in table.notes_of(columns))
+    return f"{caption}{drawn}\n{notes}"

@@ -24,6 +24,7 @@ import torch
 
 from effmod_bench.instrument.machine.machine import read_machine
 from effmod_bench.instrument.pairs import run
+from effmod_bench.instrument.place import Here
 from effmod_bench.instrument.schedule import new_run_id
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.options.export import ExportChoices
@@ -147,7 +148,15 @@ def measure(
         yield Row(network=name, threads=plan.threads, form="default", relative_error=errors["default"])
         return
     records: list[ComparisonProcess] = []
-    run(new_run_id(), plan, list(files.values()), read_machine(), Store(folder), Silence(), on_record=records.append)
+    run(
+        new_run_id(),
+        plan,
+        list(files.values()),
+        Here(read_machine()),
+        Store(folder),
+        Silence(),
+        on_record=records.append,
+    )
     for form, subject in subjects.items():
         target = list(files).index(subject.artifact.sha256)
         own = [record for record in records if record.target == target]

@@ -11,6 +11,7 @@ from effmod_bench.instrument.clock import monotonic_s
 from effmod_bench.instrument.estimate import guess_s
 from effmod_bench.instrument.machine.machine import read_machine
 from effmod_bench.instrument.pairs import missing, run
+from effmod_bench.instrument.place import Here
 from effmod_bench.instrument.schedule import new_run_id
 from effmod_bench.instrument.subject import Subject
 from effmod_bench.screen.console import Console
@@ -81,7 +82,7 @@ def _carry_out(trial: Trial, machine: Machine, store: Store, earlier: Sequence[C
         earlier[0].run_id if earlier else new_run_id(),
         trial.plan,
         trial.subjects,
-        machine,
+        Here(machine),
         store,
         Silence(),
         on_record=lambda _: None,

@@ -32,10 +32,11 @@ PYTHONS = ("3.11", "3.12", "3.13", "3.14")
 
 
 def requirements() -> list[Requirement]:
-    """What effmod and its extra need; not what its developers do, but for what a feature asks for."""
+    """What effmod and its extras need; not what its developers do, but for what a feature asks for."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = [*project["dependencies"], *project["optional-dependencies"]["openvino"]]
-    lines += [line for line in project["optional-dependencies"]["dev"] if line.startswith("scikit-learn")]
+    extras = project["optional-dependencies"]
+    lines = [*project["dependencies"], *extras["openvino"], *extras["ssh"]]
+    lines += [line for line in extras["dev"] if line.startswith("scikit-learn")]
     return [Requirement(line) for line in lines]
 
 

@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from effmod_bench.cli import app
-from effmod_bench.instrument import pairs as pair_runner
+from effmod_bench.instrument import place
 from effmod_bench.instrument.process.messages import Broken, PairJob, PairTimed, Warm
 from effmod_bench.isolation import apart, limit
 from tests.effmod_bench.support import EFFMOD, PairAnswer, Run
@@ -42,7 +42,7 @@ def answer_pairs_with(monkeypatch: pytest.MonkeyPatch, limits: list[float | None
             tick(0.1)
             return answer(job)
 
-        monkeypatch.setattr(pair_runner, "run_job", run_job)
+        monkeypatch.setattr(place, "run_job", run_job)
 
     return use
 

@@ -142,6 +142,7 @@ import subprocess, sys
 from pathlib import Path
 import msgspec
 from effmod_bench.instrument import rounds
+from effmod_bench.instrument.place import Here
 from effmod_bench.instrument.subject import Subject
 from results import BenchPlan, Machine, Round, Store
 
@@ -157,7 +158,7 @@ rounds.run(
     "run",
     msgspec.json.decode(plan, type=BenchPlan),
     msgspec.json.decode(subjects, type=list[Subject], dec_hook=lambda kind, text: kind(text)),
-    msgspec.json.decode(machine, type=Machine),
+    Here(msgspec.json.decode(machine, type=Machine)),
     store,
     Silent(),
     earlier=store.read_kind(Round),

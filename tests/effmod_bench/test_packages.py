@@ -23,8 +23,8 @@ FOR_ALL = {"filelock", "msgspec", "platformdirs", "rich", "typer"}
 OF_MATPLOTLIB = {"PIL", "packaging"}
 NEEDED = [
     (["list"], set()),
-    (["show", "store", "--output-format", "latex"], {"numpy", "scipy", "tabulate"}),
-    (["plot", "store", "--output", "plot.png"], {"numpy", "scipy", "matplotlib", "adjustText"} | OF_MATPLOTLIB),
+    (["show", "store", "--output-format", "markdown"], {"numpy", "scipy", "tabulate"}),
+    (["plot", "store", "--output", "plot.png"], {"numpy", "scipy", "matplotlib"} | OF_MATPLOTLIB),
     (["bench", "x.onnx", "--dry-run"], {"numpy", "onnx", "onnxruntime", "psutil"}),
 ]
 # Imported once for all runs that do not lack it, in this order.
@@ -123,7 +123,6 @@ def test_a_network_is_exported_with_what_that_takes_alone(
     )
     for module in (
         "coremltools",
-        "adjustText",
         "matplotlib",
         "cuda",
         "pynvml",

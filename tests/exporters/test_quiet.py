@@ -1,4 +1,5 @@
 import logging
+import sys
 import warnings
 
 import pytest
@@ -25,3 +26,9 @@ def test_they_speak_again_where_something_failed() -> None:
     with pytest.raises(ZeroDivisionError), quiet("effmod.talker"):
         _ = 1 / 0
     assert talker.level == logging.INFO
+
+
+def test_what_is_printed_on_standard_error_is_not_heard(capsys: pytest.CaptureFixture[str]) -> None:
+    with quiet():
+        sys.stderr.write("a graph of torch's")
+    assert capsys.readouterr().err == ""

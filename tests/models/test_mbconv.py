@@ -22,6 +22,18 @@ def test_hidden_channels_are_those_that_the_papers_figures_need(name: str, hidde
     assert {block.dwconv.groups for block in blocks} == hidden_dims
 
 
+@pytest.mark.parametrize(("dim", "depth", "published_m"), [(196, 11, 6.4), (256, 13, 12.4)])
+def test_the_ratio_of_appendix_g_does_not_give_the_parameters_of_table_6(
+    dim: int, depth: int, published_m: float
+) -> None:
+    def millions(name: str) -> float:
+        return round(sum(p.numel() for p in models.create_model(name).parameters()) / 1e6, 1)
+
+    assert millions(f"mbconv_iso(dim={dim}, depth={depth})") == {196: 7.0, 256: 13.5}[dim]
+    assert millions(f"mbconv_iso_{dim}") == published_m
+    assert "6.4" in models.find_model(f"mbconv_iso_{dim}").note
+
+
 @pytest.mark.parametrize(
     ("mbconv", "efficientmod"),
     [

@@ -115,9 +115,16 @@ class TestThePapersNetworks:
             "efficientmod_s_conv_mlp",
             "efficientmod_hier_6m",
             "efficientmod_iso",
+            *(f"efficientmod_s_conv_{part}_only" for part in ("f", "conv", "g")),
+            *(f"efficientmod_s_conv_no_{part}" for part in ("f", "g")),
             *(spec.name for spec in models.list_models("mbconv_*")),
             *(spec.name for spec in models.list_models("efficientmod_xxs_conv*")),
         }
+
+    def test_mobile_former_reads_images_as_its_code_does_and_says_where_it_departs_from_it(self) -> None:
+        spec = models.find_model("mobileformer_508m")
+        assert spec.preprocessing.interpolation == "bilinear"
+        assert "reference pools 7x7" in spec.elsewhere
 
     def test_every_network_says_where_it_comes_from(self) -> None:
         for spec in ZOO:

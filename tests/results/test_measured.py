@@ -1,6 +1,7 @@
 """The committed records of the paper's Table 1, and what the pages state of them."""
 
 import re
+from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -145,3 +146,19 @@ def test_the_first_look_at_table_1_is_as_the_page_states_it() -> None:
     of_224, _ = agreements(reproduce(rows, [PAPER]), PAPER_CPU)
     assert of_224.interval
     assert f"tau of {of_224.tau:.2f} ({of_224.interval[0]:.2f} to {of_224.interval[1]:.2f})" in stated()
+
+
+def test_how_many_processes_table_1_needs_for_a_percent_is_as_the_page_states_it() -> None:
+    """The records, without what `--until` itself said of them."""
+    records = found("table-1-one-thread").read_kind(ComparisonProcess)
+    comparisons = compare(records)
+    assert len(comparisons) == 24
+    assert {record.plan.threads for record in records} == {1}
+    assert all(each.estimate and each.estimate.half_width <= 0.01 and not each.warnings for each in comparisons)
+    processes = sorted(each.processes for each in comparisons)
+    starts = sorted(datetime.fromisoformat(record.started_at) for record in records)
+    page = re.sub(r"\s+", " ", (ROOT / "docs/comparing.md").read_text())
+    assert f"{processes[0]} processes of {records[0].plan.blocks * 2} runs of each are enough" in page
+    assert f"for {processes.count(processes[0])} of the 24 other networks" in page
+    minutes = (starts[-1] - starts[0]).total_seconds() / 60
+    assert f"known to 1 % after at most {processes[-1]}, {minutes:.0f} minutes" in page

@@ -9,7 +9,8 @@ import msgspec
 import psutil
 
 from effmod_bench.instrument.clock import monotonic_s
-from effmod_bench.instrument.machine.system import CPUS, control_groups, read_text, total_in, total_of
+from effmod_bench.instrument.machine.heat import is_slowed, temperature_c
+from effmod_bench.instrument.machine.system import CPUS, control_groups, read_governor, read_text, total_in, total_of
 from results import Conditions
 
 Number = TypeVar("Number", int, float)
@@ -32,6 +33,9 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     available_memory_bytes: int
     swapped_in_bytes: int | None
     memory_stall_s: float | None
+    temperature_c: float | None
+    governor: str | None
+    slowed: bool | None
 
 
 def read_moment() -> Moment:
@@ -50,6 +54,9 @@ def read_moment() -> Moment:
         available_memory_bytes=psutil.virtual_memory().available,
         swapped_in_bytes=_swapped_in_bytes(),
         memory_stall_s=_memory_stall_s(),
+        temperature_c=temperature_c(),
+        governor=read_governor(),
+        slowed=is_slowed(),
     )
 
 
@@ -72,6 +79,12 @@ def conditions_since(before: Moment) -> Conditions:
         available_memory_bytes=min(before.available_memory_bytes, now.available_memory_bytes),
         swapped_in_bytes=_grown(before.swapped_in_bytes, now.swapped_in_bytes),
         memory_stall_s=_grown(before.memory_stall_s, now.memory_stall_s),
+        temperature_before_c=before.temperature_c,
+        temperature_after_c=now.temperature_c,
+        governor_before=before.governor,
+        governor_after=now.governor,
+        slowed_before=before.slowed,
+        slowed_after=now.slowed,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 
 from effmod_bench.instrument.machine.memory import memory_limit, swap_bytes
-from effmod_bench.instrument.machine.system import CPUS, available_cores, cpu_quota, read_text
+from effmod_bench.instrument.machine.system import CPUS, available_cores, cpu_quota, read_governor, read_text
 from results import Machine
 
 _VERSIONS = (
@@ -22,6 +22,7 @@ _VERSIONS = (
     "timm",
     "numpy",
 )
+_MAKERS = ("onnx", "onnxscript", "onnx-ir", "onnxsim")
 _GPU_LIBRARIES = ("cuda-runtime", "cuda-nvrtc", "cudnn", "cublas", "cufft")
 # From CUDA 13 on most packages leave its number out of their names.
 _GPU_VERSIONS = tuple(
@@ -45,7 +46,7 @@ def read_machine() -> Machine:
         available_cores=available_cores(),
         cpu_quota=cpu_quota(),
         memory_bytes=psutil.virtual_memory().total,
-        governor=read_text(CPUS / "cpu0/cpufreq/scaling_governor"),
+        governor=read_governor(),
         versions={"python": platform.python_version()} | installed_versions(_VERSIONS),
         effmod_commit=_commit(),
         affinity=tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else None,
@@ -53,6 +54,7 @@ def read_machine() -> Machine:
         memory_limit_bytes=memory_limit(),
         swap_bytes=swap_bytes(),
         gpu_versions=installed_versions(_GPU_VERSIONS),
+        maker_versions=installed_versions(_MAKERS),
     )
 
 

@@ -26,6 +26,11 @@ def physical_cores(cores: Iterable[int]) -> list[list[int]]:
     return list(threads.values())
 
 
+def read_governor() -> str | None:
+    """The frequency governor of the first core."""
+    return read_text(CPUS / "cpu0/cpufreq/scaling_governor")
+
+
 def control_groups(controller: str) -> list[Path]:
     """The folders of the control groups that this process is in, innermost first; whichever version there is."""
     root = Path("/sys/fs/cgroup")

@@ -3,7 +3,7 @@
 import msgspec
 
 from effmod_bench.instrument.sessions.session import SessionRequest
-from results import InputTensor, SessionFacts
+from results import InputTensor, Joined, Runtime, SessionFacts
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -22,8 +22,80 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     tries_other: bool = False
     warmup_runs: int
     runs: int
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+class ProfileJob(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """What a worker is to profile.
+
+    Attributes:
+        session: with the profiler's folder.
+        runs: with the profiler on, and as many without, in blocks by turns.
+        plain_first: whether those without come first.
+        feeds, mean, std: as of a `Job`.
+    """
+
+    session: SessionRequest
+    inputs: tuple[InputTensor, ...]
+    feeds: dict[str, tuple[str, ...]] = {}
+    warmup_runs: int
+    runs: int
+    plain_first: bool
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """An operator as the profiler saw it.
+
+    Attributes:
+        input_shapes, output_shapes: of tensors, without the weights that the runtime has packed in a layout of its own.
+        input_bytes, output_bytes: of its tensors, weights apart.
+        durations_us: of each run, in whole microseconds; or of all together.
+        module: whose it is, where the runtime knows modules.
+        origins: the values of the file that it was made for, where the runtime tells which.
+        around: those of its neighbours, where nothing is known of its own.
+        joined: how its module or its origins were found.
+        weight: the share of an inference's work that the runtime's plan estimates, of which nothing ran; else None.
+        macs, weight_bytes, depthwise: as of a `ProfiledOperator`, where the runtime tells what an operator computes;
+            of ONNX Runtime the graph that it writes does.
+    """
+
+    name: str
+    kind: str
+    provider: str
+    input_shapes: tuple[tuple[int, ...], ...]
+    output_shapes: tuple[tuple[int, ...], ...]
+    input_bytes: int
+    output_bytes: int
+    durations_us: tuple[int, ...]
+    module: str | None = None
+    origins: tuple[str, ...] = ()
+    around: tuple[str, ...] = ()
+    joined: Joined | None = None
+    weight: float | None = None
+    macs: int = 0
+    weight_bytes: int = 0
+    depthwise: bool = False
+
+
+class Profiled(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+    """The profile is done.
+
+    Attributes:
+        operators: in the order in which they run.
+        run_us: each run as a whole, by the profiler.
+        runs_each: how many runs each duration of an operator, and each of `run_us`, is the sum of.
+        with_ns, without_ns: each run with the profiler, and without, by the clock.
+    """
+
+    session: SessionFacts
+    operators: tuple[Seen, ...]
+    run_us: tuple[int, ...]
+    runs_each: int = 1
+    with_ns: tuple[int, ...]
+    without_ns: tuple[int, ...]
 
 
 class Loaded(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -76,8 +148,8 @@ class PairMember(msgspec.Struct, frozen=True, kw_only=True):
     session: SessionRequest
     inputs: tuple[InputTensor, ...]
     feeds: dict[str, tuple[str, ...]] = {}
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
 
 
 class PairJob(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -88,6 +160,8 @@ class PairJob(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         load_order, order: of loading, and of the timed runs; a letter each.
         cores: to bind the process to, before it starts threads; None for none.
         tries_other: time a few inferences of another input of each first.
+        outputs: a file, to be written, for what the only one of the two that this process has gave; None where it has
+            both.
     """
 
     members: dict[str, PairMember]
@@ -96,6 +170,12 @@ class PairJob(msgspec.Struct, frozen=True, kw_only=True, tag=True):
     warmup_runs: int
     tries_other: bool = False
     cores: tuple[int, ...] | None
+    outputs: str | None = None
+
+    @property
+    def runtimes(self) -> tuple[Runtime, Runtime]:
+        """Of the two, the baseline's first."""
+        return self.members["A"].session.options.runtime, self.members["B"].session.options.runtime
 
 
 class PairTimed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
@@ -118,4 +198,4 @@ class PairTimed(msgspec.Struct, frozen=True, kw_only=True, tag=True):
         return self.sessions["A"]
 
 
-Message = Loaded | Warm | Timed | PairTimed | Broken
+Message = Loaded | Warm | Timed | PairTimed | Profiled | Broken

@@ -5,21 +5,18 @@ differ; within one process, both artifacts meet the same of everything.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from effmod_bench.instrument.process.messages import PairJob, PairTimed
 from effmod_bench.instrument.sessions.registry import open_session
 from effmod_bench.instrument.sessions.session import check_outputs
 
-if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
 
 def run_pair(job: PairJob, *, on_warm: Callable[[int], None]) -> PairTimed:
     """Load both artifacts, warm them up in turn, then time each run by itself.
+
+    Of a job that was made for one of the two alone, that one.
 
     Args:
         on_warm: told about how many nanoseconds a run takes, when the timed ones begin.
@@ -31,6 +28,7 @@ def run_pair(job: PairJob, *, on_warm: Callable[[int], None]) -> PairTimed:
     from effmod_bench.instrument.clock import no_garbage_collection, time_in_turn, time_once
     from effmod_bench.instrument.process.inputs import make_inputs
     from effmod_bench.instrument.process.other import try_other
+    from effmod_bench.instrument.process.outputs import relative_error, save
 
     if job.cores is not None:
         os.sched_setaffinity(0, job.cores)
@@ -55,6 +53,10 @@ def run_pair(job: PairJob, *, on_warm: Callable[[int], None]) -> PairTimed:
             check_outputs(session)
         except FloatingPointError as error:
             raise FloatingPointError(f"{Path(job.members[letter].session.path).name}: {error}") from error
+    given = {letter: session.outputs() for letter, session in sessions.items()}
+    if job.outputs is not None:
+        for each in given.values():
+            save(each, job.outputs)
     return PairTimed(
         sessions={letter: session.facts() for letter, session in sessions.items()},
         durations_ns={
@@ -62,21 +64,5 @@ def run_pair(job: PairJob, *, on_warm: Callable[[int], None]) -> PairTimed:
         },
         fed_ns={letter: fed_ns for letter, (fed_ns, _) in tried.items()},
         other_ns={letter: other_ns for letter, (_, other_ns) in tried.items()},
-        relative_error=_relative_error(sessions["A"].outputs(), sessions["B"].outputs()),
+        relative_error=relative_error(given["A"], given["B"]) if len(given) == 2 else None,
     )
-
-
-def _relative_error(
-    expected: "Mapping[str, npt.NDArray[np.generic]]", found: "Mapping[str, npt.NDArray[np.generic]]"
-) -> float | None:
-    """The largest difference of any output value, over the largest value of that output; None for other outputs."""
-    import numpy as np
-
-    if {name: x.shape for name, x in expected.items()} != {name: x.shape for name, x in found.items()}:
-        return None
-    errors = [0.0]
-    for name, x in expected.items():
-        a, b = x.astype(np.float64), found[name].astype(np.float64)
-        difference, largest = float(np.abs(a - b).max(initial=0.0)), float(np.abs(a).max(initial=0.0))
-        errors.append(difference / largest if largest else np.inf if difference else 0.0)
-    return max(errors)

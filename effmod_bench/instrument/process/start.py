@@ -13,7 +13,19 @@ from typing import IO, overload
 import msgspec
 
 from effmod_bench.instrument.clock import monotonic_s
-from effmod_bench.instrument.process.messages import Broken, Job, Loaded, Message, PairJob, PairTimed, Timed, Warm
+from effmod_bench.instrument.process.messages import (
+    Broken,
+    Job,
+    Loaded,
+    Message,
+    PairJob,
+    PairTimed,
+    Profiled,
+    ProfileJob,
+    Timed,
+    Warm,
+)
+from results import Device
 
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
@@ -30,9 +42,10 @@ _EXIT_S = 10.0
 class _Limit:
     """How long a worker may take: the user's limit for all of a round, or one a stage, by what the last one showed."""
 
-    def __init__(self, timeout_s: float | None) -> None:
+    def __init__(self, timeout_s: float | None, stage: str, *, advice: str = "") -> None:
+        """Begin with a stage; `advice` says how it would be given more."""
         self._fixed = timeout_s is not None
-        self._stage = "loading the file and running it once"
+        self._stage, self._advice = stage, advice
         self._seconds = _LEAST_BEFORE_RUNS_S if timeout_s is None else timeout_s
         self.deadline = monotonic_s() + self._seconds
 
@@ -44,7 +57,7 @@ class _Limit:
             self.deadline = monotonic_s() + self._seconds
 
     def __str__(self) -> str:
-        return f"timeout after {self._seconds:g} s, while {self._stage}; --round-timeout gives it more"
+        return f"timeout after {self._seconds:g} s, while {self._stage}{self._advice}"
 
 
 @overload
@@ -69,14 +82,25 @@ def run_job(
 ) -> PairTimed | Broken: ...
 
 
+@overload
 def run_job(
-    job: Job | PairJob,
+    job: ProfileJob,
     *,
     on_warm: Callable[[Warm], None],
     tick: Callable[[float], None],
     tick_s: float = 1.0,
     timeout_s: float | None = None,
-) -> Timed | PairTimed | Broken:
+) -> Profiled | Broken: ...
+
+
+def run_job(
+    job: Job | PairJob | ProfileJob,
+    *,
+    on_warm: Callable[[Warm], None],
+    tick: Callable[[float], None],
+    tick_s: float = 1.0,
+    timeout_s: float | None = None,
+) -> Timed | PairTimed | Profiled | Broken:
     """Time one job in a process of its own.
 
     Args:
@@ -99,7 +123,7 @@ def run_job(
             start_new_session=True,  # Ctrl-C reaches this process alone, which then ends the other
         )
         try:
-            last = _listen(process, job, on_warm, tick, tick_s, _Limit(timeout_s))
+            last = _listen(process, job, on_warm, tick, tick_s, _limit(job, timeout_s))
         finally:
             process.kill()
             process.wait()
@@ -113,14 +137,22 @@ def run_job(
         return Broken(reason=_how_it_ended(process.returncode, detail), detail=detail)
 
 
+def _limit(job: Job | PairJob | ProfileJob, timeout_s: float | None) -> _Limit:
+    """With advice for those commands that let a user say how long a process may take: they time."""
+    if not isinstance(job, ProfileJob):
+        return _Limit(timeout_s, "loading the file and running it once", advice="; --round-timeout gives it more")
+    is_plan = job.session.device is Device.COREML
+    return _Limit(timeout_s, "reading the plan" if is_plan else "loading the file and running it once")
+
+
 def _listen(
     process: "subprocess.Popen[bytes]",
-    job: Job | PairJob,
+    job: Job | PairJob | ProfileJob,
     on_warm: Callable[[Warm], None],
     tick: Callable[[float], None],
     tick_s: float,
     limit: _Limit,
-) -> Timed | PairTimed | Broken | None:
+) -> Timed | PairTimed | Profiled | Broken | None:
     """Follow a worker to its last message; None where it ends without one."""
     assert process.stdin is not None
     assert process.stdout is not None
@@ -133,7 +165,7 @@ def _listen(
     except BrokenPipeError:
         _wait_for_exit(process)
         return None
-    runs = len(job.order) if isinstance(job, PairJob) else job.runs
+    runs = len(job.order) if isinstance(job, PairJob) else job.runs * (1 + isinstance(job, ProfileJob))
     began = monotonic_s()
     next_tick = began + tick_s
     while True:
@@ -148,7 +180,8 @@ def _listen(
                     expected_ns = once_ns * job.warmup_runs
                     limit.enter("warming up", expected_ns=expected_ns, least_s=_LEAST_BEFORE_RUNS_S)
                 case Warm(expected_ns=once_ns):
-                    limit.enter("being timed", expected_ns=once_ns * runs, least_s=_LEAST_RUNS_S)
+                    stage = "being profiled" if isinstance(job, ProfileJob) else "being timed"
+                    limit.enter(stage, expected_ns=once_ns * runs, least_s=_LEAST_RUNS_S)
                     on_warm(message)
                 case _:
                     return message

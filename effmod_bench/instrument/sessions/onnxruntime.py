@@ -24,8 +24,8 @@ import onnxruntime
 from effmod_bench.instrument.machine.cuda_events import CudaError, TimedStream
 from effmod_bench.instrument.machine.gpu import own_memory_bytes, read_gpu
 from effmod_bench.instrument.sessions import denormals
-from effmod_bench.instrument.sessions.session import SessionError, SessionRequest
-from exporters.onnx.values import to_runtime
+from effmod_bench.instrument.sessions.session import OPTIMIZED, SessionError, SessionRequest
+from exporters.onnx.values import silent, to_runtime
 from results import Device, GraphOptimization, Runtime, SessionFacts
 
 CPU, CUDA, TENSORRT = "CPUExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
@@ -34,6 +34,7 @@ _STOP_SPINNING = "session.force_spinning_stop"
 _RECORD_NODES = "session.record_ep_graph_assignment_info"
 _DO_NOT_WAIT = "disable_synchronize_execution_providers"
 _STREAM = "user_compute_stream"
+_ERRORS = 3
 
 Providers = dict[str, dict[str, str]]
 Values = Mapping[str, npt.NDArray[np.generic]]
@@ -68,7 +69,8 @@ class OnnxRuntimeSession:
         if others and request.options.cuda_graph:
             raise SessionError("a CUDA graph replays one feed; leave --cuda-graph out, or give one")
         on_gpu = request.device is Device.CUDA
-        options = onnxruntime.SessionOptions()
+        # Why a GPU's provider cannot be used, it only logs; all else that matters it raises.
+        options = onnxruntime.SessionOptions() if on_gpu else silent()
         options.graph_optimization_level = _LEVELS[request.options.graph_optimization]
         if request.shared_threads:
             _share_threads(request.intra_op_num_threads)
@@ -80,6 +82,8 @@ class OnnxRuntimeSession:
             options.add_session_config_entry(_STOP_SPINNING, str(int(request.stop_spinning)))
         denormals.ask(options, denormal_as_zero=request.options.denormal_as_zero)
         options.add_session_config_entry(_RECORD_NODES, "1")
+        if request.profile_folder is not None:
+            _turn_profiler_on(options, Path(request.profile_folder))
         self._options = options
         self._denormal_as_zero: bool | None = None
         self._stream: TimedStream | None = None
@@ -90,6 +94,8 @@ class OnnxRuntimeSession:
                 self._stream = TimedStream(request.options.device_index)
         providers = _providers(request, self._stream)
         self.session = onnxruntime.InferenceSession(request.path, options, providers=list(providers.items()))
+        if request.profile_folder is not None:  # another session with these options would overwrite what this one wrote
+            options.enable_profiling, options.optimized_model_filepath = False, ""
         # ONNX Runtime falls back to other providers silently, so compare after creation.
         missing = [name for name in providers if name not in self.session.get_providers()]
         if missing:
@@ -179,10 +185,15 @@ class OnnxRuntimeSession:
 
         return run
 
+    def evaluate(self, inputs: Values) -> dict[str, npt.NDArray[np.generic]]:
+        values = self.session.run(None, dict(inputs))
+        return {o.name: value for o, value in zip(self._outputs, values, strict=True) if _is_numbers(o.type)}
+
     def prepare_outputs(self) -> None:
         """Bind the outputs of the last inference as the place for all that follow, so that none is allocated.
 
-        But not those that hold no numbers, or whose size may be another one the next time: the runtime makes them anew.
+        But not those that hold no numbers, or whose size may be another one the next time, or is not the one that the
+        file says: for these it takes no place, and makes them anew.
 
         Raises:
             SessionError: subnormal numbers are not taken for what was asked.
@@ -193,9 +204,12 @@ class OnnxRuntimeSession:
             self.session.run_with_iobinding(other.binding)
         unsteady = any(kind in _UNSTEADY for nodes in self.nodes.values() for _, kind in nodes)
         kept = [_is_numbers(output.type) and not (unsteady and _is_open(output.shape)) for output in self._outputs]
+        given = [bound.binding.get_outputs() for bound in self._bound]
+        for values in given:
+            said = zip(kept, self._outputs, values, strict=True)
+            kept = [keep and not _contradicts(value.shape(), output.shape) for keep, output, value in said]
         self._anew = not all(kept)
-        for bound in self._bound:
-            values = bound.binding.get_outputs()
+        for bound, values in zip(self._bound, given, strict=True):
             bound.places = [value if keep else None for value, keep in zip(values, kept, strict=True)]
             self._bind_outputs(bound)
         if self._anew and self._request.device is Device.CPU:
@@ -206,6 +220,14 @@ class OnnxRuntimeSession:
         """What the last inference gave, by name, without what is no array of numbers: text, or a sequence."""
         values = zip(self._outputs, self.binding.get_outputs(), strict=True)
         return {output.name: value.numpy() for output, value in values if _is_numbers(output.type)}
+
+    def profile_began_ns(self) -> int:
+        """What the profiler's times count from, since 1970."""
+        return int(self.session.get_profiling_start_time_ns())
+
+    def end_profile(self) -> Path:
+        """Turn the profiler off, which was on since the session was made; the file in which it tells what it saw."""
+        return Path(self.session.end_profiling())
 
     def parts_ns(self, _: int) -> dict[str, tuple[int, ...]]:
         return {}
@@ -252,6 +274,13 @@ class OnnxRuntimeSession:
                 )
 
 
+def _turn_profiler_on(options: onnxruntime.SessionOptions, folder: Path) -> None:
+    options.enable_profiling = True
+    options.profile_file_prefix = os.fspath(folder / "events")
+    options.optimized_model_filepath = os.fspath(folder / OPTIMIZED)
+    options.log_severity_level = _ERRORS  # or it warns that the graph is for this processor alone, as is meant
+
+
 class _Bound(msgspec.Struct, kw_only=True):
     """One feed of a session, in the memory of its device and the host's, and what comes of it.
 
@@ -273,6 +302,12 @@ def _is_numbers(kind: str) -> bool:
 def _is_open(shape: Sequence[int | str | None]) -> bool:
     """Whether an output's size need not be the same each time; one whose rank nobody knows has no dimensions here."""
     return not shape or not all(isinstance(size, int) for size in shape)
+
+
+def _contradicts(found: Sequence[int], said: Sequence[int | str | None]) -> bool:
+    """Whether an output has another rank or size than its file says, which stays as `said` even so."""
+    pairs = zip(found, said, strict=False)
+    return bool(said) and (len(found) != len(said) or any(isinstance(b, int) and a != b >= 0 for a, b in pairs))
 
 
 @cache  # ONNX Runtime takes the sizes before the first session; from then on it refuses a pool of a session's own.

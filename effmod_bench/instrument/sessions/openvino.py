@@ -4,6 +4,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,9 @@ class OpenVinoSession:
         request: of an ONNX file.
         inputs: by name; they are kept, not copied.
 
+    Attributes:
+        network: as it was read, an `openvino.Model`; kept for a profile alone.
+
     Raises:
         Exception: whatever OpenVINO raises for a file that it cannot load.
     """
@@ -36,6 +40,7 @@ class OpenVinoSession:
         network = core.read_model(request.path)
         # With an axis left open it would be compiled for any size.
         network.reshape({name: list(x.shape) for name, x in inputs.items()})
+        self.network = network if request.profile_folder is not None else None
         self._model = core.compile_model(
             network,
             _DEVICE,
@@ -43,6 +48,7 @@ class OpenVinoSession:
                 "PERFORMANCE_HINT": "LATENCY",
                 "INFERENCE_PRECISION_HINT": "f32",  # or it takes bfloat16 where the processor has it
                 "INFERENCE_NUM_THREADS": request.intra_op_num_threads,
+                "PERF_COUNT": request.profile_folder is not None,
             },
         )
         self._request = self._model.create_infer_request()
@@ -52,14 +58,30 @@ class OpenVinoSession:
         # Shared, or each run would copy the outputs.
         self.run: Callable[[], object] = partial(self._request.infer, share_outputs=True)
 
+    def counters(self) -> list[Any]:
+        """What each operator has taken so far, where they are counted: OpenVINO's `ProfilingInfo`."""
+        return list(self._request.profiling_info)
+
+    def graph(self) -> Any:
+        """The graph that it runs, as an `openvino.Model`."""
+        return self._model.get_runtime_model()
+
     def fed_with(self, _: Mapping[str, npt.NDArray[np.generic]]) -> None:
         """It is fed one thing."""
+
+    def evaluate(self, inputs: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, npt.NDArray[np.generic]]:
+        request = self._model.create_infer_request()
+        request.infer(dict(inputs))
+        return self._outputs_of(request)
 
     def prepare_outputs(self) -> None:
         """Nothing to do: the request owns its outputs."""
 
     def outputs(self) -> dict[str, npt.NDArray[np.generic]]:
-        return {output.any_name: self._request.get_tensor(output).data.copy() for output in self._model.outputs}
+        return self._outputs_of(self._request)
+
+    def _outputs_of(self, request: Any) -> dict[str, npt.NDArray[np.generic]]:
+        return {output.any_name: request.get_tensor(output).data.copy() for output in self._model.outputs}
 
     def time_on_gpu(self, _: int) -> None:
         """There are no CUDA events here."""
@@ -70,9 +92,7 @@ class OpenVinoSession:
     def facts(self) -> SessionFacts:
         import openvino
 
-        kinds = Counter(
-            node.get_rt_info()["layerType"].astype(str) for node in self._model.get_runtime_model().get_ordered_ops()
-        )
+        kinds = Counter(node.get_rt_info()["layerType"].astype(str) for node in self.graph().get_ordered_ops())
         return SessionFacts(
             runtime=f"openvino {openvino.__version__.partition('-')[0]}",
             execution_provider=", ".join(self._model.get_property("EXECUTION_DEVICES")),

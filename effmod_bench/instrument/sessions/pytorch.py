@@ -4,6 +4,7 @@ On a GPU an inference ends when the GPU has finished it. The GPU path has not ru
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +14,7 @@ from effmod_bench.instrument.clock import PartTimer
 from effmod_bench.instrument.machine.gpu import own_memory_bytes
 from effmod_bench.instrument.sessions.session import SessionError, SessionRequest
 from exporters import load_network
-from exporters.making.network import OUTPUT
+from exporters.making.outputs import by_name
 from results import Device, Runtime, SessionFacts
 
 
@@ -58,7 +59,12 @@ class PyTorchSession:
         self._parts = PartTimer(self._wait) if hasattr(model, "time_part") else None
         if self._parts is not None:  # of a detector, which enters it for each of its parts
             model.time_part = self._parts  # type: ignore[assignment]
-        self._output: torch.Tensor | dict[str, torch.Tensor] = torch.empty(0)
+        self._output: Any = torch.empty(0)
+
+    @property
+    def network(self) -> torch.nn.Module:
+        """What it runs."""
+        return self._model
 
     def _prepare_gpu(self) -> None:
         if not torch.cuda.is_available() or self._device.index >= torch.cuda.device_count():
@@ -124,12 +130,16 @@ class PyTorchSession:
     def fed_with(self, _: Mapping[str, npt.NDArray[np.generic]]) -> None:
         """It is fed one thing."""
 
+    @torch.inference_mode()
+    def evaluate(self, inputs: Mapping[str, npt.NDArray[np.generic]]) -> dict[str, npt.NDArray[np.generic]]:
+        (host,) = inputs.values()
+        return _arrays(self._model(torch.from_numpy(np.ascontiguousarray(host)).to(self._device)))
+
     def prepare_outputs(self) -> None:
         """Nothing to do: PyTorch keeps the memory of freed outputs for the next ones."""
 
     def outputs(self) -> dict[str, npt.NDArray[np.generic]]:
-        host = on_host(self._output)
-        return {name: x.numpy() for name, x in (host if isinstance(host, dict) else {OUTPUT: host}).items()}
+        return _arrays(self._output)
 
     def parts_ns(self, runs: int) -> dict[str, tuple[int, ...]]:
         return {} if self._parts is None else self._parts.last(runs)
@@ -154,6 +164,10 @@ class PyTorchSession:
         )
 
 
-def on_host(output: torch.Tensor | dict[str, torch.Tensor]) -> torch.Tensor | dict[str, torch.Tensor]:
+def _arrays(output: Any) -> dict[str, npt.NDArray[np.generic]]:
+    return {name: x.numpy() for name, x in by_name(on_host(output)).items()}
+
+
+def on_host(output: Any) -> torch.Tensor | dict[str, torch.Tensor]:
     """What a network gave, one tensor or several by name, in the host's memory."""
-    return output.cpu() if isinstance(output, torch.Tensor) else {name: x.cpu() for name, x in output.items()}
+    return output.cpu() if isinstance(output, torch.Tensor) else {name: x.cpu() for name, x in by_name(output).items()}

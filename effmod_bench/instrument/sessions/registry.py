@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from effmod_bench.instrument.profilers.profiler import Profiler
+
 _SESSIONS = "effmod_bench.instrument.sessions"
+_PROFILERS = "effmod_bench.instrument.profilers"
 
 
 class RuntimeRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,17 +28,20 @@ class RuntimeRow(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         session: "module:class" in this folder, imported when it is opened; it takes a request and the inputs by name.
         runs_network: it runs the network itself, not a file that it was exported to.
-        in_turn: two of its sessions can be timed in turn in one process.
+        shares_process: its sessions can be timed in turn in one process with those of other such runtimes: its threads
+            can be told to sleep, or do so by themselves, while another one's run.
         guessed_by_macs: on a CPU it was seen to be about as fast as the first one, so that its time can be guessed.
         package: the runtime's own.
+        profilers: "module:class" in `instrument/profilers`, which reads its counters, by device.
     """
 
     session: str
     devices: tuple[Device, ...]
     runs_network: bool = False
-    in_turn: bool = False
+    shares_process: bool = False
     guessed_by_macs: bool = False
     package: str
+    profilers: Mapping[Device, str] = {}
 
 
 # Of those of a device the first is the default.
@@ -44,20 +50,36 @@ ROWS: dict[Runtime, RuntimeRow] = {
         session="onnxruntime:OnnxRuntimeSession",
         package="onnxruntime",
         devices=(Device.CPU, Device.CUDA),
-        in_turn=True,
+        shares_process=True,
         guessed_by_macs=True,
+        profilers={
+            Device.CPU: "onnxruntime:OnnxRuntimeProfiler",
+            Device.CUDA: "onnxruntime_cuda:OnnxRuntimeCudaProfiler",
+        },
     ),
     Runtime.TENSORRT: RuntimeRow(
-        session="onnxruntime:OnnxRuntimeSession", package="onnxruntime", devices=(Device.CUDA,), in_turn=True
+        session="onnxruntime:OnnxRuntimeSession",
+        package="onnxruntime",
+        devices=(Device.CUDA,),
+        shares_process=True,
     ),
     Runtime.PYTORCH: RuntimeRow(
-        session="pytorch:PyTorchSession", package="torch", devices=(Device.CPU, Device.CUDA), runs_network=True
+        session="pytorch:PyTorchSession",
+        package="torch",
+        devices=(Device.CPU, Device.CUDA),
+        runs_network=True,
+        profilers={Device.CPU: "pytorch:PyTorchProfiler", Device.CUDA: "pytorch:PyTorchProfiler"},
     ),
     Runtime.TORCH_COMPILE: RuntimeRow(
         session="pytorch:PyTorchSession", package="torch", devices=(Device.CPU, Device.CUDA), runs_network=True
     ),
     Runtime.OPENVINO: RuntimeRow(
-        session="openvino:OpenVinoSession", package="openvino", devices=(Device.CPU,), guessed_by_macs=True
+        session="openvino:OpenVinoSession",
+        package="openvino",
+        devices=(Device.CPU,),
+        shares_process=True,
+        guessed_by_macs=True,
+        profilers={Device.CPU: "openvino:OpenVinoProfiler"},
     ),
     Runtime.COREML: RuntimeRow(session="coreml:CoreMLSession", package="coremltools", devices=(Device.COREML,)),
 }
@@ -66,8 +88,17 @@ RUNTIMES: dict[Device, tuple[Runtime, ...]] = {
     device: tuple(runtime for runtime, row in ROWS.items() if device in row.devices) for device in Device
 }
 NETWORK_RUNTIMES = tuple(runtime for runtime, row in ROWS.items() if row.runs_network)
-ONNXRUNTIMES = tuple(runtime for runtime, row in ROWS.items() if row.in_turn)
+ONNXRUNTIMES = tuple(runtime for runtime, row in ROWS.items() if row.package == "onnxruntime")
 """ONNX Runtime, by one of its providers."""
+
+
+def share_process(one: Runtime, other: Runtime) -> bool:
+    """Whether sessions of the two can be timed in turn in one process.
+
+    ONNX Runtime, OpenVINO and PyTorch each have a pool of threads of their own (Eigen's, TBB's, OpenMP's). PyTorch's
+    keep a core busy for a while after each operator, which nobody can tell them not to do once they are there.
+    """
+    return one is other or (ROWS[one].shares_process and ROWS[other].shares_process)
 
 
 def check_package(runtime: Runtime) -> None:
@@ -99,8 +130,23 @@ def open_session(
     row = ROWS[request.options.runtime]
     if request.device not in row.devices:
         raise SessionError(f"{request.options.runtime} cannot run on {request.device}")
-    if others and not row.in_turn:
+    if others and request.options.runtime not in ONNXRUNTIMES:
         raise SessionError(f"several feeds in turn are for ONNX Runtime, not for {request.options.runtime}; give one")
     opened = pkgutil.resolve_name(f"{_SESSIONS}.{row.session}")
     session: Session = opened(request, inputs, others) if others else opened(request, inputs)
     return session
+
+
+def open_profiler(request: SessionRequest, inputs: "Mapping[str, npt.NDArray[np.generic]]") -> "Profiler":
+    """Load an artifact into the runtime asked for, with the runtime's own profiler.
+
+    Args:
+        request: with the profiler's folder; of a runtime that has one.
+        inputs: by name; they are kept, not copied.
+
+    Raises:
+        Exception: as `open_session`.
+    """
+    opened = pkgutil.resolve_name(f"{_PROFILERS}.{ROWS[request.options.runtime].profilers[request.device]}")
+    profiler: Profiler = opened(request, inputs)
+    return profiler

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+OPTIMIZED = "optimized.onnx"
+"""The graph that a profiled session ran, in the profiler's folder."""
+
+
 class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Which artifact a session is to run, where, and how.
 
@@ -23,6 +27,8 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
             pools of their own starve each other: the threads of the one spin while the other runs.
         stop_spinning: unless they do so within a run alone, as this says. It is for sessions of which one does not spin
             at all: a shared pool always does.
+        profile_folder: where the runtime's own profiler leaves what it saw, and the graph that was run; None for no
+            profiler.
     """
 
     path: str
@@ -32,6 +38,23 @@ class SessionRequest(msgspec.Struct, frozen=True, kw_only=True):
     intra_op_num_threads: int
     shared_threads: bool = False
     stop_spinning: bool = False
+    profile_folder: str | None = None
+
+
+def taking_turns(*requests: SessionRequest) -> tuple[SessionRequest, ...]:
+    """The same, as those of sessions of one process that run in turn, so that neither's threads hold the other up.
+
+    They share one pool; but that always spins, and nobody promises that its threads take subnormal numbers for zero.
+    Where either matters, or the other is of another runtime, which has a pool of its own, each has threads of its own,
+    which do not spin on while the other runs.
+    """
+    on_cpu = all(each.device is Device.CPU for each in requests)
+    options = [each.options for each in requests]
+    alike = len({each.runtime for each in options}) == 1
+    shared = on_cpu and alike and all(each.allow_spinning and not each.denormal_as_zero for each in options)
+    return tuple(
+        msgspec.structs.replace(each, shared_threads=shared, stop_spinning=on_cpu and not shared) for each in requests
+    )
 
 
 class Session(Protocol):
@@ -43,6 +66,10 @@ class Session(Protocol):
 
     def fed_with(self, inputs: "Mapping[str, npt.NDArray[np.generic]]") -> Callable[[], object] | None:
         """One inference of these inputs, as a function, to compare inputs by; None where there is no such thing."""
+        ...
+
+    def evaluate(self, inputs: "Mapping[str, npt.NDArray[np.generic]]") -> "dict[str, npt.NDArray[np.generic]]":
+        """What it gives for these inputs, by name, to be compared; for what is timed nothing changes."""
         ...
 
     def prepare_outputs(self) -> None:

@@ -60,7 +60,7 @@ class Program:
         self._colours = dict(colours)
         self._constants = dict(constants)
         self._operators = tuple(operators)
-        self._outputs = tuple(outputs)
+        self.output_names = tuple(outputs)
         self._half_constants = frozenset(half_constants)
 
     @property
@@ -106,7 +106,7 @@ class Program:
             ValueError: the inputs are not what the program takes.
         """
         values = self._evaluate(inputs, precision)
-        return {name: _to_numpy(values[name]) for name in self._outputs}
+        return {name: _to_numpy(values[name]) for name in self.output_names}
 
     def rounded_as(self, half: "Program") -> "Program":
         """This float32 program with its constants rounded as a float16 program of the same operators stores them.
@@ -133,7 +133,7 @@ class Program:
             )
             for operator in self._operators
         ]
-        return Program(self.path, self._inputs, self._colours, self._constants, operators, self._outputs)
+        return Program(self.path, self._inputs, self._colours, self._constants, operators, self.output_names)
 
     def results(
         self, inputs: Mapping[str, npt.NDArray[Any]], *, precision: ComputePrecision
@@ -170,7 +170,7 @@ class Program:
 
         values = self._evaluate(inputs, ComputePrecision.FLOAT32, observe)
         name, kind, magnitude = largest
-        return {output: _to_numpy(values[output]) for output in self._outputs}, ActivationRange(
+        return {output: _to_numpy(values[output]) for output in self.output_names}, ActivationRange(
             operator=name, kind=kind, largest=magnitude, overflow=overflow[0], overflow_kind=overflow[1]
         )
 
@@ -323,7 +323,8 @@ def _check_known(path: Path, operators: Sequence[Operator]) -> None:
     if unknown:
         names = ", ".join(f"{name} ({count})" for name, count in sorted(unknown.items()))
         raise UnknownOperatorError(
-            f"{path} uses operators that effmod cannot compute, so it cannot be checked: {names}"
+            f"{path.name} uses operators that effmod cannot compute, so it cannot be checked: {names}; --format onnx "
+            "may take its network"
         )
 
 

@@ -15,6 +15,7 @@ import onnx
 import onnx_ir as ir
 from onnxscript.rewriter import RewriteRule, RewriteRuleSet
 
+from exporters.onnx.rewrites.outermost import apply_rules
 from exporters.rewrites import Equivalence, RewriteReport
 from models.zoo.words import first_line
 
@@ -54,7 +55,7 @@ def rewrite(model: ir.Model, _: Mapping[str, tuple[int, ...]]) -> RewriteReport:
         except RuntimeError as error:  # whatever the converter finds
             skipped = (f"the file: it cannot be raised to opset {_OPSET}, the first with Gelu: {first_line(error)}",)
         else:
-            count = _RULES.apply_to_model(raised)
+            count = apply_rules(_RULES, raised)
             skipped = tuple(
                 f"{node.name}: no GELU, or a value within it is used elsewhere too" for node in _erfs(raised)
             )

@@ -16,6 +16,7 @@ import onnx_ir as ir
 from onnxscript.rewriter import MatchResult, RewriteRuleClassBase, RewriteRuleSet
 from onnxscript.rewriter.rules.common import no_op_transpose_rule, transpose_transpose_rule
 
+from exporters.onnx.rewrites.outermost import apply_rules
 from exporters.rewrites import Equivalence, RewriteReport
 
 NAME = "matmul_to_conv"
@@ -32,6 +33,8 @@ class _Step(RewriteRuleClassBase):
         for name, rank in (("weight", 2), ("bias", 1)):
             if name in bound and not _is_constant(bound[name], rank):
                 return result.fail(f"the {name} is no constant of rank {rank}")
+        if "bias" in bound and bound["bias"].const_value.shape[0] != _channels(**bound):
+            return result.fail("the bias has not one value for each channel")  # Add broadcasts it, and Conv does not
         return result
 
 
@@ -135,7 +138,7 @@ _RULES = RewriteRuleSet(
 
 def rewrite(model: ir.Model, _: Mapping[str, tuple[int, ...]]) -> RewriteReport:
     before = len(_products(model))
-    while _RULES.apply_to_model(model):  # each moves a permutation on, until it meets its inverse or nothing
+    while apply_rules(_RULES, model):  # each moves a permutation on, until it meets its inverse or nothing
         pass
     left = _products(model)
     skipped = tuple(
@@ -156,6 +159,15 @@ def _products(model: ir.Model) -> list[ir.Node]:
             if _is_constant(weight, 2) and (x.shape is None or len(x.shape) == 4):
                 found.append(node)
     return found
+
+
+def _channels(*, weight: ir.Value | None = None, kernel: ir.Value | None = None, **_: Any) -> int | None:
+    """How many channels a product with a matrix gives, or a convolution; None where that is not known."""
+    source, axis = (weight, 1) if weight is not None else (kernel, 0)
+    if source is None or source.shape is None:
+        return None
+    size = source.shape[axis]
+    return size if isinstance(size, int) else None
 
 
 def _is_constant(value: ir.Value, rank: int) -> bool:

@@ -6,10 +6,12 @@ from typing import Protocol, cast
 
 import onnx
 import onnx_ir as ir
-from onnx_ir.passes.common import IdentityEliminationPass, LiftConstantsToInitializersPass, RemoveUnusedNodesPass
+from onnx_ir.passes.common import RemoveUnusedNodesPass
 from onnxscript.optimizer import fold_constants
 
 from exporters.onnx.rewrites import NAMES
+from exporters.onnx.rewrites.constants import lift_constants
+from exporters.quiet import quiet
 from exporters.rewrites import RewriteReport
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -36,12 +38,39 @@ def apply(
         names: of `REWRITES`.
         shapes: of the inputs, by name, without an open dimension.
     """
-    model = ir.from_proto(graph)
-    fold_constants(model)  # rules look for weights among the initializers
-    LiftConstantsToInitializersPass()(model)
+    copy = onnx.ModelProto()
+    copy.CopyFrom(graph)  # onnx_ir names tensors in the message that it was read from
+    model = ir.from_proto(copy)
+    for node in model.graph:
+        node.name = node.name or node.outputs[0].name  # else onnx_ir numbers it, and nobody finds that in the file
     reports = []
-    for rewrite in (rewrite for name, rewrite in REWRITES.items() if name in names):
-        reports.append(rewrite.rewrite(model, shapes))
-        IdentityEliminationPass()(model)
-        RemoveUnusedNodesPass()(model)
+    with quiet("onnx_ir", "onnxscript"):
+        fold_constants(model)  # rules look for weights among the initializers
+        lift_constants(model)
+        for rewrite in (rewrite for name, rewrite in REWRITES.items() if name in names):
+            reports.append(rewrite.rewrite(model, shapes))
+            _take_out_identities(model)
+            RemoveUnusedNodesPass()(model)
     return ir.to_proto(model), tuple(reports)
+
+
+def _take_out_identities(model: ir.Model) -> None:
+    """Take out each Identity of the graph itself; onnx_ir's pass of that kind goes into subgraphs, and breaks some.
+
+    Where it gives an output, the operator before it gives that, unless that is another output already, or none of an
+    operator.
+    """
+    for node in list(model.graph):
+        if node.op_type != "Identity" or node.domain not in ("", "ai.onnx"):
+            continue
+        (source,), (copy,) = node.inputs, node.outputs
+        assert source is not None
+        is_output = copy.is_graph_output()
+        if is_output and (source.producer() is None or source.is_graph_output()):
+            continue
+        source.shape = source.shape or copy.shape
+        source.type = source.type or copy.type
+        ir.convenience.replace_all_uses_with(copy, source, replace_graph_outputs=is_output)
+        if is_output:
+            source.name, copy.name = copy.name, None
+        model.graph.remove(node, safe=True)

@@ -122,11 +122,16 @@ def mean(writer: Writer, node: fx.Node) -> Value:
         # Pixels of size 1 go with the others, so that features stay: (N, C, 1, L) -> (N, C).
         drop = [i for i, axis in enumerate(value.axes) if gone.issuperset(axis) and (axis or i > 0)]
         axes = tuple(axis for i, axis in enumerate(value.axes) if i not in drop)
-        new = writer.call(aten.mean.dim, writer.node_of(value), drop)
-        return Value(new, axes, tuple(result))
+        return Value(_mean(writer, value, drop), axes, tuple(result))
     drop = [i for i, axis in enumerate(value.axes) if axis and gone.issuperset(axis)]
     axes = tuple(() if i in drop else axis for i, axis in enumerate(value.axes))
-    return Value(writer.call(aten.mean.dim, writer.node_of(value), drop, True), axes, tuple(result))
+    return Value(_mean(writer, value, drop, True), axes, tuple(result))
+
+
+def _mean(writer: Writer, value: Value, dims: list[int], *keep: bool) -> fx.Node:
+    """Of a map of one pixel that is the map itself: without dimensions torch would take the mean of all of them."""
+    node = writer.node_of(value)
+    return writer.call(aten.mean.dim, node, dims, *keep) if dims else node
 
 
 def softmax(writer: Writer, node: fx.Node) -> Value:

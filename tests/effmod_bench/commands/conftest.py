@@ -2,8 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from effmod_bench.instrument import pairs as pair_runner
-from effmod_bench.instrument import rounds as runner
+from effmod_bench.instrument import place
 from tests.effmod_bench.commands.support import TIMES, Workers
 from tests.fakes import write_onnx
 
@@ -24,6 +23,5 @@ def workers(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Workers:
     for nodes, name in enumerate(TIMES, start=1):
         write_onnx(tmp_path / name, nodes=nodes)
     workers = Workers()
-    monkeypatch.setattr(runner, "run_job", workers.run_job)
-    monkeypatch.setattr(pair_runner, "run_job", workers.run_job)
+    monkeypatch.setattr(place, "run_job", workers.run_job)
     return workers

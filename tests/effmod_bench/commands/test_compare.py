@@ -1,4 +1,5 @@
 import csv
+import importlib.util
 import io
 import itertools
 import json
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from onnx import TensorProto
 from typer.testing import Result
 
 from effmod_bench.instrument import watch
@@ -30,7 +32,7 @@ from results import (
 )
 from tests.effmod_bench.commands.support import FEW_PAIRS
 from tests.effmod_bench.support import PairAnswer, each_takes, effmod, noisy, timed_in_turn
-from tests.fakes import write_onnx
+from tests.fakes import value, write_graph, write_onnx
 
 pytestmark = pytest.mark.xdist_group("measures")  # they would disturb each other's times
 
@@ -450,8 +452,25 @@ def test_two_names_of_one_file_are_nothing_to_compare(tmp_path: Path) -> None:
         (["a.onnx", "b.onnx", "--processes", "1"], "--processes"),
         (["a.onnx", "b.onnx", "--image-size", "64"], "--image-size is for networks"),
         (["a.onnx", "b.onnx", "--tf32"], "--tf32 goes with --device cuda, not with --device cpu"),
-        (["a.onnx", "b.onnx", "--runtime", "pytorch"], "compare times ONNX Runtime, not pytorch; 'effmod bench'"),
-        (["a.onnx", "b.onnx", "--device", "coreml"], "compare times ONNX Runtime, not coreml; 'effmod bench'"),
+        (["a.onnx", "b.onnx", "--runtime", "pytorch"], "pytorch runs networks, not a.onnx"),
+        (["a.onnx", "--runtime", "onnxruntime,torch-compile"], "torch-compile runs networks, not a.onnx"),
+        (["a.onnx", "--runtime", "onnxruntime,onnxruntime"], "a.onnx alone is nothing to compare"),
+        (["a.onnx", "--runtime", "onnxruntime,tvm"], "no runtime 'tvm'; there are onnxruntime, tensorrt"),
+        (["a.onnx", "--runtime", "onnxruntime,tensorrt"], "tensorrt does not run on cpu"),
+        (
+            ["a.onnx", "--runtime", "openvino,pytorch", "--graph-optimization", "basic"],
+            "--graph-optimization is ONNX Runtime's, and goes with no --runtime openvino or pytorch",
+        ),
+        (
+            ["a.onnx", "--runtime", "onnxruntime,openvino", "--denormal-as-zero"],
+            "decides for a whole process, in which runtimes take turns: leave openvino out",
+        ),
+        (
+            ["a.onnx", "b.onnx", "--by", "kind", "--runtime", "onnxruntime,openvino"],
+            "name two targets, or one and two runtimes",
+        ),
+        (["a.onnx", "--runtime", "onnxruntime,openvino", "--on", "ssh://pi"], "boards run ONNX Runtime on their CPU"),
+        (["a.onnx", "b.onnx", "--device", "coreml"], "'effmod bench' measures Core ML's packages"),
         ([], "say what to compare: two or more networks"),
         (["--resume", "--until", "1%"], "--until does not go with --resume"),
         (["--resume", "--undecided", "pass"], "--undecided does not go with --resume"),
@@ -462,3 +481,133 @@ def test_wrong_use_is_said_before_anything_is_measured(arguments: list[str], sai
     assert done.exit_code == 2
     assert said in " ".join(done.stderr.replace("│", " ").split())
     assert not list(files.glob("effmod-results/*"))
+
+
+ON_TWO = ("--runtime", "onnxruntime,openvino", *FEW_PAIRS)
+
+
+def _openvino_takes(share: float) -> PairAnswer:
+    """OpenVINO takes this share of ONNX Runtime's time."""
+    steps = itertools.count()
+
+    def answer(job: PairJob) -> PairTimed:
+        times = [share if runtime is Runtime.OPENVINO else 1.0 for runtime in job.runtimes]
+        return timed_in_turn(job, times[1] / times[0] * (1 + next(steps) / 1e5))
+
+    return answer
+
+
+@pytest.mark.usefixtures("files")
+def test_one_file_is_compared_on_two_runtimes(answer_pairs_with: Callable[[PairAnswer], None]) -> None:
+    pytest.importorskip("openvino", reason="the extra [openvino] is not installed")
+    answer_pairs_with(_openvino_takes(0.9))
+    done = effmod("compare", "a.onnx", *ON_TWO, "--output-format", "csv")
+    assert done.exit_code == 0, done.output
+    (row,) = csv.DictReader(io.StringIO(done.stdout))
+    assert (row["name"], row["runtime"]) == ("a.onnx", "openvino")
+    assert (row["baseline"], row["baseline_runtime"]) == ("a.onnx", "onnxruntime")
+    assert (row["verdict"], row["apart"]) == ("faster", "")
+    shown = effmod("show", "effmod-results").stdout
+    assert "both in one process, in turn" in shown
+    assert shown.splitlines()[0].endswith("1 thread, timed in turn")
+    assert "OpenVINO" in shown
+    assert "ONNX Runtime" in shown
+
+
+@pytest.mark.usefixtures("files")
+def test_two_files_on_two_runtimes_are_each_compared_with_the_first_on_the_first(
+    answer_pairs_with: Callable[[PairAnswer], None],
+) -> None:
+    pytest.importorskip("openvino", reason="the extra [openvino] is not installed")
+    answer_pairs_with(_openvino_takes(1.2))
+    gate = ("--fail-if-slower", "5%")
+    done = effmod("compare", "a.onnx", "b.onnx", *ON_TWO, *gate, "--output-format", "csv")
+    assert done.exit_code == 4
+    rows = [*csv.DictReader(io.StringIO(done.stdout))]
+    assert [(row["name"], row["runtime"], row["gate"]) for row in rows] == [
+        ("a.onnx", "openvino", "fails"),
+        ("b.onnx", "onnxruntime", "passes"),
+        ("b.onnx", "openvino", "fails"),
+    ]
+    assert "a.onnx on OpenVINO" in done.stderr
+    again = effmod("compare", "--resume", "--output-format", "csv")
+    assert again.stdout == done.stdout
+    assert "nothing is left to do" in again.stderr
+
+
+@pytest.fixture
+def unknown(tmp_path: Path) -> str:
+    """A file that ONNX Runtime runs, and OpenVINO does not."""
+    pytest.importorskip("openvino", reason="the extra [openvino] is not installed")
+    codes = {"keys_floats": [0.0], "values_floats": [1.0]}
+    x, y = (value(name, TensorProto.FLOAT, (1, 3, 8, 8)) for name in "xy")
+    write_graph(tmp_path / "encoder.onnx", [("LabelEncoder", ["x"], ["y"], codes)], [x], [y])
+    return "encoder.onnx"
+
+
+@pytest.mark.usefixtures("files")
+def test_what_one_runtime_cannot_run_is_a_row_with_its_reason_and_the_others_are_compared(
+    unknown: str, answer_pairs_with: Callable[[PairAnswer], None]
+) -> None:
+    answer_pairs_with(_openvino_takes(0.9))
+    done = effmod("compare", "a.onnx", unknown, *ON_TWO, "--output-format", "csv")
+    assert done.exit_code == 1
+    rows = [*csv.DictReader(io.StringIO(done.stdout))]
+    assert [(row["name"], row["runtime"], row["verdict"]) for row in rows] == [
+        ("a.onnx", "openvino", "faster"),
+        (unknown, "onnxruntime", "not distinguishable"),
+        (unknown, "openvino", ""),
+    ]
+    assert rows[-1]["failures"].startswith("OpenVINO cannot run encoder.onnx: ")
+    assert rows[-1]["failures"].endswith("No conversion rule found for operations: ai.onnx.ml.LabelEncoder")
+    again = effmod("compare", "--resume", "--output-format", "csv")
+    assert (again.exit_code, again.stdout) == (1, done.stdout)
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize(
+    ("named", "by", "said"),
+    [
+        (("encoder.onnx", "a.onnx"), "openvino,onnxruntime", "the first is what all others are compared with"),
+        (("a.onnx", "encoder.onnx"), "openvino", "leave openvino out, or take another file"),
+    ],
+)
+def test_where_nothing_is_left_to_compare_it_is_an_error(
+    unknown: str, named: tuple[str, ...], by: str, said: str
+) -> None:
+    assert unknown in named
+    done = effmod("compare", *named, "--runtime", by, *FEW_PAIRS)
+    assert done.exit_code == 2
+    assert "OpenVINO cannot run encoder.onnx: " in done.stderr
+    assert said in " ".join(done.stderr.split())
+
+
+@pytest.mark.usefixtures("files")
+def test_a_setting_goes_to_the_runtime_that_knows_it_and_the_table_says_so(
+    answer_pairs_with: Callable[[PairAnswer], None],
+) -> None:
+    pytest.importorskip("openvino", reason="the extra [openvino] is not installed")
+    seen: set[tuple[Runtime, bool]] = set()
+    takes = _openvino_takes(0.9)
+
+    def answer(job: PairJob) -> PairTimed | Broken:
+        options = [member.session.options for member in job.members.values()]
+        seen.update((each.runtime, each.allow_spinning) for each in options)
+        return takes(job)
+
+    answer_pairs_with(answer)
+    done = effmod("compare", "a.onnx", *ON_TWO, "--no-spinning", "--output-format", "csv")
+    assert done.exit_code == 0, done.output
+    assert seen == {(Runtime.ONNXRUNTIME, False), (Runtime.OPENVINO, True)}
+    assert "--no-spinning is for onnxruntime alone; it is no setting of openvino" in done.stderr
+    (row,) = csv.DictReader(io.StringIO(done.stdout))
+    assert (row["mode"], row["baseline_mode"]) == ("", "threads that do not spin")
+
+
+@pytest.mark.usefixtures("files")
+def test_a_runtime_that_is_not_installed_is_named_with_what_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "openvino" else found(name))
+    done = effmod("compare", "a.onnx", *ON_TWO)
+    assert done.exit_code == 3
+    assert "openvino is not installed; install it with: " in done.stderr

@@ -8,22 +8,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from results import ComparisonPlan, Conditions, GpuState, RuntimeOptions
+from results import ComparisonPlan, Conditions, RuntimeOptions
 from tests.effmod_bench.support import effmod
-from tests.fakes import make_comparison_process, make_hand_entry, make_round, timed_artifact
+from tests.fakes import GPU, make_comparison_process, make_hand_entry, make_round, timed_artifact
 
-GPU = GpuState(
-    name="A GPU",
-    driver="580",
-    memory_total_bytes=1,
-    memory_used_bytes=1,
-    sm_clock_mhz=1,
-    memory_clock_mhz=1,
-    temperature_c=1,
-    power_w=1.0,
-    throttle_reasons=("SwPowerCap",),
-    other_processes=0,
-)
 LONG = 2**63 - 1
 DAMAGE: dict[str, Any] = {
     "gone": ...,

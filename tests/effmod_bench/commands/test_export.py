@@ -221,3 +221,14 @@ def test_subnormal_numbers_are_warned_of_when_a_file_is_made_and_when_it_is_prov
     assert again.exit_code == 0, again.output
     for each in (done, again):
         assert "192 of its weights are subnormal, no zero but nearer to it" in " ".join(each.stderr.split())
+
+
+def test_a_number_that_nobody_gave_and_the_file_does_not_take_is_named(tmp_path: Path) -> None:
+    """As the sampling rate of silero-vad, of which no power of two is one."""
+    onnx.save(graph("g (float[1, 7] x, int64[1] rate) => (float[m] y) { y = Reshape(x, rate) }"), tmp_path / "x.onnx")
+    done = effmod("export", "x.onnx", "-o", "out")
+    assert done.exit_code == ExitCode.USAGE
+    assert (
+        "'rate' was fed 1, since nobody said what it takes and no other number ran either: --feed rate=N" in done.stderr
+    )
+    assert effmod("export", "x.onnx", "-o", "out", "--feed", "rate=7").exit_code == ExitCode.OK

@@ -98,3 +98,43 @@ def test_a_store_is_shown_as_the_papers_table(tmp_path: Path) -> None:
     none = effmod("show", "records", "--table", "6")
     assert none.exit_code == 5
     assert "'effmod reproduce table6 --store records' adds it" in " ".join(none.stderr.split())
+
+
+def test_a_table_is_arranged_as_it_is_asked_for(tmp_path: Path) -> None:
+    times = {"efficientmod_xxs": 5.0, "mobilenetv2_100": 2.0, "resnet18": 3.0}
+    stores(tmp_path, records=[make_round([ms], artifact=timed_artifact(name)) for name, ms in times.items()])
+    wanted = ("--columns", "p50 ms,name,min_ms", "--sort", "-p50_ms", "--limit", "2")
+    done = effmod("show", "records", *wanted, "--output-format", "csv")
+    assert done.stdout.splitlines() == ["p50_ms,name,min_ms", "5.0,efficientmod_xxs,5.0", "3.0,resnet18,3.0"]
+    assert "1 of 3 rows left out (--limit 2)" in done.stderr
+    rows = json.loads(effmod("show", "records", *wanted, "--output-format", "json").stdout)
+    assert rows[0] == {"p50_ms": 5.0, "name": "efficientmod_xxs", "min_ms": 5.0}
+    header, *shown = [line.split() for line in effmod("show", "records", *wanted).stdout.splitlines() if "." in line]
+    assert header == ["5.00", "efficientmod_xxs", "5.00"]
+    assert shown == [["3.00", "resnet18", "3.00"]]
+    markdown = effmod("show", "records", *wanted, "--output-format", "markdown").stdout
+    assert "| p50 ms |" in " ".join(markdown.split())
+    assert "¹" not in markdown
+    assert (
+        "\n5.00 & efficientmod\\_xxs & 5.00 \\\\\n"
+        in effmod("show", "records", *wanted, "--output-format", "latex").stdout
+    )
+
+
+def test_each_of_several_tables_has_those_of_the_columns_that_it_knows(tmp_path: Path) -> None:
+    stores(tmp_path, records=[make_round([5.0], run_id="20260202T000000-bbbb")])
+    plan = ComparisonPlan(targets=("a", "b"))
+    for index in range(3):
+        Store(tmp_path / "records").write(make_comparison_process([0.5] * 4, plan=plan, target=1, index=index))
+    done = effmod("show", "records", "--columns", "name,ratio,p50_ms", "--output-format", "latex")
+    assert done.exit_code == 0, done.output
+    measured, compared = done.stdout.split("\\end{table}")[:2]
+    assert "efficientmod\\_xxs & 5.00" in measured
+    assert "0.500" in compared
+    assert "it has no column ratio" in done.stderr
+    assert "\\label{tab:measurements}" in measured
+    assert "\\label{tab:comparisons}" in compared
+    unknown = effmod("show", "records", "--columns", "name,ratios")
+    assert unknown.exit_code == 2
+    assert "no column 'ratios'; did you mean 'ratio'" in unknown.stderr
+    assert unknown.stdout == ""

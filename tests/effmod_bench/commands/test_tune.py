@@ -46,7 +46,7 @@ def test_all_candidates_take_subnormal_numbers_for_zero_or_none(tuned: list[Tuni
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--device", "coreml"], "effmod tune is for ONNX Runtime: --device cpu or cuda"),
+        (["--device", "coreml"], "effmod tune is for the CPU and NVIDIA's GPUs: --device cpu or cuda"),
         (["--tf32"], "--tf32 goes with --device cuda, not with --device cpu"),
         (
             ["--denormal-as-zero", "--device", "cuda"],

@@ -80,6 +80,7 @@ def test_of_several_images_one_that_is_broken_is_named_and_the_others_are_drawn(
         (("dog.jpg", "--chunks", "2"), 2, "no EfficientMod block '2'"),
         (("dog.jpg", "--checkpoint", "net.py"), 2, "net.py is not a PyTorch checkpoint"),
         (("dog.jpg", "--checkpoint", "missing.pth"), 2, "missing.pth"),
+        (("dog.jpg", "--checkpoint", "other=x.pth"), 2, "other is not what this is about, which is net.py:small"),
         (("dog.jpg", "--output", "maps.xyz"), 2, "choose .png"),
         (("dog.jpg", "--output", "nowhere/maps.png"), 5, "cannot write nowhere/maps.png"),
         (("dog.jpg", "other/dog.png", "--output", "dog.jpg", "dog-dog.jpg"), 2, "dog-dog.jpg is one of the images"),

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from effmod_bench.instrument import rounds as runner
+from effmod_bench.instrument import place
 from effmod_bench.instrument.process.messages import Broken, Job, Timed, Warm
 from results import Store
 from tests.effmod_bench.instrument.support import Answer
@@ -22,7 +22,7 @@ def answer_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[Answer], None]:
             tick(0.1)
             return answer(job)
 
-        monkeypatch.setattr(runner, "run_job", run_job)
+        monkeypatch.setattr(place, "run_job", run_job)
 
     return use
 

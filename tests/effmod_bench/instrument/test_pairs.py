@@ -10,6 +10,7 @@ import pytest
 from effmod_bench.instrument import pairs as pair_runner
 from effmod_bench.instrument.machine import system
 from effmod_bench.instrument.pairs import draw_job, run
+from effmod_bench.instrument.place import Here
 from effmod_bench.instrument.process.messages import Broken, PairJob, PairTimed
 from effmod_bench.instrument.schedule import new_run_id
 from effmod_bench.instrument.subject import stamp
@@ -18,6 +19,7 @@ from results import (
     ComparisonProcess,
     GraphOptimization,
     Outcome,
+    Remarks,
     RuntimeOptions,
     Store,
     StoreError,
@@ -32,12 +34,14 @@ from tests.fakes import MACHINE, FakeClocks
 
 def carry_out(plan: ComparisonPlan, names: Sequence[str], store: Store) -> list[ComparisonProcess]:
     records: list[ComparisonProcess] = []
-    run(new_run_id(), plan, [subject(name) for name in names], MACHINE, store, Watcher(), on_record=records.append)
+    run(
+        new_run_id(), plan, [subject(name) for name in names], Here(MACHINE), store, Watcher(), on_record=records.append
+    )
     return records
 
 
 def test_every_block_has_two_runs_of_each_and_begins_with_either() -> None:
-    job = draw_job(ComparisonPlan(blocks=200), (subject("a"), subject("b")), target=1, index=0)
+    job = draw_job(ComparisonPlan(blocks=200), (subject("a"), subject("b")), Here(MACHINE), target=1, index=0)
     blocks = Counter(job.order[i : i + 4] for i in range(0, 800, 4))
     assert set(blocks) == {"ABBA", "BAAB"}
     assert min(blocks.values()) > 70  # of 200; less has a probability of 1 in 100,000
@@ -48,16 +52,16 @@ def test_every_block_has_two_runs_of_each_and_begins_with_either() -> None:
 
 def test_the_seed_decides_what_is_drawn() -> None:
     pair = (subject("a"), subject("b"))
-    jobs = [draw_job(ComparisonPlan(), pair, target=1, index=index) for index in range(40)]
-    assert jobs == [draw_job(ComparisonPlan(), pair, target=1, index=index) for index in range(40)]
+    jobs = [draw_job(ComparisonPlan(), pair, Here(MACHINE), target=1, index=index) for index in range(40)]
+    assert jobs == [draw_job(ComparisonPlan(), pair, Here(MACHINE), target=1, index=index) for index in range(40)]
     assert len({job.order for job in jobs}) == 40
-    other = [draw_job(ComparisonPlan(seed=1), pair, target=1, index=index) for index in range(40)]
+    other = [draw_job(ComparisonPlan(seed=1), pair, Here(MACHINE), target=1, index=index) for index in range(40)]
     assert not {job.order for job in jobs} & {job.order for job in other}
 
 
 def test_of_two_processes_in_a_row_each_loads_another_one_first() -> None:
     pair = (subject("a"), subject("b"))
-    orders = [draw_job(ComparisonPlan(), pair, target=1, index=index).load_order for index in range(40)]
+    orders = [draw_job(ComparisonPlan(), pair, Here(MACHINE), target=1, index=index).load_order for index in range(40)]
     assert set(zip(orders[::2], orders[1::2], strict=True)) == {("AB", "BA"), ("BA", "AB")}
 
 
@@ -66,7 +70,10 @@ def test_as_many_cores_are_drawn_as_there_are_threads(monkeypatch: pytest.Monkey
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {2, 3, 5, 7})
     pair = (subject("a"), subject("b"))
     for threads in (1, 2, 4, 9):
-        drawn = [draw_job(ComparisonPlan(threads=threads), pair, target=1, index=index).cores for index in range(50)]
+        drawn = [
+            draw_job(ComparisonPlan(threads=threads), pair, Here(MACHINE), target=1, index=index).cores
+            for index in range(50)
+        ]
         assert {len(cores or ()) for cores in drawn} == {min(threads, 4)}
         assert {core for cores in drawn for core in cores or ()} == {2, 3, 5, 7}
 
@@ -83,7 +90,8 @@ def test_a_second_thread_of_a_core_is_drawn_when_every_core_has_given_one(
     pair = (subject("a"), subject("b"))
     for threads in range(1, 8):
         drawn = [
-            draw_job(ComparisonPlan(threads=threads), pair, target=1, index=index).cores or () for index in range(50)
+            draw_job(ComparisonPlan(threads=threads), pair, Here(MACHINE), target=1, index=index).cores or ()
+            for index in range(50)
         ]
         assert {len(cores) for cores in drawn} == {threads}
         assert {len({siblings[core] for core in cores}) for cores in drawn} == {min(threads, 4)}
@@ -94,19 +102,19 @@ def test_each_of_a_pair_is_run_with_its_own_options() -> None:
     pair = (subject("a"), subject("b"))
     calm = RuntimeOptions(graph_optimization=GraphOptimization.EXTENDED, allow_spinning=False)
     plan = ComparisonPlan(threads=2, target_options=(RuntimeOptions(), RuntimeOptions(), calm))
-    job = draw_job(plan, pair, target=2, index=0)
+    job = draw_job(plan, pair, Here(MACHINE), target=2, index=0)
     a, b = (job.members[letter].session for letter in "AB")
     assert (a.options, b.options) == (RuntimeOptions(), calm)
     # One pool would spin for both; of their own, neither may spin on while the other runs.
     assert not any((a.shared_threads, b.shared_threads))
     assert all((a.stop_spinning, b.stop_spinning))
-    assert draw_job(plan, pair, target=1, index=0).members["B"].session.shared_threads
+    assert draw_job(plan, pair, Here(MACHINE), target=1, index=0).members["B"].session.shared_threads
 
 
 def test_threads_that_take_subnormal_numbers_for_zero_are_a_sessions_own() -> None:
     """Of a shared pool's threads nothing says that they do."""
     plan = ComparisonPlan(threads=2, options=RuntimeOptions(denormal_as_zero=True))
-    members = draw_job(plan, (subject("a"), subject("b")), target=1, index=0).members.values()
+    members = draw_job(plan, (subject("a"), subject("b")), Here(MACHINE), target=1, index=0).members.values()
     assert all(each.session.options.denormal_as_zero for each in members)
     assert not any(each.session.shared_threads for each in members)
 
@@ -172,7 +180,7 @@ def test_a_file_that_changes_is_a_failure(
 
     answer_pairs_with(answer)
     records: list[ComparisonProcess] = []
-    run(new_run_id(), ComparisonPlan(processes=2), subjects, MACHINE, store, Watcher(), on_record=records.append)
+    run(new_run_id(), ComparisonPlan(processes=2), subjects, Here(MACHINE), store, Watcher(), on_record=records.append)
     assert [record.failure for record in records] == [None, "b.onnx was changed or deleted during the run"]
 
 
@@ -342,12 +350,12 @@ def test_no_process_begins_when_the_time_is_over_however_often_the_run_is_resume
     assert len(records) == 10
     assert pair_runner.missing(plan, 2, records) == 0
     again: list[ComparisonProcess] = []
-    run(records[0].run_id, plan, pair, MACHINE, store, Watcher(), earlier=records, on_record=again.append)
+    run(records[0].run_id, plan, pair, Here(MACHINE), store, Watcher(), earlier=records, on_record=again.append)
     assert again == []
     assert pair_runner.missing(plan, 2, records[:4]) == 8
     for record in records[4:]:
         (store.path / f"{record.id}.json").unlink()
-    run(records[0].run_id, plan, pair, MACHINE, store, Watcher(), earlier=records[:4], on_record=again.append)
+    run(records[0].run_id, plan, pair, Here(MACHINE), store, Watcher(), earlier=records[:4], on_record=again.append)
     assert len(again) == 6
 
 
@@ -362,7 +370,7 @@ def test_what_failed_is_repeated_though_the_time_was_up(
     assert 0 < len(failed) < len(records) == 8
     answer_pairs_with(timed_in_turn)
     again: list[ComparisonProcess] = []
-    run(records[0].run_id, plan, pair, MACHINE, store, Watcher(), earlier=records, on_record=again.append)
+    run(records[0].run_id, plan, pair, Here(MACHINE), store, Watcher(), earlier=records, on_record=again.append)
     assert {(record.index, record.attempt) for record in again} == {(index, 1) for index in failed}
 
 
@@ -384,7 +392,7 @@ def test_until_gives_up_where_a_file_has_gone(
     answer_pairs_with(answer)
     records: list[ComparisonProcess] = []
     plan = ComparisonPlan(until=0.001, max_time_s=1e6)
-    run("run", plan, subjects, MACHINE, store, Watcher(), on_record=records.append)
+    run("run", plan, subjects, Here(MACHINE), store, Watcher(), on_record=records.append)
     assert Counter(record.outcome for record in records) == {Outcome.OK: 8, Outcome.FAILED: 10}  # the look at 18
 
 
@@ -398,7 +406,7 @@ def test_on_another_machine_a_resumed_comparison_that_was_not_complete_begins_an
     upgraded = msgspec.structs.replace(MACHINE, versions={"onnxruntime": "2"})
     assert pair_runner.missing(plan, 3, earlier) == 1
     again: list[ComparisonProcess] = []
-    run(earlier[0].run_id, plan, subjects, upgraded, store, Watcher(), earlier=earlier, on_record=again.append)
+    run(earlier[0].run_id, plan, subjects, Here(upgraded), store, Watcher(), earlier=earlier, on_record=again.append)
     assert [(record.target, record.index) for record in again] == [(lost.target, index) for index in (2, 3, 4)]
     found = [(each.candidate.name, each.machine.versions, each.processes) for each in compare([*earlier, *again])]
     assert found.count((lost.candidate.name, upgraded.versions, 3)) == 1
@@ -421,7 +429,7 @@ def test_progress_names_the_target_and_the_time_left(
     answer_pairs_with(answer)
     watcher = Watcher()
     plan = ComparisonPlan(processes=3, blocks=1)
-    run(new_run_id(), plan, [subject("a"), subject("b")], MACHINE, store, watcher, on_record=lambda _: None)
+    run(new_run_id(), plan, [subject("a"), subject("b")], Here(MACHINE), store, watcher, on_record=lambda _: None)
     assert {(name, rounds) for name, _, rounds, _ in watcher.shown} == {("b", 3)}
     assert watcher.shown[0] == ("b", 0, 3, None)  # nothing is known yet
     done = [done for _, done, _, _ in watcher.shown]
@@ -437,12 +445,30 @@ def test_whether_times_depend_on_the_input_is_tried_in_the_first_process_and_not
         return msgspec.structs.replace(timed_in_turn(job), fed_ns=tried, other_ns=tried)
 
     answer_pairs_with(answer)
-    counted = [msgspec.structs.replace(subject(name), subnormals=Subnormals(weights=3)) for name in "a"]
+    said = {"subnormals": Subnormals(weights=3), "remarks": Remarks(unaligned_channels=(6,))}
+    counted = [msgspec.structs.replace(subject(name), **said) for name in "a"]
     records: list[ComparisonProcess] = []
     plan = ComparisonPlan(processes=2, blocks=5, targets=("a", "b"))
-    pair_runner.run("run", plan, [*counted, subject("b")], MACHINE, store, Watcher(), on_record=records.append)
+    pair_runner.run("run", plan, [*counted, subject("b")], Here(MACHINE), store, Watcher(), on_record=records.append)
     first, second = sorted(records, key=lambda record: record.index)
     assert (first.baseline_fed_ns, first.baseline_other_ns) == ((1, 2), (1, 2))
     assert (first.candidate_fed_ns, first.candidate_other_ns) == ((3, 4), (3, 4))
     assert (second.baseline_fed_ns, second.candidate_other_ns) == ((), ())
     assert (first.baseline_subnormals, first.candidate_subnormals) == (Subnormals(weights=3), None)
+    assert (first.baseline_remarks, first.candidate_remarks) == (Remarks(unaligned_channels=(6,)), Remarks())
+
+
+def test_a_target_that_could_not_be_made_is_one_record_that_says_so(
+    store: Store, answer_pairs_with: Callable[[PairAnswer], None]
+) -> None:
+    answer_pairs_with(timed_in_turn)
+    unmade = msgspec.structs.replace(subject("bad"), failure="no operator")
+    records: list[ComparisonProcess] = []
+    plan = ComparisonPlan(processes=2, blocks=2)
+    subjects = [subject("a"), unmade, subject("c")]
+    run(new_run_id(), plan, subjects, Here(MACHINE), store, Watcher(), on_record=records.append)
+    assert [(each.candidate.name, each.index, each.failure) for each in records] == [
+        ("bad", 0, "no operator"),
+        ("c", 0, None),
+        ("c", 1, None),
+    ]

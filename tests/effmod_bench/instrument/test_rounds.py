@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from effmod_bench.instrument import rounds as runner
+from effmod_bench.instrument.place import Here
 from effmod_bench.instrument.process.messages import Broken, Job, Timed
 from effmod_bench.instrument.threads import threads_to_use
 from results import BenchPlan, Outcome, Round, RuntimeOptions, Store, StoreError, Subnormals, summarise
@@ -22,7 +23,7 @@ def test_each_record_is_on_disk_before_the_next_round(store: Store, answer_with:
     answer_with(answer)
     seen: list[Round] = []
     plan = BenchPlan(threads=2, runs=10, rounds=3, warmup_runs=5)
-    runner.run("run", plan, [subject("a"), subject("b")], MACHINE, store, Watcher(), on_record=seen.append)
+    runner.run("run", plan, [subject("a"), subject("b")], Here(MACHINE), store, Watcher(), on_record=seen.append)
     assert on_disk == [0, 1, 2, 3, 4, 5]
     assert store.read() == sorted(seen, key=lambda record: (record.started_at, record.id))
     assert len({record.run_id for record in seen}) == 1
@@ -34,7 +35,7 @@ def test_each_record_is_on_disk_before_the_next_round(store: Store, answer_with:
 def test_a_record_holds_plan_and_environment_apart(store: Store, answer_with: Callable[[Answer], None]) -> None:
     answer_with(timed)
     plan = BenchPlan(runs=4, rounds=1)
-    runner.run("run", plan, [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None)
+    runner.run("run", plan, [subject("a")], Here(MACHINE), store, Watcher(), on_record=lambda _: None)
     (record,) = store.read()
     assert record.plan.threads is None  # what was asked
     assert record.environment.session is not None
@@ -51,7 +52,7 @@ def test_a_record_says_how_many_numbers_are_subnormal(store: Store, answer_with:
     answer_with(timed)
     counted = msgspec.structs.replace(subject("a"), subnormals=Subnormals(weights=3))
     plan = BenchPlan(runs=2, rounds=1)
-    runner.run("run", plan, [counted, subject("b")], MACHINE, store, Watcher(), on_record=lambda _: None)
+    runner.run("run", plan, [counted, subject("b")], Here(MACHINE), store, Watcher(), on_record=lambda _: None)
     assert {record.artifact.name: record.subnormals for record in store.read()} == {
         "a": Subnormals(weights=3),
         "b": None,
@@ -61,7 +62,9 @@ def test_a_record_says_how_many_numbers_are_subnormal(store: Store, answer_with:
 def test_a_failed_round_is_a_record_and_the_others_go_on(store: Store, answer_with: Callable[[Answer], None]) -> None:
     answer_with(lambda job: Broken(reason="ended by SIGSEGV", detail="") if "bad" in job.session.path else timed(job))
     plan = BenchPlan(runs=4, rounds=2)
-    runner.run("run", plan, [subject("bad"), subject("good")], MACHINE, store, Watcher(), on_record=lambda _: None)
+    runner.run(
+        "run", plan, [subject("bad"), subject("good")], Here(MACHINE), store, Watcher(), on_record=lambda _: None
+    )
     outcomes = Counter((record.artifact.name, record.outcome, record.failure) for record in store.read())
     assert outcomes == {("bad", Outcome.FAILED, "ended by SIGSEGV"): 2, ("good", Outcome.OK, None): 2}
 
@@ -79,7 +82,9 @@ def test_a_full_store_stops_the_run_and_keeps_what_it_has(store: Store, answer_w
     answer_with(answer)
     seen: list[Round] = []
     with pytest.raises(StoreError):
-        runner.run("run", BenchPlan(runs=9, rounds=3), [subject("a")], MACHINE, store, Watcher(), on_record=seen.append)
+        runner.run(
+            "run", BenchPlan(runs=9, rounds=3), [subject("a")], Here(MACHINE), store, Watcher(), on_record=seen.append
+        )
     assert rounds == 2
     assert Store(store.path.with_name("moved")).read() == seen
 
@@ -93,7 +98,13 @@ def test_an_interruption_keeps_what_is_finished(store: Store, answer_with: Calla
     answer_with(answer)
     with pytest.raises(KeyboardInterrupt):
         runner.run(
-            "run", BenchPlan(runs=4, rounds=2), [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None
+            "run",
+            BenchPlan(runs=4, rounds=2),
+            [subject("a")],
+            Here(MACHINE),
+            store,
+            Watcher(),
+            on_record=lambda _: None,
         )
     assert len(store.read()) == 1
 
@@ -101,7 +112,9 @@ def test_an_interruption_keeps_what_is_finished(store: Store, answer_with: Calla
 def test_progress_names_the_network_and_the_time_left(store: Store, answer_with: Callable[[Answer], None]) -> None:
     answer_with(timed)
     watcher = Watcher()
-    runner.run("run", BenchPlan(runs=4, rounds=2), [subject("a")], MACHINE, store, watcher, on_record=lambda _: None)
+    runner.run(
+        "run", BenchPlan(runs=4, rounds=2), [subject("a")], Here(MACHINE), store, watcher, on_record=lambda _: None
+    )
     assert {(name, rounds) for name, _, rounds, _ in watcher.shown} == {("a", 2)}
     assert all(left is not None for *_, left in watcher.shown)
     done = [done for _, done, _, _ in watcher.shown]
@@ -124,14 +137,14 @@ def test_a_resumed_run_measures_what_is_missing_and_repeats_what_failed(
 
     answer_with(fail_then_end)
     with pytest.raises(KeyboardInterrupt):
-        runner.run("run", plan, subjects, MACHINE, store, Watcher(), on_record=lambda _: None)
+        runner.run("run", plan, subjects, Here(MACHINE), store, Watcher(), on_record=lambda _: None)
     earlier = store.read()
     assert len(earlier) == 3
     good = {record.id for record in earlier if record.outcome is Outcome.OK}
 
     answer_with(timed)
     again: list[Round] = []
-    runner.run("run", plan, subjects, MACHINE, store, Watcher(), earlier=earlier, on_record=again.append)
+    runner.run("run", plan, subjects, Here(MACHINE), store, Watcher(), earlier=earlier, on_record=again.append)
     assert not good & {record.id for record in again}
     assert Counter((record.artifact.name, record.index) for record in store.read() if record.outcome is Outcome.OK) == {
         (name, i): 1 for name in "ab" for i in range(3)
@@ -140,7 +153,7 @@ def test_a_resumed_run_measures_what_is_missing_and_repeats_what_failed(
     assert {(r.index, r.attempt) for r in again if r.attempt} == {(record.index, 1) for record in failed}
     assert all(not measurement.failures for measurement in summarise(store.read()))
 
-    runner.run("run", plan, subjects, MACHINE, store, Watcher(), earlier=store.read(), on_record=never)
+    runner.run("run", plan, subjects, Here(MACHINE), store, Watcher(), earlier=store.read(), on_record=never)
 
 
 def test_each_way_of_an_artifact_is_a_row_of_its_own(store: Store, answer_with: Callable[[Answer], None]) -> None:
@@ -153,7 +166,7 @@ def test_each_way_of_an_artifact_is_a_row_of_its_own(store: Store, answer_with: 
 
     answer_with(answer)
     plan = BenchPlan(runs=4, rounds=2, options=RuntimeOptions(denormal_as_zero=True))
-    runner.run("run", plan, [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None)
+    runner.run("run", plan, [subject("a")], Here(MACHINE), store, Watcher(), on_record=lambda _: None)
     rows = {row.options.denormal_as_zero: row.latency for row in summarise(store.read())}
     assert {way: latency and latency.p50_ms for way, latency in rows.items()} == {False: 1.0, True: 0.5}
     assert [record.index for record in store.read() if "denormal-as-zero" in record.id] == [0, 1]
@@ -170,7 +183,9 @@ def test_each_number_of_threads_is_given_to_the_runtime_and_has_records_of_its_o
 
     answer_with(answer)
     plan, watcher = BenchPlan(runs=4, rounds=2, threads=1), Watcher()
-    left = runner.run("run", plan, [subject("a")], MACHINE, store, watcher, on_record=lambda _: None, threads=(1, 2))
+    left = runner.run(
+        "run", plan, [subject("a")], Here(MACHINE), store, watcher, on_record=lambda _: None, threads=(1, 2)
+    )
     assert left == 0
     assert Counter(given) == {1: 2, 2: 2}
     records = store.read()
@@ -187,10 +202,44 @@ def test_each_number_of_threads_that_had_no_time_is_a_row_that_says_so(
     answer_with(timed)
     plan = BenchPlan(runs=4, rounds=2, threads=1)
     left = runner.run(
-        "run", plan, [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None, threads=(1, 2), max_time_s=0
+        "run",
+        plan,
+        [subject("a")],
+        Here(MACHINE),
+        store,
+        Watcher(),
+        on_record=lambda _: None,
+        threads=(1, 2),
+        max_time_s=0,
     )
     assert left == 4
     assert {(record.plan.threads, record.failure) for record in store.read()} == {
         (1, "time was up"),
         (2, "time was up"),
     }
+
+
+def test_what_could_not_be_made_is_one_record_that_says_so_and_later_another_attempt(
+    store: Store, answer_with: Callable[[Answer], None]
+) -> None:
+    answer_with(timed)
+    made = subject("late")
+    unmade = msgspec.structs.replace(
+        made, artifact=msgspec.structs.replace(made.artifact, sha256=""), failure="no operator"
+    )
+    plan = BenchPlan(runs=4, rounds=2)
+    seen: list[Round] = []
+    for late in (unmade, unmade, made):
+        earlier = tuple(seen)
+        subjects = [late, subject("good")]
+        runner.run("run", plan, subjects, Here(MACHINE), store, Watcher(), on_record=seen.append, earlier=earlier)
+    tried = [(each.artifact.name, each.index, each.attempt, each.failure) for each in seen]
+    assert Counter(tried) == Counter(
+        [
+            *(("good", index, 0, None) for index in (0, 1)),
+            *(("late", 0, attempt, "no operator") for attempt in (0, 1)),
+            ("late", 0, 2, None),
+            ("late", 1, 0, None),
+        ]
+    )
+    assert sorted((row.name, row.failures) for row in summarise(store.read())) == [("good", ()), ("late", ())]

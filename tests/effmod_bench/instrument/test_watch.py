@@ -6,6 +6,8 @@ import pytest
 
 from effmod_bench.instrument import rounds as runner
 from effmod_bench.instrument import watch
+from effmod_bench.instrument.pairs import draw_job
+from effmod_bench.instrument.place import Here
 from effmod_bench.instrument.process.messages import Broken, Job, Timed
 from effmod_bench.instrument.subject import Subject
 from models import Preprocessing
@@ -27,7 +29,7 @@ def test_a_gpu_is_looked_at_before_and_after_each_round(
 
     answer_with(answer)
     plan = BenchPlan(runs=1, rounds=1, device=Device.CUDA, options=RuntimeOptions(device_index=1))
-    runner.run("run", plan, [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None)
+    runner.run("run", plan, [subject("a")], Here(MACHINE), store, Watcher(), on_record=lambda _: None)
     (record,) = store.read()
     before, after = record.environment.gpu_before, record.environment.gpu_after
     assert before is not None
@@ -37,7 +39,9 @@ def test_a_gpu_is_looked_at_before_and_after_each_round(
 
 def test_on_the_cpu_no_gpu_is_recorded(store: Store, answer_with: Callable[[Answer], None]) -> None:
     answer_with(timed)
-    runner.run("run", BenchPlan(runs=1, rounds=1), [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None)
+    runner.run(
+        "run", BenchPlan(runs=1, rounds=1), [subject("a")], Here(MACHINE), store, Watcher(), on_record=lambda _: None
+    )
     (record,) = store.read()
     assert (record.environment.gpu_before, record.environment.gpu_after) == (None, None)
 
@@ -72,7 +76,7 @@ def test_a_round_in_which_the_clocks_part_is_marked_and_repeated(
 
     answer_with(answer)
     plan = BenchPlan(runs=3, rounds=3)
-    runner.run("run", plan, [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None)
+    runner.run("run", plan, [subject("a")], Here(MACHINE), store, Watcher(), on_record=lambda _: None)
     records = sorted(store.read(), key=lambda record: (record.index, record.attempt))
     assert [(record.index, record.attempt, record.failure) for record in records] == [
         (0, 0, None),
@@ -94,7 +98,9 @@ def test_a_machine_that_is_suspended_again_and_again_is_not_waited_for(
         return timed(job)
 
     answer_with(answer)
-    runner.run("run", BenchPlan(runs=1, rounds=1), [subject("a")], MACHINE, store, Watcher(), on_record=lambda _: None)
+    runner.run(
+        "run", BenchPlan(runs=1, rounds=1), [subject("a")], Here(MACHINE), store, Watcher(), on_record=lambda _: None
+    )
     assert [(record.attempt, record.outcome) for record in store.read()] == [(i, Outcome.FAILED) for i in range(3)]
 
 
@@ -123,16 +129,16 @@ def test_a_failure_names_the_files_without_their_folder_and_not_the_user(
         answer_with(lambda _, text=text: Broken(reason=text, detail=""))  # type: ignore[misc]
         seen: list[Round] = []
         plan = BenchPlan(runs=1, rounds=1)
-        runner.run(f"run{number}", plan, [target], MACHINE, store, Watcher(), on_record=seen.append)
+        runner.run(f"run{number}", plan, [target], Here(MACHINE), store, Watcher(), on_record=seen.append)
         assert [record.failure for record in seen] == [expected or text]
 
 
 def test_a_failure_of_a_comparison_names_no_folder(tmp_path: Path) -> None:
-    pair = [subject("a"), subject("b")]
+    pair = (subject("a"), subject("b"))
     watched = watch.watch_once(
         lambda: Broken(reason=f"Load model from {tmp_path}/b.onnx failed", detail=f"{tmp_path}"),
-        ComparisonPlan(),
-        pair,
+        draw_job(ComparisonPlan(), pair, Here(MACHINE), target=1, index=0),
+        {each.path: each.stamps for each in pair},
         MACHINE,
         what="process",
     )

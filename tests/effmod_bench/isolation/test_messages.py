@@ -7,7 +7,7 @@ import pytest
 import effmod_bench.errors
 import exporters.errors
 import models.zoo.errors
-import results.plots.tradeoff
+import results.plots.picture
 import results.store
 from effmod_bench import packages
 from effmod_bench.errors import ExitCode, exit_code
@@ -16,7 +16,7 @@ from exporters import ExportError
 
 OURS = [
     error
-    for module in (effmod_bench.errors, exporters.errors, models.zoo.errors, results.store, results.plots.tradeoff)
+    for module in (effmod_bench.errors, exporters.errors, models.zoo.errors, results.store, results.plots.picture)
     for error in vars(module).values()
     if inspect.isclass(error) and issubclass(error, Exception) and error.__module__ == module.__name__
 ]

@@ -9,7 +9,10 @@ from effmod_bench.options.export import (
     ExportChoices,
     NetworkChoices,
     Purpose,
+    checkpoint_paths,
+    one_checkpoint,
     one_image_size,
+    parse_checkpoints,
     parse_image_sizes,
     parse_input_shapes,
     parse_weights,
@@ -54,6 +57,35 @@ def test_modelbench_takes_ios_15() -> None:
     assert config == CoreMLConfig(
         image_size=224, target=DeploymentTarget.IOS15, modelbench=True, rewrites=AUTO[Format.COREML]
     )
+
+
+def test_what_is_for_openvino_is_left_plain() -> None:
+    assert ExportChoices(purpose=Purpose.OPENVINO).config(SPEC) == ExportChoices(rewrite="none").config(SPEC)
+    assert ExportChoices(purpose=Purpose.ONNXRUNTIME).config(SPEC) == ExportChoices().config(SPEC)
+
+
+@pytest.mark.parametrize(
+    ("choices", "said"),
+    [
+        (
+            ExportChoices(format=Format.COREML, purpose=Purpose.OPENVINO),
+            "--for openvino goes with --format onnx, not with --format coreml",
+        ),
+        (
+            ExportChoices(purpose=Purpose.MODELBENCH),
+            "--for modelbench goes with --format coreml, not with --format onnx",
+        ),
+        (ExportChoices(purpose=Purpose.OPENVINO, rewrite="auto"), "leave it out, or --rewrite"),
+        (ExportChoices(purpose=Purpose.ONNXRUNTIME, dynamic_batch=True), "leave it out, or --dynamic-batch"),
+        (
+            ExportChoices(purpose=Purpose.OPENVINO, compute_precision=ComputePrecision.FLOAT16),
+            "leave it out, or --compute-precision float16",
+        ),
+    ],
+)
+def test_a_purpose_that_does_not_fit_the_rest_is_refused(choices: ExportChoices, said: str) -> None:
+    with pytest.raises(TargetError, match=said):
+        choices.config(SPEC)
 
 
 def test_an_option_of_the_other_format_is_refused() -> None:
@@ -125,7 +157,7 @@ def test_a_networks_own_image_size_holds_where_none_is_given() -> None:
 
 def test_random_weights_stand_in_a_checkpoints_place() -> None:
     assert NetworkChoices(weights=RANDOM).choices().checkpoint == RANDOM
-    assert NetworkChoices(checkpoint=Path("x.pth")).choices().checkpoint == Path("x.pth")
+    assert NetworkChoices(checkpoint=["x.pth"]).choices().checkpoint == Path("x.pth")
     assert NetworkChoices().choices().checkpoint is None
     assert NetworkChoices(weights=RANDOM).choices().given(apart_from=()) == ["--weights"]
 
@@ -180,3 +212,52 @@ def test_several_image_sizes_are_for_bench() -> None:
     assert (one_image_size(None), one_image_size("192")) == (None, 192)
     with pytest.raises(TargetError, match="--image-size 192,224: several are for 'effmod bench'; give one"):
         one_image_size("192,224")
+
+
+def test_checkpoints_are_one_path_or_one_for_each_network_by_its_name(tmp_path: Path) -> None:
+    assert parse_checkpoints(None) == (None, ())
+    assert parse_checkpoints(["x.pth"]) == (Path("x.pth"), ())
+    named = [
+        "efficientmod_xxs=xxs.pth",
+        "efficientmod_iso(dim=96, depth=4)=a=b.pth",
+        "mine.py:net=pretrained",
+        "a(b=(1, 2), c=3)=x(4).pth",
+    ]
+    assert parse_checkpoints(named) == (
+        None,
+        (
+            ("efficientmod_xxs", Path("xxs.pth")),
+            ("efficientmod_iso(dim=96, depth=4)", Path("a=b.pth")),
+            ("mine.py:net", Path("pretrained")),
+            ("a(b=(1, 2), c=3)", Path("x(4).pth")),
+        ),
+    )
+    there = tmp_path / "lr=0.1.pth"
+    there.touch()
+    assert parse_checkpoints([str(there)]) == (there, ())
+    assert NetworkChoices(checkpoint=["a=x.pth"]).choices().checkpoints == (("a", Path("x.pth")),)
+
+
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [
+        (["x.pth", "y.pth"], "of several checkpoints each says whose it is, as in efficientmod_xxs=y.pth"),
+        (["x.pth", "a=y.pth"], "of several checkpoints each says whose it is"),
+        (["a=x.pth", "a=y.pth"], "given twice for a"),
+    ],
+)
+def test_checkpoints_that_are_nobodys_or_of_one_twice_are_refused(texts: list[str], said: str) -> None:
+    with pytest.raises(TargetError, match=said):
+        parse_checkpoints(texts)
+    with pytest.raises(TargetError):
+        one_checkpoint(["a=x.pth", "b=y.pth"])
+
+
+def test_one_checkpoint_keeps_the_name_that_it_is_given_by() -> None:
+    assert one_checkpoint(None) == (None, None)
+    assert one_checkpoint(["x.pth"]) == (None, Path("x.pth"))
+    assert one_checkpoint(["a=x.pth"]) == ("a", Path("x.pth"))
+
+
+def test_where_checkpoints_are_known_by_their_hash_any_number_is_taken() -> None:
+    assert checkpoint_paths(["x.pth", "a=y.pth", "a=z.pth"]) == [Path("x.pth"), Path("y.pth"), Path("z.pth")]

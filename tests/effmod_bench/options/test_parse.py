@@ -1,7 +1,7 @@
 import pytest
 import typer
 
-from effmod_bench.options.parse import Until, parse_duration, parse_percent, parse_until, parse_width
+from effmod_bench.options.parse import Until, parse_duration, parse_length, parse_percent, parse_until, parse_width
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,23 @@ def test_a_duration_is_in_seconds(text: str, seconds: float) -> None:
 def test_what_is_no_duration_is_refused(text: str) -> None:
     with pytest.raises(typer.BadParameter, match="write it as 90s, 10m or 1h"):
         parse_duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "inches"), [("3.3in", 3.3), ("8.4cm", 8.4 / 2.54), ("84 mm", 8.4 / 2.54), ("240pt", 240 / 72)]
+)
+def test_a_length_is_in_inches(text: str, inches: float) -> None:
+    assert parse_length(text) == pytest.approx(inches)
+    assert parse_length(7.2) == 7.2  # a default
+
+
+@pytest.mark.parametrize("text", ["3.3", "0", "-3in", "3px", "in", ""])
+def test_what_is_no_length_is_refused(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match=r"write it as 3\.3in"):
+        parse_length(text)
+
+
+@pytest.mark.parametrize("text", ["0in", "1.9in", "5mm", "41in"])
+def test_no_picture_is_as_narrow_or_as_wide(text: str) -> None:
+    with pytest.raises(typer.BadParameter, match=r"from 2in.* to 40in"):
+        parse_length(text)

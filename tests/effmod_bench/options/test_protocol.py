@@ -1,6 +1,7 @@
 import pytest
 
 from effmod_bench.errors import TargetError
+from effmod_bench.options.places import Elsewhere
 from effmod_bench.options.protocol import Undecided, check_gate, run_to_resume
 
 
@@ -14,6 +15,12 @@ def test_the_run_that_goes_on_is_the_one_named_or_the_latest() -> None:
 def test_what_a_run_has_a_value_of_its_own_for_is_refused(option: str) -> None:
     with pytest.raises(TargetError, match=f"{option} does not go with --resume: a run goes on as it began"):
         run_to_resume(["--resume", option], None)
+
+
+def test_the_command_that_is_printed_to_go_on_elsewhere_is_taken() -> None:
+    printed = Elsewhere(on="ray://auto", same_versions=True).again.split()
+    assert printed == ["--on", "ray://auto", "--same-versions"]
+    assert run_to_resume(["--resume", *(word for word in printed if word.startswith("--"))], None) is None
 
 
 def test_undecided_is_a_word_of_a_gate() -> None:

@@ -2,8 +2,8 @@ import pytest
 
 from effmod_bench.errors import TargetError
 from effmod_bench.options.runtime import (
+    ComparedSettings,
     RuntimeSettings,
-    arguments,
     check_threads,
     one_number_of_threads,
     parse_device,
@@ -61,29 +61,6 @@ def test_options_of_another_device_are_refused(
         RuntimeSettings(device=device, runtime=runtime, **options).resolve()  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    ("device", "options", "expected"),
-    [
-        (Device.CPU, RuntimeOptions(), []),
-        (
-            Device.CPU,
-            RuntimeOptions(graph_optimization=GraphOptimization.EXTENDED, allow_spinning=False),
-            ["--graph-optimization", "extended", "--no-spinning"],
-        ),
-        (Device.CPU, RuntimeOptions(denormal_as_zero=True), ["--denormal-as-zero"]),
-        (
-            Device.CUDA,
-            RuntimeOptions(device_index=1, cuda_graph=True, use_tf32=True, prefer_nhwc=True),
-            ["--device", "cuda:1", "--cuda-graph", "--tf32", "--prefer-nhwc"],
-        ),
-    ],
-)
-def test_settings_that_were_found_can_be_asked_for(
-    device: Device, options: RuntimeOptions, expected: list[str]
-) -> None:
-    assert arguments(device, options) == expected
-
-
 @pytest.mark.parametrize(("text", "counts"), [(None, ()), ("4", (4,)), ("1, 2,4,2,02", (1, 2, 4))])
 def test_numbers_of_threads_are_read_each_once(text: str | None, counts: tuple[int, ...]) -> None:
     assert parse_threads(text) == counts
@@ -120,3 +97,11 @@ def test_threads_are_refused_where_they_do_not_decide_the_time(
         return
     with pytest.raises(TargetError, match=said):
         check_threads(device, counts)
+
+
+def test_what_decides_for_a_process_goes_with_runtimes_of_which_each_has_its_own() -> None:
+    settings = ComparedSettings(runtime="onnxruntime,openvino", denormal_as_zero=True)
+    with pytest.raises(TargetError, match="decides for a whole process"):
+        settings.resolve()
+    _, ways = settings.resolve(share_process=False)
+    assert [each.denormal_as_zero for each in ways] == [True, False]

@@ -4,8 +4,9 @@ import pytest
 from typer.testing import CliRunner
 
 from effmod_bench.cli import app
-from effmod_bench.options.words import complete_network, complete_table
+from effmod_bench.options.words import complete_network, complete_table, complete_target
 from models import list_tables
+from models.dense.spec import find_dense, is_dense
 
 
 def help_of(command: str) -> str:
@@ -35,6 +36,14 @@ def test_a_shell_completes_networks_and_what_may_be_a_target(tmp_path: Path) -> 
     assert found[-4:] == ["eff.onnx", "effect.py", "effmod.mlpackage", "efforts/"]
     assert complete_network("efforts/m") == ["efforts/mine.onnx"]
     assert complete_network("efforts/") == ["efforts/mine.onnx"]
+
+
+def test_a_shell_completes_detectors_and_segmenters_where_they_can_be_timed() -> None:
+    assert complete_target("mask_rcnn:pvt") == ["mask_rcnn:pvt_tiny", "mask_rcnn:pvt_v2_b1"]
+    assert "semantic_fpn:poolformer_s12" in complete_target("sem")
+    assert {name.partition("@")[0] for name in complete_target("mask_rcnn:pvt_tiny@")} == {"mask_rcnn:pvt_tiny"}
+    assert all(is_dense(name) and find_dense(name) for name in complete_target("mask_rcnn:pvt_tiny@"))
+    assert complete_target("eff") == complete_network("eff")
 
 
 def test_a_shell_completes_the_papers_tables() -> None:

@@ -53,6 +53,15 @@ def test_two_files_of_one_name_are_both_compared(tmp_path: Path, capsys: pytest.
     assert f"error: m.onnx (aaaaaaa) is 49.9 % slower in {now} than in {then}" in printed.err
 
 
+def test_a_file_that_is_gone_is_told_from_another_of_its_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    then = store_with(tmp_path / "then", *a_file("a", 10), *a_file("b", 20))
+    now = store_with(tmp_path / "now", *a_file("b", 20, run=2))
+    assert diff(then, now, fail_if_slower=0.05) is ExitCode.CHECK_FAILED
+    assert "m.onnx (aaaaaaa) cannot be judged" in capsys.readouterr().err
+
+
 def test_a_file_that_is_slower_is_compared_though_the_old_one_is_there_as_well(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -103,6 +112,45 @@ def test_rows_of_other_cores_are_told_apart_and_each_is_compared_with_its_own(
     assert diff(then, half, fail_if_slower=0.05) is ExitCode.CHECK_FAILED
     assert "efficientmod_xxs cannot be judged" in (said := capsys.readouterr().err)
     assert "and mode, on cores 4-5" in said
+
+
+def on_board(place: str, ms: float) -> list[Round]:
+    rounds = [make_round([ms + i / 100], run_id=f"20260202T000000-{place}", index=i) for i in range(4)]
+    return [
+        msgspec.structs.replace(each, environment=msgspec.structs.replace(each.environment, place=place))
+        for each in rounds
+    ]
+
+
+def test_of_two_boards_of_one_kind_neither_hides_what_became_slower_on_the_other(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    then = store_with(tmp_path / "then", *on_board("pi1", 10), *on_board("pi2", 10))
+    now = store_with(tmp_path / "now", *on_board("pi1", 30), *on_board("pi2", 10))
+    assert diff(then, now, fail_if_slower=0.05) is ExitCode.CHECK_FAILED
+    printed = capsys.readouterr()
+    rows = [line.split() for line in printed.out.splitlines() if "plain" in line]
+    assert [[word for word in row if word.startswith("pi")] for row in rows] == [["pi1", "pi1"], ["pi2", "pi2"]]
+    assert "efficientmod_xxs on pi1 is 199.7 % slower" in printed.err
+
+
+def test_a_board_that_the_second_store_lacks_fails_the_gate_and_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    then = store_with(tmp_path / "then", *on_board("pi1", 10), *on_board("pi2", 10))
+    now = store_with(tmp_path / "now", *on_board("pi1", 10))
+    assert diff(then, now, fail_if_slower=0.05) is ExitCode.CHECK_FAILED
+    said = " ".join(capsys.readouterr().err.split())
+    assert f"Only in {then}: efficientmod_xxs on pi2" in said
+    assert "efficientmod_xxs on pi2 cannot be judged" in said
+
+
+def test_times_of_another_board_are_not_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    then, now = (store_with(tmp_path / place, *on_board(place, 10)) for place in ("pi1", "pi2"))
+    assert diff(then, now, fail_if_slower=0.05) is ExitCode.CHECK_FAILED
+    printed = capsys.readouterr()
+    assert "is undecided: " in printed.err
+    assert "Other places: pi1 before, pi2 after." in printed.out
 
 
 def test_times_of_other_cores_are_not_judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

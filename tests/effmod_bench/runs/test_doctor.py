@@ -9,7 +9,7 @@ from effmod_bench.instrument.process.messages import Broken, Job, Timed
 from effmod_bench.instrument.sessions.registry import NETWORK_RUNTIMES
 from effmod_bench.runs import doctor
 from effmod_bench.screen.console import Console
-from results import Device, Runtime, RuntimeOptions
+from results import Device, Rate, Roof, Runtime, RuntimeOptions
 from results.tables.write import OutputFormat
 from tests.fakes import session_facts
 
@@ -40,6 +40,19 @@ def test_a_runtime_that_ends_the_process_does_not_end_doctor(
     assert rows["cpu", "onnxruntime"]["version"] == "onnxruntime 1"
     assert rows["cpu", "openvino"]["reason"] == "the process was ended by SIGSEGV"
     assert rows["cuda", "pytorch"]["reason"] == NO_DRIVER
+
+
+def test_with_details_it_says_what_the_machine_can_do_at_best(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rates = [Rate(per_s=per_s, low=per_s / 2, high=per_s, size_bytes=1, by="numpy") for per_s in (50e9, 9e9, 4e9)]
+    roof = Roof(threads=1, multiply_adds=rates[0], bytes=tuple(rates[1:]))
+    monkeypatch.setattr(doctor, "obtain_roof", lambda *_, **__: roof)
+    monkeypatch.setattr(doctor, "run_convolution", lambda *_: "onnxruntime 1")
+    doctor.examine(Console(1), Device.CPU, 0, OutputFormat.TABLE, wait=False)
+    said = " ".join(capsys.readouterr().out.split())
+    assert "100 GFLOP/s in float32 (a product of matrices by numpy; the slowest process 50 % less)" in said
+    assert "9 GB/s in the nearest cache, 4 GB/s in memory" in said
 
 
 def test_only_the_device_that_is_asked_for_is_tried_and_a_common_reason_is_said_once(

@@ -2,6 +2,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
@@ -13,7 +14,7 @@ from effmod_bench.errors import ExitCode
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.runs.export import export_all
 from effmod_bench.screen.console import Console
-from exporters import ExportError, Format, FormatUnavailableError, Made, OutputError, ParityError
+from exporters import ExportConfig, ExportError, Format, FormatUnavailableError, Made, OutputError, obtain
 from models import ModelSpec, Weights, WeightsSource
 
 SPEC = models.find_model("efficientmod_xxs")
@@ -30,6 +31,21 @@ def failing(names: Mapping[str, Exception]) -> object:
         return SimpleNamespace(path=Path("made"), artifact=SimpleNamespace(weights=weights))  # type: ignore[return-value]
 
     return obtain_artifact
+
+
+OWN = """
+from torch import nn
+
+def small():
+    return nn.Sequential(nn.Conv2d(3, 8, 3, stride=4), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(512, 10))
+"""
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> ModelSpec:
+    """A network of the user's own, in the current folder, that is exported in a second."""
+    (tmp_path / "own.py").write_text(OWN)
+    return models.find_model("own.py:small", image_size=32)
 
 
 @pytest.fixture
@@ -85,6 +101,8 @@ def test_a_rewritten_network_is_compared_with_its_plain_form(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     choices = ExportChoices(image_size=32, simplify=False)
+    export_all(Console(), [SPEC], msgspec.structs.replace(choices, rewrite="none"), tmp_path)
+    capsys.readouterr()
     assert export_all(Console(), [SPEC], choices, tmp_path, explain=True) is ExitCode.OK
     said = capsys.readouterr()
     assert "channels_first (exact): 60 places" in said.err
@@ -113,19 +131,23 @@ def test_a_network_that_was_left_plain_has_no_table_either_and_that_is_said(
     assert said.out.splitlines() == [str(tmp_path / "mobilenetv2_100-32px-unsimplified.onnx")]
 
 
-def test_a_plain_form_that_fails_does_not_take_the_rewritten_one_with_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_explaining_exports_once_and_the_plain_form_stands_beside_it_where_it_was_made(
+    small: ModelSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    real = effmod_bench.targets.obtain.obtain_artifact
+    exports: list[str] = []
 
-    def obtain_artifact(console: Console, spec: ModelSpec, choices: ExportChoices) -> Made:
-        if choices.rewrite == "none":
-            raise ParityError("too far off")
-        return real(console, spec, choices)
+    def counted(spec: ModelSpec, config: ExportConfig, *, checkpoint: Path | None) -> Made:
+        exports.append(",".join(config.rewrites))
+        return obtain(spec, config, checkpoint=checkpoint)
 
-    monkeypatch.setattr(effmod_bench.runs.export, "obtain_artifact", obtain_artifact)
-    choices = ExportChoices(image_size=32, simplify=False)
-    assert export_all(Console(), [SPEC], choices, tmp_path, explain=True) is ExitCode.OK
+    monkeypatch.setattr(effmod_bench.targets.obtain, "obtain", counted)
+    choices = ExportChoices(image_size=32, rewrite="batch_norm")
+    assert export_all(Console(), [small], choices, tmp_path, explain=True) is ExitCode.OK
     said = capsys.readouterr()
-    assert "its plain form failed: too far off" in said.err
-    assert len(said.out.splitlines()) == 1
+    assert exports == ["batch_norm"]
+    assert "small: operators after the rewrites" in said.out
+    assert "effmod export own.py:small --rewrite none' its operators stand beside" in " ".join(said.err.split())
+    export_all(Console(), [small], msgspec.structs.replace(choices, rewrite="none"), tmp_path)
+    export_all(Console(), [small], choices, tmp_path, explain=True)
+    assert exports == ["batch_norm", ""]
+    assert "small: operators before the rewrites and after" in capsys.readouterr().out

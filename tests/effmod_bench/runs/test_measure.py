@@ -9,11 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from effmod_bench.cli import app
-from effmod_bench.instrument import rounds
-from effmod_bench.instrument.process.messages import Job, Timed
+from effmod_bench.instrument import place, rounds
+from effmod_bench.instrument.process.messages import Job, PairJob, PairTimed, Timed
 from effmod_bench.runs.plan import RunPlan
 from results import Outcome, Round, Store
-from tests.effmod_bench.support import timed_alone
+from tests.effmod_bench.support import effmod, timed_alone, timed_in_turn
 from tests.fakes import write_onnx
 
 FILES = ("a.onnx", "b.onnx", "c.onnx")
@@ -32,7 +32,7 @@ def rounds_of_40_s(monkeypatch: pytest.MonkeyPatch) -> None:
         now_s += 40
         return timed_alone(job)
 
-    monkeypatch.setattr(rounds, "run_job", run_job)
+    monkeypatch.setattr(place, "run_job", run_job)
     monkeypatch.setattr(rounds, "monotonic_s", lambda: now_s)
 
 
@@ -74,6 +74,33 @@ def test_a_resumed_run_has_the_time_again_and_does_what_did_not_begin() -> None:
         assert len(finished()) == count
     assert "time was up" not in done.stderr
     assert "it is complete" in bench("--resume").stderr
+
+
+def test_rounds_missing_at_a_place_that_is_lost_are_no_success(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bench("a.onnx", *SPLIT, "--max-time", "40s").exit_code == 0
+    monkeypatch.setattr(place.Here, "lost", "it cannot be reached")
+    done = bench("--resume")
+    assert (done.exit_code, finished()) == (1, [("a.onnx", 0, 0, Outcome.OK)])
+    assert "what is missing or failed, again: effmod bench --resume" in done.stderr
+
+
+def test_a_gate_is_not_judged_by_what_a_lost_place_had_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = 0
+
+    def run_job(job: PairJob, **_: Any) -> PairTimed:
+        nonlocal begun
+        begun += 1
+        if begun == 4:
+            raise KeyboardInterrupt
+        return timed_in_turn(job, 1.0)
+
+    monkeypatch.setattr(place, "run_job", run_job)
+    compared = ("compare", "a.onnx", "b.onnx", "--processes", "5", "--threads", "1", "--fail-if-slower", "50%")
+    assert effmod(*compared, "--store", "records").exit_code == 130
+    monkeypatch.setattr(place.Here, "lost", "it cannot be reached")
+    done = effmod("compare", "--resume", "--store", "records")
+    assert (done.exit_code, begun) == (4, 4)
+    assert "cannot be judged: it is lost, and 2 processes did not begin" in " ".join(done.stderr.split())
 
 
 def test_a_round_for_which_there_was_no_time_is_made_when_it_is_resumed() -> None:

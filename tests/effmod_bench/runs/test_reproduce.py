@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from effmod_bench.errors import DeviceUnavailableError
-from effmod_bench.instrument import pairs, rounds
+from effmod_bench.instrument import place
 from effmod_bench.instrument.process.messages import Job, PairJob, PairTimed, Timed
 from effmod_bench.runs import prepare
 from effmod_bench.runs import reproduce as runs_reproduce
@@ -18,6 +18,8 @@ from results import ComparisonProcess, Device, Outcome, Round, Store
 from tests.effmod_bench.network import TARGET
 from tests.effmod_bench.support import effmod, timed_alone, timed_in_turn
 from tests.fakes import write_onnx
+
+MEASURED = Path(__file__).resolve().parents[3] / "results/measured"
 
 SUITE = """title = "mine"
 devices = ["cpu"]
@@ -61,8 +63,7 @@ def workers(monkeypatch: pytest.MonkeyPatch) -> Workers:
     write_onnx(Path("b.onnx"), operator="Abs")
     Path("mine.toml").write_text(SUITE)
     found = Workers()
-    for module in (rounds, pairs):
-        monkeypatch.setattr(module, "run_job", found.run_job)
+    monkeypatch.setattr(place, "run_job", found.run_job)
     return found
 
 
@@ -220,6 +221,17 @@ def test_what_is_added_is_measured_as_the_suite_says_and_shown_with_it() -> None
     assert "Left out, since csv holds one table" in done.stderr
 
 
+def test_an_accuracy_of_what_is_added_is_shown_as_stated_by_the_user() -> None:
+    write_onnx(Path("c.onnx"), operator="Neg")
+    refused = reproduce("./mine.toml", "--top1", "c.onnx=77.3")
+    assert refused.exit_code == 2
+    assert "--top1 c.onnx: c.onnx is not measured; add it by --add c.onnx" in refused.stderr
+    done = reproduce("./mine.toml", "--add", "c.onnx", "--top1", "c.onnx=77.3", "--output-format", "csv")
+    assert done.exit_code == 0, done.output
+    rows = {row["name"]: (row["top1"], row["top1_source"]) for row in csv.DictReader(io.StringIO(done.stdout))}
+    assert rows == {"a.onnx": ("", ""), "b.onnx": ("", ""), "c.onnx": ("77.3", "stated by the user")}
+
+
 def test_weights_are_for_what_is_added() -> None:
     done = reproduce("./mine.toml", "--checkpoint", "x.pth")
     assert done.exit_code == 2
@@ -296,3 +308,11 @@ def test_a_package_that_cannot_be_made_is_a_row_with_its_reason(monkeypatch: pyt
     done = reproduce("./mine.toml")
     assert done.exit_code == 3
     assert "the package of efficientmod_xxs  coremltools is not installed" in done.stdout
+
+
+def test_every_committed_reproduction_is_read() -> None:
+    """A suite that changes its form must not lose what was asked before."""
+    found = {path.parent for path in MEASURED.glob("*/*-reproduction.json")}
+    assert len(found) >= 6
+    for folder in found:
+        assert len(list(Store(folder).records(Reproduction))) == len(list(folder.glob("*-reproduction.json")))

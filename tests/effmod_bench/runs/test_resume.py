@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from effmod_bench.cli import app
 from effmod_bench.errors import TargetError
-from effmod_bench.options.export import ExportChoices
+from effmod_bench.options.export import ExportChoices, NetworkChoices
 from effmod_bench.runs import prepare
 from effmod_bench.runs.plan import Anchor, Command
 from effmod_bench.runs.resume import check_folder, find_run, with_earlier
@@ -103,6 +103,7 @@ def test_a_resume_that_makes_no_sense_says_why(arguments: list[str], said: str, 
         (("nets/own.py:build",), None, None, "nets/own.py"),
         (("efficientmod_xxs",), "base.onnx", None, "base.onnx"),
         (("efficientmod_xxs",), None, "best.pth", "best.pth"),
+        (("efficientmod_xxs",), None, "efficientmod_xxs=best.pth", "best.pth"),
     ],
 )
 def test_a_file_that_is_named_from_another_folder_is_not_looked_for_in_this_one(
@@ -117,7 +118,7 @@ def test_a_file_that_is_named_from_another_folder_is_not_looked_for_in_this_one(
         run_plan(),
         targets=targets,
         anchor=Anchor(target=anchor, plan=ComparisonPlan()) if anchor else None,
-        choices=ExportChoices(checkpoint=Path(checkpoint) if checkpoint else None),
+        choices=NetworkChoices(checkpoint=[checkpoint] if checkpoint else None).choices(),
     )
     store = Store(tmp_path / "begun" / "records")
     store.check_writable()

@@ -231,7 +231,7 @@ def test_a_rewritten_file_is_compared_with_its_original(rewritten: Path) -> None
     assert result.exit_code == 0, result.stderr
     (row,) = rows(result)
     sidecar = json.loads(rewritten.with_name(rewritten.name + ".json").read_bytes())
-    assert row["parity"]["inputs"] == 16  # eight times two
+    assert row["parity"]["inputs"] == 8  # of two images each
     assert row["parity"]["relative_error"] == pytest.approx(sidecar["parity"]["relative_error"])
     shutil.copy(original, rewritten.parent)
     shown = effmod("verify", rewritten)
@@ -271,7 +271,7 @@ def test_a_rewritten_file_without_its_original_says_what_it_is(rewritten: Path) 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--against", "mine.onnx", "--data", "images"], "--data is for networks, and mine.onnx is a file"),
+        (["--against", "mine.onnx", "--checkpoint", "b.pth"], "--checkpoint is for networks, and mine.onnx is a file"),
         (["--checkpoint", "best.pth"], "--against NETWORK (and --checkpoint PATH)"),
     ],
 )
@@ -417,3 +417,32 @@ def test_random_weights_are_compared_with_where_that_is_asked(own_file: Path) ->
     assert done.exit_code == 4
     assert "weights: random(seed 0)" in done.stderr
     assert "weights than" not in done.stderr
+
+
+STILL = """
+    import torch
+    from torch import nn
+
+    class Anchored(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 8, 3, stride=4)
+            self.register_buffer("anchors", torch.arange(8.0).reshape(2, 4))
+
+        def forward(self, x):
+            return {"scores": self.conv(x).mean((2, 3)), "anchors": self.anchors}
+
+    def anchored():
+        torch.manual_seed(0)
+        return Anchored()
+"""
+
+
+def test_an_output_that_no_input_moves_is_named_as_export_names_it(tmp_path: Path) -> None:
+    (tmp_path / "still.py").write_text(textwrap.dedent(STILL))
+    target = "still.py:anchored"
+    file = deliver(obtain(find_model(target, image_size=32), OnnxConfig(image_size=32)).path, tmp_path)
+    done = effmod("verify", file, "--against", target)
+    assert done.exit_code == 0, done.stderr
+    said = " ".join(done.stderr.split())
+    assert f"warning: {file.name}: 'anchors' of its outputs hardly moves from image to image" in said

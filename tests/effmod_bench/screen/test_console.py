@@ -78,7 +78,7 @@ def test_a_narrow_screen_never_cuts_a_figure_and_names_what_it_leaves_out(
         # The one comma in a name is none between two of them.
         names = " ".join(err.split()).removeprefix("Not shown, for want of width: ").partition(". All columns")[0]
         left_out = names.replace("paper's ms, iPhone", "paper's ms iPhone").split(", ") if names else []
-        main = {column.key: column.label.replace(",", "") for column in table.main_columns()}
+        main = {column.key: column.label_alone.replace(",", "") for column in table.main_columns()}
         assert set(left_out) <= set(main.values()), kind
         shown = [column for column in table.main_columns() if main[column.key] not in left_out]
         assert len(shown) == len(main) - len(left_out), kind

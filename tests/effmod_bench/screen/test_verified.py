@@ -6,6 +6,7 @@ import pytest
 from effmod_bench.screen.verified import (
     Verified,
     changed_top1,
+    noise_in_words,
     rounding_in_words,
     subnormal,
     verified_table,
@@ -35,6 +36,9 @@ def parity(relative_error: float, tolerance: float | None) -> Parity:
         (parity(2e-4, 1e-4), "not equal"),
         (parity(0.1, None), "not meant to be equal"),
         (None, ""),
+        (msgspec.structs.replace(parity(2e-4, 2e-3), noise=2e-4, unsteady_inputs=2), "equal"),
+        (msgspec.structs.replace(parity(1e-6, 1e-4), noise=1e-6, unsteady_inputs=3), "undecided"),
+        (msgspec.structs.replace(parity(1e-1, 1e-4), noise=1e-1, inputs=0, unsteady_inputs=8), "undecided"),
     ],
 )
 def test_a_verdict_follows_from_the_error_and_what_is_allowed(found: Parity | None, verdict: str) -> None:
@@ -115,3 +119,14 @@ def test_subnormal_numbers_are_counted_in_a_warning() -> None:
     )
     half = msgspec.structs.replace(parity(0, None), subnormals=Subnormals(weights={"float16": 9}, activations=0))
     assert [*subnormal("x.onnx", half), *subnormal("x.onnx", parity(0, None))] == []
+
+
+def test_an_unsteady_network_is_said_to_be_and_a_steady_one_is_not() -> None:
+    lively = msgspec.structs.replace(parity(5e-4, 2e-3), noise=2e-4)
+    (said,) = noise_in_words(lively)
+    assert "unsteady itself: it differs from itself by 2.0e-04 there" in said
+    assert said.endswith("2.0e-03 is allowed")
+    left_out, _ = noise_in_words(msgspec.structs.replace(lively, unsteady_inputs=2))
+    assert "on 2 more images" in left_out
+    assert not [*noise_in_words(msgspec.structs.replace(lively, noise=1e-6))]
+    assert not [*noise_in_words(parity(1e-6, 1e-4))]

@@ -1,24 +1,12 @@
-from pathlib import Path
-
 import msgspec
 import pytest
 
 from effmod_bench.errors import TargetError
 from effmod_bench.options.export import ExportChoices
-from effmod_bench.targets.limits import check_checkpoint, check_image_sizes, check_labels
-from exporters import PRETRAINED, RANDOM
+from effmod_bench.targets.limits import check_image_sizes, check_labels
 from models import find_model
 
 SPEC = find_model("efficientmod_xxs")
-
-
-def test_a_checkpoint_goes_with_one_network() -> None:
-    xs = find_model("efficientmod_xs")
-    check_checkpoint(Path("x.pth"), [SPEC])
-    for every in (None, PRETRAINED, RANDOM):
-        check_checkpoint(every, [SPEC, xs])
-    with pytest.raises(TargetError, match="efficientmod_xxs, efficientmod_xs"):
-        check_checkpoint(Path("x.pth"), [SPEC, xs])
 
 
 @pytest.mark.parametrize("choices", [ExportChoices(image_size=224_000), ExportChoices(batch_size=10**9)])

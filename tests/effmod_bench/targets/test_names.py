@@ -39,3 +39,13 @@ def test_a_file_is_told_from_a_name(tmp_path: Path) -> None:
     assert not is_file("efficientmod_xxs")
     (tmp_path / "net.py").write_text("")
     assert not is_file(f"{tmp_path}/net.py:build")
+
+
+def test_a_network_of_ones_own_that_does_not_run_is_told_and_the_others_are_found(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text("from torch import nn\ndef bad():\n    return nn.Linear(1, 1)\n")
+    failed: dict[str, Exception] = {}
+    bad = f"{tmp_path}/net.py:bad"
+    found = find_networks([bad, "efficientmod_xxs"], image_size=32, on_failure=failed.__setitem__)
+    assert [spec.name for spec in found] == ["efficientmod_xxs"]
+    assert [*failed] == [bad]
+    assert "does not run on images of 32x32" in str(failed[bad])

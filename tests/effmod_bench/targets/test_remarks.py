@@ -15,8 +15,8 @@ from tests.fakes import timed_artifact
 @pytest.mark.parametrize(
     ("name", "image_size", "elsewhere"),
     [
-        ("mobileformer_508m", 256, "adaptive pooling, not the reference"),
-        ("mobileformer_508m(num_tokens=8)", 256, "adaptive pooling, not the reference"),
+        ("mobileformer_508m", 256, "adaptive pooling, where the reference pools 7x7: not the reference"),
+        ("mobileformer_508m(num_tokens=8)", 256, "adaptive pooling, where the reference pools 7x7: not the reference"),
         ("mobileformer_508m", 224, ""),
         ("efficientmod_xxs", 256, ""),
         ("no_longer_there", 256, ""),

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from effmod_bench.errors import TargetError
-from effmod_bench.targets.shapes import resolve_shape
+from effmod_bench.targets.shapes import resolve_shape, sizes_by_name
 
 
 def test_an_open_first_dimension_is_the_batch() -> None:
@@ -39,3 +39,22 @@ def test_an_empty_input_is_refused_by_name() -> None:
     for given in (None, (0, 3)):
         with pytest.raises(TargetError, match="f: input 'x' has shape 0,3, which holds nothing"):
             resolve_shape("x", [0, 3], given, path=Path("f"), batch_size=1)
+
+
+def test_a_dimension_has_one_size_wherever_its_name_stands() -> None:
+    declared = {"x": ("batch", "length"), "state": (2, "batch", 128), "mask": ("batch", "?")}
+    sizes = sizes_by_name(declared, {"x": (3, 512), "mask": (3, 7)}, batch_size=1, path=Path("f"))
+    assert sizes == {"batch": 3, "length": 512}
+    assert resolve_shape("state", declared["state"], None, path=Path("f"), batch_size=1, sizes=sizes) == (2, 3, 128)
+    assert sizes_by_name(declared, {}, batch_size=4, path=Path("f")) == {"batch": 4}
+
+
+@pytest.mark.parametrize(
+    ("given", "where"),
+    [({"x": (3, 512), "mask": (2, 7)}, "inputs 'x' and 'mask'"), ({"y": (3, 2)}, "two dimensions of input 'y'")],
+)
+def test_a_name_is_given_no_two_sizes(given: dict[str, tuple[int, ...]], where: str) -> None:
+    declared = {"x": ("batch", "length"), "mask": ("batch", "?"), "y": ("batch", "batch")}
+    with pytest.raises(TargetError, match=rf"^f: {where} share the dimension 'batch', .* gives 3 and 2$"):
+        sizes_by_name(declared, given, batch_size=1, path=Path("f"))
+    assert sizes_by_name({"z": ("?", "?")}, {"z": (1, 2)}, batch_size=1, path=Path("f")) == {}

@@ -1,15 +1,17 @@
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
 from effmod_bench.targets import target
+from effmod_bench.targets.names import network_input
 from effmod_bench.targets.subjects import file_subject
-from effmod_bench.targets.target import DenseTarget, FileTarget, NetworkTarget
-from models import find_model
+from effmod_bench.targets.target import DenseTarget, FileTarget, NetworkTarget, UnbuiltTarget, unmade_subject
+from models import UnknownModelError, find_model
 from models.dense.spec import find_dense
-from tests.fakes import write_onnx
+from tests.fakes import timed_artifact, write_onnx
 
 SPEC = find_model("efficientmod_xxs")
 
@@ -44,6 +46,31 @@ def test_a_runtime_of_networks_gets_the_weights_and_any_other_the_file(
         monkeypatch.setattr(target, subject, lambda found, *, batch_size: timed.append((found, batch_size)))
     network(ExportChoices(batch_size=4), as_it_is=as_it_is).subject(Console(-1))
     assert timed == [(made, 4)]
+
+
+@pytest.mark.parametrize(
+    ("choices", "shape"),
+    [
+        (ExportChoices(), None),
+        (ExportChoices(image_size=96), (1, 3, 96, 96)),
+        (ExportChoices(image_size=96, batch_size=2), (2, 3, 96, 96)),
+        (ExportChoices(batch_size=2), (2,)),
+    ],
+)
+def test_what_could_not_be_built_is_known_by_the_size_that_was_asked_for_and_may_become_a_network_of_that_size(
+    choices: ExportChoices, shape: tuple[int, ...] | None
+) -> None:
+    error = UnknownModelError("no luck")
+    unbuilt = UnbuiltTarget(name="net.py:bad", choices=choices, as_it_is=False, error=error)
+    artifact = unmade_subject(unbuilt, error).artifact
+    assert [each.shape for each in artifact.inputs] == ([] if shape is None else [shape])
+    built = msgspec.structs.replace(
+        timed_artifact("net.py:bad"),
+        inputs=(network_input(choices.batch_size, choices.image_size or 224),),
+    )
+    assert artifact.could_become(built)
+    other = msgspec.structs.replace(built, inputs=(network_input(7, 64),))
+    assert artifact.could_become(other) is (shape is None)
 
 
 def test_a_detector_is_timed_with_weights_of_its_own_and_its_mode_is_its_form(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from effmod_bench.cli import app
-from effmod_bench.instrument import pairs as pair_runner
+from effmod_bench.instrument import place
 from effmod_bench.instrument.process.messages import Broken, PairJob, PairTimed
 from results.statistics.tuning import Decision, TuningReport
 from tests.fakes import session_facts, write_onnx
@@ -33,7 +33,7 @@ def let_take(monkeypatch: pytest.MonkeyPatch, started: list[PairJob], ratio: Tim
             relative_error=0.0,
         )
 
-    monkeypatch.setattr(pair_runner, "run_job", run_job)
+    monkeypatch.setattr(place, "run_job", run_job)
 
 
 def relu(path: Path, times: int) -> Callable[[], Path]:
@@ -41,8 +41,9 @@ def relu(path: Path, times: int) -> Callable[[], Path]:
     return lambda: write_onnx(path, nodes=times)
 
 
-def tune(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["tune", "net.onnx", "--threads", "1", "--output", "out", *arguments])
+def tune(*arguments: str, runtime: str = "onnxruntime") -> Result:
+    asked = ["tune", "net.onnx", "--threads", "1", "--output", "out", "--runtime", runtime, *arguments]
+    return CliRunner().invoke(app, asked)
 
 
 def report(name: str) -> TuningReport:

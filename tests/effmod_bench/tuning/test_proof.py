@@ -12,6 +12,7 @@ from effmod_bench.instrument.process.messages import PairJob
 from exporters import ExportError
 from results.statistics.tuning import Decision
 from tests.effmod_bench.tuning.support import decisions, relu, tune
+from tests.exporters.proof.support import write_sine
 from tests.fakes import write_onnx
 
 
@@ -24,6 +25,18 @@ def test_what_is_not_equal_is_never_timed(forms: dict[str, Callable[[], Path]], 
     decision, reason = decisions("net.onnx")["other"]
     assert decision is Decision.DROPPED
     assert reason.startswith("not equal: 1e-05 is allowed. The first operator that departs is Sigmoid ")
+
+
+def test_where_the_file_itself_is_no_steadier_that_is_the_reason(
+    forms: dict[str, Callable[[], Path]], jobs: list[PairJob], folder: Path
+) -> None:
+    write_sine(folder / "net.onnx", 3000)
+    forms["split"] = lambda: write_sine(Path("made/0.9.onnx"), 3000, split=True)
+    assert tune().exit_code == 0
+    assert jobs == []
+    decision, reason = decisions("net.onnx")["split"]
+    assert decision is Decision.DROPPED
+    assert reason.startswith("not equal: 1e-05 is allowed. The file itself is steady to ")
 
 
 def test_a_file_that_gives_nan_is_refused_before_the_race(

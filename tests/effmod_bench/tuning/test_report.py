@@ -9,9 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from effmod_bench.cli import app
+from effmod_bench.options.export import ExportChoices
 from effmod_bench.screen.console import Console
+from effmod_bench.targets.target import NetworkTarget
 from effmod_bench.tuning.report import say_how_to_run
-from results import ComparisonPlan, Device, GraphOptimization, RuntimeOptions
+from exporters import RANDOM
+from models import find_model
+from results import ComparisonPlan, Device, GraphOptimization, Runtime, RuntimeOptions
 from tests.effmod_bench.tuning.support import relu, tune
 from tests.fakes import write_onnx
 
@@ -32,6 +36,21 @@ def test_the_command_that_measures_it_feeds_it_what_it_was_tuned_with(
     again = CliRunner().invoke(app, [*command[1:], "--dry-run"])
     assert again.exit_code == 0, again.output
     assert {"=".join(given)} <= set(command)
+
+
+def test_a_network_that_pytorch_runs_itself_is_measured_again_with_its_size_and_weights(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    choices = ExportChoices(image_size=288, checkpoint=Path("my nets/a.pth"), batch_size=2, opset=18)
+    network = NetworkTarget(spec=find_model("efficientmod_xxs"), choices=choices, as_it_is=False)
+    plan, options = ComparisonPlan(threads=2), RuntimeOptions(runtime=Runtime.TORCH_COMPILE)
+    say_how_to_run(Console(), Path("x"), plan, options, code="run()", network=network, input_shapes={}, batch_size=2)
+    (line,) = (line for line in capsys.readouterr().err.splitlines() if line.startswith("Measure it: "))
+    command = shlex.split(line.removeprefix("Measure it: "))
+    assert command[:3] == ["effmod", "bench", "efficientmod_xxs"]
+    assert {"--image-size=288", "--checkpoint=my nets/a.pth", "--batch-size=2"} <= set(command)
+    assert not any("opset" in each for each in command)
+    assert ExportChoices(checkpoint=RANDOM).of_network() == ["--weights=random"]
 
 
 @pytest.mark.usefixtures("jobs")
@@ -78,5 +97,6 @@ def test_the_settings_are_said_in_the_runtimes_own_words(
     device: Device, options: RuntimeOptions, said: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     plan = ComparisonPlan(device=device, threads=2)
-    say_how_to_run(Console(), Path("net.onnx"), plan, options, input_shapes={}, batch_size=1)
-    assert f"Run it with ONNX Runtime and {', '.join(said)}." in capsys.readouterr().err.splitlines()
+    say_how_to_run(Console(), Path("net.onnx"), plan, options, code="run()", input_shapes={}, batch_size=1)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[:2] == [f"Run it with ONNX Runtime, {', '.join(said)}:", "    run()"]

@@ -3,7 +3,7 @@ import hashlib
 import pytest
 
 from exporters import ComputePrecision, CoreMLConfig, Format, OnnxConfig
-from exporters.artifact.names import form_of, name_parts, public_name
+from exporters.artifact.names import fast_on, form_of, name_parts, public_name
 from exporters.config import ExportConfig
 from exporters.rewrites import AUTO
 
@@ -29,6 +29,24 @@ def test_a_form_is_plain_where_the_rewrites_asked_for_were_not_applied() -> None
     config = OnnxConfig(image_size=64, compute_precision=ComputePrecision.FLOAT16, rewrites=ONNX_REWRITES)
     assert form_of(config, rewritten=True) == "rewritten+float16"
     assert form_of(config, rewritten=False) == "plain+float16"
+
+
+@pytest.mark.parametrize(
+    ("config", "rewritten", "fast"),
+    [
+        (OnnxConfig(image_size=64, rewrites=ONNX_REWRITES), True, ["onnxruntime"]),
+        (OnnxConfig(image_size=64, rewrites=ONNX_REWRITES), False, ["onnxruntime", "openvino"]),
+        (OnnxConfig(image_size=64), False, ["openvino"]),
+        (OnnxConfig(image_size=64, rewrites=("batch_norm",)), True, []),
+        (OnnxConfig(image_size=64, dynamic_batch=True), False, []),
+        (OnnxConfig(image_size=64, simplify=False), False, []),
+        (OnnxConfig(image_size=64, rewrites=ONNX_REWRITES, opset=18), True, []),
+        (OnnxConfig(image_size=64, compute_precision=ComputePrecision.FLOAT16), False, []),
+        (CoreMLConfig(image_size=64), False, []),
+    ],
+)
+def test_a_form_is_fast_where_that_was_seen(config: ExportConfig, fast: list[str], *, rewritten: bool) -> None:
+    assert list(fast_on(config, rewritten=rewritten)) == fast
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 import exporters.coreml.export
@@ -110,7 +111,7 @@ def test_a_classifier_holds_its_labels_in_order(small: nn.Module, tmp_path: Path
 
 
 def test_as_many_labels_as_classes(small: nn.Module, tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="there are 2 labels, and Small tells 10 classes apart"):
+    with pytest.raises(ExportError, match="there are 2 labels, and small tells 10 classes apart"):
         write(small, tmp_path / "x.mlpackage", labels=("cat", "dog"))
     assert not list(tmp_path.iterdir())
 
@@ -156,13 +157,13 @@ def test_a_palette_stores_six_bits_a_weight(tmp_path: Path) -> None:
     assert sizes[Compression.NONE] - sizes[Compression.PALETTE6] == pytest.approx(128 * 27 * 10 / 8, rel=0.1)
 
 
-def test_an_output_that_is_not_of_classes_is_refused(tmp_path: Path) -> None:
+def test_an_output_that_is_not_of_classes_is_none_of_a_classifier(tmp_path: Path) -> None:
     with pytest.raises(ExportError, match=r"gives \(1, 3, 32, 32\), where \(N, classes\) is expected"):
-        write(nn.Identity().eval(), tmp_path / "x.mlpackage")
+        write(nn.Identity().eval(), tmp_path / "x.mlpackage", softmax=True)
 
 
 def test_a_size_that_the_network_does_not_run_on_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="Conv2d does not run"):
+    with pytest.raises(ExportError, match="small does not run"):
         write(nn.Conv2d(3, 8, 64), tmp_path / "x.mlpackage")
 
 
@@ -203,10 +204,10 @@ def test_the_proof_sees_the_saved_package_and_is_handed_back(small: nn.Module, t
 
     config = CoreMLConfig(image_size=32)
     path = tmp_path / "x.mlpackage"
-    found = exporters.coreml.export.export(small, path, config, Preprocessing(), METADATA, measure_parity=measure)
+    found, _ = exporters.coreml.export.export(small, path, config, Preprocessing(), METADATA, measure_parity=measure)
     assert found == PARITY
     assert seen == [(small, ".mlpackage", "logits", 32, Preprocessing())]
-    assert exporters.coreml.export.export(small, path, config, Preprocessing(), METADATA) is None
+    assert exporters.coreml.export.export(small, path, config, Preprocessing(), METADATA)[0] is None
 
 
 def test_a_package_that_fails_the_proof_is_not_kept(small: nn.Module, tmp_path: Path) -> None:
@@ -246,3 +247,15 @@ def test_efficientmod_converts(tmp_path: Path) -> None:
     assert kinds.count("layer_norm") == 23
     assert kinds.count("batch_norm") == 0
     assert read_tensors(path)[1][0].shape == (1, 1000)
+
+
+class Twice(nn.Module):
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        x = x.mean((2, 3))
+        return x, 2 * x, x
+
+
+def test_a_tensor_that_is_given_twice_is_refused_by_its_names(tmp_path: Path) -> None:
+    path, config = tmp_path / "x.mlpackage", CoreMLConfig(image_size=32)
+    with pytest.raises(ExportError, match=r"gives one tensor twice, as 'a' and 'c'.*return it once"):
+        exporters.coreml.export.export(Twice().eval(), path, config, Preprocessing(), METADATA, outputs=("a", "b", "c"))

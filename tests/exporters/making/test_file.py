@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import onnx
 import onnxruntime
 import pytest
 import torch
@@ -22,6 +23,7 @@ from exporters import (
     ComputePrecision,
     CoreMLConfig,
     ExportConfig,
+    ExportError,
     Format,
     FormatUnavailableError,
     InputKind,
@@ -38,6 +40,8 @@ from exporters import (
 from exporters.rewrites import AUTO, EXACT, RETRAIN, RewriteError
 from models import CheckpointError, ImageSizeError, ModelSpec, WeightsSource
 from models.zoo import own
+from models.zoo.batch_normed import batch_normed
+from models.zoo.identity import Identity
 from tests.exporters.support import CONFIG, COREML, needs_coremltools
 
 REWRITTEN = msgspec.structs.replace(CONFIG, rewrites=EXACT)
@@ -324,11 +328,11 @@ def test_a_compressed_package_has_its_error_and_no_tolerance(spec: ModelSpec) ->
 
 
 @needs_coremltools
-def test_a_package_that_computes_something_else_is_not_kept(
+def test_a_package_that_is_further_off_than_is_allowed_is_not_kept(
     small: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(exporters.proof.parity.TOLERANCES, ComputePrecision.FLOAT16, 1e-9)
-    with pytest.raises(ParityError, match="does not compute what the network computes"):
+    with pytest.raises(ParityError, match=r"is too coarse for the network: .* The file was not kept\."):
         obtain(small, COREML)
     assert not list(cache.rglob("*.mlpackage"))
 
@@ -382,8 +386,68 @@ def test_retraining_rewrites_refuse_a_checkpoint(tmp_path: Path) -> None:
     spec = models.find_model("efficientmod_xxs")
     torch.save(models.create_model(spec.name).state_dict(), tmp_path / "x.pth")
     config = msgspec.structs.replace(REWRITTEN, rewrites=RETRAIN)
-    with pytest.raises(RewriteError, match=r"not a fold: .* and .*x\.pth is not of that network"):
+    told = r"not a fold: .* and .*x\.pth is not of that network. 'effmod train efficientmod_xxs_bn --teacher "
+    with pytest.raises(RewriteError, match=told + r"efficientmod_xxs=.*x\.pth"):
         obtain(spec, config, checkpoint=tmp_path / "x.pth")
+
+
+LN_TO_BN = msgspec.structs.replace(CONFIG, image_size=32, rewrites=("layer_norm_to_batch_norm", "batch_norm"))
+
+
+def trained_as_batch_normed(spec: ModelSpec, path: Path, **identity: Any) -> nn.Module:
+    """Write a checkpoint as `effmod train` does after LN -> BN, and return the network, whose BatchNorms saw images."""
+    network = batch_normed(models.create_model(spec.name), 32)
+    models.fill(network, image_size=32, seed=5)
+    own = msgspec.structs.replace(Identity(name=spec.name, num_classes=10, image_size=32, rewrites=RETRAIN), **identity)
+    torch.save({"identity": msgspec.to_builtins(own), "state_dict": network.state_dict()}, path)
+    return network
+
+
+@pytest.fixture
+def of_layer_norms() -> ModelSpec:
+    return models.find_model("efficientmod_xxs(depths=(1, 1), dims=(8, 16), attention_depths=(0, 1), num_classes=10)")
+
+
+def test_retraining_rewrites_take_what_was_trained_behind_them(of_layer_norms: ModelSpec, tmp_path: Path) -> None:
+    network = trained_as_batch_normed(of_layer_norms, tmp_path / "bn.pth")
+    made = obtain(of_layer_norms, LN_TO_BN, checkpoint=tmp_path / "bn.pth")
+    assert made.artifact.form == "layer_norm_to_batch_norm+batch_norm"
+    assert [(report.name, report.count) for report in made.artifact.rewrites] == [(RETRAIN[0], 7), ("batch_norm", 0)]
+    assert made.artifact.weights.file == "bn.pth"
+    x = torch.randn(1, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    session = onnxruntime.InferenceSession(made.path, providers=["CPUExecutionProvider"])
+    with torch.inference_mode():
+        assert np.allclose(session.run(None, {"input": x.numpy()})[0], network(x), rtol=1e-4, atol=1e-4)
+    kinds = {node.op_type for node in onnx.load(made.path).graph.node}
+    assert not {kind for kind in kinds if "Normalization" in kind}
+
+
+@pytest.mark.parametrize(
+    ("identity", "told"),
+    [
+        ({"name": "efficientmod_xs"}, "was trained as efficientmod_xs behind layer_norm_to_batch_norm, not as effi"),
+        ({"rewrites": ()}, r"is not a fold: .*'effmod train 'efficientmod_xxs_bn\(.*dims=\(8, 16\)\)' --teacher 'eff"),
+        (
+            {"name": "efficientmod_xxs_bn(attention_depths=(0, 1), depths=(1, 1), dims=(8, 16))", "rewrites": ()},
+            r"trained as efficientmod_xxs_bn\(.*\), which has BatchNorms by itself: name that network",
+        ),
+    ],
+)
+def test_but_nothing_that_was_trained_otherwise(
+    identity: dict[str, Any], told: str, of_layer_norms: ModelSpec, tmp_path: Path
+) -> None:
+    trained_as_batch_normed(of_layer_norms, tmp_path / "bn.pth", **identity)
+    with pytest.raises(RewriteError, match=told):
+        obtain(of_layer_norms, LN_TO_BN, checkpoint=tmp_path / "bn.pth")
+
+
+def test_what_was_trained_behind_them_is_refused_without(of_layer_norms: ModelSpec, tmp_path: Path) -> None:
+    trained_as_batch_normed(of_layer_norms, tmp_path / "bn.pth")
+    told = r"behind layer_norm_to_batch_norm, which is another network: 'effmod export 'efficientmod_xxs\(.*"
+    told += r"dims=\(8, 16\)\)' --rewrite layer_norm_to_batch_norm,batch_norm --checkpoint "
+    told += r"\S*bn\.pth --image-size \d+' makes its file"
+    with pytest.raises(CheckpointError, match=told):
+        obtain(of_layer_norms, msgspec.structs.replace(LN_TO_BN, rewrites=()), checkpoint=tmp_path / "bn.pth")
 
 
 def test_retraining_rewrites_refuse_what_a_function_returns(trained: ModelSpec) -> None:
@@ -391,3 +455,58 @@ def test_retraining_rewrites_refuse_what_a_function_returns(trained: ModelSpec) 
     with pytest.raises(RewriteError, match=r"what own\.py:trained returns is not of .* alone, --weights random"):
         obtain(trained, config)
     exporters.making.file._check_retrain(trained, config, RANDOM)
+
+
+HEADS = """
+from torch import nn
+
+class Heads(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem, self.head = nn.Conv2d(1, 8, 3, 2), nn.Linear(8, 10)
+
+    def forward(self, x):
+        x = self.stem(x)
+        scores = self.head(x.mean((2, 3)))
+        return {"scores": scores, "maps": [x], "anchors": self.head.weight + 0 * scores.mean()}
+
+def heads():
+    return Heads()
+"""
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        msgspec.structs.replace(CONFIG, rewrites=AUTO[Format.ONNX]),
+        pytest.param(msgspec.structs.replace(COREML, input=InputKind.TENSOR), marks=needs_coremltools),
+    ],
+    ids=["onnx", "coreml"],
+)
+def test_a_network_of_one_channel_and_several_outputs_is_a_file_of_its_own_names(
+    config: ExportConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "net.py").write_text(HEADS)
+    spec = models.find_model("net.py:heads", image_size=32)
+    assert spec.preprocessing.channels == 1
+    made = obtain(spec, config)
+    assert made.artifact.is_plain
+    assert [tensor.shape for tensor in made.artifact.inputs] == [(1, 1, 32, 32)]
+    assert [(tensor.name, tensor.shape) for tensor in made.artifact.outputs] == [
+        ("scores", (1, 10)),
+        ("maps_0", (1, 8, 15, 15)),
+        ("anchors", (10, 8)),
+    ]
+    assert set(made.artifact.modules) <= {"", "stem", "head"}  # its own, not those of what puts its outputs in a row
+    assert "stem" in made.artifact.modules
+    assert made.artifact.parity.still_outputs == ("anchors",)
+    assert made.note is not None
+    assert "'anchors' of its outputs hardly moves from image to image" in made.note
+    assert made.artifact.parity.relative_error < 1e-2
+
+
+@needs_coremltools
+def test_an_image_of_one_channel_is_none_that_a_package_takes(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(HEADS)
+    with pytest.raises(ExportError, match=r"other channels than RGB \(1\).*give --input tensor"):
+        obtain(models.find_model("net.py:heads", image_size=32), COREML)

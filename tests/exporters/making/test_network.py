@@ -6,6 +6,7 @@ import torch
 
 import models
 from exporters import RANDOM, is_network_cached, load_network, obtain_network, sha256_of
+from exporters.making.network import save_network
 from models import ImageSizeError
 from models.zoo import user_file
 
@@ -48,6 +49,14 @@ def test_a_checkpoint_and_a_network_of_the_users_own_are_written_and_read(tmp_pa
     assert made.network.weights.file == "trained.pth"
     loaded = load_network(made.path).state_dict()
     assert all(torch.equal(loaded[key], value) for key, value in model.state_dict().items())
+
+
+def test_a_network_of_timm_is_built_again(tmp_path: Path) -> None:
+    name = "timm:mobilenetv3_small_050"
+    original = models.create_model(name)
+    save_network(original, tmp_path / "net.safetensors", name=name, image_size=None)
+    loaded = load_network(tmp_path / "net.safetensors").state_dict()
+    assert all(torch.equal(loaded[key], value) for key, value in original.state_dict().items())
 
 
 def test_an_image_size_that_the_network_cannot_take_is_refused() -> None:

@@ -1,5 +1,6 @@
 """One network of each family becomes a file that computes the same. `make check-zoo` does it for all of them."""
 
+import onnx
 import pytest
 
 import models
@@ -36,3 +37,10 @@ def test_repeat_and_reshape_are_two_graphs_and_the_rewrites_take_both() -> None:
     ]
     assert copying == [1, 0, 0]
     assert repeat.artifact.unaligned_channels == rewritten.artifact.unaligned_channels == (18,)
+    # And each sidecar says of which module the file's operators are.
+    modules = {path for path, _ in models.create_model(name.format("")).named_modules()}
+    for made in (repeat, reshape, rewritten):
+        known = {operator for names in made.artifact.modules.values() for operator in names}
+        left = [node.op_type for node in onnx.load(made.path).graph.node if node.name not in known]
+        assert set(left) <= {"Split"}
+        assert {"head", "layers.0.blocks.0.mlp.fc2"} <= set(made.artifact.modules) <= modules

@@ -59,7 +59,7 @@ def test_the_last_batch_is_filled_up_and_cut_again(tmp_path: Path) -> None:
 
 
 def test_what_takes_no_image_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArtifactError, match=r"where images \(N, 3, H, W\) are expected"):
+    with pytest.raises(ArtifactError, match=r"where images \(N, channels, H, W\) are expected"):
         open_evaluator(write_onnx(tmp_path / "x.onnx", shape=(1, 10)))
 
 

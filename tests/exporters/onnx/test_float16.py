@@ -47,7 +47,7 @@ def small(*factors: float) -> nn.Module:
 
 def test_the_error_of_a_float16_file_is_measured_and_not_judged(tmp_path: Path) -> None:
     path, model = tmp_path / "small.onnx", small()
-    parity, simplified = export(model, path, CONFIG, Preprocessing())
+    parity, simplified, _ = export(model, path, CONFIG, Preprocessing())
     assert simplified is True
     assert parity.tolerance is None
     assert 1e-5 < parity.relative_error < 5e-3
@@ -79,7 +79,7 @@ def test_what_overflows_on_a_gpu_alone_is_refused_and_named(tmp_path: Path) -> N
 
 def test_outputs_that_stand_still_are_refused(tmp_path: Path) -> None:
     model = small(1e-4, 1e-4, 1e4, 1e4)  # nothing of the image is left after the second
-    with pytest.raises(ParityError, match="does not follow its network"):
+    with pytest.raises(ParityError, match=r"does not follow its network.*float16's rounding alone\. Ask for --comp"):
         export(model, tmp_path / "small.onnx", CONFIG, Preprocessing())
 
 
@@ -134,3 +134,29 @@ def test_a_file_that_cannot_be_converted_says_what_to_do(tmp_path: Path, monkeyp
     monkeypatch.setattr(onnx_float16, "convert_float_to_float16", refuse)
     with pytest.raises(ExportError, match="cannot be converted to float16: no type for 'x'; leave it in float32"):
         onnx_float16.convert(write_onnx(tmp_path / "x.onnx"))
+
+
+class Anchored(nn.Module):
+    """It gives anchors, too, which are no image's, and which it computes with."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, stride=4)
+        self.register_buffer("anchors", torch.rand(8, 4, generator=torch.Generator().manual_seed(0)))
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        anchors = self.get_buffer("anchors")
+        return self.conv(x).mean(dim=(2, 3)) @ anchors, anchors
+
+
+def test_an_output_that_is_a_constant_is_given_in_float16_as_well(tmp_path: Path) -> None:
+    path, model = tmp_path / "anchored.onnx", Anchored().eval()
+    parity, *_ = export(model, path, CONFIG, Preprocessing(), outputs=("boxes", "anchors"))
+    assert parity.still_outputs == ("anchors",)
+    assert parity.rounding is not None
+    assert parity.rounding.is_right
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    x = np.random.default_rng(0).standard_normal((1, 3, 32, 32), np.float32)
+    _, anchors = session.run(["boxes", "anchors"], {"input": x})
+    assert anchors.dtype == np.float32
+    np.testing.assert_allclose(anchors, model.get_buffer("anchors").numpy(), rtol=1e-3)

@@ -179,3 +179,9 @@ def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.onnx")
     with pytest.raises(ArtifactError, match="it is not a file"):
         exporters.onnx.graph.read_graph(tmp_path / "x.onnx")
+
+
+def test_what_lies_in_the_place_of_a_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "x.onnx").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+    with pytest.raises(ArtifactError, match=r"x\.onnx is no ONNX file: it is Git LFS's note .*git lfs pull"):
+        exporters.onnx.graph.read_graph(tmp_path / "x.onnx")

@@ -4,15 +4,17 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+import msgspec
+import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper
 from PIL import Image
 
 from exporters import ComputePrecision, ImageFolderError
-from exporters.artifact.evaluator import Images
-from exporters.proof.accuracy import measure_accuracy, read_folder
+from exporters.proof.accuracy import Batch, Classified, classify, measure_accuracy, read_folder, skipped_in_words
 from exporters.proof.open import open_evaluator
+from exporters.proof.paired import pair
 from models import Preprocessing
 
 COLOURS = {"1red": (200, 20, 20), "2green": (20, 200, 20), "3blue": (20, 20, 200)}
@@ -46,7 +48,7 @@ def write_images(folder: Path, names: dict[str, list[tuple[int, int, int]]]) -> 
     return folder
 
 
-def plainly(batches: Iterable[Images], count: int) -> Iterable[Images]:
+def plainly(batches: Iterable[Batch], count: int) -> Iterable[Batch]:
     batches = list(batches)
     assert len(batches) == count
     return batches
@@ -137,3 +139,85 @@ def test_a_pipe_among_the_images_is_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(images / "2green" / "pipe.png")
     with pytest.raises(ImageFolderError, match=r"pipe\.png: it is not a file"):
         accuracy(path, images)
+
+
+def found(path: Path, folder: Path, *, skip_corrupt: bool = False, labels: tuple[str, ...] | None = None) -> Classified:
+    dataset = read_folder(folder, Preprocessing(), image_size=16)
+    evaluator = open_evaluator(path)
+    return classify(
+        evaluator,
+        dataset,
+        Preprocessing(),
+        labels=labels,
+        skip_corrupt=skip_corrupt,
+        progress=lambda batches, _: batches,
+    )
+
+
+def test_an_accuracy_has_its_counts_its_wilson_intervals_and_the_hash_of_the_images(tmp_path: Path) -> None:
+    path = write_colour_meter(tmp_path / "m.onnx")
+    images = write_images(
+        tmp_path / "i", {"1red": [COLOURS["1red"]] * 3, "2green": [COLOURS["1red"]], "3blue": [(0, 0, 9)]}
+    )
+    accuracy = found(path, images).accuracy(ComputePrecision.FLOAT32)
+    assert (accuracy.images, accuracy.right, accuracy.right_in_five, accuracy.skipped) == (5, 4, 5, 0)
+    p, n, z = 0.8, 5, 1.959963984540054  # Wilson's formula, as his paper has it
+    middle, half = p + z**2 / (2 * n), z * (p * (1 - p) / n + z**2 / (4 * n**2)) ** 0.5
+    ends = [100 * end / (1 + z**2 / n) for end in (middle - half, middle + half)]
+    assert accuracy.top1_interval == pytest.approx(tuple(ends))
+    assert accuracy.top5_interval[1] == 100
+    assert (accuracy.data.name, accuracy.data.classes) == ("i", 3)
+    same = found(path, images).accuracy(ComputePrecision.FLOAT32).data.sha256
+    (images / "3blue" / "0.png").rename(images / "3blue" / "1.png")
+    renamed = found(path, images).accuracy(ComputePrecision.FLOAT32).data.sha256
+    assert accuracy.data.sha256 == same != renamed
+
+
+def test_images_that_cannot_be_read_are_skipped_where_that_is_asked_and_counted(tmp_path: Path) -> None:
+    path = write_colour_meter(tmp_path / "m.onnx")
+    images = write_images(tmp_path / "i", {name: [colour] * 2 for name, colour in COLOURS.items()})
+    (images / "2green" / "0.png").write_bytes(b"no image")
+    with pytest.raises(ImageFolderError, match="leave such out with --skip-corrupt"):
+        found(path, images)
+    rest = found(path, images, skip_corrupt=True)
+    accuracy = rest.accuracy(ComputePrecision.FLOAT32)
+    assert (accuracy.images, accuracy.skipped, accuracy.top1) == (5, 1, 100)
+    assert skipped_in_words(rest.skipped) == "1 cannot be read, and were skipped: 2green/0.png"
+    for image in images.rglob("*.png"):
+        image.write_bytes(b"no image")
+    with pytest.raises(ImageFolderError, match="holds no image that can be read"):
+        found(path, images, skip_corrupt=True)
+
+
+def test_numbered_folders_are_in_the_order_of_their_numbers(tmp_path: Path) -> None:
+    path = write_colour_meter(tmp_path / "m.onnx")
+    images = write_images(
+        tmp_path / "i", dict(zip(("1", "2", "10"), ([each] for each in COLOURS.values()), strict=True))
+    )
+    numbered = found(path, images)  # torchvision has 1, 10, 2
+    assert numbered.accuracy(ComputePrecision.FLOAT32).top1 == 100
+    assert numbered.in_order
+    assert not found(path, images, labels=("1", "2", "10")).in_order
+
+
+def test_folders_of_which_only_some_are_labels_are_refused(tmp_path: Path) -> None:
+    path = write_colour_meter(tmp_path / "m.onnx")
+    images = write_images(tmp_path / "i", {name: [(1, 2, 3)] for name in ("azure", "pink", "grey")})
+    with pytest.raises(ImageFolderError, match="are labels of the artifact, and 'grey', which is none"):
+        found(path, images, labels=("pink", "lime", "azure"))
+
+
+def test_two_files_are_paired_image_by_image(tmp_path: Path) -> None:
+    first = write_colour_meter(tmp_path / "a.onnx")
+    images = write_images(
+        tmp_path / "i", {"1red": [COLOURS["1red"]] * 3, "2green": [COLOURS["1red"]], "3blue": [(0, 0, 9)]}
+    )
+    (images / "1red" / "2.png").write_bytes(b"no image")
+    own = found(first, images, skip_corrupt=True)
+    blind = msgspec.structs.replace(own, first_five={ComputePrecision.FLOAT32: np.full((4, 1), 2)})
+    paired = pair((own, ComputePrecision.FLOAT32), (blind, ComputePrecision.FLOAT32))
+    assert (paired.images, paired.both, paired.only_first, paired.only_second, paired.neither) == (4, 1, 2, 0, 1)
+    assert (paired.difference, paired.same, paired.p_value) == (50, 1, 0.5)
+    other = msgspec.structs.replace(own, places=own.places + 100)
+    with pytest.raises(ImageFolderError, match="no image was classified by both files"):
+        pair((own, ComputePrecision.FLOAT32), (other, ComputePrecision.FLOAT32))

@@ -49,6 +49,33 @@ class Block(nn.Module):
         return self.head((x + self.gamma * self.fc(y).relu()).mean((1, 2)))
 
 
+class Gated(nn.Module):
+    """A block whose channels are weighed by what its map is in the mean, as timm's squeeze-and-excite has it."""
+
+    def __init__(self, stride: int, *, keep: bool) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, stride=stride, padding=1)
+        self.gate = nn.Conv2d(8, 8, 1)
+        self.fc = nn.Linear(8, 3)
+        self.keep = keep
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.stem(x)
+        if self.keep:
+            x = x * self.gate(x.mean((2, 3), keepdim=True)).sigmoid()
+        return self.fc(x.permute(0, 2, 3, 1)).mean((1, 2))
+
+
+@pytest.mark.parametrize("keep", [True, False])
+@pytest.mark.parametrize("stride", [1, SIZE], ids=["a map", "one pixel"])
+def test_the_mean_of_a_map_of_one_pixel_is_of_each_channel(stride: int, keep: bool) -> None:
+    """Without dimensions torch takes the mean of all, channels too."""
+    model = filled(Gated(stride, keep=keep))
+    network, (report,) = rewritten(model, "channels_first")
+    assert report.count == 1
+    assert max_error(model, network) < TOLERANCE
+
+
 def test_layer_scale_stays_behind_an_activation() -> None:
     model = filled(Block())
     network, _ = rewritten(model, "channels_first")

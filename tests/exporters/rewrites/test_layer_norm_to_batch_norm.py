@@ -1,6 +1,8 @@
 import torch
 
 from exporters.rewrites import Equivalence
+from models import create_model
+from models.zoo.batch_normed import batch_normed, merge
 from tests.exporters.rewrites.support import SIZE, operators, rewritten, zoo
 
 NAMES = ("layer_norm_to_batch_norm", "batch_norm", "channels_first")
@@ -34,3 +36,11 @@ def test_a_network_without_layer_norm_stays_as_it_is() -> None:
     network, (report,) = rewritten(zoo("efficientmod_xxs_conv_bn"), NAMES[0])
     assert report.count == 0
     assert operators(network)["batch_norm"] == 64
+
+
+def test_the_network_that_is_trained_for_it_has_the_operators_that_it_makes() -> None:
+    network = create_model("efficientmod_xxs", dims=(8, 16), depths=(1, 1), attention_depths=(1, 1)).eval()
+    made, _ = rewritten(network, *NAMES)
+    trained, (report, *_) = rewritten(merge(batch_normed(network, SIZE)), *NAMES)
+    assert report.count == 0
+    assert operators(trained) == operators(made)

@@ -31,8 +31,22 @@ def test_a_network_that_cannot_be_traced_is_refused_by_name() -> None:
         def forward(self, x: torch.Tensor) -> torch.Tensor:
             return x if x.sum() > 0 else -x
 
-    with pytest.raises(RewriteError, match="torch cannot trace Undecided"):
-        apply(Undecided().eval(), SIZE)
+    said = r"^torch cannot trace mine: which way it goes, .* \(test_registry\.py, line \d+\).*torch\.where choose$"
+    with pytest.raises(RewriteError, match=said):
+        apply(Undecided().eval(), SIZE, name="mine")
+
+
+def test_one_of_which_the_image_decides_how_much_it_gives_is_refused_with_the_operator(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    class Picking(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x[x > 0]
+
+    model = nn.Sequential(nn.Conv2d(3, 2, 4, 4), Picking()).eval()
+    with pytest.raises(RewriteError, match=r"how many values index in '1' of mine gives depends on the image"):
+        apply(model, SIZE, name="mine")
+    assert capsys.readouterr().err == ""
 
 
 def test_a_network_with_two_outputs_is_refused() -> None:
@@ -40,7 +54,7 @@ def test_a_network_with_two_outputs_is_refused() -> None:
         def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
             return x.mean((2, 3)), x.amax((2, 3))
 
-    with pytest.raises(RewriteError, match="one output are rewritten; this has 2"):
+    with pytest.raises(RewriteError, match="one output are rewritten, and this has 2"):
         apply(Twofold().eval(), SIZE)
 
 

@@ -1,6 +1,7 @@
 import argparse
 import os
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 import models
 from exporters.making.key import weights_identity
 from models import CheckpointError, WeightsSource
+from models.zoo.identity import identity_of
 from tests.fakes import damaged
 
 
@@ -143,7 +145,12 @@ def test_a_checkpoint_of_another_network_names_five_differences(fresh: torch.nn.
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"", "not a PyTorch checkpoint"), (b"hello", "not a PyTorch checkpoint"), (None, "No such file")],
+    [
+        (b"", "not a PyTorch checkpoint"),
+        (b"hello", "not a PyTorch checkpoint"),
+        (b"version https://git-lfs", "is no checkpoint: it is Git LFS"),
+        (None, "No such file"),
+    ],
 )
 def test_a_file_that_is_no_checkpoint_says_so(
     content: bytes | None, said: str, fresh: torch.nn.Module, tmp_path: Path
@@ -153,6 +160,17 @@ def test_a_file_that_is_no_checkpoint_says_so(
         path.write_bytes(content)
     with pytest.raises(CheckpointError, match=said):
         models.load_checkpoint(fresh, path)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
+def test_torchscript_is_told_from_a_damaged_checkpoint(tmp_path: Path) -> None:
+    network = torch.nn.Linear(2, 2)
+    path = tmp_path / "x.pt"
+    torch.jit.save(torch.jit.trace(network, torch.ones(1, 2)), path)  # type: ignore[no-untyped-call]
+    with pytest.raises(CheckpointError, match=r"x\.pt is a TorchScript .*torch\.jit\.load\('.*x\.pt'\)\.state_dict"):
+        models.load_checkpoint(network, path)
+    assert identity_of(path) is None  # and torch's warning of it is not heard: here it would be an error
 
 
 def test_a_pipe_is_no_checkpoint_and_is_not_waited_for(fresh: torch.nn.Module, tmp_path: Path) -> None:
@@ -195,6 +213,39 @@ def test_a_file_without_weights_says_what_it_has(fresh: torch.nn.Module, tmp_pat
     torch.save({"epoch": 3}, tmp_path / "empty.pth")
     with pytest.raises(CheckpointError, match=r"holds no weights.*epoch"):
         models.load_checkpoint(fresh, tmp_path / "empty.pth")
+    torch.save({}, tmp_path / "nothing.pth")
+    with pytest.raises(CheckpointError, match="holds no weights: it is an empty dictionary"):
+        models.load_checkpoint(fresh, tmp_path / "nothing.pth")
     torch.save([1, 2], tmp_path / "list.pth")
     with pytest.raises(CheckpointError, match="holds a list"):
         models.load_checkpoint(fresh, tmp_path / "list.pth")
+
+
+@pytest.mark.parametrize(
+    ("kind", "change", "said"),
+    [
+        ("sparse", lambda x: x.to_sparse(), r"weight in it is sparse \(sparse_coo\), where weights are dense"),
+        ("meta", lambda x: x.to("meta"), "weight in it is on the device 'meta', and holds no values"),
+        ("complex", lambda x: x.to(torch.complex64), "weight in it is complex64.*imaginary parts would be lost"),
+        ("int8", lambda x: x.to(torch.int8), "weight in it is int8.*only with the scale"),
+        ("list", lambda x: x.tolist(), "'weight' in it is no tensor, but a list"),
+    ],
+)
+def test_values_that_loading_would_lose_are_refused_by_name(
+    kind: str, change: Callable[[torch.Tensor], Any], said: str, tmp_path: Path
+) -> None:
+    trained, fresh = torch.nn.Linear(2, 2), torch.nn.Sequential(torch.nn.Linear(2, 2))[0]
+    before = fresh.state_dict()["weight"].clone()
+    rest = {"bias": trained.bias.detach(), "more": torch.zeros(1)}
+    torch.save({"weight": change(trained.weight.detach()), **rest}, tmp_path / f"{kind}.pth")
+    with pytest.raises(CheckpointError, match=said):
+        models.load_checkpoint(fresh, tmp_path / f"{kind}.pth")
+    assert torch.equal(fresh.state_dict()["weight"], before)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_another_floating_type_is_taken(dtype: torch.dtype, tmp_path: Path) -> None:
+    trained, fresh = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    torch.save(trained.to(dtype).state_dict(), tmp_path / "other.pth")
+    models.load_checkpoint(fresh, tmp_path / "other.pth")
+    assert torch.equal(fresh.weight, trained.weight.float())

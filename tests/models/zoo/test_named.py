@@ -72,7 +72,10 @@ def test_a_name_has_one_spelling(written: str, name: str) -> None:
         (f"net(a={'(' * 500})", "cannot be read"),
         ("net(a='\udcff')", "cannot be read"),
         ("net(image_size=64)", "the size of images is no part of a name; give --image-size 64"),
-        ("timm:resnet18(a=1)", r"timm builds timm:resnet18, and takes no arguments by name; write a file net\.py"),
+        (
+            "timm:resnet18(a=1)",
+            r"timm builds timm:resnet18, and takes no arguments by name but num_classes; write a file net\.py",
+        ),
     ],
 )
 def test_what_is_no_call_with_plain_values_is_refused(name: str, message: str) -> None:
@@ -130,7 +133,10 @@ class TestTheZoo:
             ("efficientmod_xxs(kernel_size=(3,))", r"has no argument 'kernel_size'; did you mean 'kernel_sizes'\?"),
             ("efficientmod_xxs(depths=3)", r"^efficientmod_xxs\(depths=3\) cannot be built: TypeError: "),
             ("efficientmod_xxs(in_chans=1)", r"\(in_chans=1\) does not run on images of 224x224: RuntimeError: "),
-            ("mobilenetv2_100(num_classes=3)", "timm builds mobilenetv2_100, and takes no arguments by name"),
+            (
+                "mobilenetv2_100(drop_rate=0.3)",
+                "timm builds mobilenetv2_100, and takes no arguments by name but num_classes",
+            ),
         ],
     )
     def test_what_it_cannot_be_built_with_is_said(self, name: str, message: str) -> None:

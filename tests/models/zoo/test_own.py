@@ -31,3 +31,43 @@ def test_one_that_ends_the_program_when_it_runs_is_refused(tmp_path: Path) -> No
     (tmp_path / "net.py").write_text(net)
     with pytest.raises(ModelTargetError, match=r"does not run on images of 8x8 at line 4: it ended the program"):
         find_model("net.py:Net", image_size=8)
+
+
+@pytest.mark.parametrize(
+    ("returned", "said"),
+    [
+        (
+            "torch.jit.trace(nn.ReLU(), torch.ones(1))",
+            r"^net\.py:net is TorchScript, .* return the network that it was",
+        ),
+        (
+            "nn.Sequential(torch.ao.nn.quantized.Quantize(1, 0, torch.quint8))",
+            r"^layer '0' of net\.py:net is quantized \(Quantize of torch\.ao\.nn\.quantized",
+        ),
+        ("nn.Conv2d(3, 4, 1).half()", r"of 8x8 of float32 \(it has weights of float16; return it with \.float\(\)\)"),
+    ],
+)
+def test_one_whose_layers_cannot_be_read_is_refused_with_what_to_return(
+    returned: str, said: str, tmp_path: Path
+) -> None:
+    head = "import warnings, torch\nfrom torch import nn\n"
+    body = f"def net():\n    warnings.simplefilter('ignore')\n    return {returned}\n"
+    (tmp_path / "net.py").write_text(head + body)
+    with pytest.raises(ModelTargetError, match=said):
+        find_model("net.py:net", image_size=8)
+
+
+def test_a_sum_in_float32_that_could_be_quantized_is_none_that_is(tmp_path: Path) -> None:
+    """As in torchvision's networks of `quantization`, which are float32 unless they are asked for otherwise."""
+    net = """
+import torch
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.sum = torch.ao.nn.quantized.FloatFunctional()
+    def forward(self, x):
+        return self.sum.add(x, x)
+"""
+    (tmp_path / "net.py").write_text(net)
+    spec = find_model(f"{tmp_path / 'net.py'}:Net", image_size=8)
+    assert own.build(spec.factory, 8).complexity.params == 0

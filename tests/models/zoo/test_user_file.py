@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import models
-from models import ModelTargetError
+from models import ModelTargetError, UnknownModelError
 
 NETWORK = """
     from torch import nn
@@ -71,9 +71,6 @@ class TestFileTargets:
         ("target", "message"),
         [
             ("net.py", r"net\.py: name the function of it that builds the network, as in .*net\.py:FUNCTION"),
-            ("missing.py:net", r"there is no file .*missing\.py"),
-            ("net.py:large", r"net\.py has no function 'large'; it has flat, small, number, broken, leaves"),
-            ("net.py:not_a_function", r"net\.py has no function 'not_a_function'; it has flat"),
             ("net.py:ready", r"is a network, not a function .* 'def build\(\): return ready' .* name .*net\.py:build"),
             ("net.py:number", r"net\.py:number returned a int, not a torch\.nn\.Module"),
             ("net.py:broken", r"net\.py:broken failed at line 14: RuntimeError: no luck"),
@@ -83,6 +80,21 @@ class TestFileTargets:
     def test_what_is_wrong_with_a_target_is_said(self, file: Path, target: str, message: str) -> None:
         with pytest.raises(ModelTargetError, match=message):
             models.find_model(str(file.parent / target))
+
+    @pytest.mark.parametrize(
+        ("target", "message"),
+        [
+            ("missing.py:net", r"there is no file .*missing\.py"),
+            ("net.py:large", r"net\.py has no function 'large'; it has flat, small, number, broken, leaves"),
+            ("net.py:not_a_function", r"net\.py has no function 'not_a_function'; it has flat"),
+        ],
+    )
+    def test_a_name_of_nothing_is_unknown_as_one_of_the_zoo_would_be(
+        self, file: Path, target: str, message: str
+    ) -> None:
+        with pytest.raises(UnknownModelError, match=message) as caught:
+            models.find_model(str(file.parent / target))
+        assert not isinstance(caught.value, ModelTargetError)
 
     def test_a_network_that_fails_at_this_size_says_so(self, file: Path) -> None:
         file.write_text("from torch import nn\n\ndef net():\n    return nn.Linear(3, 2)\n")

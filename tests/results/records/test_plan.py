@@ -1,6 +1,6 @@
 import pytest
 
-from results import BenchPlan, ComparisonPlan, Runtime, RuntimeOptions
+from results import BenchPlan, ComparisonPlan, ProfilePlan, Runtime, RuntimeOptions
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,11 @@ def test_the_two_of_a_comparison_take_subnormal_numbers_for_the_same() -> None:
     assert ComparisonPlan(options=zero, target_options=(zero, zero)).options_of(1).denormal_as_zero
     with pytest.raises(ValueError, match="denormal_as_zero is of a whole process"):
         ComparisonPlan(target_options=(RuntimeOptions(), zero))
+
+
+def test_each_target_of_a_profile_has_options_or_none_has() -> None:
+    ways = (RuntimeOptions(), RuntimeOptions(runtime=Runtime.OPENVINO))
+    assert ProfilePlan(target_options=ways).options_of(1) == ways[1]  # while it is only asked for
+    assert ProfilePlan(targets=("a", "a"), target_options=ways).options_of(1) == ways[1]
+    with pytest.raises(ValueError, match="target_options has 1 rows, and there are 2 targets"):
+        ProfilePlan(targets=("a", "a"), target_options=ways[:1])

@@ -76,6 +76,23 @@ def test_a_failed_process_is_told_and_does_not_count() -> None:
     assert found.process_ratios == pytest.approx((1.1, 1.2, 1.3))
 
 
+def test_what_a_place_does_instead_of_a_lost_one_is_a_comparison_of_its_own_and_comes_last() -> None:
+    one, two = (
+        [
+            met(each, place=f"T4 {number}", node=f"{number}")
+            for each in processes([1.1] * 3, ComparisonPlan(targets=("a", "b")))
+        ]
+        for number in (1, 2)
+    )
+    instead = [met(each, instead_of="T4 1") for each in two]
+    found = compare([*two, one[0], *instead[1:]])
+    assert [(each.place, each.share, each.processes) for each in found] == [
+        ("T4 2", "T4 2", 3),
+        ("T4 1", "T4 1", 1),
+        ("T4 2", "T4 1", 2),
+    ]
+
+
 def test_where_all_fail_there_is_no_ratio() -> None:
     (found,) = compare([make_comparison_process(failure="killed")])
     assert (found.estimate, found.baseline_p50_ms, found.processes) == (None, None, 0)

@@ -9,13 +9,20 @@ PERFORMANCE, EFFICIENT = (msgspec.structs.replace(MACHINE, affinity=cores) for c
 
 
 def row(
-    content: str, name: str = "m.onnx", *, machine: Machine = MACHINE, run: int = 1, warmup: int = 50
+    content: str,
+    name: str = "m.onnx",
+    *,
+    machine: Machine = MACHINE,
+    run: int = 1,
+    warmup: int = 50,
+    place: str | None = None,
 ) -> Measurement:
     """A user's file."""
     artifact = msgspec.structs.replace(timed_artifact(name, form=None), sha256=content * 64, source=ArtifactSource.FILE)
     record = make_round(artifact=artifact, machine=machine, run_id=f"2026010{run}T000000-0000")
     plan = msgspec.structs.replace(record.plan, warmup_runs=warmup)
-    (found,) = summarise([msgspec.structs.replace(record, plan=plan)])
+    environment = msgspec.structs.replace(record.environment, place=place)
+    (found,) = summarise([msgspec.structs.replace(record, plan=plan, environment=environment)])
     return found
 
 
@@ -78,6 +85,14 @@ def test_rows_of_the_same_cores_are_partners() -> None:
     assert find_partners(before[:1], before).added == (before[1],)
 
 
+def test_boards_of_one_kind_are_compared_each_with_itself() -> None:
+    before = [row("a", place="pi1"), row("a", place="pi2")]
+    assert paired(before, [row("a", place="pi2"), row("a", place="pi1")]) == [(0, 1), (1, 0)]
+    assert paired(before, [row("b", place="pi2"), row("b", place="pi1")]) == [(0, 1), (1, 0)]
+    assert find_partners(before, before[1:]).lost == (before[0],)
+    assert find_partners(before, before).repeated == ((), ())
+
+
 @pytest.mark.parametrize("side", [0, 1])
 def test_what_was_measured_again_in_its_place_counts_once(side: int) -> None:
     again = [row("a", warmup=50), row("a", warmup=9, run=2)]
@@ -99,5 +114,8 @@ def test_another_place_is_another_machine_or_other_cores_as_far_as_that_is_known
     assert on_other_place(row("a", machine=PERFORMANCE), row("a", machine=EFFICIENT))
     assert on_other_place(row("a"), row("a", machine=msgspec.structs.replace(MACHINE, cpu_model="Another CPU")))
     assert on_other_place(row("a"), row("a", machine=msgspec.structs.replace(MACHINE, cpu_quota=1.5)))
+    assert on_other_place(row("a", place="pi1"), row("a", place="pi2"))
+    assert on_other_place(row("a", place="pi1", machine=PERFORMANCE), row("a", place="pi2", machine=PERFORMANCE))
+    assert not on_other_place(row("a", place="pi1"), row("b", place="pi1"))
     assert not on_other_place(row("a", machine=PERFORMANCE), row("b", machine=PERFORMANCE))
     assert not on_other_place(row("a"), row("a", machine=PERFORMANCE))  # an old record does not tell its cores

@@ -38,6 +38,7 @@ def rounds_with(changes: Sequence[dict[str, object]]) -> list[Round]:
     [
         ({"other_cpu_s": 0.9}, {"other_cpu_s": 1.1}, StabilityWarning.OTHER_LOAD),  # of 10 s on two cores
         ({"thermal_throttles": 0}, {"thermal_throttles": 1}, StabilityWarning.THROTTLED),
+        ({"slowed_after": False}, {"slowed_after": True}, StabilityWarning.THROTTLED),
         ({"quota_throttles": 0}, {"quota_throttles": 3}, StabilityWarning.THROTTLED),
         ({"on_battery": False}, {"on_battery": True}, StabilityWarning.BATTERY),
         ({"memory_stall_s": 0.05}, {"memory_stall_s": 0.5}, StabilityWarning.MEMORY_PRESSURE),

@@ -360,3 +360,15 @@ def test_only_what_takes_images_has_a_number_of_them_a_second(shape: tuple[int, 
     artifact = msgspec.structs.replace(timed_artifact(), inputs=(tensor,))
     (measurement,) = summarise([make_round([10.0, 10.0], artifact=artifact)])
     assert measurement.images_per_second == (400.0 if images else None)
+
+
+def test_a_failure_to_make_an_artifact_is_a_row_until_a_later_attempt_makes_it() -> None:
+    unmade = msgspec.structs.replace(timed_artifact(), sha256="", form=None, weights=None)
+    failed = make_round(artifact=unmade, failure="no operator")
+    (row,) = summarise([failed])
+    assert (row.latency, row.failures) == (None, ("no operator",))
+    later = msgspec.structs.replace(make_round(), attempt=1)
+    (row,) = summarise([failed, later, make_round(index=1)])
+    assert row.artifact == timed_artifact()
+    assert row.latency is not None
+    assert (row.latency.rounds, row.failures) == (2, ())

@@ -1,7 +1,7 @@
 import random
 from collections.abc import Callable
 
-from results.statistics.tuning import LOOKS, beaten, pick
+from results.statistics.tuning import LOOKS, beaten, far_behind, leader, pick
 
 
 def drawn(ratio: float, count: int, draws: random.Random, spread: float = 0.004) -> list[float]:
@@ -73,3 +73,18 @@ def test_the_baseline_is_kept_where_the_gain_is_below_the_margin() -> None:
     assert pick({"a": [1.1] * 3}, margin=0.005) is None
     assert pick({"a": []}, margin=0.005) is None
     assert pick({}, margin=0.005) is None
+
+
+def test_only_who_is_far_behind_is_out_after_a_screening() -> None:
+    assert far_behind({"fast": 0.4, "near": 0.55, "far": 0.61, "slow": 1.2}) == {"far": "fast", "slow": "fast"}
+    assert far_behind({"near": 1.4, "far": 1.6}) == {"far": None}
+    assert far_behind({}) == {}
+
+
+def test_one_that_the_budget_let_nobody_time_twice_leads_where_it_seems_faster() -> None:
+    screened = {"plain": 0.36, "rewritten": 0.44}
+    assert leader({"plain": [0.37], "rewritten": [0.44, 0.45]}, screened, 0.005) == "plain"
+    assert leader({"plain": [0.47], "rewritten": [0.44, 0.45]}, {**screened, "plain": 0.46}, 0.005) == "rewritten"
+    assert leader({"plain": [], "rewritten": []}, screened, 0.005) == "plain"
+    assert leader({"plain": [], "rewritten": []}, {"plain": 0.999, "rewritten": 1.2}, 0.005) is None
+    assert leader({"another": [0.3]}, {}, 0.005) is None

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from results import Comparison, ComparisonPlan, ComparisonProcess, compare
+from results import Comparison, ComparisonPlan, ComparisonProcess, Runtime, RuntimeOptions, compare
 from results.tables.comparisons import comparison_table
 from results.tables.words import time_in_words
 from results.tables.write import OutputFormat, render
@@ -128,3 +128,29 @@ def test_the_note_says_what_time_and_which_runs_the_interval_speaks_for() -> Non
 def test_times_are_said_in_one_unit_where_they_have_one() -> None:
     spans = ([34.4], [31, 36.2], [31, 400], [120, 1980], [3600 * 2.5])
     assert [time_in_words(span) for span in spans] == ["34 s", "31 to 36 s", "31 s to 7 min", "2 to 33 min", "2.5 h"]
+
+
+def _on(runtime: Runtime, *, apart: bool = False) -> list[Comparison]:
+    options = RuntimeOptions(), RuntimeOptions(runtime=runtime)
+    plan = ComparisonPlan(targets=("efficientmod_xxs", "efficientmod_xxs"), target_options=options)
+    records = [make_comparison_process((0.9, 0.9), plan=plan, index=index) for index in range(2)]
+    return compare(msgspec.structs.replace(record, apart=apart) for record in records)
+
+
+def test_on_several_runtimes_each_row_says_both_at_any_width() -> None:
+    table = comparison_table(_on(Runtime.OPENVINO))
+    columns = {column.key: column for column in table.main_columns()}
+    (row,) = table.rows
+    assert [columns[key].text(row) for key in ("runtime", "baseline_runtime")] == ["OpenVINO", "ONNX Runtime"]
+    assert columns["runtime"].spare == columns["baseline_runtime"].spare == 0
+    assert table.title == "A CPU, 2 threads, timed in turn"
+    alone = comparison_table(comparisons(0.9))
+    assert not {"runtime", "baseline_runtime"} & {column.key for column in alone.main_columns()}
+
+
+def test_the_note_says_whether_the_two_shared_a_process() -> None:
+    together, apart = _on(Runtime.OPENVINO), _on(Runtime.PYTORCH, apart=True)
+    assert "compared with, both in one process, in turn: at" in comparison_table(together).notes[0]
+    assert "compared with, each in processes of its own, by turns: at" in comparison_table(apart).notes[0]
+    both = comparison_table([*together, *apart]).notes[0]
+    assert "in turn, or for efficientmod_xxs on PyTorch each in processes of its own, by turns: at" in both

@@ -51,6 +51,7 @@ def test_a_version_in_which_rows_differ_is_a_column() -> None:
     versions = {**MACHINE.versions, "onnxruntime": "1.20"}
     mixed = measurement_table(summarise([on(versions=versions), on(versions={**versions, "onnxruntime": "1.21"})]))
     (column,) = (column for column in mixed.main_columns() if column.key == "versions")
+    assert all("python" in str(column.get(row)) for row in mixed.rows)  # all of them, for programs
     assert [column.text(row) for row in mixed.rows] == ["onnxruntime 1.20", "onnxruntime 1.21"]
     cores = measurement_table(summarise([on(available_cores=2), on(available_cores=1)]))
     assert "available_cores" in [column.key for column in cores.main_columns()]
@@ -275,3 +276,35 @@ def test_rows_of_another_runtime_or_mode_are_named_so() -> None:
         ("pytorch", "with transfers"),
     ]
     assert {"runtime", "mode"} <= {column.key for column in several.main_columns()}
+
+
+def test_each_board_has_rows_of_its_own_and_one_that_was_never_reached_adds_no_column() -> None:
+    def on(place: str | None, **changes: Any) -> Round:
+        record = make_round(**changes)
+        return msgspec.structs.replace(
+            record,
+            id=f"{record.id}-{place}",
+            environment=msgspec.structs.replace(record.environment, place=place),
+        )
+
+    unseen = msgspec.structs.replace(MACHINE, os="unknown", available_cores=0, versions={}, cpu_model=None)
+    alone = measurement_table(summarise([on("one"), on("one", index=1)]))
+    assert len(alone.rows) == 1
+    assert alone.title is not None
+    assert alone.title.startswith("one, A CPU")
+    several = measurement_table(summarise([on("three", machine=unseen, failure="off"), on("one"), on("two"), on(None)]))
+    shown = {column.key: [column.get(row) for row in several.rows] for column in several.main_columns()}
+    assert shown["place"] == ["three", "one", "two", None]
+    assert shown["failures"] == ["off", None, None, None]
+    assert not {"os", "available_cores", "versions", "cpu_model"} & shown.keys()
+    assert "A CPU" in (several.title or "")
+
+
+def test_an_attempt_on_one_board_takes_the_place_of_none_on_another() -> None:
+    def on(place: str, attempt: int, failure: str | None = None) -> Round:
+        record = make_round(failure=failure)
+        environment = msgspec.structs.replace(record.environment, place=place)
+        return msgspec.structs.replace(record, id=f"{place}-{attempt}", attempt=attempt, environment=environment)
+
+    found = summarise([on("one", 0, "cut"), on("one", 1), on("two", 0)])
+    assert [(m.place, m.failures) for m in found] == [("one", ()), ("two", ())]

@@ -2,9 +2,10 @@
 
 import msgspec
 
-from results import Device, Measurement, Remarks, Runtime, RuntimeOptions, summarise
+from results import Device, Measurement, Remarks, Runtime, RuntimeOptions, compare, summarise
+from results.tables.comparisons import comparison_table
 from results.tables.measurements import measurement_table
-from tests.fakes import make_round, timed_artifact
+from tests.fakes import make_comparison_process, make_round, timed_artifact
 
 UNALIGNED = Remarks(unaligned_channels=(118, 1254))
 
@@ -54,3 +55,23 @@ def test_a_program_has_both_and_an_older_record_has_neither() -> None:
     (found,) = summarise([msgspec.convert(older, type(make_round()))])
     assert found.remarks == Remarks()
     assert shown(found)[0] == ["efficientmod_xxs"]
+
+
+def test_both_of_a_comparison_bear_their_own_marks() -> None:
+    pooled = Remarks(elsewhere="adaptive pooling, not the reference")
+    (row,) = compare(
+        [
+            msgspec.structs.replace(
+                make_comparison_process(index=index), baseline_remarks=pooled, candidate_remarks=UNALIGNED
+            )
+            for index in range(2)
+        ]
+    )
+    table = comparison_table([row])
+    columns = {column.key: column for column in table.columns}
+    assert columns["name"].text(row) == f"{row.candidate.name} ⁷"
+    assert columns["baseline"].text(row) == f"{row.baseline.name} ⁸"
+    assert f"slower: {row.candidate.name} (118, 1254)." in " ".join(table.notes)
+    assert "⁸ adaptive pooling, not the reference." in table.notes
+    assert columns["unaligned_channels"].get(row) == "118 1254"
+    assert columns["baseline_elsewhere"].get(row) == pooled.elsewhere

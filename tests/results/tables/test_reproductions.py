@@ -1,3 +1,5 @@
+import msgspec
+
 from results import summarise
 from results.published import PAPER_CPU
 from results.statistics.reproduction import PaperLatency
@@ -26,7 +28,7 @@ def test_the_note_on_rounds_speaks_of_the_columns_that_are_there() -> None:
     assert "rounds spread" not in single.lower()
     assert "interval" not in single
     alone = reproduction_table("", summarise([make_round()]), [], not_measured=[])
-    assert not [note for note in alone.notes if note[0] == "²"]
+    assert not [note for note in alone.notes_of(alone.main_columns()) if note[0] == "²"]
 
 
 def test_the_table_says_how_far_the_orders_agree_and_what_it_lacks() -> None:
@@ -57,6 +59,28 @@ def test_ranks_among_networks_of_another_image_size_are_marked_and_the_mark_is_e
     assert [note for note in table.notes if "2 networks of 256 px" in note]
     alike = reproduction_table("Table 1", measurements[:4], [PAPER], not_measured=[])
     assert not [note for note in alike.notes if "⁶" in note]
+
+
+def test_of_several_boards_or_numbers_of_threads_each_order_says_whose_it_is() -> None:
+    rounds = [
+        make_round([ms * threads], threads=threads, artifact=timed_artifact(name))
+        for threads in (1, 4)
+        for name, ms in zip(NAMES, (1.0, 2.0, 4.0, 3.0), strict=True)
+    ]
+    on_boards = [
+        msgspec.structs.replace(each, environment=msgspec.structs.replace(each.environment, place=place))
+        for place in ("pi1", "pi2")
+        for each in rounds[:4]
+    ]
+    for records, words in (
+        (on_boards, ("224 px on pi1, by", "224 px on pi2, by")),
+        (rounds, ("224 px with 1 thread, by", "224 px with 4 threads, by")),
+        (rounds[:4], ("224 px, by",)),
+    ):
+        notes = reproduction_table("Table 1", summarise(records), [PAPER], not_measured=[]).notes
+        orders = [note for note in notes if "Kendall" in note]
+        assert len(orders) == len(words)
+        assert all(word in order for word, order in zip(words, orders, strict=True))
 
 
 def test_what_the_papers_table_leaves_out_or_hides_are_columns_of_measurements() -> None:

@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from results.tables.words import cores_in_words, counted, labels, milliseconds, percent
+from results.tables.words import counted, labels, milliseconds, percent
 from tests.fakes import timed_artifact
 
 
@@ -11,14 +11,6 @@ from tests.fakes import timed_artifact
 )
 def test_short_times_keep_their_digits(value: float, shown: str) -> None:
     assert milliseconds(value) == shown
-
-
-@pytest.mark.parametrize(
-    ("cores", "text"),
-    [((0,), "0"), ((0, 1), "0-1"), ((8, 0, 2, 1, 10), "0-2,8,10"), ((), ""), (None, None)],
-)
-def test_cores_are_written_as_linux_writes_them(cores: tuple[int, ...] | None, text: str | None) -> None:
-    assert cores_in_words(cores) == text
 
 
 @pytest.mark.parametrize(("share", "text"), [(0.005, "0.5 %"), (0.0025, "0.25 %"), (0.05, "5 %"), (0.07, "7 %")])

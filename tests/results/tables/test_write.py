@@ -5,6 +5,7 @@ import msgspec
 import pytest
 
 from results import Measurement, summarise
+from results.tables.arranged import Arrangement, arrange
 from results.tables.measurements import measurement_table
 from results.tables.table import Table
 from results.tables.write import OutputFormat, render
@@ -75,7 +76,7 @@ def test_no_name_breaks_a_row_of_latex(strange: Table[Measurement]) -> None:
     assert len(rows) == 5
     assert {row.replace(r"\&", "").count("&") for row in rows} == {len(strange.main_columns()) - 1}
     assert all(row.endswith(r"\\") for row in rows)
-    assert rows[2].startswith(r" {[}2em]\textbackslash{}x1b{[}31m\textbackslash{}n\&")
+    assert rows[2].startswith(r"{[}2em]\textbackslash{}x1b{[}31m\textbackslash{}n\&")
 
 
 def test_no_name_breaks_a_row_of_csv_or_is_a_formula(strange: Table[Measurement]) -> None:
@@ -89,6 +90,19 @@ def test_json_has_names_as_they_are(strange: Table[Measurement]) -> None:
     assert rows[2]["name"] == "[2em]\x1b[31m\n& \\\\"
 
 
-def test_all_lines_above_a_table_of_latex_are_comments() -> None:
-    text = render(Table(rows=(), columns=(), title="a\nb", subtitle="c"), OutputFormat.LATEX)
-    assert text.splitlines()[:2] == [r"% a\nb", "% c"]
+def test_json_of_chosen_columns_has_these_raw(table: Table[Measurement]) -> None:
+    chosen = arrange(table, Arrangement(columns=("p50_ms", "name", "failures"), limit=1))
+    assert msgspec.json.decode(render(chosen, OutputFormat.JSON)) == [
+        {"p50_ms": 11.0, "name": "efficientmod_xxs", "failures": None}
+    ]
+
+
+def test_csv_of_chosen_columns_has_these_in_their_order(table: Table[Measurement]) -> None:
+    chosen = arrange(table, Arrangement(columns=("params", "name")))
+    assert render(chosen, OutputFormat.CSV).splitlines()[:2] == ["params,name", "4736264,efficientmod_xxs"]
+
+
+def test_markdown_has_no_note_whose_mark_is_not_to_be_seen(table: Table[Measurement]) -> None:
+    text = render(arrange(table, Arrangement(columns=("name", "p50_ms"))), OutputFormat.MARKDOWN)
+    assert "¹" not in text
+    assert "Not the paper's hardware" not in text

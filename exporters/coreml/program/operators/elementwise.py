@@ -47,6 +47,15 @@ def classify(probabilities: Tensor, classes: list[Any]) -> tuple[str, Tensor]:
     return str(label.item() if isinstance(label, Tensor) else label), flat
 
 
+def cumsum(
+    x: Tensor, axis: Tensor | None = None, exclusive: Tensor | None = None, reverse: Tensor | None = None
+) -> Tensor:
+    along_axis = integer(axis)
+    turned = x.flip(along_axis) if flag(reverse) else x
+    sums = turned.cumsum(along_axis) - (turned if flag(exclusive) else 0)
+    return sums.flip(along_axis) if flag(reverse) else sums
+
+
 def reduce_argmax(
     x: Tensor,
     axis: Tensor | None = None,

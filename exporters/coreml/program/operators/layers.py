@@ -132,6 +132,13 @@ def batch_norm(
     return F.batch_norm(x, mean, variance, gamma, beta, eps=1e-5 if epsilon is None else float(epsilon))
 
 
+def local_response_norm(
+    x: Tensor, size: Tensor, alpha: Tensor | None = None, beta: Tensor | None = None, k: Tensor | None = None
+) -> Tensor:
+    numbers = [usual if given is None else float(given) for given, usual in ((alpha, 1e-4), (beta, 0.75), (k, 1.0))]
+    return F.local_response_norm(x, integer(size), *numbers)
+
+
 def instance_norm(
     x: Tensor, gamma: Tensor | None = None, beta: Tensor | None = None, epsilon: Tensor | None = None
 ) -> Tensor:
@@ -167,6 +174,16 @@ def _pooled(
     return further
 
 
+def _windows(
+    x: Tensor, kernel_sizes: Tensor, pad_type: str, strides: Tensor | None, pad: Tensor | None, ceil_mode: Tensor | None
+) -> tuple[list[int], list[int], list[tuple[int, int]], list[tuple[int, int]]]:
+    """Sizes and strides of what is pooled, what is padded at each side, and what ceil_mode adds."""
+    kernel = ints(kernel_sizes)
+    stride = ints(strides, [1] * len(kernel))
+    sides = _padding(pad_type, pad, x.shape[2:], kernel, stride)
+    return kernel, stride, sides, _pooled(x, kernel, stride, sides, flag(ceil_mode))
+
+
 def avg_pool(
     x: Tensor,
     kernel_sizes: Tensor,
@@ -176,10 +193,7 @@ def avg_pool(
     exclude_padding_from_average: Tensor | None = None,
     ceil_mode: Tensor | None = None,
 ) -> Tensor:
-    kernel = ints(kernel_sizes)
-    stride = ints(strides, [1] * len(kernel))
-    sides = _padding(pad_type, pad, x.shape[2:], kernel, stride)
-    further = _pooled(x, kernel, stride, sides, flag(ceil_mode))
+    kernel, stride, sides, further = _windows(x, kernel_sizes, pad_type, strides, pad, ceil_mode)
     pool: Any = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)[len(kernel) - 1]
     y = pool(_pad_spatial(_pad_spatial(x, sides), further), kernel, stride)
     if not any(map(any, (*sides, *further))):
@@ -198,10 +212,7 @@ def max_pool(
     pad: Tensor | None = None,
     ceil_mode: Tensor | None = None,
 ) -> Tensor:
-    kernel = ints(kernel_sizes)
-    stride = ints(strides, [1] * len(kernel))
-    sides = _padding(pad_type, pad, x.shape[2:], kernel, stride)
-    further = _pooled(x, kernel, stride, sides, flag(ceil_mode))
+    kernel, stride, sides, further = _windows(x, kernel_sizes, pad_type, strides, pad, ceil_mode)
     pool: Any = (F.max_pool1d, F.max_pool2d, F.max_pool3d)[len(kernel) - 1]
     return pool(_pad_spatial(_pad_spatial(x, sides, -math.inf), further, -math.inf), kernel, stride)
 

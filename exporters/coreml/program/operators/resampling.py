@@ -3,6 +3,7 @@
 import math
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from exporters.coreml.program.operators.values import along, flag, integer, ints
@@ -95,3 +96,24 @@ def resize(
         else:
             x = _repeat_nearest(x, axis, target)
     return x
+
+
+def resample(
+    x: Tensor,
+    coordinates: Tensor,
+    sampling_mode: str = "bilinear",
+    padding_mode: str = "constant",
+    padding_value: Tensor | None = None,
+    coordinates_mode: str = "unnormalized",
+    align_corners: Tensor | None = None,
+) -> Tensor:
+    """x (N, C, H, W) at the points (N, H', W', 2), as `grid_sample` takes them."""
+    corners = flag(align_corners)
+    if coordinates_mode != "normalized_minus_one_to_one" or (padding_value is not None and float(padding_value)):
+        raise ValueError(f"only points from -1 to 1 are computed, and 0 beyond the edge, not {coordinates_mode}")
+    # Torch's reflection is about the outer pixels' centres or about their edges, as the corners say; MIL has two words.
+    reflection = "reflection" if corners else "symmetric"
+    padding = {"constant": "zeros", "border": "border", reflection: "reflection"}.get(padding_mode)
+    if padding is None:
+        raise ValueError(f"{padding_mode} with align_corners={corners} is none of torch's")
+    return F.grid_sample(x, coordinates, mode=sampling_mode, padding_mode=padding, align_corners=corners)

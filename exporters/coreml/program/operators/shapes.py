@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from exporters.coreml.program.operators.values import flag, integer, ints
@@ -88,6 +89,22 @@ def slice_by_index(
     return x
 
 
+def slice_update(
+    x: Tensor,
+    update: Tensor,
+    begin: Tensor,
+    end: Tensor,
+    stride: Tensor | None = None,
+    begin_mask: Tensor | None = None,
+    end_mask: Tensor | None = None,
+    squeeze_mask: Tensor | None = None,
+) -> Tensor:
+    """x with `update` in the place of what `slice_by_index` gives of it."""
+    numbered = torch.arange(x.numel()).reshape(x.shape)
+    places = slice_by_index(numbered, begin, end, stride, begin_mask, end_mask, squeeze_mask)
+    return x.flatten().index_copy(0, places.flatten(), update.flatten()).reshape(x.shape)
+
+
 def slice_by_size(x: Tensor, begin: Tensor, size: Tensor) -> Tensor:
     """A size of -1 takes all there is to the end."""
     for axis, (start, count) in enumerate(zip(ints(begin), ints(size), strict=True)):
@@ -123,6 +140,78 @@ def gather_along_axis(
 ) -> Tensor:
     place = integer(axis)
     return torch.take_along_dim(x, torch.where(indices < 0, indices + x.shape[place], indices), place)
+
+
+def gather_nd(
+    x: Tensor,
+    indices: Tensor,
+    batch_dims: Tensor | None = None,
+    validate_indices: Tensor | None = None,  # noqa: ARG001 - as in gather
+) -> Tensor:
+    batch = integer(batch_dims)
+    if batch:
+        rows = [gather_nd(row, index, torch.tensor(batch - 1)) for row, index in zip(x, indices, strict=True)]
+        return torch.stack(rows)
+    return x[indices.unbind(-1)]
+
+
+def pixel_shuffle(x: Tensor, upscale_factor: Tensor) -> Tensor:
+    return F.pixel_shuffle(x, integer(upscale_factor))
+
+
+def pixel_unshuffle(x: Tensor, downscale_factor: Tensor) -> Tensor:
+    return F.pixel_unshuffle(x, integer(downscale_factor))
+
+
+def scatter(
+    data: Tensor,
+    indices: Tensor,
+    updates: Tensor,
+    axis: Tensor | None = None,
+    mode: str = "add",
+    validate_indices: Tensor | None = None,  # noqa: ARG001 - as in gather
+) -> Tensor:
+    """data with `updates` at these places of one axis, or added to what is there."""
+    along_axis = integer(axis) % data.ndim
+    places = indices.flatten() % data.shape[along_axis]
+    values = updates.reshape(*data.shape[:along_axis], -1, *data.shape[along_axis + 1 :]).to(data.dtype)
+    if mode == "add":
+        return data.index_add(along_axis, places, values)
+    if mode == "update":
+        return data.index_copy(along_axis, places, values)
+    raise ValueError(f"scatter's mode {mode!r} is not computed")
+
+
+def scatter_nd(
+    data: Tensor,
+    indices: Tensor,
+    updates: Tensor,
+    mode: str = "add",
+    validate_indices: Tensor | None = None,  # noqa: ARG001 - as in gather
+) -> Tensor:
+    if mode not in ("add", "update"):
+        raise ValueError(f"scatter_nd's mode {mode!r} is not computed")
+    places = tuple(indices.unbind(-1))
+    return torch.index_put(data, places, updates.to(data.dtype), accumulate=mode == "add")
+
+
+def reverse(x: Tensor, axes: Tensor | None = None) -> Tensor:
+    return x.flip(ints(axes, range(x.ndim)))
+
+
+def topk(
+    x: Tensor,
+    k: Tensor | None = None,
+    axis: Tensor | None = None,
+    ascending: Tensor | None = None,
+    sort: Tensor | None = None,  # noqa: ARG001 - in any order is in this one, too
+    return_indices: Tensor | None = None,
+    output_indices_dtype: str = "int32",  # noqa: ARG001 - integers are int64 here
+) -> list[Tensor]:
+    along, count = integer(axis, -1), integer(k, 1)
+    count = x.shape[along] if count == -1 else count  # all, since iOS 17
+    found = list(x.topk(count, along, largest=not flag(ascending)))
+    return found if flag(return_indices, True) else found[:1]
 
 
 def shape(x: Tensor) -> Tensor:

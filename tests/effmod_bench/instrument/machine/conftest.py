@@ -1,6 +1,6 @@
 import pytest
 
-from effmod_bench.instrument.machine import conditions, memory, system
+from effmod_bench.instrument.machine import conditions, heat, memory, system
 from effmod_bench.instrument.machine import machine as environment
 
 
@@ -8,6 +8,6 @@ from effmod_bench.instrument.machine import machine as environment
 def files(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
     """What the system's files hold: nothing, until a test puts something there."""
     contents: dict[str, str] = {}
-    for module in (conditions, environment, memory, system):
+    for module in (conditions, environment, heat, memory, system):
         monkeypatch.setattr(module, "read_text", lambda path: contents.get(str(path)))
     return contents

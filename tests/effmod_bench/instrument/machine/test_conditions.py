@@ -54,6 +54,12 @@ def test_what_the_machine_does_not_tell_is_none(files: dict[str, str], monkeypat
         "on_battery",
         "swapped_in_bytes",
         "memory_stall_s",
+        "temperature_before_c",
+        "temperature_after_c",
+        "governor_before",
+        "governor_after",
+        "slowed_before",
+        "slowed_after",
     }
 
 

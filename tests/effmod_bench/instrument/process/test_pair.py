@@ -8,8 +8,8 @@ import pytest
 
 from effmod_bench.instrument.process.messages import Broken, PairJob, PairMember, PairTimed, Warm
 from effmod_bench.instrument.process.start import run_job
-from effmod_bench.instrument.sessions.session import SessionRequest
-from results import Device, Fed, GraphOptimization, InputTensor, RuntimeOptions
+from effmod_bench.instrument.sessions.session import SessionRequest, taking_turns
+from results import Device, Fed, GraphOptimization, InputTensor, Runtime, RuntimeOptions
 from tests.fakes import write_onnx
 
 pytestmark = pytest.mark.xdist_group("measures")  # they would disturb each other's times
@@ -141,3 +141,18 @@ def test_another_input_of_each_is_tried_where_nobody_gave_one(tmp_path: Path) ->
     assert {letter: len(times) for letter, times in outcome.fed_ns.items()} == {"A": 7, "B": 0}
     assert {letter: len(times) for letter, times in outcome.other_ns.items()} == {"A": 7, "B": 0}
     assert all(ns > 0 for ns in (*outcome.fed_ns["A"], *outcome.other_ns["A"]))
+
+
+def test_two_runtimes_take_turns_in_one_process_on_threads_of_their_own(tmp_path: Path) -> None:
+    pytest.importorskip("openvino", reason="the extra [openvino] is not installed")
+    path = write_onnx(tmp_path / "one.onnx", operator="Sigmoid")
+    ours, theirs = (member(path), member(path))
+    by_openvino = msgspec.structs.replace(theirs.session, options=RuntimeOptions(runtime=Runtime.OPENVINO))
+    turns = taking_turns(ours.session, by_openvino)
+    pair = (msgspec.structs.replace(one, session=turn) for one, turn in zip((ours, theirs), turns, strict=True))
+    outcome = time_pair(*pair)
+    assert isinstance(outcome, PairTimed), outcome
+    assert [each.runtime.split()[0] for each in outcome.sessions.values()] == ["openvino", "onnxruntime"]
+    assert outcome.sessions["A"].shared_threads is False
+    assert outcome.relative_error is not None
+    assert outcome.relative_error < 1e-6

@@ -14,7 +14,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from effmod_bench.instrument.process import start
-from effmod_bench.instrument.process.messages import Broken, Job, Loaded, Message, Timed, Warm
+from effmod_bench.instrument.process.messages import Broken, Job, Loaded, Message, ProfileJob, Timed, Warm
 from effmod_bench.instrument.process.start import run_job
 from effmod_bench.instrument.sessions.session import SessionRequest
 from results import Device, InputTensor, RuntimeOptions
@@ -206,13 +206,30 @@ def test_a_worker_that_falls_silent_is_ended_and_the_stage_is_named(
     assert outcome.reason.startswith(f"timeout after 0.3 s, while {stage}")
 
 
+@pytest.mark.parametrize(
+    ("device", "stage"), [(Device.CPU, "loading the file and running it once"), (Device.COREML, "reading the plan")]
+)
+def test_a_profile_is_not_advised_an_option_that_it_has_not(
+    device: Device, stage: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_program(monkeypatch, "import sys; sys.stdin.read()")
+    monkeypatch.setattr(start, "_LEAST_BEFORE_RUNS_S", 0.1)
+    timed = job(tmp_path / "x.onnx")
+    session = msgspec.structs.replace(timed.session, device=device)
+    profile = ProfileJob(
+        session=session, inputs=(), warmup_runs=1, runs=1, plain_first=True, mean=timed.mean, std=timed.std
+    )
+    outcome = run_job(profile, on_warm=lambda _: None, tick=lambda _: None)
+    assert outcome == Broken(reason=f"timeout after 0.1 s, while {stage}", detail="")
+
+
 def test_the_limit_follows_from_what_was_seen() -> None:
-    limit = start._Limit(None)
+    limit = start._Limit(None, "loading")
     limit.enter("being timed", expected_ns=30_000_000_000, least_s=60)
     assert str(limit).startswith("timeout after 300 s")
     limit.enter("being timed", expected_ns=1, least_s=60)
     assert str(limit).startswith("timeout after 60 s")
-    fixed = start._Limit(5)
+    fixed = start._Limit(5, "loading")
     fixed.enter("being timed", expected_ns=30_000_000_000, least_s=60)
     assert str(fixed).startswith("timeout after 5 s")
 

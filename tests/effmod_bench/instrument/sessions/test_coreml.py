@@ -6,10 +6,10 @@ All of coremltools that is Python runs as it is on a Mac: its checks of what it 
 import importlib.util
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +20,7 @@ from typer.testing import CliRunner
 import models
 from effmod_bench import errors
 from effmod_bench.cli import app
-from effmod_bench.instrument import available
-from effmod_bench.instrument import rounds as runner
+from effmod_bench.instrument import available, place
 from effmod_bench.instrument.process.inputs import make_inputs
 from effmod_bench.instrument.process.messages import Broken, Job, Loaded, Message, Timed, Warm
 from effmod_bench.instrument.process.single import run as run_job
@@ -39,14 +38,24 @@ pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("coremltools") is None, reason="coremltools has no wheel for this platform and Python"
 )
 
-# A program as Core ML tells of it: its operators' names, and where each one would run.
+
+class AppleOperator(NamedTuple):
+    """An operator of a program, as Core ML tells of it: where it would run, its estimated cost, and its values."""
+
+    name: str
+    device: str | None = None
+    weight: float | None = None
+    gives: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+
+
 OPERATORS = (
-    ("const", None),
-    ("ios16.conv", "NeuralEngine"),
-    ("ios16.conv", "NeuralEngine"),
-    ("softmax", "GPU"),
-    ("cast", "CPU"),
-    ("ios16.pad", None),
+    AppleOperator("const"),
+    AppleOperator("ios16.conv", "NeuralEngine"),
+    AppleOperator("ios16.conv", "NeuralEngine"),
+    AppleOperator("softmax", "GPU"),
+    AppleOperator("cast", "CPU"),
+    AppleOperator("ios16.pad"),
 )
 NODES = {"Neural Engine": {"conv": 2}, "GPU": {"softmax": 1}, "CPU": {"cast": 1}, "an unknown processor": {"pad": 1}}
 
@@ -56,24 +65,29 @@ class AppleDevice:
 
 
 class ApplePlan:
-    """libcoremlpython's `_MLComputePlanProxy`, of a program with `OPERATORS`."""
+    """libcoremlpython's `_MLComputePlanProxy`, of a program with such operators."""
 
-    def __init__(self) -> None:
+    def __init__(self, made_of: Sequence[AppleOperator]) -> None:
         from coremltools.models import compute_device, compute_plan
 
+        self._costs = [each.weight and compute_plan.MLComputePlanCost(weight=each.weight) for each in made_of]
         self._usages = [
-            device
+            each.device
             and compute_plan.MLComputePlanDeviceUsage(
-                preferred_compute_device=getattr(compute_device, f"ML{device}ComputeDevice")(AppleDevice()),
+                preferred_compute_device=getattr(compute_device, f"ML{each.device}ComputeDevice")(AppleDevice()),
                 supported_compute_devices=[],
             )
-            for _, device in OPERATORS
+            for each in made_of
         ]
         operators = [
             compute_plan.MLModelStructureProgramOperation(
-                inputs={}, operator_name=name, outputs=[], blocks=[], __proxy__=place
+                inputs={f"in{i}": _argument(name) for i, name in enumerate(each.reads)},
+                operator_name=each.name,
+                outputs=[_named(name) for name in each.gives],
+                blocks=[],
+                __proxy__=place,
             )
-            for place, (name, _) in enumerate(OPERATORS)
+            for place, each in enumerate(made_of)
         ]
         block = compute_plan.MLModelStructureProgramBlock(inputs=[], operations=operators, output_names=[])
         main = compute_plan.MLModelStructureProgramFunction(inputs=[], block=block)
@@ -84,16 +98,37 @@ class ApplePlan:
     def get_compute_device_usage_for_mlprogram_operation(self, operation: Any) -> Any:
         return self._usages[operation.__proxy__]
 
+    def get_estimated_cost_for_mlprogram_operation(self, operation: Any) -> Any:
+        return self._costs[operation.__proxy__]
+
+
+def _argument(name: str) -> Any:
+    """A value that is read; next to it, as of some parameters, a constant without a name."""
+    from coremltools.models.compute_plan import MLModelStructureProgramArgument, MLModelStructureProgramBinding
+
+    bindings = [MLModelStructureProgramBinding(name=each, value=None) for each in (name, None)]
+    return MLModelStructureProgramArgument(bindings=bindings)
+
+
+def _named(name: str) -> Any:
+    from coremltools.models.compute_plan import MLModelStructureProgramNamedValueType as NamedValueType
+    from coremltools.models.compute_plan import MLModelStructureProgramValueType as ValueType
+
+    return NamedValueType(name=name, type=ValueType())
+
 
 class AppleModel:
     """libcoremlpython's `_MLModelProxy`. Attributes of the class are what a test sets, and what it looks at."""
 
     has_plans = True
+    operators: Sequence[AppleOperator] = OPERATORS
+    opened: Path  # the package
     outputs: dict[str, Any] = {"logits": np.zeros((1, 10), np.float32)}  # noqa: RUF012 - set by tests, never changed
     loaded: list[tuple[str, str]]
     fed: list[dict[str, Any]]
 
     def __init__(self, path: str, compute_units: str, _: str, __: dict[str, str], ___: None) -> None:
+        type(self).opened = Path(path)
         self.loaded.append((Path(path).name, compute_units))
 
     @staticmethod
@@ -114,7 +149,7 @@ class AppleModel:
         if not cls.has_plans:
             raise RuntimeError("MLComputePlan is only available on macOS >= 14.4")
         cls.loaded.append((path, compute_units))
-        return MLComputePlan(ApplePlan())
+        return MLComputePlan(ApplePlan(cls.operators))
 
 
 @pytest.fixture
@@ -277,7 +312,7 @@ def in_process(monkeypatch: pytest.MonkeyPatch) -> None:
         tick(0.1)
         return last
 
-    monkeypatch.setattr(runner, "run_job", run_here)
+    monkeypatch.setattr(place, "run_job", run_here)
 
 
 NETWORK = """

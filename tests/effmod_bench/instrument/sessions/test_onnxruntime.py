@@ -362,3 +362,17 @@ def test_bfloat16_is_fed_as_it_is(tmp_path: Path) -> None:
     session = OnnxRuntimeSession(request(path, Device.CPU), {"x": x})
     session.run()
     assert session.outputs()["y"].tolist() == [0.25, 0.25]
+
+
+def test_an_output_of_another_rank_than_the_file_says_is_timed_in_silence(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """ONNX Runtime gives it, with a warning at each inference, and takes no place for it."""
+    x = value("x", onnx.TensorProto.FLOAT, [1, 3, 4])
+    path = write_graph(tmp_path / "stale.onnx", [("Relu", ["x"], ["y"], {})], [x], [value("y", 1, [1, "k"])])
+    session = OnnxRuntimeSession(request(path, device=Device.CPU), {"x": np.ones((1, 3, 4), np.float32)})
+    session.run()
+    session.prepare_outputs()
+    session.run()
+    assert session.outputs()["y"].shape == (1, 3, 4)
+    assert capfd.readouterr() == ("", "")

@@ -137,3 +137,14 @@ def test_what_only_looks_like_it_stays(text: str) -> None:
     after, report = rewrite(before, "matmul_to_conv")
     assert report.count == 0
     assert kinds(after) == kinds(before)
+
+
+@pytest.mark.parametrize(("channels", "values"), [(4, 1), (1, 5)])
+def test_a_bias_that_is_broadcast_stays_an_addition(channels: int, values: int) -> None:
+    """A convolution's bias has a value for each channel."""
+    wide = max(channels, values)
+    before = graph(BETWEEN.replace("float[2, 4, 5, 7] y", f"float[2, {wide}, 5, 7] y"), w=(3, channels), b=(values,))
+    after, report = rewrite(before, "matmul_to_conv")
+    assert report.count == 1
+    assert kinds(after) == {"Conv": 1, "Transpose": 2, "Add": 1}
+    assert_same(before, after, (2, 3, 5, 7))

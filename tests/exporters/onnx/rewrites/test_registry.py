@@ -1,3 +1,7 @@
+import numpy as np
+import onnx
+import onnxruntime as ort
+
 from exporters.onnx.rewrites import NAMES
 from exporters.onnx.rewrites.registry import REWRITES, apply
 from tests.exporters.onnx.rewrites.support import assert_same, graph, kinds
@@ -41,3 +45,35 @@ def test_only_those_that_are_named_are_applied() -> None:
     assert [report.name for report in reports] == ["batch_norm"]
     assert kinds(after) == {"Conv": 1, "Transpose": 2, "MatMul": 1}
     assert after.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "n"
+
+
+BRANCHES = """
+g (float[n, 3] x, bool c) => (float[n, 3] y, float[n, 3] z) {
+    y, z = If (c) <
+        then_branch = g1 () => (float[n, 3] a, float[n, 3] b) { t = Relu(x) a = Identity(t) b = Identity(t) },
+        else_branch = g2 () => (float[n, 3] d, float[n, 3] e) { d = Neg(x) e = Identity(x) }
+    >
+}
+"""
+
+
+def test_subgraphs_are_left_alone() -> None:
+    """As in silero-vad, whose branches give Identities: onnx_ir's pass takes these out, and breaks the graph."""
+    before = graph(BRANCHES)
+    after, _ = apply(before, NAMES, {"x": (2, 3)})
+    onnx.checker.check_model(after, full_check=True)
+    x = np.array([[1, -2, 3], [-4, 5, -6]], np.float32)
+    for c in (True, False):
+        sessions = [ort.InferenceSession(each.SerializeToString()) for each in (before, after)]
+        first, second = (session.run(None, {"x": x, "c": np.array(c)}) for session in sessions)
+        np.testing.assert_array_equal(first, second)
+
+
+def test_an_identity_that_gives_an_output_is_taken_out_only_where_another_can_give_it() -> None:
+    text = """g (float[2, 3] x) => (float[2, 3] y, float[2, 3] z, float[2, 3] same) {
+        t = Relu(x) y = Identity(t) z = Identity(y) same = Identity(x)
+    }"""
+    after, _ = apply(graph(text), ("gelu",), {"x": (2, 3)})
+    onnx.checker.check_model(after, full_check=True)
+    assert kinds(after) == {"Relu": 1, "Identity": 2}
+    assert [value.name for value in after.graph.output] == ["y", "z", "same"]

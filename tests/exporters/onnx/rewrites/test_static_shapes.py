@@ -46,3 +46,40 @@ def test_the_original_is_not_touched() -> None:
     copy.CopyFrom(before)
     rewrite(before, "static_shapes", x=(1, 3, 4, 5))
     assert before == copy
+
+
+STALE = """
+g (float[n, 3, 4] x) => (float[n, k] y) {
+    shape = Shape <start = 0, end = 1> (x)
+    rest = Constant <value = int64[2] {4, 3}> ()
+    target = Concat <axis = 0> (shape, rest)
+    y = Reshape(x, target)
+}
+"""
+
+
+def test_an_output_whose_rank_is_known_once_shapes_are_fixed_gets_it() -> None:
+    """As in ddddocr's common.onnx: it says (1, length), and gives (length, 1, classes)."""
+    after, report = rewrite(graph(STALE), "static_shapes", x=(2, 3, 4))
+    assert report.count == 1
+    assert read_tensors(after)[1][0].shape == (2, 4, 3)
+
+
+SQUEEZED = """
+g (float[n, 4] x, bool single) => (float[m] y) {
+    y = If (single) <
+        then_branch = g1 () => (float[m] a) { axis = Constant <value = int64[1] {0}> ()
+                                              a = Squeeze(x, axis) },
+        else_branch = g2 () => (float[m] b) { rest = Constant <value = int64[1] {-1}> ()
+                                              b = Reshape(x, rest) }
+    >
+}
+"""
+
+
+def test_a_subgraph_for_other_shapes_leaves_the_inputs_open() -> None:
+    """As in silero-vad, whose branch for 8 kHz has no place for a window of 16 kHz."""
+    after, report = rewrite(graph(SQUEEZED), "static_shapes", x=(2, 4))
+    assert report.count == 0
+    assert report.skipped[0].startswith("the file: a subgraph of it does not take these shapes")
+    assert after.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "n"

@@ -31,6 +31,7 @@ UP3 = numbers(4, 3, 3, 3)
 DENSE, OFFSET = numbers(5, 11), numbers(5)
 C = numbers(4), numbers(4, seed=1), np.abs(numbers(4, seed=2)) + 0.5, numbers(4, seed=3)
 T = [torch.from_numpy(c) for c in C]
+POINTS = numbers(1, 5, 6, 2, seed=4)  # some of them beyond the edges
 
 
 def channels_first_norm(x: Tensor) -> Tensor:
@@ -255,6 +256,90 @@ CASES = {
         lambda mb, x: mb.gather_along_axis(x=x, indices=np.array([[[[3, 0, 10]]]] * 1, np.int32).repeat(8, 2), axis=3),
         lambda x: x[:, :1, :, [3, 0, 10]],
         (1, 1, 8, 11),
+    ),
+    "cumsum, from the end, without its own": Case(
+        lambda mb, x: mb.cumsum(x=x, axis=1, exclusive=True, reverse=True), lambda x: x.flip(1).cumsum(1).flip(1) - x
+    ),
+    "local_response_norm": Case(
+        lambda mb, x: mb.local_response_norm(x=x, size=3, alpha=0.5, beta=0.7, k=2.0),
+        lambda x: F.local_response_norm(x, 3, 0.5, 0.7, 2.0),
+    ),
+    "pixel_shuffle": Case(lambda mb, x: mb.pixel_shuffle(x=x, upscale_factor=2), lambda x: F.pixel_shuffle(x, 2)),
+    "pixel_unshuffle": Case(
+        lambda mb, x: mb.pixel_unshuffle(x=x, downscale_factor=np.uint32(2)),
+        lambda x: F.pixel_unshuffle(x, 2),
+        shape=(1, 3, 4, 6),
+    ),
+    "resample": Case(
+        lambda mb, x: mb.resample(
+            x=x,
+            coordinates=POINTS,
+            sampling_mode="bilinear",
+            padding_mode="constant",
+            padding_value=0.0,
+            coordinates_mode="normalized_minus_one_to_one",
+            align_corners=False,
+        ),
+        lambda x: F.grid_sample(x, torch.from_numpy(POINTS), align_corners=False),
+    ),
+    "resample, reflected": Case(
+        lambda mb, x: mb.resample(
+            x=x,
+            coordinates=POINTS,
+            sampling_mode="nearest",
+            padding_mode="symmetric",
+            padding_value=0.0,
+            coordinates_mode="normalized_minus_one_to_one",
+            align_corners=False,
+        ),
+        lambda x: F.grid_sample(x, torch.from_numpy(POINTS), "nearest", "reflection", align_corners=False),
+    ),
+    "reverse": Case(lambda mb, x: mb.reverse(x=x, axes=[3, 1]), lambda x: x.flip(3, 1)),
+    "scatter": Case(
+        lambda mb, x: mb.scatter(
+            data=x, indices=np.array([3, -3], np.int32), updates=numbers(1, 2, 8, 11), axis=1, mode="update"
+        ),
+        lambda x: x.index_copy(1, torch.tensor([3, 1]), torch.from_numpy(numbers(1, 2, 8, 11))),
+    ),
+    "scatter, added": Case(
+        lambda mb, x: mb.scatter(
+            data=x, indices=np.array([2, 2], np.int32), updates=numbers(1, 4, 2, 11), axis=-2, mode="add"
+        ),
+        lambda x: x.index_add(2, torch.tensor([2, 2]), torch.from_numpy(numbers(1, 4, 2, 11))),
+    ),
+    "slice_update": Case(
+        lambda mb, x: mb.slice_update(
+            x=x,
+            update=numbers(1, 2, 4, 11),
+            begin=[0, 1, 0, 0],
+            end=[0, 3, 8, 0],
+            stride=[1, 1, 2, 1],
+            begin_mask=[True, False, False, True],
+            end_mask=[True, False, False, True],
+        ),
+        lambda x: torch.cat(
+            [
+                x[:, :1],
+                torch.stack([torch.from_numpy(numbers(1, 2, 4, 11)), x[:, 1:3, 1::2]], 3).flatten(2, 3),
+                x[:, 3:],
+            ],
+            1,
+        ),
+        target="iOS18",
+    ),
+    "scatter_nd": Case(
+        lambda mb, x: mb.scatter_nd(
+            data=x, indices=np.array([[0, 3], [0, 1]], np.int32), updates=numbers(2, 8, 11), mode="update"
+        ),
+        lambda x: x.index_copy(1, torch.tensor([3, 1]), torch.from_numpy(numbers(2, 8, 11))[None]),
+    ),
+    "topk": Case(lambda mb, x: mb.topk(x=x, k=3, axis=2, ascending=True)[0], lambda x: x.topk(3, 2, largest=False)[0]),
+    "gather_nd": Case(
+        lambda mb, x: mb.gather_nd(x=x, indices=np.array([[0, 3], [0, 1]], np.int32)), lambda x: x[0, [3, 1]]
+    ),
+    "gather_nd, batched": Case(
+        lambda mb, x: mb.gather_nd(x=x, indices=np.array([[[3, 7], [1, 0], [2, 2]]], np.int32), batch_dims=1),
+        lambda x: x[:, [3, 1, 2], [7, 0, 2]],
     ),
 }
 

@@ -1,0 +1,1 @@
+"""Profilers of runtimes, one file each."""

@@ -1,0 +1,1 @@
+"""One page of what stores hold: a file that needs no network. Jinja2 and plotly are imported when it is made."""

@@ -1,0 +1,94 @@
+"""What `effmod profile` costs its user, and whether what it tells adds up to the runtime's own total.
+
+Run it with `make check-profile-cost` on a machine that does nothing else: a minute. It profiles a network of about ten
+milliseconds as a user does, by each runtime that has a profiler and is installed, once its file is made and the
+machine's roof is known; `--csv` keeps the rows in `tests/benchmarks/profile_cost.csv`. It ends with 1 where one took
+60 s or more, where the operators of a run took longer than the runtime's own total of it, or where what is told of
+operators and of what is between them is off by more than 2 % from that total, of runs that nothing has made long.
+
+Seconds are those of a clock and, beside them, of the processors: where others work on the same core the first are more.
+"""
+
+import argparse
+import csv
+import importlib.util
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from results import Profile, Store
+from results.records.plan import Runtime
+from results.statistics.profile import summarise_profiles, undisturbed
+
+NETWORK, MOST_S, OFF = "efficientmod_xxs", 60.0, 0.02
+_TABLE = Path(__file__).with_name("profile_cost.csv")
+_COMMAND = (sys.executable, "-m", "effmod_bench", "profile", NETWORK, "--threads", "1")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--csv", action="store_true", help="keep the rows")
+    keeps = parser.parse_args().csv
+    runtimes = [Runtime.ONNXRUNTIME, Runtime.PYTORCH]
+    if importlib.util.find_spec("openvino") is not None:
+        runtimes.append(Runtime.OPENVINO)
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        _profile(Runtime.ONNXRUNTIME, Path(folder, "first"), "--processes", "2")  # which makes the file, and the roof
+        for runtime in runtimes:
+            store = Path(folder, runtime)
+            clock_s, processor_s = _profile(runtime, store)
+            rows.append({"runtime": str(runtime), "network": NETWORK, "clock_s": clock_s, "processor_s": processor_s})
+            rows[-1] |= _told(Store(store).read_kind(Profile))
+            print(rows[-1], flush=True)
+    if keeps:
+        with _TABLE.open("w", newline="") as file:
+            table = csv.DictWriter(file, rows[0], lineterminator="\n")
+            table.writeheader()
+            table.writerows(rows)
+    sys.exit(any(row["clock_s"] >= MOST_S or abs(row["off"]) > OFF or row["fullest"] > 1 for row in rows))
+
+
+def _profile(runtime: Runtime, store: Path, *more: str) -> tuple[float, float]:
+    """Seconds of the clock, and of the processors."""
+    began, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    asked = (*_COMMAND, "--runtime", runtime, "--store", str(store), "--quiet", *more)
+    subprocess.run(asked, check=True, stdout=subprocess.DEVNULL)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    took_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return round(time.monotonic() - began, 1), round(took_s, 1)
+
+
+def _told(records: list[Profile]) -> dict[str, float]:
+    """What a user is told an inference is made of, in milliseconds, and the runtime's own total of it.
+
+    That is of the same runs, without those that something else has made long, as of each operator. `fullest` is the
+    largest share of a run's total that its operators took.
+    """
+    (told,) = summarise_profiles(records)
+    assert told is not None
+    assert told.without is not None
+    total_ms = fmean(fmean(undisturbed(record.run_us)) / record.runs_each / 1e3 for record in records)
+    of_parts = told.kernels.value + told.gaps.value
+    return {
+        "operators_ms": round(told.kernels.value, 3),
+        "between_ms": round(told.gaps.value, 3),
+        "total_ms": round(total_ms, 3),
+        "off": round(of_parts / total_ms - 1, 4),
+        "fullest": round(max(map(_fullest, records)), 4),
+        "without_profiler_ms": round(told.without.value, 3),
+    }
+
+
+def _fullest(record: Profile) -> float:
+    kernels = (sum(each) for each in zip(*record.kernel_us, strict=True))
+    return max(kernel / run for kernel, run in zip(kernels, record.run_us, strict=True))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,150 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from onnx import TensorProto, helper
+from torch import nn
+
+from exporters import OnnxConfig
+from exporters.onnx.export import export
+from exporters.onnx.runtime_graph import (
+    BY_NAME,
+    BY_NEIGHBOURS,
+    BY_VALUE,
+    Names,
+    Shapes,
+    base_name,
+    join,
+    read_names,
+    read_runtime_graph,
+)
+from exporters.proof.parity import measure_parity
+from models import Preprocessing
+from tests.exporters.onnx.test_modules import graph_of
+
+
+@pytest.mark.parametrize(
+    ("name", "base"),
+    [
+        ("conv2d_1_nchwc", "conv2d_1"),
+        ("conv2d_1", "conv2d_1"),
+        ("conv2d_12", None),  # and not conv2d, or conv2d_1
+        ("node_matmul/MatmulTransposeFusion/", "node_matmul"),
+        ("gelu_fused Conv", "node_gelu"),
+        ("ReorderInput_token_7", None),
+        ("", None),
+    ],
+)
+def test_a_name_is_derived_from_another_by_what_is_put_behind_it(name: str, base: str | None) -> None:
+    assert base_name(name, dict.fromkeys(("conv2d", "conv2d_1", "node_matmul", "node_gelu"))) == base
+
+
+def test_an_operator_is_joined_by_value_by_name_or_by_its_neighbours() -> None:
+    graph = graph_of(
+        [
+            ("ReorderInput", ["fc"], ["token_0"]),
+            ("Conv", ["token_0"], ["token_1"]),
+            ("Mystery", ["token_1"], ["token_2"]),
+            ("ReorderOutput", ["token_2"], ["act"]),
+            ("Relu", ["elsewhere"], ["far"]),
+        ]
+    )
+    names = ["ReorderInput", "conv_nchwc", "Mystery", "ReorderOutput", "far"]
+    for node, name in zip(graph.graph.node, names, strict=True):
+        node.name = name
+    found = join(graph, {"fc": "stem.fc", "conv": "stem.conv", "act": "stem.act"})
+    assert found == {
+        "ReorderInput": ("stem.fc", BY_VALUE),  # it copies what the linear layer gave
+        "conv_nchwc": ("stem.conv", BY_NAME),
+        "Mystery": ("stem", BY_NEIGHBOURS),
+        "ReorderOutput": ("stem.act", BY_VALUE),
+        "far": (None, None),
+    }
+
+
+def test_a_value_without_a_path_has_that_of_the_operator_that_gives_it(tmp_path: Path) -> None:
+    file, optimized = tmp_path / "a.onnx", tmp_path / "b.onnx"
+    graph = graph_of([("Relu", ["x"], ["r0"]), ("Relu", ["r0"], ["r1"])])
+    for name, source in (("/stages/{}/act/Relu", file), ("r{}_nchwc", optimized)):
+        for number, node in enumerate(graph.graph.node):
+            node.name = name.format(number)
+        onnx.save(graph, source)
+    found = read_runtime_graph(file, optimized, {})
+    assert [found[f"r{number}_nchwc"].module for number in range(2)] == ["stages.0.act", "stages.1.act"]
+
+
+class Known(nn.Module):
+    """Two convolutions of a width that the runtime's blocks take, one of another, and a linear layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.odd = nn.Conv2d(3, 32, 3), nn.Conv2d(32, 18, 1)
+        self.inner, self.head = nn.Sequential(nn.Conv2d(18, 32, 1), nn.GELU()), nn.Linear(32, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.inner(self.odd(self.stem(x))).mean((2, 3)))
+
+
+def _optimized(path: Path, optimized: Path) -> None:
+    options = onnxruntime.SessionOptions()
+    options.optimized_model_filepath, options.log_severity_level = str(optimized), 3
+    onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+
+def test_the_runtimes_graph_of_a_known_network_is_laid_on_its_modules(tmp_path: Path) -> None:
+    file, optimized = tmp_path / "a.onnx", tmp_path / "b.onnx"
+    torch.manual_seed(0)
+    model = Known().eval()
+    *_, modules = export(model, file, OnnxConfig(image_size=32), Preprocessing(), measure_parity=measure_parity)
+    assert {"stem", "odd", "inner.0", "inner.1", "head", ""} == set(modules)
+    _optimized(file, optimized)
+    by_name = {name: module for module, names in modules.items() for name in names}
+    # As the file lies beside no sidecar here, what was noted is asked of the graph itself.
+    graph = onnx_with_notes(file, by_name)
+    shapes: dict[str, tuple[Shapes, Shapes]] = {"conv2d_nchwc": (((1, 3, 32, 32),), ((1, 32, 30, 30),))}
+    found = read_runtime_graph(graph, optimized, shapes)
+    assert read_names(graph) == Names(is_named=True, has_modules=True, graph="main_graph")
+    assert read_names(optimized) == Names(is_named=True, has_modules=False, graph="main_graph")
+    assert all(operator.module is not None for operator in found.values())
+    assert {operator.module for operator in found.values()} >= {"stem", "odd", "inner.0", "head"}
+    stem = next(each for each in found.values() if each.module == "stem" and each.macs)
+    assert stem.macs == 32 * 30 * 30 * 3 * 3 * 3
+    assert stem.weight_bytes == 4 * (32 * 3 * 3 * 3 + 32)
+    assert {each.module for each in found.values() if each.unaligned} <= {"inner.0"}
+
+
+def onnx_with_notes(path: Path, modules: dict[str, str]) -> Path:
+    """The same file with torch's notes of these modules."""
+    graph = onnx.load(path)
+    for node in graph.graph.node:
+        node.metadata_props.add(key="pkg.torch.onnx.name_scopes", value=str(["", modules[node.name], node.name]))
+    onnx.save(graph, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "constant", "result", "macs"),
+    [
+        ("MatMul", (2, 5, 3), (3, 4), (2, 5, 4), 2 * 5 * 3 * 4),
+        ("Gemm", (2, 3), (3, 4), (2, 4), 2 * 3 * 4),
+        ("Conv", (1, 8, 6, 6), (4, 2, 3, 3), (1, 4, 4, 4), 4 * 4 * 4 * 2 * 9),
+        ("Relu", (1, 8), (1,), (1, 8), 0),
+    ],
+)
+def test_multiply_adds_are_counted_from_shapes(
+    tmp_path: Path,
+    kind: str,
+    shape: tuple[int, ...],
+    constant: tuple[int, ...],
+    result: tuple[int, ...],
+    macs: int,
+) -> None:
+    weight = helper.make_tensor("w", TensorProto.FLOAT, constant, np.zeros(constant, np.float32).flatten())
+    node = helper.make_node(kind, ["x", "w"] if kind != "Relu" else ["x"], ["y"], name="n")
+    values = [helper.make_tensor_value_info("x", 1, shape), helper.make_tensor_value_info("y", 1, result)]
+    path = tmp_path / "x.onnx"
+    onnx.save(helper.make_model(helper.make_graph([node], "g", values[:1], values[1:], [weight])), path)
+    assert read_runtime_graph(path, path, {"n": ((shape,), (result,))})["n"].macs == macs
