@@ -81,6 +81,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
             )
         if "--depth" in self.written:
             check_depth(self.by)
+        if self.trace is not None and self.trace == self.model_explorer:
+            raise TargetError(
+                f"--trace and --model-explorer both name {self.trace}; name another file with one of them"
+            )
         allow(self.timeout)
         plan = self.asked()
         request = Request(
@@ -103,9 +107,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         """The profile that it asks for; of Core ML, whose plan is read, one process in which nothing runs.
 
         Raises:
-            TargetError: options contradict each other.
+            TargetError: options contradict each other, or one is of another device.
         """
         device, options = self.where.resolve()
+        if self.no_roof and device is not Device.CPU:
+            raise TargetError(f"--no-roof goes with --device cpu: no roof is measured with --device {device}")
         threads = one_number_of_threads(self.where.threads)
         given = {"processes": self.processes, "runs": self.runs}
         counts = {name: count for name, count in given.items() if count is not None}

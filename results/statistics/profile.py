@@ -21,8 +21,11 @@ from results.records.profile import Joined, Profile, ProfiledOperator, Roof
 from results.statistics.estimate import ERROR, Estimate, estimate, median_ratio, quantile
 
 # An operator that takes longer than so many times its lower quartile was held up; but for whole microseconds, of which
-# the profiler may see one or two more.
+# the profiler may see one or two more,
 _HELD_UP, _TICKS = 1.5, 2
+# and for memory: what a runtime has given back the system gives anew a page at a time, each of 4 KB in up to 2 us here.
+# PyTorch gives back most of it in each inference, and which operators it meets the next time changes.
+_FRESH_BYTES_PER_US = 2000
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,7 +225,8 @@ def _process(record: Profile, names: Sequence[str]) -> _Process:
     """Of operators in this order."""
     taken = dict(zip((operator.name for operator in record.operators), record.kernel_us, strict=True))
     between = [run - sum(each) for run, each in zip(record.run_us, zip(*record.kernel_us, strict=True), strict=True)]
-    counted = [undisturbed(taken[name]) for name in names]
+    moved = {operator.name: operator.moved_bytes for operator in record.operators}
+    counted = [undisturbed(taken[name], moved_bytes=moved[name]) for name in names]
     per_ms = 1e3 * record.runs_each
     kept = sum(map(len, counted)) / (len(names) * len(record.run_us))
     return _Process(
@@ -232,13 +236,18 @@ def _process(record: Profile, names: Sequence[str]) -> _Process:
     )
 
 
-def undisturbed(durations: Sequence[int]) -> list[int]:
+def undisturbed(durations: Sequence[int], *, moved_bytes: int = 0) -> list[int]:
     """Those that nothing else on the machine has made long, by what the shortest quarter of them takes.
 
     Other programs interrupt an operator for milliseconds, and up to three quarters of all may be interrupted.
+
+    Args:
+        durations: of one operator, in microseconds; or of a whole, in any unit.
+        moved_bytes: of an operator, what it reads and writes: all of it may be memory that the system gives anew.
     """
     quartile = sorted(durations)[len(durations) // 4]
-    longest = max(quartile, _HELD_UP * quartile + _TICKS)  # what is between operators that overlap is less than 0
+    allowed = _HELD_UP * quartile + _TICKS + moved_bytes / _FRESH_BYTES_PER_US
+    longest = max(quartile, allowed)  # what is between operators that overlap is less than 0
     return [each for each in durations if each <= longest]
 
 

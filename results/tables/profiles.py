@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from results.records.plan import Device
+from results.records.plan import Device, Runtime
 from results.records.profile import Profile, Roof
 from results.records.words import mode_in_words
 from results.statistics.profile import (
@@ -50,6 +50,10 @@ _DECIMALS = {Device.CPU: 3, Device.CUDA: 4}  # of milliseconds: a kernel of a GP
 _ON_GPU = (
     "An operator takes what its kernels take on the GPU; between them the GPU waits for the host to launch the next "
     "one. No roof of a GPU is measured."
+)
+_PYTHON = (
+    "Between operators no kernel runs: Python calls the modules and the operators, and frees their results. That is "
+    "there without the profiler, too."
 )
 
 
@@ -212,10 +216,12 @@ def _notes(profiled: Profiled, parts: Sequence[Part]) -> Iterator[str]:
     if profiled.left_out >= _SHOWN_LEFT_OUT:
         yield (
             f"{percent(profiled.left_out)} of the durations are left out: something else on the machine has made them "
-            "more than half as long again as the others."
+            "more than half as long again as the others, and by more than fresh memory does."
         )
     if profiled.plan.device is Device.CUDA:
         yield _ON_GPU
+    elif profiled.options.runtime is Runtime.PYTORCH:
+        yield _PYTHON
     if profiled.cost is not None and profiled.without is not None:
         cost = f"{100 * (profiled.cost.ratio - 1):+.1f} % (± {100 * profiled.cost.half_width:.1f})"
         yield (
@@ -251,8 +257,8 @@ _PAIRS = (
     "the whole."
 )
 _BETWEEN = (
-    "What is between operators is mostly the profiler's own work, and grows with their number: 'effmod compare' "
-    "without --by times both without it."
+    "What is between operators is no kernel's time: the profiler's own work, or of PyTorch mostly Python's, and it "
+    "grows with their number. 'effmod compare' without --by times both without the profiler."
 )
 
 _ACROSS = (

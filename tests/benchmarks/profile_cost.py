@@ -3,8 +3,13 @@
 Run it with `make check-profile-cost` on a machine that does nothing else: a minute. It profiles a network of about ten
 milliseconds as a user does, by each runtime that has a profiler and is installed, once its file is made and the
 machine's roof is known; `--csv` keeps the rows in `tests/benchmarks/profile_cost.csv`. It ends with 1 where one took
-60 s or more, where the operators of a run took longer than the runtime's own total of it, or where what is told of
-operators and of what is between them is off by more than 2 % from that total, of runs that nothing has made long.
+60 s or more, where the operators of a run took longer than the runtime's own total of it, where that total is off by
+more than 2 % from the clock around the same runs, or where what is told of operators and of what is between them is off
+by more than 2 % from that total, of runs that nothing has made long.
+
+Of a single run what is between operators is the total without them, so that the two add up by definition. What is told
+of all runs does not: `off` is what was left out of operators as something else's doing and was the runtime's own. Of
+OpenVINO, which tells no total, that is the clock's.
 
 Seconds are those of a clock and, beside them, of the processors: where others work on the same core the first are more.
 """
@@ -51,7 +56,12 @@ def main() -> None:
             table = csv.DictWriter(file, rows[0], lineterminator="\n")
             table.writeheader()
             table.writerows(rows)
-    sys.exit(any(row["clock_s"] >= MOST_S or abs(row["off"]) > OFF or row["fullest"] > 1 for row in rows))
+    sys.exit(any(map(_falls_short, rows)))
+
+
+def _falls_short(row: dict[str, Any]) -> bool:
+    is_off = max(abs(row["off"]), abs(row["off_clock"])) > OFF
+    return bool(row["clock_s"] >= MOST_S or row["fullest"] > 1 or is_off)
 
 
 def _profile(runtime: Runtime, store: Path, *more: str) -> tuple[float, float]:
@@ -67,19 +77,22 @@ def _profile(runtime: Runtime, store: Path, *more: str) -> tuple[float, float]:
 def _told(records: list[Profile]) -> dict[str, float]:
     """What a user is told an inference is made of, in milliseconds, and the runtime's own total of it.
 
-    That is of the same runs, without those that something else has made long, as of each operator. `fullest` is the
-    largest share of a run's total that its operators took.
+    That is of the same runs, without those that something else has made long, as of each operator; and so is what our
+    own clock tells of them. `fullest` is the largest share of a run's total that its operators took.
     """
     (told,) = summarise_profiles(records)
     assert told is not None
     assert told.without is not None
     total_ms = fmean(fmean(undisturbed(record.run_us)) / record.runs_each / 1e3 for record in records)
+    clock_ms = fmean(fmean(undisturbed(record.with_ns)) / 1e6 for record in records)
     of_parts = told.kernels.value + told.gaps.value
     return {
         "operators_ms": round(told.kernels.value, 3),
         "between_ms": round(told.gaps.value, 3),
         "total_ms": round(total_ms, 3),
+        "clock_ms": round(clock_ms, 3),
         "off": round(of_parts / total_ms - 1, 4),
+        "off_clock": round(total_ms / clock_ms - 1, 4),
         "fullest": round(max(map(_fullest, records)), 4),
         "without_profiler_ms": round(told.without.value, 3),
     }

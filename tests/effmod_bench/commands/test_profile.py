@@ -23,7 +23,8 @@ from tests.effmod_bench.instrument.profilers.test_openvino import known_file
 from tests.effmod_bench.support import effmod
 from tests.fakes import value, write_graph, write_onnx
 
-FEW = ("--threads", "1", "--processes", "2", "--runs", "4", "--no-roof")
+RUNS = ("--threads", "1", "--processes", "2", "--runs", "4")
+FEW = (*RUNS, "--no-roof")
 OPERATORS = ("--by", "operator", "--depth", "3")
 
 
@@ -152,7 +153,7 @@ def test_a_file_that_names_no_modules_is_shown_by_operators() -> None:
 )
 def test_what_has_no_counters_is_said(file: str, target: str, where: tuple[str, ...]) -> None:
     assert file == "theirs.onnx"
-    done = effmod("profile", *FEW, target, *where)
+    done = effmod("profile", *RUNS, target, *where)
     assert done.exit_code == ExitCode.UNAVAILABLE
     assert "effmod reads no profiler of" in done.stderr
     assert "onnxruntime, pytorch and openvino on the CPU" in " ".join(done.stderr.split())
@@ -186,6 +187,15 @@ def test_kernels_of_a_gpu_are_shown_as_operators_of_a_cpu_are(file: str) -> None
     record, _ = Store(Path("s")).read_kind(Profile)
     assert (record.plan.device, record.runs_each, record.roof) == (Device.CUDA, 4, None)
     assert "cuda" in effmod("show", "s", "--run", record.run_id).stdout
+
+
+def test_where_no_roof_is_measured_there_is_none_to_leave_out(file: str) -> None:
+    for device in ("cuda", "coreml"):
+        done = effmod("profile", file, "--device", device, "--no-roof")
+        assert done.exit_code == ExitCode.USAGE
+        assert f"--no-roof goes with --device cpu: no roof is measured with --device {device}" in " ".join(
+            done.stderr.split()
+        )
 
 
 @pytest.mark.usefixtures("gpu")
@@ -273,6 +283,13 @@ def test_a_trace_is_written_for_perfetto(file: str) -> None:
     assert done.exit_code == 0
     events = json.loads(Path("t.json").read_text())["traceEvents"]
     assert sum(event["cat"] == "Sin" for event in events) == 3
+
+
+def test_two_things_do_not_go_into_one_file(file: str, workers: Workers) -> None:
+    done = effmod("profile", *FEW, file, "--trace", "t.json", "--model-explorer", "t.json")
+    assert done.exit_code == ExitCode.USAGE
+    assert "--trace and --model-explorer both name t.json" in done.stderr
+    assert workers.jobs == []
 
 
 def test_inputs_in_turn_are_refused(file: str, workers: Workers) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from results import Device, GraphOptimization, Joined, Rate, Roof
+from results import Device, GraphOptimization, Joined, Rate, Roof, Runtime, RuntimeOptions
 from results.statistics.profile import Profiled, summarise_profiles
 from results.statistics.profile_difference import module_differences
 from results.statistics.profile_plan import plans_of_runs
@@ -89,6 +89,15 @@ def test_the_notes_say_what_was_guessed_what_the_profiler_costs_and_the_roof() -
     assert "with it +10.0 %" in notes
     assert roof_in_words(ROOF) in notes
     assert "100 GFLOP/s in float32" in roof_in_words(ROOF)
+
+
+def test_of_pytorch_it_is_said_what_is_no_kernel() -> None:
+    said = []
+    for runtime in (Runtime.ONNXRUNTIME, Runtime.PYTORCH):
+        found = msgspec.structs.replace(profiled(), options=RuntimeOptions(runtime=runtime))
+        table = profile_table(found, module_parts(found), header="module", output_format=OutputFormat.TABLE)
+        said.append(any("Python calls the modules" in note for note in table.notes))
+    assert said == [False, True]
 
 
 def test_of_the_slowest_operators_the_module_stands_beside() -> None:
