@@ -55,7 +55,7 @@ def test_an_operator_is_joined_by_value_by_name_or_by_its_neighbours() -> None:
     names = ["ReorderInput", "conv_nchwc", "Mystery", "ReorderOutput", "far"]
     for node, name in zip(graph.graph.node, names, strict=True):
         node.name = name
-    found = join(graph, {"fc": "stem.fc", "conv": "stem.conv", "act": "stem.act"})
+    found = join(graph, {"fc": "stem.fc", "conv": "stem.conv", "act": "stem.act"}, {})
     assert found == {
         "ReorderInput": ("stem.fc", BY_VALUE),  # it copies what the linear layer gave
         "conv_nchwc": ("stem.conv", BY_NAME),
@@ -74,6 +74,57 @@ def test_a_value_without_a_path_has_that_of_the_operator_that_gives_it(tmp_path:
         onnx.save(graph, source)
     found = read_runtime_graph(file, optimized, {})
     assert [found[f"r{number}_nchwc"].module for number in range(2)] == ["stages.0.act", "stages.1.act"]
+
+
+def test_what_a_written_out_activation_was_made_one_operator_of_is_known(tmp_path: Path) -> None:
+    file, optimized = tmp_path / "a.onnx", tmp_path / "b.onnx"
+    written_out = [
+        ("Conv", ["x"], ["/fc1/Conv_output"]),
+        ("Erf", ["/fc1/Conv_output"], ["/act/Erf_output"]),
+        ("Mul", ["/act/Erf_output", "/fc1/Conv_output"], ["/act/Mul_output"]),
+        ("Conv", ["/act/Mul_output"], ["/fc2/Conv_output"]),
+    ]
+    onnx.save(graph_of(written_out), file)
+    fused = graph_of(
+        [("Conv", ["x"], ["token_0"]), ("Gelu", ["token_0"], ["token_1"]), ("Conv", ["token_1"], ["token_2"])]
+    )
+    for node, name in zip(fused.graph.node, ("/fc1/Conv_output_nchwc", "Gelu", "/fc2/Conv_output_nchwc"), strict=True):
+        node.name = name
+    onnx.save(fused, optimized)
+    found = read_runtime_graph(file, optimized, {})
+    assert (found["Gelu"].module, found["Gelu"].joined) == ("act", BY_VALUE)
+    assert found["Gelu"].origin == "/act/Mul_output"
+
+
+def test_of_two_unknown_operators_that_one_reads_nobody_knows_which_was_made_of_what(tmp_path: Path) -> None:
+    file, optimized = tmp_path / "a.onnx", tmp_path / "b.onnx"
+    branches = [("Relu", ["x"], ["/a/Relu_output"]), ("Tanh", ["x"], ["/b/Tanh_output"])]
+    onnx.save(graph_of([*branches, ("Add", ["/a/Relu_output", "/b/Tanh_output"], ["/c/Add_output"])]), file)
+    other = graph_of([("Relu", ["x"], ["t0"]), ("Tanh", ["x"], ["t1"]), ("Add", ["t0", "t1"], ["/c/Add_output"])])
+    onnx.save(other, optimized)
+    found = read_runtime_graph(file, optimized, {})
+    assert [found[name].joined for name in ("node_t0", "node_t1")] == [BY_NEIGHBOURS] * 2
+    assert [found[name].origin for name in ("node_t0", "node_t1")] == [None] * 2
+
+
+def test_operators_without_names_have_those_that_the_profile_tells_in_the_order_in_which_they_ran(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "a.onnx"
+    graph = graph_of([("MatMul", ["x", "w"], ["a"]), ("Relu", ["a"], ["b"]), ("MatMul", ["b", "v"], ["c"])])
+    weights = {"w": np.zeros((3, 4), np.float32), "v": np.zeros((4, 5), np.float32)}
+    graph.graph.initializer.extend(onnx.numpy_helper.from_array(array, name) for name, array in weights.items())
+    for node in graph.graph.node:
+        node.name = ""
+    onnx.save(graph, file)
+    ran: dict[str, tuple[Shapes, Shapes]] = {
+        "MatMul_7": (((2, 3),), ((2, 4),)),
+        "Relu_1": (((2, 4),), ((2, 4),)),
+        "MatMul_0": (((2, 4),), ((2, 5),)),  # the number tells when it was made, not when it ran
+    }
+    found = read_runtime_graph(file, file, ran)
+    assert {name: each.macs for name, each in found.items()} == {"MatMul_7": 24, "Relu_1": 0, "MatMul_0": 40}
+    assert [found[name].weight_bytes for name in ("MatMul_7", "MatMul_0")] == [48, 80]
 
 
 class Known(nn.Module):
