@@ -95,7 +95,7 @@ def read_runtime_graph(file: Path, optimized: Path, shapes: Mapping[str, tuple[S
     graph, own = onnx.load(optimized), load_graph(file)
     _name_nameless(graph, shapes)
     names = {name: node for node in own.graph.node for name in (node.name, *node.output) if name}
-    between = _between(graph, own, names)
+    between = _between(graph, names)
     joined = join(graph, _known(file, own), between)
     weights = {tensor.name: tensor for tensor in graph.graph.initializer}
     blocked = any(node.domain == "com.microsoft.nchwc" for node in graph.graph.node)
@@ -149,9 +149,7 @@ def _name_nameless(graph: onnx.ModelProto, ran: Iterable[str]) -> None:
                 node.name = name
 
 
-def _between(
-    graph: onnx.ModelProto, own: onnx.ModelProto, names: Mapping[str, onnx.NodeProto]
-) -> dict[str, tuple[str, ...]]:
+def _between(graph: onnx.ModelProto, names: Mapping[str, onnx.NodeProto]) -> dict[str, tuple[str, ...]]:
     """What operators of the runtime's graph were made of that neither their values nor their names tell.
 
     It is what stood in the file between what is known before them and the one operator behind them that reads them: of
