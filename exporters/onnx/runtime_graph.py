@@ -60,12 +60,10 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         is_named: whether any of them has a name.
         has_modules: whether anything is known of their modules.
-        graph: what it calls itself.
     """
 
     is_named: bool
     has_modules: bool
-    graph: str = ""
 
 
 def read_names(file: Path) -> Names:
@@ -78,8 +76,33 @@ def read_names(file: Path) -> Names:
     return Names(
         is_named=any(node.name for node in graph.graph.node),
         has_modules=any(_known(file, graph).values()),
-        graph=graph.graph.name,
     )
+
+
+class Drawn(msgspec.Struct, frozen=True, kw_only=True):
+    """What Model Explorer's ONNX adapter (justinchuby/model_explorer_onnx, 0.4) calls a file's graph and its operators.
+
+    Attributes:
+        operators: by their own names, and by those of the values that they give. The adapter itself knows values by
+            another key than Model Explorer looks for, so that data of a value would be of no operator.
+    """
+
+    graph: str
+    operators: dict[str, str]
+
+
+def read_drawn(file: Path) -> Drawn:
+    """What a file's operators are called where Model Explorer draws it.
+
+    Raises:
+        ArtifactError: it cannot be read.
+    """
+    graph = load_graph(file).graph
+    operators: dict[str, str] = {}
+    for number, node in enumerate(graph.node):
+        drawn = node.name or f"<node_{number}>"
+        operators |= dict.fromkeys((drawn, *filter(None, node.output)), drawn)
+    return Drawn(graph=graph.name, operators=operators)
 
 
 def read_runtime_graph(file: Path, optimized: Path, shapes: Mapping[str, tuple[Shapes, Shapes]]) -> dict[str, Operator]:
@@ -164,7 +187,7 @@ def _between(graph: onnx.ModelProto, names: Mapping[str, onnx.NodeProto]) -> dic
     readers = readers_of(graph.graph.node)
     found = {}
     for value, name in unknown.items():
-        behind = readers.get(value, ())
+        behind = readers.get(value, [])
         origin = origins[behind[0].name] if len(behind) == 1 and behind[0].op_type not in COPIES else None
         # Of two that one operator reads nobody knows which was made of what.
         if origin is None or sum(source in unknown for source in behind[0].input) > 1:

@@ -18,6 +18,7 @@ from exporters.onnx.runtime_graph import (
     Shapes,
     base_name,
     join,
+    read_drawn,
     read_names,
     read_runtime_graph,
 )
@@ -107,6 +108,15 @@ def test_of_two_unknown_operators_that_one_reads_nobody_knows_which_was_made_of_
     assert [found[name].origin for name in ("node_t0", "node_t1")] == [None] * 2
 
 
+def test_an_operator_is_drawn_by_its_own_name_or_else_by_its_place(tmp_path: Path) -> None:
+    graph = graph_of([("Relu", ["x"], ["a"]), ("Relu", ["a"], ["b"])])
+    graph.graph.node[1].name = ""
+    onnx.save(graph, tmp_path / "a.onnx")
+    drawn = read_drawn(tmp_path / "a.onnx")
+    assert drawn.graph == "small"
+    assert drawn.operators == {"node_a": "node_a", "a": "node_a", "<node_1>": "<node_1>", "b": "<node_1>"}
+
+
 def test_operators_without_names_have_those_that_the_profile_tells_in_the_order_in_which_they_ran(
     tmp_path: Path,
 ) -> None:
@@ -157,8 +167,8 @@ def test_the_runtimes_graph_of_a_known_network_is_laid_on_its_modules(tmp_path: 
     graph = onnx_with_notes(file, by_name)
     shapes: dict[str, tuple[Shapes, Shapes]] = {"conv2d_nchwc": (((1, 3, 32, 32),), ((1, 32, 30, 30),))}
     found = read_runtime_graph(graph, optimized, shapes)
-    assert read_names(graph) == Names(is_named=True, has_modules=True, graph="main_graph")
-    assert read_names(optimized) == Names(is_named=True, has_modules=False, graph="main_graph")
+    assert read_names(graph) == Names(is_named=True, has_modules=True)
+    assert read_names(optimized) == Names(is_named=True, has_modules=False)
     assert all(operator.module is not None for operator in found.values())
     assert {operator.module for operator in found.values()} >= {"stem", "odd", "inner.0", "head"}
     stem = next(each for each in found.values() if each.module == "stem" and each.macs)
