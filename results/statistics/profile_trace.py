@@ -59,6 +59,7 @@ def _own(profiled: Profiled, moments: Sequence[float]) -> Iterator[TraceEvent]:
         name, cat = f"{operator.kind} {operator.name}", operator.kind
         args: dict[str, str | int] = {
             "module": operator.module or "",
+            "joined": operator.joined or "",
             "shape": "x".join(map(str, operator.output_shape)),
             "macs": operator.macs,
             "moved_bytes": operator.moved_bytes,

@@ -2,6 +2,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from results import Joined
 from results.statistics.profile import summarise_profiles
 from results.statistics.profile_trace import Trace, trace_of
 from tests.fakes import make_profile
@@ -30,7 +31,10 @@ def _slices(trace: Trace) -> Iterator[tuple[str, str, int, int]]:
 
 
 def test_a_trace_has_every_operator_after_the_other_and_modules_over_them() -> None:
-    records = [make_profile([[10], [20], [30]], modules=["a.b", "a.c", "d"], index=index) for index in range(2)]
+    joined = [Joined.VALUE, Joined.NEIGHBOURS, None]
+    records = [
+        make_profile([[10], [20], [30]], modules=["a.b", "a.c", "d"], index=index, joined=joined) for index in range(2)
+    ]
     (profiled,) = summarise_profiles(records)
     assert profiled is not None
     trace = trace_of(profiled)
@@ -39,6 +43,8 @@ def test_a_trace_has_every_operator_after_the_other_and_modules_over_them() -> N
     assert operators == [(0, 10_000), (10_000, 30_000), (30_000, 60_000)]
     modules = {name: (began, end) for cat, name, began, end in slices if cat == _OF_MODULES}
     assert modules == {"a.b": (0, 10_000), "a.c": (10_000, 30_000), "a": (0, 30_000), "d": (30_000, 60_000)}
+    told = [event.args["joined"] for event in trace.traceEvents if event.ph == "B" and event.cat == "Conv"]
+    assert told == ["value", "neighbours", ""]  # so that a guess is told from what is known
     rows = {event.args["name"] for event in trace.traceEvents if event.ph == "M"}
     assert {"modules", "operators"} <= rows
 
