@@ -21,6 +21,8 @@ from exporters.onnx.modules import common, modules_of, readers_of
 # Copies of a value into another layout, which stand with the module that the value is of.
 COPIES = ("ReorderInput", "ReorderOutput")
 
+_BLOCKED = "com.microsoft.nchwc"  # the domain of operators on its blocked layout
+
 # What gives a tensor another shape, and leaves it where it lies.
 _VIEWS = ("Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Shape", "Dropout")
 
@@ -121,7 +123,7 @@ def read_runtime_graph(file: Path, optimized: Path, shapes: Mapping[str, tuple[S
     between = _between(graph, names)
     joined = join(graph, _known(file, own), between)
     weights = {tensor.name: tensor for tensor in graph.graph.initializer}
-    blocked = any(node.domain == "com.microsoft.nchwc" for node in graph.graph.node)
+    blocked = any(node.domain == _BLOCKED for node in graph.graph.node)
     operators = {}
     for node in graph.graph.node:
         module, how = joined[node.name]
@@ -134,7 +136,9 @@ def read_runtime_graph(file: Path, optimized: Path, shapes: Mapping[str, tuple[S
             weight_bytes=sum(map(_size_bytes, constants)),
             moves=_moves(node, weights),
             depthwise=_is_depthwise(node, constants),
-            unaligned=blocked and not node.domain and is_unaligned(node, {t.name: tuple(t.dims) for t in constants}),
+            unaligned=blocked
+            and node.domain != _BLOCKED
+            and is_unaligned(node, {t.name: tuple(t.dims) for t in constants}),
         )
     return operators
 

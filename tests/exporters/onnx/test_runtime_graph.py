@@ -177,6 +177,33 @@ def test_the_runtimes_graph_of_a_known_network_is_laid_on_its_modules(tmp_path: 
     assert {each.module for each in found.values() if each.unaligned} <= {"inner.0"}
 
 
+def test_a_width_that_misses_the_blocks_is_told_of_a_convolution_with_its_activation_too(tmp_path: Path) -> None:
+    file, optimized = tmp_path / "a.onnx", tmp_path / "b.onnx"
+    weights = {"stem": (18, 32, 1, 1), "depthwise": (18, 1, 3, 3), "head": (32, 18, 1, 1)}
+    nodes = []
+    for source, (name, shape) in zip("xac", weights.items(), strict=True):
+        groups = 18 if name == "depthwise" else 1
+        kernel = [shape[-1]] * 2
+        result = {"stem": "a", "depthwise": "b", "head": "y"}[name]
+        nodes.append(helper.make_node("Conv", [source, name], [result], name=name, group=groups, kernel_shape=kernel))
+    nodes.insert(2, helper.make_node("Relu", ["b"], ["c"], name="relu"))
+    x, y = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 32, size, size])
+        for name, size in (("x", 8), ("y", 6))
+    )
+    constants = [onnx.numpy_helper.from_array(np.ones(shape, np.float32), name) for name, shape in weights.items()]
+    graph = helper.make_graph(nodes, "widths", [x], [y], constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), file)
+    _optimized(file, optimized)
+    kinds = {node.name: node.op_type for node in onnx.load(optimized).graph.node}
+    found = read_runtime_graph(file, optimized, {})
+    assert {kinds[name] for name, each in found.items() if each.depthwise} == {"FusedConv"}
+    assert {kinds[name]: each.depthwise for name, each in found.items() if each.unaligned} == {
+        "FusedConv": True,
+        "Conv": False,  # the one that reads 18 channels
+    }
+
+
 def onnx_with_notes(path: Path, modules: dict[str, str]) -> Path:
     """The same file with torch's notes of these modules."""
     graph = onnx.load(path)
