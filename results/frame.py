@@ -3,18 +3,24 @@
 import fnmatch
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from results.records.accuracy import AccuracyRecord, StatedAccuracy
 from results.records.by_hand import HandEntry
+from results.records.file import StoreError
 from results.records.measured import ComparisonProcess, Round
 from results.records.profile import Profile
+from results.statistics.profile import Part, Profiled, profiles_of_runs
+from results.statistics.profile_plan import Planned, PlannedPart, planned_operators, plans_of_runs
+from results.statistics.profile_tree import operator_parts
 from results.statistics.samples import samples_of
 from results.statistics.summary import Measurement, summarise
 from results.statistics.timed import Pool, TimedPair, TimedRound
 from results.store import Store, no_measurements
+from results.tables.table import Table
+from results.tables.write import OutputFormat
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -116,11 +122,46 @@ def samples(store: str) -> "pd.DataFrame":
     return samples_of(contents.rounds, contents.pairs)
 
 
-def load(store: str) -> "pd.DataFrame":
-    """The measurements of a store, one row each: the columns of `effmod show --output-format csv`."""
+def load(store: str, of: Literal["measurements", "profiles"] = "measurements") -> "pd.DataFrame":
+    """The measurements of a store, one row each: the columns of `effmod show --output-format csv`.
+
+    Or the operators of its profiles, one row each, the slowest of a profile first: `network` and the other columns of
+    its list, `operator`, `module`, and those of `effmod profile --by operator --output-format csv`. Of a plan of Core
+    ML, whose `basis` is "estimated", there are `estimated_share` and `processors`, and no times.
+
+    Raises:
+        StoreError: it cannot be read, or holds none.
+    """
     import pandas as pd
 
+    path = Path(store)
+    if of == "profiles":
+        return pd.DataFrame(_operators(read_contents(Store(path)).profiles, path))
     from results.tables.measurements import MEASUREMENT_COLUMNS
 
-    measurements = read_measurements(Store(Path(store)))
+    measurements = read_measurements(Store(path))
     return pd.DataFrame([{column.key: column.get(row) for column in MEASUREMENT_COLUMNS} for row in measurements])
+
+
+_CALLED = {"name": "operator", "path": "module"}
+_OF_GROUPS = ("depth", "operators")  # columns that an operator alone has no use for
+
+
+def _operators(records: Sequence[Profile], path: Path) -> list[dict[str, Any]]:
+    from results.tables.profile_plans import blank_plan_tables
+    from results.tables.profiles import PROFILES_COLUMNS, blank_profile_tables
+
+    whole: list[tuple[Profiled | Planned, Table[Any], Sequence[Part | PlannedPart]]] = []
+    measured, _ = blank_profile_tables("operator", OutputFormat.CSV)
+    estimated, _ = blank_plan_tables("operator", OutputFormat.CSV)
+    whole += [(each, measured, operator_parts(each)) for each in profiles_of_runs(records)]
+    whole += [(each, estimated, planned_operators(each)) for each in plans_of_runs(records)]
+    if not whole:
+        raise StoreError(f"the store {path} holds no profiles; 'effmod profile TARGET --store {path}' adds one")
+    rows = []
+    for profile, table, parts in whole:
+        around = {column.key: column.get(profile) for column in PROFILES_COLUMNS}
+        around = {"network": around.pop("name"), **around}
+        columns = [column for column in table.columns if column.key not in _OF_GROUPS]
+        rows += [around | {_CALLED.get(each.key, each.key): each.get(part) for each in columns} for part in parts]
+    return rows

@@ -17,6 +17,7 @@ from effmod_bench.screen.console import Console
 from results import BenchPlan, Device, Roof, Runtime, RuntimeOptions
 from results.tables.profiles import roof_in_words
 from results.tables.table import Column, Note, Table
+from results.tables.words import digits
 from results.tables.write import OutputFormat
 
 
@@ -43,7 +44,13 @@ _COLUMNS: tuple[Column[Finding], ...] = (
     Column(key="runtime", header="runtime", get=lambda row: str(row.runtime)),
     Column(key="usable", header="usable", get=lambda row: "yes" if row.usable else "no"),
     Column(key="version", header="version", get=lambda row: row.version),
-    Column(key="subnormal_cost", header="subnormal\ncost", get=lambda row: row.subnormal_cost, detail=True),
+    Column(
+        key="subnormal_cost",
+        header="subnormal\ncost",
+        get=lambda row: row.subnormal_cost,
+        show=digits(1),
+        detail=True,
+    ),
     Column(key="reason", header="what is missing", get=lambda row: row.reason, detail=True),
 )
 

@@ -152,15 +152,16 @@ def _write_trace(path: Path, summary: Profiled) -> None:
 
 
 def _write_node_data(console: Console, path: Path, summary: Profiled, subject: Subject) -> None:
-    from exporters.onnx.runtime_graph import read_names
+    from exporters.onnx.runtime_graph import read_drawn
 
-    read = functools.partial(read_names, subject.path)
-    graph = apart(read, what=subject.path.name, stage=Stage.LOADING).graph
+    read = functools.partial(read_drawn, subject.path)
+    drawn = apart(read, what=subject.path.name, stage=Stage.LOADING)
     with writing(path.parent, elsewhere="name another file with --model-explorer"):
-        path.write_bytes(msgspec.json.encode(node_data_of(summary, graph)))
+        path.write_bytes(msgspec.json.encode(node_data_of(summary, drawn.graph, drawn.operators)))
+    placed = percent(placed_share(summary, drawn.operators))
     console.note(
-        f"{path}: {percent(placed_share(summary))} of the operators' time at the operators of {subject.path.name}, for "
-        "Model Explorer with its ONNX adapter"
+        f"{path}: {placed} of the operators' time at the operators of {subject.path.name}, for Model Explorer with its "
+        "ONNX adapter"
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import onnx
 
+_CONVOLUTIONS = ("Conv", "FusedConv")  # the second is what the runtime makes of one it has left out, and its activation
 _ALIGNMENT = 4
 _LARGEST_BLOCK = 16
 
@@ -40,7 +41,7 @@ def blocked_channels(node: onnx.NodeProto, shapes: Mapping[str, tuple[int, ...]]
     Args:
         shapes: of its weights, by name.
     """
-    shape = shapes.get(node.input[1], ()) if node.op_type == "Conv" and len(node.input) > 1 else ()
+    shape = shapes.get(node.input[1], ()) if node.op_type in _CONVOLUTIONS and len(node.input) > 1 else ()
     if len(shape) != 4:
         return None
     groups = next((attribute.i for attribute in node.attribute if attribute.name == "group"), 1)

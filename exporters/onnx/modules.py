@@ -44,13 +44,25 @@ def _noted(node: onnx.NodeProto) -> str | None:
 
 
 def named(graph: onnx.ModelProto) -> dict[str, str]:
-    """The paths that older exporters put into the names themselves, such as "/stages/0/mlp/MatMul"; mostly none."""
-    found = {}
-    for node in graph.graph.node:
-        for name in _names(node):
-            if name.startswith("/"):
-                found[name] = ".".join(name.split("/")[1:-1])
-    return found
+    """The paths that other exporters put into the names themselves; mostly none.
+
+    torch's older one begins them with a slash ("/stages/stages.0/mlp/MatMul"). TensorFlow's do not
+    ("model/block1/conv/Conv2D"), and are paths where most operators have such a name: of a few it is chance.
+    """
+    names = [name for node in graph.graph.node for name in _names(node)]
+    rooted = [name for name in names if name.startswith("/")]
+    others = [name for name in names if "/" in name]
+    return {name: _path(name) for name in rooted or (others if 2 * len(others) > len(names) else ())}
+
+
+def _path(name: str) -> str:
+    """The module's of an operator. One of a list of modules stands in it with the list's name ("stages.0") again."""
+    path: list[str] = []
+    for part in name.strip("/").split("/")[:-1]:
+        if path and part.startswith(f"{path[-1]}."):
+            path.pop()
+        path.append(part)
+    return ".".join(path)
 
 
 def modules_of(graph: onnx.ModelProto) -> dict[str, str]:

@@ -6,7 +6,8 @@ found by a value that it gives, by the name that it was derived from, or else by
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -19,6 +20,8 @@ from exporters.onnx.modules import common, modules_of, readers_of
 
 # Copies of a value into another layout, which stand with the module that the value is of.
 COPIES = ("ReorderInput", "ReorderOutput")
+
+_BLOCKED = "com.microsoft.nchwc"  # the domain of operators on its blocked layout
 
 # What gives a tensor another shape, and leaves it where it lies.
 _VIEWS = ("Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Shape", "Dropout")
@@ -59,12 +62,10 @@ class Names(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         is_named: whether any of them has a name.
         has_modules: whether anything is known of their modules.
-        graph: what it calls itself.
     """
 
     is_named: bool
     has_modules: bool
-    graph: str = ""
 
 
 def read_names(file: Path) -> Names:
@@ -77,8 +78,33 @@ def read_names(file: Path) -> Names:
     return Names(
         is_named=any(node.name for node in graph.graph.node),
         has_modules=any(_known(file, graph).values()),
-        graph=graph.graph.name,
     )
+
+
+class Drawn(msgspec.Struct, frozen=True, kw_only=True):
+    """What Model Explorer's ONNX adapter (justinchuby/model_explorer_onnx, 0.4) calls a file's graph and its operators.
+
+    Attributes:
+        operators: by their own names, and by those of the values that they give. The adapter itself knows values by
+            another key than Model Explorer looks for, so that data of a value would be of no operator.
+    """
+
+    graph: str
+    operators: dict[str, str]
+
+
+def read_drawn(file: Path) -> Drawn:
+    """What a file's operators are called where Model Explorer draws it.
+
+    Raises:
+        ArtifactError: it cannot be read.
+    """
+    graph = load_graph(file).graph
+    operators: dict[str, str] = {}
+    for number, node in enumerate(graph.node):
+        drawn = node.name or f"<node_{number}>"
+        operators |= dict.fromkeys((drawn, *filter(None, node.output)), drawn)
+    return Drawn(graph=graph.name, operators=operators)
 
 
 def read_runtime_graph(file: Path, optimized: Path, shapes: Mapping[str, tuple[Shapes, Shapes]]) -> dict[str, Operator]:
@@ -92,10 +118,12 @@ def read_runtime_graph(file: Path, optimized: Path, shapes: Mapping[str, tuple[S
         ArtifactError: one of them cannot be read.
     """
     graph, own = onnx.load(optimized), load_graph(file)
-    joined = join(graph, _known(file, own))
-    names = dict.fromkeys(name for node in own.graph.node for name in (node.name, *node.output) if name)
+    _name_nameless(graph, shapes)
+    names = {name: node for node in own.graph.node for name in (node.name, *node.output) if name}
+    between = _between(graph, names)
+    joined = join(graph, _known(file, own), between)
     weights = {tensor.name: tensor for tensor in graph.graph.initializer}
-    blocked = any(node.domain == "com.microsoft.nchwc" for node in graph.graph.node)
+    blocked = any(node.domain == _BLOCKED for node in graph.graph.node)
     operators = {}
     for node in graph.graph.node:
         module, how = joined[node.name]
@@ -103,12 +131,14 @@ def read_runtime_graph(file: Path, optimized: Path, shapes: Mapping[str, tuple[S
         operators[node.name] = Operator(
             module=module,
             joined=how,
-            origin=_origin(node, names),
+            origin=_origin(node, names) or (between[node.name][0] if node.name in between else None),
             macs=_macs(node, weights, *shapes.get(node.name, ((), ()))),
             weight_bytes=sum(map(_size_bytes, constants)),
             moves=_moves(node, weights),
             depthwise=_is_depthwise(node, constants),
-            unaligned=blocked and not node.domain and is_unaligned(node, {t.name: tuple(t.dims) for t in constants}),
+            unaligned=blocked
+            and node.domain != _BLOCKED
+            and is_unaligned(node, {t.name: tuple(t.dims) for t in constants}),
         )
     return operators
 
@@ -126,6 +156,55 @@ def module_of(origins: Sequence[str], modules: Mapping[str, str]) -> str | None:
     """The innermost module that holds all of these; None where nothing of them is known."""
     known = [modules[name] for name in origins if name in modules]
     return common(known) if known else None
+
+
+def _name_nameless(graph: onnx.ModelProto, ran: Iterable[str]) -> None:
+    """Give operators without a name the one that the runtime's profile has for them: their kind, and a number.
+
+    Args:
+        ran: the names of all, in the order in which they ran, which is that of the graph.
+    """
+    known = {node.name for node in graph.graph.node}
+    numbered: dict[str, list[str]] = defaultdict(list)
+    for name in ran:
+        if name not in known:
+            numbered[name.rpartition("_")[0]].append(name)
+    for kind, names in numbered.items():
+        nameless = [node for node in graph.graph.node if node.op_type == kind and not node.name]
+        if len(nameless) == len(names):
+            for node, name in zip(nameless, names, strict=True):
+                node.name = name
+
+
+def _between(graph: onnx.ModelProto, names: Mapping[str, onnx.NodeProto]) -> dict[str, tuple[str, ...]]:
+    """What operators of the runtime's graph were made of that neither their values nor their names tell.
+
+    It is what stood in the file between what is known before them and the one operator behind them that reads them: of
+    an activation that was written out, and is one operator now, all of its values, the last first.
+
+    Args:
+        names: the operators of the file, by their names and those of their values.
+    """
+    origins = {node.name: _origin(node, names) for node in graph.graph.node}
+    kept = {value for origin in origins.values() if origin is not None for value in names[origin].output}
+    unknown = {value: node.name for node in graph.graph.node if origins[node.name] is None for value in node.output}
+    readers = readers_of(graph.graph.node)
+    found = {}
+    for value, name in unknown.items():
+        behind = readers.get(value, [])
+        origin = origins[behind[0].name] if len(behind) == 1 and behind[0].op_type not in COPIES else None
+        # Of two that one operator reads nobody knows which was made of what.
+        if origin is None or sum(source in unknown for source in behind[0].input) > 1:
+            continue
+        waiting, made_of = list(names[origin].input), []
+        while waiting:
+            before = waiting.pop(0)
+            if before in names and before not in kept and before not in made_of:
+                made_of.append(before)
+                waiting += names[before].input
+        if made_of:
+            found[name] = tuple(made_of)
+    return found
 
 
 def _origin(node: onnx.NodeProto, names: Mapping[str, object]) -> str | None:
@@ -148,11 +227,14 @@ def _known(file: Path, graph: onnx.ModelProto) -> Mapping[str, str]:
     return known
 
 
-def join(graph: onnx.ModelProto, modules: Mapping[str, str]) -> dict[str, tuple[str | None, str | None]]:
+def join(
+    graph: onnx.ModelProto, modules: Mapping[str, str], between: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[str | None, str | None]]:
     """The module of each operator of the runtime's graph, by its name, and how it was found.
 
     Args:
         modules: by the names of operators and values of the file.
+        between: of operators of which nothing else is told, the values of the file that they were made of.
     """
     nodes = list(graph.graph.node)
     made_by = {name: node for node in nodes for name in node.output}
@@ -168,6 +250,8 @@ def join(graph: onnx.ModelProto, modules: Mapping[str, str]) -> dict[str, tuple[
             found[node.name] = modules[base], BY_NAME
         elif node.op_type in COPIES and (source := made_by.get(node.input[0])) and source.name in found:
             found[node.name] = found[source.name]
+        elif (module := module_of(between.get(node.name, ()), modules)) is not None:
+            found[node.name] = module, BY_VALUE
     left = [node for node in nodes if node.name not in found]
     while left:
         guesses = {node.name: guess for node in left if (guess := _guess(node, found, made_by, readers)) is not None}

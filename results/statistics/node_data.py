@@ -1,10 +1,11 @@
 """What the operators of a file take, for Model Explorer, which draws the file's graph and colours it by such data.
 
-The format is Model Explorer's custom node data: of each graph, by its name, the values of operators; each operator by
-its own name or by that of a value that it gives (google-ai-edge/model-explorer, `node_data_builder.py`).
+The format is Model Explorer's custom node data: of each graph, by its name, the values of operators, by theirs
+(google-ai-edge/model-explorer, `node_data_builder.py`).
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from statistics import fmean
 
 import msgspec
@@ -35,24 +36,29 @@ class GraphData(msgspec.Struct, frozen=True, kw_only=True):
     gradient: tuple[Stop, ...]
 
 
-def node_data_of(profiled: Profiled, graph: str) -> dict[str, GraphData]:
+def node_data_of(profiled: Profiled, graph: str, operators: Mapping[str, str]) -> dict[str, GraphData]:
     """What each operator of a file takes in an inference, those together that the runtime made of it.
 
     What is not known to be made of one of them, or for one, stands at none.
 
     Args:
         graph: the name of the file's graph.
+        operators: the names of its operators, by these and by those of the values that they give.
     """
     taken: dict[str, float] = defaultdict(float)
     for operator, ms in zip(profiled.operators, zip(*profiled.process_ms, strict=True), strict=True):
-        if operator.origin is not None:
-            taken[operator.origin] += fmean(ms)
+        if operator.origin is not None and operator.origin in operators:
+            taken[operators[operator.origin]] += fmean(ms)
     stops = (Stop(stop=i / (len(_COLOURS) - 1), bgColor=colour) for i, colour in enumerate(_COLOURS))
     values = {name: NodeValue(round(ms, 6)) for name, ms in taken.items()}
     return {graph: GraphData(results=values, gradient=tuple(stops))}
 
 
-def placed_share(profiled: Profiled) -> float:
-    """The share of the operators' time that stands at an operator of the file."""
-    of_file = [i for i, operator in enumerate(profiled.operators) if operator.origin is not None]
+def placed_share(profiled: Profiled, operators: Mapping[str, str]) -> float:
+    """The share of the operators' time that stands at an operator of the file.
+
+    Args:
+        operators: as of `node_data_of`.
+    """
+    of_file = [i for i, operator in enumerate(profiled.operators) if operator.origin in operators]
     return profiled.share_of(of_file)

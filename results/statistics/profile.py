@@ -109,7 +109,8 @@ class Profiled(msgspec.Struct, frozen=True, kw_only=True):
         gaps: what is left of it, by the runtime's own total of each run: between operators, and what the profiler's
             whole microseconds hide.
         left_out: the share of all durations that something else has made long.
-        averaged: the profiler tells sums over all runs alone, of which nothing can be left out.
+        averaged: its profiler, or that of what it is compared with, tells sums over all runs alone, of which nothing
+            can be left out; so nothing is left out of either.
         without: an inference in the same processes without the profiler.
         cost: an inference with it over that.
         failures: of processes that failed, the reasons.
@@ -166,7 +167,8 @@ def summarise_profiles(records: Sequence[Profile]) -> list[Profiled | None]:
     by_target: dict[int, list[Profile]] = defaultdict(list)
     for record in records:
         by_target[record.target].append(record)
-    return [_summarise(by_target[target]) for target in sorted(by_target)]
+    averaged = any(record.runs_each > 1 for record in records)
+    return [_summarise(by_target[target], averaged=averaged) for target in sorted(by_target)]
 
 
 def without_profile(records: Sequence[Profile]) -> list[Profile]:
@@ -175,7 +177,7 @@ def without_profile(records: Sequence[Profile]) -> list[Profile]:
     return [record for record in records if (record.run_id, record.target) not in fine]
 
 
-def _summarise(records: Sequence[Profile]) -> Profiled | None:
+def _summarise(records: Sequence[Profile], *, averaged: bool) -> Profiled | None:
     failures = [record.failure or "" for record in records if record.outcome is Outcome.FAILED]
     fine = [record for record in records if record.outcome is Outcome.OK]
     if not fine:
@@ -187,7 +189,7 @@ def _summarise(records: Sequence[Profile]) -> Profiled | None:
     alike = [record for record in fine if sorted(each.name for each in record.operators) == sorted(names)]
     if len(alike) < len(fine):
         failures.append("the runtime made another graph of the file in some processes, which are left out")
-    processes = [_process(record, names) for record in alike]
+    processes = [_process(record, names, averaged=averaged) for record in alike]
     kernels = [math.fsum(each.operators_ms) for each in processes]
     gaps = [each.gaps_ms for each in processes]
     ratios = [median_ratio(record.without_ns, record.with_ns) for record in alike if record.with_ns]
@@ -205,7 +207,7 @@ def _summarise(records: Sequence[Profile]) -> Profiled | None:
         kernels=span(kernels),
         gaps=span(gaps),
         left_out=fmean(each.left_out for each in processes),
-        averaged=last.runs_each > 1,
+        averaged=averaged,
         without=span([fmean(undisturbed(record.without_ns)) / 1e6 for record in alike]) if ratios else None,
         cost=estimate(ratios),
         roof=last.roof,
@@ -221,17 +223,21 @@ class _Process(msgspec.Struct, frozen=True, kw_only=True):
     left_out: float
 
 
-def _process(record: Profile, names: Sequence[str]) -> _Process:
-    """Of operators in this order."""
+def _process(record: Profile, names: Sequence[str], *, averaged: bool) -> _Process:
+    """Of operators in this order; where it is averaged nothing is left out."""
     taken = dict(zip((operator.name for operator in record.operators), record.kernel_us, strict=True))
     between = [run - sum(each) for run, each in zip(record.run_us, zip(*record.kernel_us, strict=True), strict=True)]
     moved = {operator.name: operator.moved_bytes for operator in record.operators}
-    counted = [undisturbed(taken[name], moved_bytes=moved[name]) for name in names]
+
+    def keep(durations: Sequence[int], moved_bytes: int = 0) -> Sequence[int]:
+        return durations if averaged else undisturbed(durations, moved_bytes=moved_bytes)
+
+    counted = [keep(taken[name], moved[name]) for name in names]
     per_ms = 1e3 * record.runs_each
     kept = sum(map(len, counted)) / (len(names) * len(record.run_us))
     return _Process(
         operators_ms=tuple(fmean(each) / per_ms for each in counted),
-        gaps_ms=fmean(undisturbed(between)) / per_ms,
+        gaps_ms=fmean(keep(between)) / per_ms,
         left_out=1 - kept,
     )
 

@@ -1,6 +1,8 @@
 """A profiled inference as a Chrome trace: for Perfetto, and what else reads that format."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
+from statistics import fmean
 
 import msgspec
 
@@ -10,17 +12,19 @@ _MODULES, _OPERATORS = 1, 2  # rows of the picture
 
 
 class TraceEvent(msgspec.Struct, frozen=True, kw_only=True):
-    """What took from one moment to another ("X" is the format's word for that), or what a row is called ("M").
+    """Where something begins ("B" is the format's word for that) or ends ("E"), or what a row is called ("M").
+
+    Not from when for how long ("X"): Perfetto cuts both to whole nanoseconds, so that what is within something else
+    may end after it, and is dropped. Of beginnings and ends at one moment their order in the file tells.
 
     Attributes:
-        ts, dur: in microseconds.
+        ts: in microseconds.
         tid: the row.
     """
 
     name: str
     ph: str
     ts: float = 0.0
-    dur: float = 0.0
     pid: int = 1
     tid: int
     cat: str = ""
@@ -39,10 +43,9 @@ def trace_of(profiled: Profiled) -> Trace:
 
     Operators stand in the order in which they run, without what is between them.
     """
-    count = len(profiled.process_ms)
-    taken = [1e3 * sum(process[i] for process in profiled.process_ms) / count for i in range(len(profiled.operators))]
-    starts = [sum(taken[:i]) for i in range(len(taken))]
-    return Trace(traceEvents=(*_names(profiled), *_modules(profiled, starts, taken), *_own(profiled, starts, taken)))
+    taken = [1e3 * fmean(each) for each in zip(*profiled.process_ms, strict=True)]
+    moments = list(accumulate(taken, initial=0.0))
+    return Trace(traceEvents=(*_names(profiled), *_modules(profiled, moments), *_own(profiled, moments)))
 
 
 def _names(profiled: Profiled) -> Iterator[TraceEvent]:
@@ -51,40 +54,32 @@ def _names(profiled: Profiled) -> Iterator[TraceEvent]:
         yield TraceEvent(name="thread_name", ph="M", tid=row, args={"name": name})
 
 
-def _own(profiled: Profiled, starts: list[float], taken: list[float]) -> Iterator[TraceEvent]:
-    for operator, start, us in zip(profiled.operators, starts, taken, strict=True):
-        yield TraceEvent(
-            name=f"{operator.kind} {operator.name}",
-            ph="X",
-            ts=start,
-            dur=us,
-            tid=_OPERATORS,
-            cat=operator.kind,
-            args={
-                "module": operator.module or "",
-                "shape": "x".join(map(str, operator.output_shape)),
-                "macs": operator.macs,
-                "moved_bytes": operator.moved_bytes,
-                "provider": operator.provider,
-            },
-        )
+def _own(profiled: Profiled, moments: Sequence[float]) -> Iterator[TraceEvent]:
+    for operator, (start, end) in zip(profiled.operators, pairwise(moments), strict=True):
+        name, cat = f"{operator.kind} {operator.name}", operator.kind
+        args: dict[str, str | int] = {
+            "module": operator.module or "",
+            "joined": operator.joined or "",
+            "shape": "x".join(map(str, operator.output_shape)),
+            "macs": operator.macs,
+            "moved_bytes": operator.moved_bytes,
+            "provider": operator.provider,
+        }
+        yield TraceEvent(name=name, ph="B", ts=start, tid=_OPERATORS, cat=cat, args=args)
+        yield TraceEvent(name=name, ph="E", ts=end, tid=_OPERATORS, cat=cat)
 
 
-def _modules(profiled: Profiled, starts: list[float], taken: list[float]) -> Iterator[TraceEvent]:
+def _modules(profiled: Profiled, moments: Sequence[float]) -> Iterator[TraceEvent]:
     """Each module as often as its operators follow each other; one within another lies on it."""
-    open_: list[tuple[str, float]] = []
-    end = 0.0
-    for operator, start, us in zip(profiled.operators, starts, taken, strict=True):
-        path = list(_prefixes(operator.module or ""))
-        same = sum(1 for a, b in zip(path, (name for name, _ in open_), strict=False) if a == b)
-        while len(open_) > same:
-            name, began = open_.pop()
-            yield TraceEvent(name=name, ph="X", ts=began, dur=end - began, tid=_MODULES, cat="module")
-        open_ += [(name, start) for name in path[same:]]
-        end = start + us
-    while open_:
-        name, began = open_.pop()
-        yield TraceEvent(name=name, ph="X", ts=began, dur=end - began, tid=_MODULES, cat="module")
+    open_: list[str] = []
+    for operator, start in zip((*profiled.operators, None), moments, strict=True):
+        path = list(_prefixes(operator.module or "")) if operator is not None else []
+        same = sum(1 for a, b in zip(path, open_, strict=False) if a == b)
+        for name in reversed(open_[same:]):
+            yield TraceEvent(name=name, ph="E", ts=start, tid=_MODULES, cat="module")
+        for name in path[same:]:
+            yield TraceEvent(name=name, ph="B", ts=start, tid=_MODULES, cat="module")
+        open_ = path
 
 
 def _prefixes(path: str) -> Iterator[str]:

@@ -266,8 +266,8 @@ _ACROSS = (
     "the same for both; but an operator that a runtime has made of several modules' stands at one of them."
 )
 _AVERAGED = (
-    "The {averaged}'s profiler tells means of all runs alone, so that what something else has made long is left out of "
-    "the {other} only: trust the two beside each other on a quiet machine."
+    "One of the two profilers tells means of all runs alone. So nothing is left out of either side that something else "
+    "has made long: on a busy machine both are slow, and the intervals wide."
 )
 
 
@@ -277,9 +277,8 @@ def _notes_across(before: Profiled, after: Profiled) -> Iterator[str]:
     if before.without is not None and after.without is not None:
         first, second = (milliseconds(each.without.value) for each in (before, after) if each.without is not None)
         yield f"Without the profilers, in the same processes, the first took {first} ms and the second {second} ms."
-    if before.averaged != after.averaged:
-        averaged, other = ("first", "second") if before.averaged else ("second", "first")
-        yield _AVERAGED.format(averaged=averaged, other=other)
+    if before.averaged:
+        yield _AVERAGED
 
 
 def difference_table(

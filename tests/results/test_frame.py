@@ -1,10 +1,12 @@
 from pathlib import Path
 
+import msgspec
 import pandas as pd
+import pytest
 
 import results
 from results import Store
-from tests.fakes import make_round
+from tests.fakes import make_plan, make_profile, make_round
 
 
 def test_a_store_becomes_a_data_frame(tmp_path: Path) -> None:
@@ -16,3 +18,30 @@ def test_a_store_becomes_a_data_frame(tmp_path: Path) -> None:
     assert frame.loc[0, "name"] == "efficientmod_xxs"
     assert frame.loc[0, "mean_ms"] == 11.0
     assert frame.loc[0, "published_top1"] == 76.0
+
+
+def test_the_operators_of_profiles_become_one_the_slowest_first(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s")
+    store.check_writable()
+    for index in range(2):
+        store.write(make_profile([[1000], [3000]], modules=["stem", None], index=index))
+    frame = results.load(str(store.path), of="profiles")
+    assert list(frame["operator"]) == ["Conv op_1", "Conv op_0"]
+    assert list(frame["ms"]) == [3.0, 1.0]
+    assert list(frame["module"]) == ["", "stem"]
+    assert set(frame["network"]) == {"efficientmod_xxs"}
+    assert set(frame["basis"]) == {"measured"}
+    assert frame["share"].sum() == pytest.approx(1.0)
+    plan = make_plan([0.25, 0.75], modules=["stem", "head"])
+    store.write(msgspec.structs.replace(plan, id=plan.id.replace("0000-", "0001-"), run_id="20260101T000000-0001"))
+    estimated = results.load(str(store.path), of="profiles").query("basis == 'estimated'")
+    assert list(estimated["estimated_share"]) == [0.75, 0.25]
+    assert estimated["ms"].isna().all()
+
+
+def test_a_store_without_profiles_says_how_to_add_one(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s")
+    store.check_writable()
+    store.write(make_round([10.0, 12.0]))
+    with pytest.raises(results.StoreError, match="holds no profiles; 'effmod profile TARGET"):
+        results.load(str(store.path), of="profiles")

@@ -236,7 +236,8 @@ def test_what_each_operator_of_a_file_takes_is_written_for_model_explorer(file: 
     (name, data), *others = json.loads(Path("nodes.json").read_text()).items()
     graph = onnx.load(file).graph
     assert (name, others) == (graph.name, [])
-    assert set(data["results"]) <= {output for node in graph.node for output in node.output}
+    assert data["results"]
+    assert set(data["results"]) <= {node.name for node in graph.node}
     assert all(each["value"] >= 0 for each in data["results"].values())
     assert "at the operators of theirs.onnx" in done.stderr
 
@@ -282,7 +283,7 @@ def test_a_trace_is_written_for_perfetto(file: str) -> None:
     done = effmod("profile", *FEW, file, "--trace", "t.json")
     assert done.exit_code == 0
     events = json.loads(Path("t.json").read_text())["traceEvents"]
-    assert sum(event["cat"] == "Sin" for event in events) == 3
+    assert [event["ph"] for event in events if event["cat"] == "Sin"] == ["B", "E"] * 3
 
 
 def test_two_things_do_not_go_into_one_file(file: str, workers: Workers) -> None:
@@ -381,7 +382,7 @@ def test_one_file_is_laid_on_itself_by_its_modules_where_two_runtimes_run_it(wor
     shown = " ".join(again.stdout.split())
     assert "names of its own for operators and kinds" in shown
     assert "Without the profilers, in the same processes, the first took" in shown
-    assert "The second's profiler tells means of all runs alone" in shown
+    assert "One of the two profilers tells means of all runs alone" in shown
     assert "The same by kind" not in again.stdout
     listed = csv.DictReader(io.StringIO(effmod("show", "--output-format", "csv").stdout))
     assert [row["runtime"].split()[0] for row in listed] == ["onnxruntime", "openvino"]

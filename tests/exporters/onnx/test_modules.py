@@ -60,6 +60,28 @@ def test_older_exporters_name_operators_by_their_paths() -> None:
     assert modules_of(graph) == named(graph)
 
 
+def test_a_module_of_a_list_has_the_lists_name_in_its_own() -> None:
+    names = ["/stages/stages.0/blocks/blocks.1/fc1/Conv", "/stages.0/stages.0.1/act/Mul", "/head/MatMul"]
+    graph = graph_of([("Relu", ["x"], [name]) for name in names])
+    found = [modules_of(graph)[name] for name in names]
+    assert found == ["stages.0.blocks.1.fc1", "stages.0.1.act", "head"]
+
+
+def test_tensorflows_names_are_paths_and_a_slash_in_a_few_names_is_chance() -> None:
+    graph = graph_of([("Conv", ["x"], ["net/block1/conv/Conv2D:0"]), ("Relu", ["y"], ["net/block1/Relu:0"])])
+    for node in graph.graph.node:
+        node.name = node.output[0].removesuffix(":0")
+    assert modules_of(graph) == {
+        "net/block1/conv/Conv2D": "net.block1.conv",
+        "net/block1/conv/Conv2D:0": "net.block1.conv",
+        "net/block1/Relu": "net.block1",
+        "net/block1/Relu:0": "net.block1",
+    }
+    fused = graph_of([("MatMul", ["x"], ["a"]), ("Gelu", ["a"], ["b"])])
+    fused.graph.node[0].name = "node_matmul/MatmulTransposeFusion/"
+    assert modules_of(fused) == {}
+
+
 @pytest.mark.parametrize(
     ("paths", "shared"),
     [(["a.b.c", "a.b.d"], "a.b"), (["a.b", "a.b.c"], "a.b"), (["a", "b"], ""), (["a", ""], ""), (["a.b"], "a.b")],

@@ -18,6 +18,7 @@ from exporters.onnx.runtime_graph import (
     Shapes,
     base_name,
     join,
+    read_drawn,
     read_names,
     read_runtime_graph,
 )
@@ -55,7 +56,7 @@ def test_an_operator_is_joined_by_value_by_name_or_by_its_neighbours() -> None:
     names = ["ReorderInput", "conv_nchwc", "Mystery", "ReorderOutput", "far"]
     for node, name in zip(graph.graph.node, names, strict=True):
         node.name = name
-    found = join(graph, {"fc": "stem.fc", "conv": "stem.conv", "act": "stem.act"})
+    found = join(graph, {"fc": "stem.fc", "conv": "stem.conv", "act": "stem.act"}, {})
     assert found == {
         "ReorderInput": ("stem.fc", BY_VALUE),  # it copies what the linear layer gave
         "conv_nchwc": ("stem.conv", BY_NAME),
@@ -74,6 +75,66 @@ def test_a_value_without_a_path_has_that_of_the_operator_that_gives_it(tmp_path:
         onnx.save(graph, source)
     found = read_runtime_graph(file, optimized, {})
     assert [found[f"r{number}_nchwc"].module for number in range(2)] == ["stages.0.act", "stages.1.act"]
+
+
+def test_what_a_written_out_activation_was_made_one_operator_of_is_known(tmp_path: Path) -> None:
+    file, optimized = tmp_path / "a.onnx", tmp_path / "b.onnx"
+    written_out = [
+        ("Conv", ["x"], ["/fc1/Conv_output"]),
+        ("Erf", ["/fc1/Conv_output"], ["/act/Erf_output"]),
+        ("Mul", ["/act/Erf_output", "/fc1/Conv_output"], ["/act/Mul_output"]),
+        ("Conv", ["/act/Mul_output"], ["/fc2/Conv_output"]),
+    ]
+    onnx.save(graph_of(written_out), file)
+    fused = graph_of(
+        [("Conv", ["x"], ["token_0"]), ("Gelu", ["token_0"], ["token_1"]), ("Conv", ["token_1"], ["token_2"])]
+    )
+    for node, name in zip(fused.graph.node, ("/fc1/Conv_output_nchwc", "Gelu", "/fc2/Conv_output_nchwc"), strict=True):
+        node.name = name
+    onnx.save(fused, optimized)
+    found = read_runtime_graph(file, optimized, {})
+    assert (found["Gelu"].module, found["Gelu"].joined) == ("act", BY_VALUE)
+    assert found["Gelu"].origin == "/act/Mul_output"
+
+
+def test_of_two_unknown_operators_that_one_reads_nobody_knows_which_was_made_of_what(tmp_path: Path) -> None:
+    file, optimized = tmp_path / "a.onnx", tmp_path / "b.onnx"
+    branches = [("Relu", ["x"], ["/a/Relu_output"]), ("Tanh", ["x"], ["/b/Tanh_output"])]
+    onnx.save(graph_of([*branches, ("Add", ["/a/Relu_output", "/b/Tanh_output"], ["/c/Add_output"])]), file)
+    other = graph_of([("Relu", ["x"], ["t0"]), ("Tanh", ["x"], ["t1"]), ("Add", ["t0", "t1"], ["/c/Add_output"])])
+    onnx.save(other, optimized)
+    found = read_runtime_graph(file, optimized, {})
+    assert [found[name].joined for name in ("node_t0", "node_t1")] == [BY_NEIGHBOURS] * 2
+    assert [found[name].origin for name in ("node_t0", "node_t1")] == [None] * 2
+
+
+def test_an_operator_is_drawn_by_its_own_name_or_else_by_its_place(tmp_path: Path) -> None:
+    graph = graph_of([("Relu", ["x"], ["a"]), ("Relu", ["a"], ["b"])])
+    graph.graph.node[1].name = ""
+    onnx.save(graph, tmp_path / "a.onnx")
+    drawn = read_drawn(tmp_path / "a.onnx")
+    assert drawn.graph == "small"
+    assert drawn.operators == {"node_a": "node_a", "a": "node_a", "<node_1>": "<node_1>", "b": "<node_1>"}
+
+
+def test_operators_without_names_have_those_that_the_profile_tells_in_the_order_in_which_they_ran(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "a.onnx"
+    graph = graph_of([("MatMul", ["x", "w"], ["a"]), ("Relu", ["a"], ["b"]), ("MatMul", ["b", "v"], ["c"])])
+    weights = {"w": np.zeros((3, 4), np.float32), "v": np.zeros((4, 5), np.float32)}
+    graph.graph.initializer.extend(onnx.numpy_helper.from_array(array, name) for name, array in weights.items())
+    for node in graph.graph.node:
+        node.name = ""
+    onnx.save(graph, file)
+    ran: dict[str, tuple[Shapes, Shapes]] = {
+        "MatMul_7": (((2, 3),), ((2, 4),)),
+        "Relu_1": (((2, 4),), ((2, 4),)),
+        "MatMul_0": (((2, 4),), ((2, 5),)),  # the number tells when it was made, not when it ran
+    }
+    found = read_runtime_graph(file, file, ran)
+    assert {name: each.macs for name, each in found.items()} == {"MatMul_7": 24, "Relu_1": 0, "MatMul_0": 40}
+    assert [found[name].weight_bytes for name in ("MatMul_7", "MatMul_0")] == [48, 80]
 
 
 class Known(nn.Module):
@@ -106,14 +167,41 @@ def test_the_runtimes_graph_of_a_known_network_is_laid_on_its_modules(tmp_path: 
     graph = onnx_with_notes(file, by_name)
     shapes: dict[str, tuple[Shapes, Shapes]] = {"conv2d_nchwc": (((1, 3, 32, 32),), ((1, 32, 30, 30),))}
     found = read_runtime_graph(graph, optimized, shapes)
-    assert read_names(graph) == Names(is_named=True, has_modules=True, graph="main_graph")
-    assert read_names(optimized) == Names(is_named=True, has_modules=False, graph="main_graph")
+    assert read_names(graph) == Names(is_named=True, has_modules=True)
+    assert read_names(optimized) == Names(is_named=True, has_modules=False)
     assert all(operator.module is not None for operator in found.values())
     assert {operator.module for operator in found.values()} >= {"stem", "odd", "inner.0", "head"}
     stem = next(each for each in found.values() if each.module == "stem" and each.macs)
     assert stem.macs == 32 * 30 * 30 * 3 * 3 * 3
     assert stem.weight_bytes == 4 * (32 * 3 * 3 * 3 + 32)
     assert {each.module for each in found.values() if each.unaligned} <= {"inner.0"}
+
+
+def test_a_width_that_misses_the_blocks_is_told_of_a_convolution_with_its_activation_too(tmp_path: Path) -> None:
+    file, optimized = tmp_path / "a.onnx", tmp_path / "b.onnx"
+    weights = {"stem": (18, 32, 1, 1), "depthwise": (18, 1, 3, 3), "head": (32, 18, 1, 1)}
+    nodes = []
+    for source, (name, shape) in zip("xac", weights.items(), strict=True):
+        groups = 18 if name == "depthwise" else 1
+        kernel = [shape[-1]] * 2
+        result = {"stem": "a", "depthwise": "b", "head": "y"}[name]
+        nodes.append(helper.make_node("Conv", [source, name], [result], name=name, group=groups, kernel_shape=kernel))
+    nodes.insert(2, helper.make_node("Relu", ["b"], ["c"], name="relu"))
+    x, y = (
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, [1, 32, size, size])
+        for name, size in (("x", 8), ("y", 6))
+    )
+    constants = [onnx.numpy_helper.from_array(np.ones(shape, np.float32), name) for name, shape in weights.items()]
+    graph = helper.make_graph(nodes, "widths", [x], [y], constants)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), file)
+    _optimized(file, optimized)
+    kinds = {node.name: node.op_type for node in onnx.load(optimized).graph.node}
+    found = read_runtime_graph(file, optimized, {})
+    assert {kinds[name] for name, each in found.items() if each.depthwise} == {"FusedConv"}
+    assert {kinds[name]: each.depthwise for name, each in found.items() if each.unaligned} == {
+        "FusedConv": True,
+        "Conv": False,  # the one that reads 18 channels
+    }
 
 
 def onnx_with_notes(path: Path, modules: dict[str, str]) -> Path:

@@ -148,3 +148,21 @@ def test_one_network_on_two_runtimes_is_laid_on_its_modules_whichever_of_them_ea
     assert have_common_modules(one, on_another)
     nameless = profiled([make_profile([[1]], modules=[None])])
     assert not have_common_modules(nameless, on_another)
+
+
+def test_where_one_profiler_tells_means_alone_nothing_is_left_out_of_the_other() -> None:
+    records = []
+    for index in range(4):
+        # One run of eight was held up on either side, for as long: one profiler tells each run, the other their sum.
+        taken = [100] * 7 + [900 + index]
+        records.append(make_profile([taken], modules=["a"], index=index))
+        summed = make_profile([[sum(taken)]], modules=["a"], index=index, target=1)
+        records.append(msgspec.structs.replace(summed, runs_each=8))
+    before, after = summarise_profiles(records)
+    assert before is not None
+    assert after is not None
+    (whole, *_) = module_differences(before, after, depth=1)
+    assert whole.before_ms == whole.after_ms == pytest.approx(0.2, rel=0.01)
+    assert whole.verdict is Verdict.NOT_DISTINGUISHABLE
+    alone = profiled([record for record in records if record.target == 0])
+    assert alone.kernels.value == pytest.approx(0.1)
