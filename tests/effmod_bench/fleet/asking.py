@@ -19,10 +19,15 @@ NICENESS = "RAY_worker_niceness"
 
 
 class FakeRay(SimpleNamespace):
-    """Ray, as far as connecting to it goes."""
+    """Ray, as far as connecting to it goes.
+
+    Attributes:
+        failures: how often a head is still to fail that was reached.
+    """
 
     asked: tuple[str, ...] = ()
     niceness: str | None = None
+    failures: int = 0
 
     def is_initialized(self) -> bool:
         return False
@@ -30,6 +35,9 @@ class FakeRay(SimpleNamespace):
     def init(self, address: str, **_: Any) -> None:
         self.asked += (address,)
         self.niceness = os.environ.get(NICENESS)
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionAbortedError("Initialization failure from server:\nRuntimeError: see its logs\n")
 
     def shutdown(self) -> None:
         """Nothing is there."""

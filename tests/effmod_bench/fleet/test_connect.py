@@ -36,7 +36,7 @@ pytestmark = [
 needs_grpc = pytest.mark.skipif(
     importlib.util.find_spec("grpc") is None, reason="grpcio, of effmod's extra cluster, is not installed"
 )
-_LONG_S = 120.0
+_LONG_S = 300.0  # a head that fails takes a minute to say so, and is tried again
 
 
 def free_port() -> int:
@@ -176,6 +176,20 @@ def test_a_token_is_shown_to_the_cluster_that_asks_for_one_alone(
     asks: bool, shown: int, ask: Callable[..., list[Any]]
 ) -> None:
     assert ask(asking.connected_to_head, asks) == [True, shown]
+
+
+def test_a_head_that_fails_once_it_is_reached_is_tried_again(ray: FakeRay, capfd: pytest.CaptureFixture[str]) -> None:
+    said: list[str] = []
+    ray.failures = 2
+    cluster.connect("head:10001", say=said.append)
+    assert (said, *capfd.readouterr()) == ([], "", "")
+    assert ray.asked.count("ray://head:10001") == 3
+    ray.failures = 3
+    with pytest.raises(
+        DeviceUnavailableError, match=r"(?s)its head failed 3 times: .* from server:\n.*: see its logs$"
+    ):
+        cluster.connect("head:10001")
+    assert ray.asked.count("ray://head:10001") == 6
 
 
 def test_where_nobody_listens_at_what_the_user_names_nothing_is_started_instead(ask: Callable[..., Any]) -> None:
