@@ -3,9 +3,14 @@
 import gc
 import os
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -25,6 +30,22 @@ def pytest_configure(config: pytest.Config) -> None:
         # Torch's threads spin while they wait for a core: with more of them than cores, exports take twice the time.
         os.environ["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // workers))
     reaper.watch_this_process(_shared(config))
+    sys.meta_path.insert(0, _Apart())
+
+
+class _Apart(MetaPathFinder, Loader):
+    """Lets the test fail that imports Ray or gRPC into a process of pytest: a thread of theirs ended one, later."""
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> ModuleSpec | None:
+        if name not in ("grpc", "ray"):
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None:  # whether it is installed may be asked
+            spec.loader = self
+        return spec
+
+    def exec_module(self, module: ModuleType) -> None:
+        pytest.fail(f"{module.__name__} is not to be imported by a process of pytest: let one of its own do that")
 
 
 def _shared(config: pytest.Config) -> list[Path]:

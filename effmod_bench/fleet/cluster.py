@@ -31,6 +31,7 @@ _NICENESS = "RAY_worker_niceness"
 _TOKEN_HINT = "where the cluster asks for a token, as newer ones do, have the same one in ~/.ray/auth_token"
 _DEAD = re.compile(r"The actor (?:is dead|died) because (.+?)(?:\. |\.?$)", re.MULTILINE)  # one line of many
 _TICK_S = 1.0
+_TRIES = 3
 _ID_CHARACTERS = 12
 
 
@@ -142,7 +143,7 @@ def connect(address: str, *, start: bool = True, say: Callable[[str], None] = la
                 # Whoever shows a token wants to be shown one: a head that has none would take this process for dead.
                 if head is None or not head.answers_anybody:
                     _show_token()
-                ray.init(running, **quietly)
+                _init(ray, running, quietly)
                 _connected.head = head
                 return
             if not start:
@@ -151,6 +152,10 @@ def connect(address: str, *, start: bool = True, say: Callable[[str], None] = la
             os.environ.setdefault(_NICENESS, "0")  # or what times gives way to all other programs
             ray.init("local", include_dashboard=False, **quietly)
             _connected.started = True
+    except ConnectionAbortedError as error:
+        raise DeviceUnavailableError(
+            f"the Ray cluster {SCHEME}{address} cannot be used, its head failed {_TRIES} times: {str(error).strip()}"
+        ) from error
     except (ImportError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         why = str(error).strip().partition("\n")[0] or type(error).__name__
         hint = ""
@@ -159,6 +164,25 @@ def connect(address: str, *, start: bool = True, say: Callable[[str], None] = la
         if running is not None:
             hint += f"{';' if address == AUTO else ''} {_TOKEN_HINT}"
         raise DeviceUnavailableError(f"the Ray cluster {SCHEME}{address} cannot be used: {why}{hint}") from error
+
+
+def _init(ray: Any, address: str, options: Mapping[str, Any]) -> None:
+    """Ray's own, tried again where a head was reached and failed.
+
+    Its proxy forks a process for each client from outside, while other threads of it are within gRPC: of these
+    processes some crash before they begin (ray-project/ray#63202), and the next one does not.
+
+    Raises:
+        ConnectionAbortedError: it failed each time.
+    """
+    for left in reversed(range(_TRIES)):
+        try:
+            ray.init(address, **options)
+        except ConnectionAbortedError:
+            if not left:
+                raise
+        else:
+            return
 
 
 def _show_token() -> None:

@@ -1,6 +1,7 @@
 """`--on ray://...` with real raylets: several on this machine, each a node with a lock of its own."""
 
 import csv
+import importlib.util
 import io
 import json
 import os
@@ -26,9 +27,12 @@ from tests.effmod_bench.fleet.raylets import Nodes, cluster_of
 from tests.effmod_bench.support import EFFMOD, Run
 from tests.fakes import write_onnx
 
-pytest.importorskip("ray", reason="Ray, of effmod's extra cluster, is not installed")
-
-pytestmark = pytest.mark.xdist_group("ray")
+pytestmark = [
+    pytest.mark.xdist_group("ray"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("ray") is None, reason="Ray, of effmod's extra cluster, is not installed"
+    ),
+]
 KINDS = ("A", "A", "B")
 # As fast as Ray notices that a node is gone; by itself it takes half a minute.
 _HEALTH = {

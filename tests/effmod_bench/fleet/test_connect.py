@@ -1,7 +1,10 @@
 """Whether a cluster can be reached: by a head with a token of its own, as `ray start --head` makes one, and by none."""
 
+import importlib
 import importlib.util
+import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -9,11 +12,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,13 +22,21 @@ import pytest
 from effmod_bench.errors import DeviceUnavailableError, ExitCode
 from effmod_bench.fleet import cluster
 from effmod_bench.fleet.cluster import NodeLostError
+from effmod_bench.fleet.head import Head
+from tests.effmod_bench.fleet import asking
+from tests.effmod_bench.fleet.asking import NICENESS, FakeRay
 from tests.effmod_bench.support import EFFMOD, effmod
 
-pytest.importorskip("ray", reason="Ray, of effmod's extra cluster, is not installed")
-
-pytestmark = pytest.mark.xdist_group("ray")
-_NICENESS = "RAY_worker_niceness"
-_LONG_S = 120.0
+pytestmark = [
+    pytest.mark.xdist_group("ray"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("ray") is None, reason="Ray, of effmod's extra cluster, is not installed"
+    ),
+]
+needs_grpc = pytest.mark.skipif(
+    importlib.util.find_spec("grpc") is None, reason="grpcio, of effmod's extra cluster, is not installed"
+)
+_LONG_S = 300.0  # a head that fails takes a minute to say so, and is tried again
 
 
 def free_port() -> int:
@@ -38,7 +47,6 @@ def free_port() -> int:
 @pytest.fixture
 def head(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
     """A head whose user has a token, as docs/machines.md starts it: its port, and that for clients."""
-    pytest.importorskip("grpc", reason="grpcio, of effmod's extra cluster, is not installed")
     folder = Path(tempfile.mkdtemp(prefix="ray", dir="/tmp"))  # paths of sockets in it are to be short
     token = folder / ".ray" / "auth_token"
     token.parent.mkdir()
@@ -80,6 +88,7 @@ def head(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@needs_grpc
 def test_a_head_that_asks_for_its_token_is_reached_by_its_nodes_and_from_outside(head: tuple[int, int]) -> None:
     asked = [
         subprocess.Popen(
@@ -110,23 +119,6 @@ def _wait_until_somebody_listens(port: int) -> None:
             return
 
 
-class FakeRay(SimpleNamespace):
-    """Ray, as far as connecting to it goes."""
-
-    asked: tuple[str, ...] = ()
-    niceness: str | None = None
-
-    def is_initialized(self) -> bool:
-        return False
-
-    def init(self, address: str, **_: Any) -> None:
-        self.asked += (address,)
-        self.niceness = os.environ.get(_NICENESS)
-
-    def shutdown(self) -> None:
-        """Nothing is there."""
-
-
 @pytest.fixture
 def ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
     fake = FakeRay()
@@ -139,68 +131,78 @@ def ray(monkeypatch: pytest.MonkeyPatch) -> FakeRay:
 def test_what_a_cluster_that_effmod_starts_runs_gives_way_to_nothing(
     ray: FakeRay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(_NICENESS, "7")
+    monkeypatch.setenv(NICENESS, "7")
     cluster.connect("auto")
     assert (ray.asked, ray.niceness) == (("local",), "7")
-    monkeypatch.delenv(_NICENESS)
+    monkeypatch.delenv(NICENESS)
     cluster.connect("auto")
     assert ray.niceness == "0"
 
 
-def test_ray_tells_nobody_what_is_done_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "1")
-    cluster._ray()
-    assert os.environ["RAY_USAGE_STATS_ENABLED"] == "0"
+@pytest.fixture(scope="module")
+def ask() -> Iterator[Callable[..., Any]]:
+    """Functions of `asking` are called in a process of their own."""
+    root = Path(__file__).parents[3]
+    with subprocess.Popen(
+        [sys.executable, "-m", asking.__name__], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as other:
+
+        def ask(function: Callable[..., Any], *arguments: Any) -> Any:
+            assert other.stdin is not None
+            assert other.stdout is not None
+            other.stdin.write(json.dumps([function.__name__, *arguments]) + "\n")
+            other.stdin.flush()
+            answer = other.stdout.readline()
+            assert answer, "what that process says of its end is above"
+            return json.loads(answer)
+
+        yield ask
 
 
+@pytest.mark.parametrize("module", ["grpc", "ray"])
+def test_no_process_of_pytest_imports_them(module: str) -> None:
+    with pytest.raises(pytest.fail.Exception, match=f"^{module} is not to be imported"):
+        importlib.import_module(module)
+    assert module not in sys.modules
+
+
+def test_ray_tells_nobody_what_is_done_with_it(ask: Callable[..., str]) -> None:
+    assert ask(asking.usage_statistics, "1") == "0"
+
+
+@needs_grpc
 @pytest.mark.parametrize(("asks", "shown"), [(True, 1), (False, 0)])
 def test_a_token_is_shown_to_the_cluster_that_asks_for_one_alone(
-    asks: bool, shown: int, ray: FakeRay, monkeypatch: pytest.MonkeyPatch
+    asks: bool, shown: int, ask: Callable[..., list[Any]]
 ) -> None:
-    grpc = pytest.importorskip("grpc", reason="grpcio, of effmod's extra cluster, is not installed")
-
-    def answer(_: bytes, context: Any) -> bytes:
-        if asks:
-            context.abort(grpc.StatusCode.UNAUTHENTICATED, "InvalidAuthToken")
-        return b""
-
-    server = grpc.server(ThreadPoolExecutor(1))
-    handlers = {"GetClusterId": grpc.unary_unary_rpc_method_handler(answer)}
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("ray.rpc.NodeInfoGcsService", handlers),))
-    address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-    server.start()
-    tokens: list[None] = []
-    monkeypatch.setattr(cluster, "_running_here", lambda: address)
-    monkeypatch.setattr(cluster, "_show_token", lambda: tokens.append(None))
-    try:
-        cluster.connect("auto")
-    finally:
-        server.stop(None)
-    assert (ray.asked, len(tokens)) == ((address,), shown)
+    assert ask(asking.connected_to_head, asks) == [True, shown]
 
 
-def test_where_nobody_listens_at_what_the_user_names_nothing_is_started_instead(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    fake = FakeRay()
-    monkeypatch.setattr(cluster, "_ray", lambda: fake)
-    monkeypatch.setenv("RAY_ADDRESS", f"127.0.0.1:{free_port()}")
-    with pytest.raises(DeviceUnavailableError, match=r"nobody listens at 127.0.0.1:\d+, which RAY_ADDRESS names"):
-        cluster.connect("auto")
-    assert fake.asked == ()
+def test_a_head_that_fails_once_it_is_reached_is_tried_again(ray: FakeRay, capfd: pytest.CaptureFixture[str]) -> None:
+    said: list[str] = []
+    ray.failures = 2
+    cluster.connect("head:10001", say=said.append)
+    assert (said, *capfd.readouterr()) == ([], "", "")
+    assert ray.asked.count("ray://head:10001") == 3
+    ray.failures = 3
+    with pytest.raises(
+        DeviceUnavailableError, match=r"(?s)its head failed 3 times: .* from server:\n.*: see its logs$"
+    ):
+        cluster.connect("head:10001")
+    assert ray.asked.count("ray://head:10001") == 6
 
 
-def test_an_address_that_the_user_names_is_local_or_has_a_port(monkeypatch: pytest.MonkeyPatch) -> None:
-    fake = FakeRay()
-    monkeypatch.setattr(cluster, "_ray", lambda: fake)
-    monkeypatch.setenv(_NICENESS, "0")
-    monkeypatch.setenv("RAY_ADDRESS", "head")
-    with pytest.raises(DeviceUnavailableError, match="RAY_ADDRESS is 'head'; it is to be HOST:PORT"):
-        cluster.connect("auto")
-    monkeypatch.setenv("RAY_ADDRESS", "local")
-    cluster.connect("auto")
-    assert fake.asked == ("local",)
-    cluster.disconnect()
+def test_where_nobody_listens_at_what_the_user_names_nothing_is_started_instead(ask: Callable[..., Any]) -> None:
+    asked, why = ask(asking.connected_by, f"127.0.0.1:{free_port()}")
+    assert re.search(r"nobody listens at 127.0.0.1:\d+, which RAY_ADDRESS names", why)
+    assert asked == []
+
+
+def test_an_address_that_the_user_names_is_local_or_has_a_port(ask: Callable[..., Any]) -> None:
+    asked, why = ask(asking.connected_by, "head")
+    assert "RAY_ADDRESS is 'head'; it is to be HOST:PORT" in why
+    assert asked == []
+    assert ask(asking.connected_by, "local") == [["local"], None]
 
 
 def test_a_cluster_that_was_lost_is_not_replaced_by_one_of_this_machine_alone(ray: FakeRay) -> None:
@@ -224,12 +226,8 @@ def test_a_cluster_that_was_lost_is_not_replaced_by_one_of_this_machine_alone(ra
         ("The worker of 10.0.0.7 ran out of memory\n\tand more", "The worker of 10.0.0.7 ran out of memory"),
     ],
 )
-def test_of_what_ray_says_a_record_has_why_what_timed_is_gone(said: str, reason: str) -> None:
-    from ray.exceptions import RayError
-
-    with pytest.raises(NodeLostError) as lost, cluster._as_lost():
-        raise RayError(said)
-    assert lost.value.reason == reason
+def test_of_what_ray_says_a_record_has_why_what_timed_is_gone(said: str, reason: str, ask: Callable[..., str]) -> None:
+    assert ask(asking.why_lost, said) == reason
 
 
 def test_without_grpcio_a_head_elsewhere_is_refused_by_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -251,6 +249,7 @@ def test_a_cluster_that_ends_after_it_was_reached_cannot_be_used(monkeypatch: py
         raise NodeLostError("the head is gone")
 
     monkeypatch.setattr(cluster, "read_nodes", gone)
+    monkeypatch.setattr(Head, "answers_anybody", True)
     monkeypatch.setattr(cluster, "_running_here", lambda: "127.0.0.1:6379")
     for command in (("cluster", "status"), ("bench", "a_network", "--on", "ray://auto")):
         done = effmod(*command)
