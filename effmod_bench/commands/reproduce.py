@@ -14,7 +14,7 @@ from effmod_bench.options.export import Checkpoint, OnnxChoices, checkpoint_path
 from effmod_bench.options.option import PRECISELY, WHAT, WRITTEN, argument, but, option
 from effmod_bench.options.output import Printing, StoreFolder, default_store
 from effmod_bench.options.places import Elsewhere
-from effmod_bench.options.protocol import DryRun, Margin, Pairs, Patience, RoundCount, Rounds, Runs, run_to_resume
+from effmod_bench.options.protocol import DryRun, Margin, Pairs, Patience, RoundCount, Rounds, Runs, Seed, run_to_resume
 from effmod_bench.options.runtime import ComparedSettings, DeviceName, Threads, parse_device
 from effmod_bench.options.selection import Select
 from effmod_bench.options.words import complete_network
@@ -63,6 +63,7 @@ class Reproduce(msgspec.Struct, frozen=True, kw_only=True):
     ] = False
     runs: Annotated[int | None, but(Runs, show_default="the suite's, the paper's where it says")] = None
     rounds: Annotated[int | None, but(RoundCount, show_default="the suite's")] = None
+    seed: Seed = 0
     add: Annotated[
         list[str] | None,
         option(
@@ -207,7 +208,7 @@ class Reproduce(msgspec.Struct, frozen=True, kw_only=True):
         (path, *others) = self.suites or []
         if others:
             raise TargetError(f"a store is measured again by itself; leave {others[0]} out, or name one at a time")
-        for name in ("--runs", "--rounds", "--device", "--threads"):
+        for name in ("--runs", "--rounds", "--seed", "--device", "--threads"):
             if name in self.written:
                 raise TargetError(
                     f"{name}: {path} says how its figures were measured; leave {name} out (--quick is less)"
@@ -338,6 +339,7 @@ class Reproduce(msgspec.Struct, frozen=True, kw_only=True):
                     processes=processes,
                     blocks=measuring.blocks,
                     warmup=Pairs().warmup if measuring.warmup is None else measuring.warmup,
+                    seed=self.seed,
                 ),
                 where=ComparedSettings(device=device, runtime=measuring.runtime, threads=threads),
                 file=OnnxChoices(
@@ -356,6 +358,7 @@ class Reproduce(msgspec.Struct, frozen=True, kw_only=True):
                 runs=runs,
                 rounds=rounds,
                 warmup=warmup,
+                seed=self.seed,
                 anchor=anchor,
                 processes=processes if anchor is not None else None,
             ),

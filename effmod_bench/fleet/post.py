@@ -38,10 +38,16 @@ _OWN = (
 
 
 class NodeStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What a node is doing; `holder` measures there now."""
+    """What a node is doing.
+
+    Attributes:
+        holder: measures there now.
+        others: what else Ray runs there, by the names of classes and functions, in words.
+    """
 
     machine: Machine
     holder: Holder | None
+    others: str | None = None
 
 
 class Post:
@@ -71,7 +77,7 @@ class Post:
         ready = Ready(
             machine=self._machine,
             cores=None if cores is None else tuple(map(tuple, cores)),
-            remarks=(*self._remarks, *_others()),
+            remarks=(*self._remarks, *_beside()),
         )
         return told(ready)
 
@@ -106,11 +112,17 @@ class Post:
 
     def status(self) -> bytes:
         """`NodeStatus`, of a process that times nothing."""
-        return msgspec.json.encode(NodeStatus(machine=read_machine(), holder=holder_now()))
+        return msgspec.json.encode(NodeStatus(machine=read_machine(), holder=holder_now(), others=_others()))
 
 
-def _others() -> Iterator[str]:
-    """What else Ray runs on this machine, in words: it asked for no processors, or Ray would not have let it in."""
+def _beside() -> Iterator[str]:
+    """What is said of others where the whole node is taken: Ray lets in beside it what asked for no processors."""
+    if names := _others():
+        yield f"Ray runs there, too, what asked it for no processors: {names}; what load that makes is measured with it"
+
+
+def _others() -> str | None:
+    """What else Ray runs on this machine, in words."""
     found: Counter[str] = Counter()
     for process in psutil.process_iter():
         with suppress(psutil.Error):
@@ -118,9 +130,7 @@ def _others() -> Iterator[str]:
             name = title.removeprefix(_TITLE).partition(".")[0]
             if title.startswith(_TITLE) and name not in (*_OWN, Post.__name__):
                 found[name] += 1
-    if found:
-        names = ", ".join(f"{name} ({count})" if count > 1 else name for name, count in sorted(found.items()))
-        yield f"Ray runs there, too, what asked it for no processors: {names}; what load that makes is measured with it"
+    return ", ".join(f"{name} ({count})" if count > 1 else name for name, count in sorted(found.items())) or None
 
 
 def _be_usual() -> tuple[str, ...]:

@@ -42,7 +42,12 @@ Resume = Annotated[
 ]
 Seed = Annotated[
     int,
-    option(metavar="N", help="Of the order in which the rounds are run.", panel=PRECISELY, rare=True),
+    option(
+        metavar="N",
+        help="Of the order of the rounds, and of the draw of a cluster's nodes.",
+        panel=PRECISELY,
+        rare=True,
+    ),
 ]
 Processes = Annotated[
     int | None,
@@ -159,7 +164,9 @@ class Pairs(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 60
     warmup: Annotated[int, but(Warmup, help="Inferences of each before the timed ones, in each process.")] = 20
-    seed: Annotated[int, but(Seed, help="Of the order of loading and of the runs, and the cores.")] = 0
+    seed: Annotated[
+        int, but(Seed, help="Of the order of loading and runs, of the cores, and of a cluster's nodes.")
+    ] = 0
     control: Annotated[
         bool,
         option(

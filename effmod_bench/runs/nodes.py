@@ -50,7 +50,9 @@ def _of_status(
 def _state(row: NodeAnswer) -> str:
     if row.status is None:
         return f"cannot be used: {row.failure}"
-    return "free" if row.status.holder is None else "measuring"
+    if row.status.holder is not None:
+        return "measuring"
+    return "free" if row.status.others is None else "busy"
 
 
 def _labels(row: NodeAnswer) -> str | None:
@@ -68,6 +70,7 @@ _COLUMNS: tuple[Column[NodeAnswer], ...] = (
     Column(key="state", header="state", get=_state),
     _of_status("holder", "by", lambda status: status.holder and status.holder.command),
     _of_status("since", "since", lambda status: status.holder and status.holder.since, spare=2),
+    _of_status("others", "Ray runs", lambda status: status.others, spare=2),
     Column(key="labels", header="labels", get=_labels, spare=3),
     _of_status("cpu_model", "CPU", lambda status: status.machine.cpu_model, spare=4),
     _of_status("available_cores", "cores", lambda status: status.machine.available_cores, spare=1),

@@ -119,12 +119,20 @@ def _where(run: RunPlan) -> str:
 
 
 def _time_in_words(run: RunPlan, rows: Sequence[PlannedRun]) -> str:
-    known = [row.about_s for row in rows if row.about_s is not None]
+    known = [row for row in rows if row.about_s is not None]
     at_most = "" if run.max_time_s is None else f", of which the rounds are given {run.max_time_s:.0f} s"
     if not known:
         return f"how long it takes is unknown until it runs{at_most}"
     others = "" if len(known) == len(rows) else ", and the files of which nothing is known"
-    return f"{in_words(sum(known))} in all{others}{at_most}"
+    return f"{in_words(_all_s(known))} in all{others}{at_most}"
+
+
+def _all_s(rows: Sequence[PlannedRun]) -> float:
+    """Until all of these are done. Elsewhere no kind waits for another one: each goes through all rows by itself."""
+    in_turn_s = sum(row.about_s or 0.0 for row in rows)
+    slowest_s = sum(slowest([*row.about_by_kind.values()]) or 0.0 for row in rows)
+    kinds = zip(*(row.about_by_kind.values() for row in rows), strict=True)
+    return in_turn_s - slowest_s + max((sum(each or 0.0 for each in kind) for kind in kinds), default=0.0)
 
 
 def _pairs_in_words(plan: ComparisonPlan) -> str:

@@ -333,6 +333,7 @@ def test_some_of_it_can_be_chosen_by_name() -> None:
         (["./then", "--store", "then"], 2, "is the store that new records go to"),
         (["./then", "table1"], 2, "a store is measured again by itself; leave table1 out"),
         (["./then", "--runs", "5"], 2, "says how its figures were measured; leave --runs out"),
+        (["./then", "--seed", "5"], 2, "says how its figures were measured; leave --seed out"),
         (["./then", "--device", "cpu"], 2, "leave --device out"),
         (["table1", "--files", "."], 2, "--files is for somebody's store"),
         (["table1", "--margin", "5%"], 2, "--margin is for somebody's store"),

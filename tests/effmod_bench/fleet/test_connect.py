@@ -104,7 +104,7 @@ def test_a_head_that_asks_for_its_token_is_reached_by_its_nodes_and_from_outside
     assert [each.returncode for each in asked] == [ExitCode.OK, ExitCode.OK], said
     nodes = {stdout.splitlines()[1].partition(",")[0] for stdout, _ in said}
     assert len(nodes) == 1
-    assert all(",cpu,free," in stdout for stdout, _ in said)
+    assert all(re.search(",cpu,(free|busy),", stdout) for stdout, _ in said)  # others may use Ray on this machine
 
 
 def _wait_until_somebody_listens(port: int) -> None:

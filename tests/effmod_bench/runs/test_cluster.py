@@ -14,6 +14,7 @@ from effmod_bench.fleet import cluster, seat
 from effmod_bench.fleet.cluster import NodeFacts, NodeLostError
 from effmod_bench.options.places import Elsewhere
 from effmod_bench.runs import prepare, repeat, where
+from effmod_bench.runs.plan import RunPlan
 from effmod_bench.runs.repeat import new_repetition
 from effmod_bench.runs.reproduce import Reproduction
 from effmod_bench.runs.supplied import gather
@@ -123,6 +124,20 @@ def test_a_reproduction_has_one_cluster_from_its_first_run_to_its_last() -> None
     assert measured() == [("cpu 1", "1" * 12, None)] * 3
     assert (Local.started, Local.is_there) == (1, False)
     assert "goes on at" not in done.stderr
+
+
+def test_which_node_a_reproduction_is_measured_on_is_drawn_by_its_seed_which_each_of_its_runs_keeps() -> None:
+    Local.count = 3
+    drawn = []
+    for seed in ("0", "1"):
+        Local.started = 0  # with each connection it has other nodes
+        done = effmod("reproduce", "./mine.toml", "--on", "ray://auto", "--seed", seed, "--store", seed)
+        assert done.exit_code == 0, done.output
+        store = Store(Path(seed))
+        assert {run.drawn and run.drawn.seed for run in store.read_kind(RunPlan)} == {int(seed)}
+        (node,) = {record.environment.node for record in store.read_kind(Round)}
+        drawn.append(node)
+    assert drawn[0] != drawn[1]
 
 
 def test_a_cluster_that_is_lost_between_two_runs_of_a_reproduction_is_connected_to_again() -> None:

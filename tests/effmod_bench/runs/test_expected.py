@@ -9,6 +9,7 @@ from effmod_bench.fleet.draw import Drawn
 from effmod_bench.options.export import OnnxChoices
 from effmod_bench.runs.expected import kinds_of, pace_of
 from effmod_bench.runs.plan import new_run
+from effmod_bench.screen.progress import in_words
 from results import BenchPlan, Conditions, Round, Store
 from tests.effmod_bench.support import effmod
 from tests.fakes import make_round, timed_artifact
@@ -62,6 +63,25 @@ def test_a_board_is_one_of_its_own_kind() -> None:
     assert kinds_of(boards) == {"pi5": 1, "orange": 1}
     assert kinds_of(RUN) == {"A": 2}
     assert pace_of("pi5", boards, [seen_at(None, "x", 20.0, place="pi5")]) is not None
+
+
+def test_kinds_that_work_at_once_take_as_long_as_the_slowest_of_them_takes_for_all() -> None:
+    """And not as long as the slowest of each network, one after the other."""
+    store = Store(Path("records"))
+    store.check_writable()
+    names = ("efficientmod_xxs", "mobilenetv2_100")
+    for kind, times_ms in (("A", (20.0, 1.0)), ("B", (1.0, 30.0))):
+        for name, ms in zip(names, times_ms, strict=True):
+            store.write(msgspec.structs.replace(seen_at(kind, name, ms, place=f"{kind} 1"), id=f"{kind}-{name}"))
+    on = ("--on", "ray://head:10001", "--accelerator", "A,B", "--store", "records")
+    asked = ("bench", *names, "--runs", "10000", "--rounds", "1", "--warmup", "5", "--dry-run", *on)
+    rows = json.loads(effmod(*asked, "--output-format", "json").stdout)
+    exports_s = sum(12 for row in rows if row["action"] != "cached")
+    a_s, b_s = ((200 + 10 + 2 * 0.5 + 5 * 0.021), (10 + 300 + 2 * 0.5 + 5 * 0.031))
+    assert sum(row["about_s"] for row in rows) == pytest.approx(exports_s + 200 + 300 + 2 * 0.5 + 5 * 0.050)
+    said = " ".join(effmod(*asked).stdout.split())
+    assert f"; {in_words(exports_s + b_s)} in all; " in said
+    assert f"{in_words(a_s)} on each of 1 of A, {in_words(b_s)} on each of 1 of B" in said
 
 
 def test_a_dry_run_plans_for_a_cluster_that_is_not_there_by_what_one_node_measured() -> None:

@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 import pytest
 
-from effmod_bench.errors import ExitCode
+from effmod_bench.errors import DeviceUnavailableError, ExitCode
 from effmod_bench.instrument.place import Here
 from effmod_bench.runs.places import Shares, everywhere, opened
 from effmod_bench.screen.console import Console
@@ -65,6 +66,28 @@ def test_places_are_taken_one_after_the_other_in_the_same_order_by_every_run() -
         with opened(Console(-1), places, what="board"):
             assert Taken.order == ["one asked", "one had", "two asked", "two had"]
             assert [place.name for place in places] == list(names)
+
+
+def test_versions_that_differ_are_said_and_with_same_versions_refused_before_anything_is_timed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    one, two, gone = places = [Taken("one"), Taken("two"), Taken("gone")]
+    two.machine = msgspec.structs.replace(MACHINE, versions=MACHINE.versions | {"numpy": "9"})
+    gone.machine, gone.lost = msgspec.structs.replace(MACHINE, versions={}), "it is off"  # whose versions nobody knows
+    with opened(Console(), places, what="board"):
+        assert capsys.readouterr().err == (
+            "warning: versions differ, which --same-versions would refuse: numpy: none on one; 9 on two\n"
+        )
+    with (
+        pytest.raises(DeviceUnavailableError, match="--same-versions was asked for: numpy: none on one; 9 on two; "),
+        opened(Console(), places, what="board", same_versions=True),
+    ):
+        raise AssertionError("something was timed")
+    assert one.closed.is_set()
+    assert two.closed.is_set()
+    two.machine = one.machine
+    with opened(Console(), places, what="board", same_versions=True):
+        assert capsys.readouterr().err == ""
 
 
 def test_one_place_is_worked_at_in_this_thread() -> None:

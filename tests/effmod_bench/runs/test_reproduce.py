@@ -191,9 +191,10 @@ def test_a_suite_for_another_device_is_left_out_of_several() -> None:
     assert "left out: other.toml is for coreml, not for --device cpu" in done.stderr
 
 
-def test_each_run_has_an_id_of_its_own() -> None:
-    assert reproduce("./mine.toml").exit_code == 0
+def test_each_run_has_an_id_of_its_own_and_the_seed_of_all() -> None:
+    assert reproduce("./mine.toml", "--seed", "7").exit_code == 0
     (begun,) = Store(Path("records")).read_kind(Reproduction)
+    assert [(step.run.compared or step.run.plan).seed for step in begun.steps] == [7, 7]
     ids = [step.run.id for step in begun.steps]
     assert len(set(ids)) == len(ids) == 2
 
