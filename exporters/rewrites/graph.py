@@ -58,8 +58,8 @@ def trace(model: nn.Module, image_size: int, batch_size: int, channels: int = 3,
     network = _Cleaner(module).clean()
     if others := _other_precisions(model, network):
         raise RewriteError(
-            f"{name} has weights of {' and '.join(others)}, where the rewrites make weights of float32; --rewrite none "
-            "leaves it as it is"
+            f"{name} has weights of {' and '.join(others)}, or rounds some to that, as autocast does, and the rewrites "
+            "make weights of float32: return it in float32"
         )
     network.meta["modules"] = frozenset(name for name, _ in model.named_modules())
     return network
