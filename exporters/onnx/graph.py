@@ -107,7 +107,8 @@ def check_graph(graph: onnx.ModelProto, path: Path) -> None:
     for value in graph.graph.input:
         kind = (value.type.WhichOneof("value") or "nothing").removesuffix("_type")
         if kind != "tensor":
-            raise ArtifactError(f"{path}: input {value.name!r} is a {kind}, where effmod feeds tensors")
+            article = "an" if kind == "optional" else "a"
+            raise ArtifactError(f"{path}: input {value.name!r} is {article} {kind}, where effmod feeds tensors")
     for tensor in read_tensors(graph)[0]:
         if not is_fed(tensor.dtype):
             raise ArtifactError(f"{path}: input {tensor.name!r} has elements that effmod cannot feed: {tensor.dtype}")
