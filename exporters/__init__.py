@@ -43,6 +43,7 @@ from exporters.errors import (
     FormatUnavailableError,
     ImageFolderError,
     MachineMismatchError,
+    NotRunError,
     OutputError,
     ParityError,
 )
@@ -92,6 +93,7 @@ __all__ = [
     "MachineMismatchError",
     "Made",
     "MadeNetwork",
+    "NotRunError",
     "OnnxConfig",
     "OutputError",
     "Parity",

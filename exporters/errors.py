@@ -5,6 +5,10 @@ class ArtifactError(ValueError):
     """A file is no artifact that can be used: of another format, damaged, or reaching outside its folder."""
 
 
+class NotRunError(ArtifactError):
+    """ONNX Runtime loads the file, and fails on what it is fed."""
+
+
 class ExportError(RuntimeError):
     """The network could not be turned into a file as asked."""
 

@@ -23,10 +23,10 @@ from effmod_bench.targets.subjects import file_subject
 from effmod_bench.targets.trained import with_weights
 from exporters import (
     Artifact,
-    ArtifactError,
     Compression,
     CoreMLConfig,
     Made,
+    NotRunError,
     OnnxConfig,
     Parity,
     count_operators,
@@ -126,9 +126,9 @@ def export_files(
         work = functools.partial(_rewrite, subject, folder, names)
         try:
             made = apart(work, what=str(file), stage=Stage.LOADING, sweep=functools.partial(sweep_partial, folder))
-        except ArtifactError as error:
+        except NotRunError as error:
             if guessed := _guessed(subject, given):
-                raise ArtifactError(f"{str(error).rstrip('.')}. {guessed}") from error
+                raise NotRunError(f"{str(error).rstrip('.')}. {guessed}") from error
             raise
         _say_rewritten(console, file, made, opset=subject.artifact.opset)
         if explain:

@@ -76,7 +76,7 @@ def _value(tensor: Tensor, words: Sequence[str], seed: int, *, alone: bool) -> n
         return value
     random = np.random.default_rng(seed)
     if is_floating(tensor) and (alone or not is_single(tensor)):
-        return (value * (1 + _MOVED * random.standard_normal(value.shape))).astype(value.dtype)
+        return np.asarray(value * (1 + _MOVED * random.standard_normal(value.shape)), value.dtype)
     if alone and not is_single(tensor):
         return value * random.integers(0, 2, value.shape).astype(value.dtype)
     return value

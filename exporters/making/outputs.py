@@ -53,6 +53,24 @@ def flat(name: str, network: nn.Module, output: Any) -> tuple[nn.Module, tuple[s
     return Flat(network).eval(), _names([path for path, _ in found])
 
 
+def check_precision(name: str, network: nn.Module) -> None:
+    """Refuse a network with weights in half precision, from which a right file may be as far as a wrong one.
+
+    Args:
+        name: of the network, for messages.
+
+    Raises:
+        ExportError: it has some.
+    """
+    halves = {x.dtype for x in network.parameters()} & {torch.float16, torch.bfloat16}
+    if halves:
+        kinds = " and ".join(sorted(str(each).removeprefix("torch.") for each in halves))
+        raise ExportError(
+            f"{name} has weights of {kinds}, and files are made of networks in float32: return it in that, with "
+            ".float(); --compute-precision float16 rounds its file"
+        )
+
+
 def check_batched(name: str, network: nn.Module, names: Sequence[str], x: Tensor) -> None:
     """Refuse a network of which an output does not grow with the batch, where the batch axis is to stay open.
 

@@ -25,7 +25,7 @@ from exporters.artifact.evaluator import (
 )
 from exporters.artifact.sidecar import FLOAT16_MAX, ActivationRange, Subnormals
 from exporters.config import ComputePrecision
-from exporters.errors import ArtifactError
+from exporters.errors import ArtifactError, NotRunError
 from exporters.onnx import float16 as onnx_float16
 from exporters.onnx import inside, subnormals
 from exporters.onnx.values import run, silent
@@ -132,12 +132,12 @@ def _range_of(largest: Mapping[str, float], operators: Mapping[str, onnx.NodePro
 
 
 @contextmanager
-def _telling(file: Path | str) -> Iterator[None]:
+def _telling(file: Path | str, kind: type[ArtifactError] = ArtifactError) -> Iterator[None]:
     """Say which file it was that ONNX Runtime cannot run."""
     try:
         yield
     except Exception as error:  # ONNX Runtime raises types of its own, which share no other base
-        raise ArtifactError(f"ONNX Runtime cannot run {file}: {runtime_words(error)}") from error
+        raise kind(f"ONNX Runtime cannot run {file}: {runtime_words(error)}") from error
 
 
 OPTIMIZATIONS = ("ORT_DISABLE_ALL", "ORT_ENABLE_BASIC")
@@ -241,11 +241,13 @@ def run_each(
         optimization: as for `run_onnx`.
 
     Raises:
-        ArtifactError: ONNX Runtime cannot run it.
+        ArtifactError: ONNX Runtime cannot load it.
+        NotRunError: it does, and cannot run it on one of these.
     """
     with _telling(path):
         enter(Stage.LOADING)
         session = _session(path, optimization=optimization)
+    with _telling(path, NotRunError):
         enter(Stage.PROVING)
         runs = [run(session, feed) for feed in feeds]
     return [[_numbers(value) for value in output] for output in zip(*runs, strict=True)]

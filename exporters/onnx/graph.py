@@ -48,7 +48,8 @@ def load_graph(path: Path) -> onnx.ModelProto:
     """Read a file without its weights, and nothing but where it keeps them is checked.
 
     Raises:
-        ArtifactError: it is not ONNX, or keeps data outside its own folder, or that data is missing.
+        ArtifactError: it is not ONNX, or has none of ONNX's own operators; or it keeps data outside its own folder, or
+            that data is missing.
     """
     if path.exists() and not path.is_file():  # a pipe, say, whose end would be waited for
         raise ArtifactError(f"cannot read {path}: it is not a file")
@@ -61,8 +62,13 @@ def load_graph(path: Path) -> onnx.ModelProto:
         raise ArtifactError(_damaged(path, error)) from error
     if strange:
         raise ArtifactError(_damaged(path, f"{strange[0]!r} in it is no text"))
-    if not any(entry.domain in _STANDARD for entry in graph.opset_import):
+    domains = [entry.domain for entry in graph.opset_import]
+    if not domains:
         raise ArtifactError(_damaged(path, "it does not say which version of ONNX's operators it uses"))
+    if not set(domains) & set(_STANDARD):  # of trees, say, as scikit-learn's are
+        raise ArtifactError(
+            f"{path} uses operators of {' and '.join(domains)} alone, and none of ONNX's own, which networks have"
+        )
     external_files(graph, path)
     return graph
 
@@ -101,7 +107,8 @@ def check_graph(graph: onnx.ModelProto, path: Path) -> None:
     for value in graph.graph.input:
         kind = (value.type.WhichOneof("value") or "nothing").removesuffix("_type")
         if kind != "tensor":
-            raise ArtifactError(f"{path}: input {value.name!r} is a {kind}, where effmod feeds tensors")
+            article = "an" if kind == "optional" else "a"
+            raise ArtifactError(f"{path}: input {value.name!r} is {article} {kind}, where effmod feeds tensors")
     for tensor in read_tensors(graph)[0]:
         if not is_fed(tensor.dtype):
             raise ArtifactError(f"{path}: input {tensor.name!r} has elements that effmod cannot feed: {tensor.dtype}")

@@ -142,5 +142,6 @@ def _times(
 ) -> dict[str, npt.NDArray[Any]]:
     """The same with each input of floats times something near to 1."""
     return {
-        name: (x * factor(x)).astype(x.dtype) if np.issubdtype(x.dtype, np.floating) else x for name, x in feed.items()
+        name: np.asarray(x * factor(x), x.dtype) if np.issubdtype(x.dtype, np.floating) else x
+        for name, x in feed.items()
     }

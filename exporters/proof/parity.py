@@ -196,10 +196,11 @@ def _shortfall(name: str, within: str, parity: Parity) -> str:
     rounding, own = parity.rounding, parity.noise or 0.0
     may = allowed_in_words(parity, "the network's")
     error = f"relative error {parity.relative_error:.1e} over {parity.inputs} images, where {may}"
+    where = in_words(parity.first_departure)
     if rounding is not None and rounding.program_relative_error is not None:  # and both are right, or it was said
         unsteady = f"The network itself is unsteady here: {noise_in_words(own, WAYS)}. " if own > QUIET else ""
-        return f"{name}{within} is too coarse for the network: {error}. {unsteady}{_ROUNDING_ALONE}"
-    return f"{name}{within} does not compute what the network computes: {error}. {in_words(parity.first_departure)}"
+        return f"{name}{within} is too coarse for the network: {error}. {unsteady}{where} {_ROUNDING_ALONE}"
+    return f"{name}{within} does not compute what the network computes: {error}. {where}"
 
 
 def _judge_rounding(artifact: Evaluator, parity: Parity) -> None:

@@ -35,7 +35,8 @@ def trace(model: nn.Module, image_size: int, batch_size: int, channels: int = 3,
         name: of the network, for messages; else it is called by its class.
 
     Raises:
-        RewriteError: it is in training mode, torch cannot export it, or how large a result is depends on the image.
+        RewriteError: it is in training mode, torch cannot export it, it has weights of another precision than float32,
+            or how large a result is depends on the image.
     """
     name = name or type(model).__name__
     if model.training:
@@ -55,8 +56,20 @@ def trace(model: nn.Module, image_size: int, batch_size: int, channels: int = 3,
                 "--rewrite none leaves it as it is"
             )
     network = _Cleaner(module).clean()
+    if others := _other_precisions(model, network):
+        raise RewriteError(
+            f"{name} has weights of {' and '.join(others)}, or rounds some to that, as autocast does, and the rewrites "
+            "make weights of float32: return it in float32"
+        )
     network.meta["modules"] = frozenset(name for name, _ in model.named_modules())
     return network
+
+
+def _other_precisions(model: nn.Module, network: Network) -> list[str]:
+    """What a network's weights are in beside float32, or become on the way, as where autocast rounds them."""
+    found = {x.dtype for x in model.parameters() if x.is_floating_point()}
+    found |= {x.dtype for x in network.parameters() if x.dtype in (torch.float16, torch.bfloat16)}
+    return sorted(str(each).removeprefix("torch.") for each in found - {torch.float32})
 
 
 class _Cleaner:

@@ -73,8 +73,7 @@ def count(model: nn.Module, image_size: int, channels: int = 3) -> Complexity:
     with prints_to_standard_error():  # a network of the user's own may print what it is fed
         try:
             return _count(copy.deepcopy(model).to("meta").eval(), image_size, channels)
-        except RuntimeError:
-            # Or it holds a tensor that `to` does not move, or reads a value, and meta has none.
+        except Exception:  # whatever the network raises that holds a tensor which `to` does not move, or reads a value
             return _count(copy.deepcopy(model).cpu().eval(), image_size, channels)
 
 

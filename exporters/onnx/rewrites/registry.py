@@ -7,10 +7,9 @@ from typing import Protocol, cast
 import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
-from onnxscript.optimizer import fold_constants
 
 from exporters.onnx.rewrites import NAMES
-from exporters.onnx.rewrites.constants import lift_constants
+from exporters.onnx.rewrites.constants import settle_constants
 from exporters.quiet import quiet
 from exporters.rewrites import RewriteReport
 
@@ -45,8 +44,7 @@ def apply(
         node.name = node.name or node.outputs[0].name  # else onnx_ir numbers it, and nobody finds that in the file
     reports = []
     with quiet("onnx_ir", "onnxscript"):
-        fold_constants(model)  # rules look for weights among the initializers
-        lift_constants(model)
+        settle_constants(model)  # rules look for weights among the initializers
         for rewrite in (rewrite for name, rewrite in REWRITES.items() if name in names):
             reports.append(rewrite.rewrite(model, shapes))
             _take_out_identities(model)

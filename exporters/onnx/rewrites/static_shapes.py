@@ -12,9 +12,8 @@ from collections.abc import Mapping
 import onnx_ir as ir
 import onnxruntime
 from onnx_ir.passes.common import ShapeInferencePass
-from onnxscript.optimizer import fold_constants
 
-from exporters.onnx.rewrites.constants import lift_constants
+from exporters.onnx.rewrites.constants import settle_constants
 from exporters.onnx.values import silent
 from exporters.rewrites import Equivalence, RewriteReport
 from models.zoo.words import runtime_words
@@ -56,8 +55,7 @@ def _fix(model: ir.Model, shapes: Mapping[str, tuple[int, ...]]) -> int:
     if count:
         written = _forget_shapes(model)
         ShapeInferencePass()(model)
-        fold_constants(model)
-        lift_constants(model)
+        settle_constants(model)
         ShapeInferencePass()(model)  # again, now that the targets of reshapes are constants
         for value, was in written.items():
             value.shape = value.shape or was

@@ -232,3 +232,13 @@ def test_a_number_that_nobody_gave_and_the_file_does_not_take_is_named(tmp_path:
         "'rate' was fed 1, since nobody said what it takes and no other number ran either: --feed rate=N" in done.stderr
     )
     assert effmod("export", "x.onnx", "-o", "out", "--feed", "rate=7").exit_code == ExitCode.OK
+
+
+def test_a_number_that_nobody_gave_is_not_blamed_for_a_file_that_does_not_load(tmp_path: Path) -> None:
+    head = '<ir_version: 8, opset_import: ["": 18, "their.own": 1]>'
+    text = f"{head} g (int64[1] n) => (float[1] y) {{ y = their.own.Foo(n) }}"
+    onnx.save(onnx.parser.parse_model(text), tmp_path / "x.onnx")
+    done = effmod("export", "x.onnx", "-o", "out")
+    assert done.exit_code == ExitCode.USAGE
+    assert "ONNX Runtime cannot run x.onnx: Load model from x.onnx failed:Fatal error: their.own:Foo" in done.stderr
+    assert "was fed" not in done.stderr

@@ -57,3 +57,11 @@ def test_what_is_given_as_one_number_is_moved_a_little_too(tmp_path: Path) -> No
     first, *others = make_feeds(path, onnx.load(path), SHAPES, {"x": ("2",)})
     assert (first["x"] == 2).all()
     assert all(0 < abs(feed["x"] - 2).max() < 1 for feed in others)
+
+
+def test_a_number_without_a_shape_stays_what_the_runtime_takes(tmp_path: Path) -> None:
+    one = [value("ratio", TensorProto.FLOAT, ())], [value("out", TensorProto.FLOAT, ())]
+    path = write_graph(tmp_path / "x.onnx", [("Identity", ["ratio"], ["out"], {})], *one)
+    feeds = make_feeds(path, onnx.load(path), {"ratio": ()})
+    assert {type(feed["ratio"]) for feed in feeds} == {np.ndarray}
+    assert len({feed["ratio"].item() for feed in feeds}) == 8

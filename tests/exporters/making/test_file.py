@@ -332,7 +332,8 @@ def test_a_package_that_is_further_off_than_is_allowed_is_not_kept(
     small: ModelSpec, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(exporters.proof.parity.TOLERANCES, ComputePrecision.FLOAT16, 1e-9)
-    with pytest.raises(ParityError, match=r"is too coarse for the network: .* The file was not kept\."):
+    said = r"is too coarse for the network: .* The first operator that departs is \w+ '.+', by .* was not kept\."
+    with pytest.raises(ParityError, match=said):
         obtain(small, COREML)
     assert not list(cache.rglob("*.mlpackage"))
 
@@ -503,6 +504,29 @@ def test_a_network_of_one_channel_and_several_outputs_is_a_file_of_its_own_names
     assert made.note is not None
     assert "'anchors' of its outputs hardly moves from image to image" in made.note
     assert made.artifact.parity.relative_error < 1e-2
+
+
+HALF = """
+from torch import nn
+
+class Half(nn.Conv2d):
+    def forward(self, x):
+        return super().forward(x.to(self.weight.dtype)).mean((2, 3)).float()
+
+def half():
+    return Half(3, 4, 8, 8).half()
+"""
+
+
+@pytest.mark.parametrize("config", [CONFIG, pytest.param(COREML, marks=needs_coremltools)], ids=["onnx", "coreml"])
+def test_a_network_with_weights_in_half_precision_is_refused_for_that_rewritten_or_not(
+    config: ExportConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "net.py").write_text(HALF)
+    said = r"^net\.py:half has weights of float16, .* with \.float\(\); --compute-precision float16 rounds its file$"
+    for rewrites in ((), AUTO[config.format]):
+        with pytest.raises(ExportError, match=said):
+            obtain(models.find_model("net.py:half", image_size=32), msgspec.structs.replace(config, rewrites=rewrites))
 
 
 @needs_coremltools

@@ -25,6 +25,15 @@ def test_a_file_that_is_no_onnx_says_so(content: bytes, tmp_path: Path) -> None:
         exporters.onnx.graph.read_graph(tmp_path / "x.onnx")
 
 
+def test_a_file_of_other_domains_alone_is_not_called_damaged(tmp_path: Path) -> None:
+    graph = onnx.load(write_onnx(tmp_path / "x.onnx"))
+    del graph.opset_import[:]
+    graph.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
+    onnx.save(graph, tmp_path / "x.onnx")
+    with pytest.raises(ArtifactError, match=r"x\.onnx uses operators of ai\.onnx\.ml alone, and none of"):
+        exporters.onnx.graph.read_graph(tmp_path / "x.onnx")
+
+
 def test_an_invalid_graph_says_so(tmp_path: Path) -> None:
     path = write_onnx(tmp_path / "x.onnx", operator="NoSuchOperator")
     with pytest.raises(ArtifactError, match=r"not a valid ONNX file.*NoSuchOperator"):

@@ -32,6 +32,14 @@ def test_a_files_noise_is_what_the_last_digits_of_its_inputs_are_to_it(tmp_path:
     assert noise_of(write_sine(tmp_path / "x.onnx", WILD)) > UNSTEADY
 
 
+def test_a_number_without_a_shape_is_nudged_too(tmp_path: Path) -> None:
+    text = "g (float x) => (float y) { gain = Constant <value_float: float = 1e6> () z = Mul(x, gain) y = Sin(z) }"
+    onnx.save(graph(text), tmp_path / "x.onnx")
+    feeds = [{"x": np.array(i, np.float32)} for i in (1, 2, 3)]
+    (noise,) = file_noise(tmp_path / "x.onnx", feeds, run_onnx(tmp_path / "x.onnx", feeds))
+    assert (noise > 0.1).all()
+
+
 def test_noise_of_a_file_without_floats_is_none(tmp_path: Path) -> None:
     text = "g (int64[1, 3] x) => (int64[1, 3] y) { y = Add(x, x) }"
     onnx.save(graph(text), tmp_path / "x.onnx")

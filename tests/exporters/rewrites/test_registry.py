@@ -75,6 +75,27 @@ def test_a_network_that_computes_in_two_precisions_is_rewritten() -> None:
     assert max_error(model, network) < TOLERANCE
 
 
+class Cast(nn.Module):
+    """With weights of a precision, to which its input is cast; without one, autocast casts both."""
+
+    def __init__(self, dtype: torch.dtype | None) -> None:
+        super().__init__()
+        self.dtype = dtype or torch.float32
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 4, 4), nn.BatchNorm2d(4)).to(self.dtype)
+        self.autocast = torch.autocast("cpu", torch.bfloat16, enabled=dtype is None)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        with self.autocast:
+            return self.body(x.to(self.dtype)).mean((2, 3)).float()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, None])
+def test_weights_of_another_precision_are_not_rewritten(dtype: torch.dtype | None) -> None:
+    which = str(dtype or torch.bfloat16).removeprefix("torch.")
+    with pytest.raises(RewriteError, match=rf"^mine has weights of {which}, .*: return it in float32$"):
+        apply(Cast(dtype).eval(), SIZE, name="mine")
+
+
 def test_the_network_is_not_touched() -> None:
     model = zoo("efficientmod_xxs")
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}

@@ -134,6 +134,17 @@ def test_a_network_that_needs_values_is_counted_on_the_cpu() -> None:
     assert models.count(ReadsValues(), image_size=8).macs == 64 * 4 * 3
 
 
+class Leaves(nn.Module):
+    """What no value of the meta device can do: leave for numpy."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.from_numpy(x.numpy() * 2)
+
+
+def test_so_is_one_that_computes_with_numpy() -> None:
+    assert models.count(nn.Sequential(nn.Conv2d(3, 4, 1), Leaves()), image_size=8).macs == 64 * 4 * 3
+
+
 def test_an_image_of_the_wrong_size_is_the_networks_own_error() -> None:
     with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
         models.count(nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 2)), image_size=16)

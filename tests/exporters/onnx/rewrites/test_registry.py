@@ -47,6 +47,22 @@ def test_only_those_that_are_named_are_applied() -> None:
     assert after.graph.input[0].type.tensor_type.shape.dim[0].dim_param == "n"
 
 
+SPLIT = """
+g (float[1, 3, 6, 6] x, int64 n) => (seq(float[]) parts, float[1, 4, 4, 4] y) {
+    parts = SplitToSequence <axis: int = 1> (x, n)
+    c = Conv(x, kernel)
+    y = BatchNormalization(c, scale, shift, mean, var)
+}
+"""
+
+
+def test_an_operator_at_which_the_library_fails_spoils_no_rewrite() -> None:
+    norm = {"scale": (4,), "shift": (4,), "mean": (4,), "var": (4,)}
+    after, reports = apply(graph(SPLIT, kernel=(4, 3, 3, 3), **norm), ("batch_norm",), {})
+    assert [report.count for report in reports] == [1]
+    assert kinds(after) == {"SplitToSequence": 1, "Conv": 1}
+
+
 BRANCHES = """
 g (float[n, 3] x, bool c) => (float[n, 3] y, float[n, 3] z) {
     y, z = If (c) <
