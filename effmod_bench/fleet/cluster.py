@@ -32,6 +32,7 @@ _TOKEN_HINT = "where the cluster asks for a token, as newer ones do, have the sa
 _DEAD = re.compile(r"The actor (?:is dead|died) because (.+?)(?:\. |\.?$)", re.MULTILINE)  # one line of many
 _TICK_S = 1.0
 _TRIES = 3
+_BY_SERVER = "Initialization failure from server:"  # what it says of that follows
 _ID_CHARACTERS = 12
 
 
@@ -123,7 +124,7 @@ def connect(address: str, *, start: bool = True, say: Callable[[str], None] = la
 
     Args:
         start: where "auto" finds none, a cluster of this machine alone, which ends with the connection.
-        say: told of that.
+        say: told of that, and of a head that fails and is tried again.
 
     Raises:
         DeviceUnavailableError: it cannot be reached.
@@ -143,7 +144,7 @@ def connect(address: str, *, start: bool = True, say: Callable[[str], None] = la
                 # Whoever shows a token wants to be shown one: a head that has none would take this process for dead.
                 if head is None or not head.answers_anybody:
                     _show_token()
-                _init(ray, running, quietly)
+                _init(ray, running, quietly, say)
                 _connected.head = head
                 return
             if not start:
@@ -152,10 +153,8 @@ def connect(address: str, *, start: bool = True, say: Callable[[str], None] = la
             os.environ.setdefault(_NICENESS, "0")  # or what times gives way to all other programs
             ray.init("local", include_dashboard=False, **quietly)
             _connected.started = True
-    except ConnectionAbortedError as error:
-        raise DeviceUnavailableError(
-            f"the Ray cluster {SCHEME}{address} cannot be used, its head failed {_TRIES} times: {str(error).strip()}"
-        ) from error
+    except DeviceUnavailableError:
+        raise
     except (ImportError, ConnectionError, RuntimeError, ValueError, OSError) as error:
         why = str(error).strip().partition("\n")[0] or type(error).__name__
         hint = ""
@@ -166,21 +165,29 @@ def connect(address: str, *, start: bool = True, say: Callable[[str], None] = la
         raise DeviceUnavailableError(f"the Ray cluster {SCHEME}{address} cannot be used: {why}{hint}") from error
 
 
-def _init(ray: Any, address: str, options: Mapping[str, Any]) -> None:
+def _init(ray: Any, address: str, options: Mapping[str, Any], say: Callable[[str], None]) -> None:
     """Ray's own, tried again where a head was reached and failed.
 
     Its proxy forks a process for each client from outside, while other threads of it are within gRPC: of these
     processes some crash before they begin (ray-project/ray#63202), and the next one does not.
 
+    Args:
+        say: told of the first failure, since each may take a minute.
+
     Raises:
-        ConnectionAbortedError: it failed each time.
+        DeviceUnavailableError: it failed each time.
     """
-    for left in reversed(range(_TRIES)):
+    for tried in range(1, _TRIES + 1):
         try:
             ray.init(address, **options)
-        except ConnectionAbortedError:
-            if not left:
-                raise
+        except ConnectionAbortedError as error:
+            why = _in_one_line(error, str(error).removeprefix(_BY_SERVER))
+            if tried == _TRIES:
+                raise DeviceUnavailableError(
+                    f"the Ray cluster {address} cannot be used, its head failed {_TRIES} times: {why}"
+                ) from error
+            if tried == 1:
+                say(f"the head of the Ray cluster {address} failed, and is tried up to {_TRIES} times: {why}")
         else:
             return
 
@@ -353,8 +360,13 @@ def _as_lost() -> Iterator[None]:
             ) from error
         if why := _DEAD.search(said):
             raise NodeLostError(why[1]) from error
-        lines = [line.strip() for line in said.splitlines() if line.strip()] or [type(error).__name__]
-        raise NodeLostError(lines[-1] if "traceback" in said.casefold() else lines[0]) from error
+        raise NodeLostError(_in_one_line(error, said)) from error
+
+
+def _in_one_line(error: Exception, said: str) -> str:
+    """Of what Ray says by an error the reason alone."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()] or [type(error).__name__]
+    return lines[-1] if "traceback" in said.casefold() else lines[0]
 
 
 @contextlib.contextmanager

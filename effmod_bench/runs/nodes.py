@@ -26,7 +26,7 @@ def show_status(console: Console, on: str, output_format: OutputFormat) -> ExitC
     address = cluster.parse_address(on)
     console.expect(_table(()))
     try:
-        cluster.connect(address, start=False)
+        cluster.connect(address, start=False, say=console.note)
         with not_lost(on):
             found = ask_nodes(cluster.read_nodes())
     finally:

@@ -29,7 +29,8 @@ class PlannedRun(msgspec.Struct, frozen=True, kw_only=True):
         runtime: that runs it; None where one runs all.
         threads: None where the runtime chooses them itself.
         about_s: None for a file of which nothing is known, and where only a run would tell.
-        about_by_kind: the same of kinds of places elsewhere, without making the file.
+        making_s: of these, what making the file takes.
+        about_by_kind: the others, of each kind of places; of this machine by no name.
     """
 
     name: str
@@ -40,7 +41,8 @@ class PlannedRun(msgspec.Struct, frozen=True, kw_only=True):
     threads: int | None
     runs: int
     about_s: float | None
-    about_by_kind: dict[str, float | None] = {}
+    making_s: float
+    about_by_kind: dict[str, float | None]
 
 
 _COLUMNS: tuple[Column[PlannedRun], ...] = (
@@ -128,11 +130,9 @@ def _time_in_words(run: RunPlan, rows: Sequence[PlannedRun]) -> str:
 
 
 def _all_s(rows: Sequence[PlannedRun]) -> float:
-    """Until all of these are done. Elsewhere no kind waits for another one: each goes through all rows by itself."""
-    in_turn_s = sum(row.about_s or 0.0 for row in rows)
-    slowest_s = sum(slowest([*row.about_by_kind.values()]) or 0.0 for row in rows)
-    kinds = zip(*(row.about_by_kind.values() for row in rows), strict=True)
-    return in_turn_s - slowest_s + max((sum(each or 0.0 for each in kind) for kind in kinds), default=0.0)
+    """Until all of these are done. No kind of places waits for another one: each goes through all rows by itself."""
+    by_kind = zip(*(row.about_by_kind.values() for row in rows), strict=True)
+    return sum(row.making_s for row in rows) + max(sum(filter(None, of_kind)) for of_kind in by_kind)
 
 
 def _pairs_in_words(plan: ComparisonPlan) -> str:
@@ -179,12 +179,12 @@ def _planned(
         else:
             runs = 2 * run.compared.blocks * next_look(run.compared, 0).processes
             measure_s = 0.0 if each == baseline else guess_s(run.compared, (first.macs, target.macs))
-        about_s = None if measure_s is None or pairs_s is None else measure_s + pairs_s + export_s
-        by_kind: dict[str, float | None] = {}
+        by_kind: dict[str, float | None]
         if run.places:
             by_kind = {kind: _there_s(run, target, anchor, first, pace) for kind, pace in paces.items()}
-            longest_s = slowest(list(by_kind.values()))
-            about_s = None if longest_s is None else longest_s + export_s
+        else:
+            by_kind = {"": None if measure_s is None or pairs_s is None else measure_s + pairs_s}
+        longest_s = slowest([*by_kind.values()])
         yield PlannedRun(
             name=name,
             runtime=options.runtime if len(run.every_options) > 1 else None,
@@ -193,7 +193,8 @@ def _planned(
             batch_size=batch,
             threads=plan.threads if run.places else threads_to_use(plan),
             runs=runs,
-            about_s=about_s,
+            about_s=None if longest_s is None else longest_s + export_s,
+            making_s=export_s,
             about_by_kind=by_kind,
         )
         export_s = 0.0

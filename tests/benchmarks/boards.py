@@ -51,7 +51,7 @@ from tests.fakes import write_onnx
 SSHD = Path("/usr/sbin/sshd")
 _JOBS, _SETTLED = 1000, 50
 _COST_OF = 200
-_PAIRS, _RUNS = 20, 300
+_PAIRS, _RUNS = 60, 300
 
 
 def main() -> None:

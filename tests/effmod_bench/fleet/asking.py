@@ -23,11 +23,13 @@ class FakeRay(SimpleNamespace):
 
     Attributes:
         failures: how often a head is still to fail that was reached.
+        said: by it of that.
     """
 
     asked: tuple[str, ...] = ()
     niceness: str | None = None
     failures: int = 0
+    said: str = "see its logs"
 
     def is_initialized(self) -> bool:
         return False
@@ -37,7 +39,7 @@ class FakeRay(SimpleNamespace):
         self.niceness = os.environ.get(NICENESS)
         if self.failures:
             self.failures -= 1
-            raise ConnectionAbortedError("Initialization failure from server:\nRuntimeError: see its logs\n")
+            raise ConnectionAbortedError(f"Initialization failure from server:\n{self.said}")
 
     def shutdown(self) -> None:
         """Nothing is there."""

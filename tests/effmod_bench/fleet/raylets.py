@@ -11,9 +11,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psutil
+
+T = TypeVar("T")
 
 _MIB = 2**20
 _TRIES = 3  # on a machine with much to do a raylet may take longer than the half minute that Ray waits for it
@@ -71,7 +73,7 @@ def main(kinds: str, folder: str, memory_mib: str, config: str) -> None:
     few = {"object_store_memory": int(memory_mib) * _MIB, "include_dashboard": False}
     own = Cluster(shutdown_at_exit=False)
     try:
-        _patiently(lambda: own.add_node(num_cpus=0, _system_config=json.loads(config), **few))
+        patiently(lambda: own.add_node(num_cpus=0, _system_config=json.loads(config), **few))
         raylets = {}
         for number, kind in enumerate(json.loads(kinds)):
             labels = {"shelf": str(number)} | ({"ray.io/accelerator-type": kind} if kind else {})
@@ -80,7 +82,7 @@ def main(kinds: str, folder: str, memory_mib: str, config: str) -> None:
             def add(labels: dict[str, str] = labels, locks: dict[str, str] = locks) -> Any:
                 return own.add_node(wait=False, labels=labels, env_vars=locks, num_cpus=1, **few)
 
-            node = _patiently(add)
+            node = patiently(add)
             raylets[node.node_id] = node.all_processes["raylet"][0].process.pid
         own.wait_for_nodes()
         sys.stdout.write(json.dumps({"address": own.address, "raylets": raylets}) + "\n")
@@ -90,7 +92,8 @@ def main(kinds: str, folder: str, memory_mib: str, config: str) -> None:
         own.shutdown()
 
 
-def _patiently(start: Callable[[], Any]) -> Any:
+def patiently(start: Callable[[], T]) -> T:
+    """Start something of Ray, again where it was not there in time."""
     for left in reversed(range(_TRIES)):
         try:
             return start()

@@ -11,11 +11,13 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -25,6 +27,7 @@ from effmod_bench.fleet.cluster import NodeLostError
 from effmod_bench.fleet.head import Head
 from tests.effmod_bench.fleet import asking
 from tests.effmod_bench.fleet.asking import NICENESS, FakeRay
+from tests.effmod_bench.fleet.raylets import patiently
 from tests.effmod_bench.support import EFFMOD, effmod
 
 pytestmark = [
@@ -37,6 +40,7 @@ needs_grpc = pytest.mark.skipif(
     importlib.util.find_spec("grpc") is None, reason="grpcio, of effmod's extra cluster, is not installed"
 )
 _LONG_S = 300.0  # a head that fails takes a minute to say so, and is tried again
+_ANSWER_S = 120.0
 
 
 def free_port() -> int:
@@ -54,6 +58,23 @@ def head(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.delenv("RAY_AUTH_MODE", raising=False)
     monkeypatch.setenv("EFFMOD_LOCK", str(folder / "lock"))
+    try:
+        ray, port, for_clients = patiently(lambda: _start_head(folder))
+        try:
+            _wait_until_somebody_listens(for_clients)  # which may be later
+            yield port, for_clients
+        finally:
+            _end(ray)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _start_head(folder: Path) -> tuple["subprocess.Popen[str]", int, int]:
+    """It, its port, and that for clients.
+
+    Raises:
+        RuntimeError: it did not start, with what it says of that.
+    """
     port, for_clients = free_port(), free_port()
     ray = subprocess.Popen(
         [
@@ -67,25 +88,23 @@ def head(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, int]]:
         text=True,
         start_new_session=True,
     )
+    assert ray.stdout is not None
+    said = []
+    for line in ray.stdout:
+        said.append(line)
+        if "Ray runtime started" in line:
+            return ray, port, for_clients
+    _end(ray)
+    raise RuntimeError("".join(said))
+
+
+def _end(ray: "subprocess.Popen[str]") -> None:
+    ray.terminate()
     try:
-        assert ray.stdout is not None
-        said = []
-        for line in ray.stdout:
-            said.append(line)
-            if "Ray runtime started" in line:
-                break
-        else:
-            pytest.fail("".join(said))
-        _wait_until_somebody_listens(for_clients)  # which may be later
-        yield port, for_clients
-    finally:
-        ray.terminate()
-        try:
-            ray.communicate(timeout=20)
-        except subprocess.TimeoutExpired:
-            os.killpg(ray.pid, signal.SIGKILL)
-            ray.communicate()
-        shutil.rmtree(folder, ignore_errors=True)
+        ray.communicate(timeout=20)
+    except subprocess.TimeoutExpired:
+        os.killpg(ray.pid, signal.SIGKILL)
+        ray.communicate()
 
 
 @needs_grpc
@@ -152,14 +171,17 @@ def ask() -> Iterator[Callable[..., Any]]:
             assert other.stdout is not None
             other.stdin.write(json.dumps([function.__name__, *arguments]) + "\n")
             other.stdin.flush()
+            too_long = threading.Timer(_ANSWER_S, other.kill)
+            too_long.start()
             answer = other.stdout.readline()
-            assert answer, "what that process says of its end is above"
+            too_long.cancel()
+            assert answer, "it took too long, or what that process says of its end is above"
             return json.loads(answer)
 
         yield ask
 
 
-@pytest.mark.parametrize("module", ["grpc", "ray"])
+@pytest.mark.parametrize("module", [pytest.param("grpc", marks=needs_grpc), "ray"])
 def test_no_process_of_pytest_imports_them(module: str) -> None:
     with pytest.raises(pytest.fail.Exception, match=f"^{module} is not to be imported"):
         importlib.import_module(module)
@@ -178,18 +200,42 @@ def test_a_token_is_shown_to_the_cluster_that_asks_for_one_alone(
     assert ask(asking.connected_to_head, asks) == [True, shown]
 
 
-def test_a_head_that_fails_once_it_is_reached_is_tried_again(ray: FakeRay, capfd: pytest.CaptureFixture[str]) -> None:
-    said: list[str] = []
-    ray.failures = 2
-    cluster.connect("head:10001", say=said.append)
-    assert (said, *capfd.readouterr()) == ([], "", "")
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        (
+            "Traceback (most recent call last):\n  File\nRuntimeError: no backend! Check x.err\n",
+            "RuntimeError: no backend! Check x.err",
+        ),
+        (
+            "Call to `ray.init()` on the server failed with: no GCS\nat all",
+            "Call to `ray.init()` on the server failed with: no GCS",
+        ),
+    ],
+)
+def test_a_head_that_fails_once_it_is_reached_is_tried_again_and_that_is_said(
+    said: str, why: str, ray: FakeRay, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    told: list[str] = []
+    first = f"the head of the Ray cluster ray://head:10001 failed, and is tried up to 3 times: {why}"
+    ray.failures, ray.said = 2, said
+    cluster.connect("head:10001", say=told.append)
+    assert (told, *capfd.readouterr()) == ([first], "", "")
     assert ray.asked.count("ray://head:10001") == 3
     ray.failures = 3
-    with pytest.raises(
-        DeviceUnavailableError, match=r"(?s)its head failed 3 times: .* from server:\n.*: see its logs$"
-    ):
-        cluster.connect("head:10001")
+    monkeypatch.setattr(cluster, "_running_here", lambda: "ray://head:10001")
+    done = effmod("cluster", "status", "ray://auto")
+    assert done.exit_code == ExitCode.UNAVAILABLE, done.output
+    last = f"error: the Ray cluster ray://head:10001 cannot be used, its head failed 3 times: {why}"
+    assert done.stderr.splitlines() == [first, last]
     assert ray.asked.count("ray://head:10001") == 6
+
+
+@pytest.mark.usefixtures("ray")
+def test_what_breaks_before_a_head_is_reached_is_no_head_that_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "_running_here", Mock(side_effect=ConnectionAbortedError("it was cut off")))
+    with pytest.raises(DeviceUnavailableError, match=r"ray://auto cannot be used: it was cut off$"):
+        cluster.connect("auto")
 
 
 def test_where_nobody_listens_at_what_the_user_names_nothing_is_started_instead(ask: Callable[..., Any]) -> None:

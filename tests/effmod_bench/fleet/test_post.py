@@ -1,5 +1,6 @@
 """What a node's process says of it, without a cluster."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,11 +15,14 @@ from effmod_bench.instrument.lock import Holder
 from effmod_bench.runs import nodes
 from tests.fakes import MACHINE
 
+# All processes of the machine are looked at, other tests' too.
+TRAINER, POST_PROCESSOR = (f"{name}{os.getpid()}" for name in ("Trainer", "PostProcessor"))
+
 
 @pytest.fixture
 def trainers() -> Iterator[None]:
     """Three processes of somebody's actors, and those that are on every node, as Ray names them."""
-    titles = ["ray::Trainer.step", "ray::Trainer", "ray::PostProcessor", "ray::IDLE", "ray::DashboardAgent"]
+    titles = [f"ray::{TRAINER}.step", f"ray::{TRAINER}", f"ray::{POST_PROCESSOR}", "ray::IDLE", "ray::DashboardAgent"]
     titles += ["ray::Post.time", "ray::IDLE_SpillWorker", "ray::IDLE_RestoreWorker"]
     found = [subprocess.Popen([title, "60"], executable="/bin/sleep") for title in titles]
     yield
@@ -31,8 +35,8 @@ def trainers() -> Iterator[None]:
 def test_what_else_ray_runs_on_a_node_is_said() -> None:
     (said,) = post._beside()
     assert "what asked it for no processors: " in said
-    assert "Trainer (2)" in said
-    assert "PostProcessor" in said
+    assert f"{TRAINER} (2)" in said
+    assert POST_PROCESSOR in said
     assert all(name not in said for name in ("IDLE", "Agent", "Post,", "Post;", "Post ("))
 
 
@@ -42,7 +46,7 @@ def test_the_status_of_a_node_says_what_ray_runs_there(monkeypatch: pytest.Monke
     monkeypatch.setattr(sys, "argv", sys.argv)
     status = msgspec.json.decode(post.Post("effmod cluster status").status(), type=post.NodeStatus)
     assert status.others is not None
-    assert "Trainer (2)" in status.others
+    assert f"{TRAINER} (2)" in status.others
     assert "Post" not in status.others.replace("PostProcessor", "")
 
 

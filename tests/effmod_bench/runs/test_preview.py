@@ -5,6 +5,7 @@ import pytest
 from typer.testing import CliRunner
 
 from effmod_bench.cli import app
+from effmod_bench.screen.progress import in_words
 from tests.effmod_bench.support import Run, effmod
 from tests.fakes import write_onnx
 
@@ -63,5 +64,7 @@ def test_a_dry_run_has_a_row_for_each_number_of_threads_and_makes_a_file_once(tm
     asked = ("bench", "efficientmod_xxs", "--dry-run", "--threads", "1,2,4", "--store", str(tmp_path / "s"))
     rows = json.loads(effmod(*asked, "--output-format", "json").stdout)
     assert [row["threads"] for row in rows] == [1, 2, 4]
-    assert "cpu, 1, 2 and 4 threads; 4000 runs each" in effmod(*asked).stdout
+    said = " ".join(effmod(*asked).stdout.split())
+    assert "cpu, 1, 2 and 4 threads; 4000 runs each" in said
+    assert f"; {in_words(sum(row['about_s'] for row in rows))} in all; " in said
     assert rows[0]["about_s"] > rows[1]["about_s"] + 10  # and it is slower
