@@ -125,9 +125,10 @@ def samples(store: str) -> "pd.DataFrame":
 def load(store: str, of: Literal["measurements", "profiles"] = "measurements") -> "pd.DataFrame":
     """The measurements of a store, one row each: the columns of `effmod show --output-format csv`.
 
-    Or the operators of its profiles, one row each, the slowest of a profile first: `network` and the other columns of
-    its list, `operator`, `module`, and those of `effmod profile --by operator --output-format csv`. Of a plan of Core
-    ML, whose `basis` is "estimated", there are `estimated_share` and `processors`, and no times.
+    Or the operators of its profiles, one row each, the slowest of a profile first: `network`, `target` (of a run of
+    `effmod compare --by` 0 and 1), the other columns of its list, `operator`, `module`, and those of `effmod profile
+    --by operator --output-format csv`. Of a plan of Core ML, whose `basis` is "estimated", there are `estimated_share`
+    and `processors`, and no times.
 
     Raises:
         StoreError: it cannot be read, or holds none.
@@ -161,7 +162,7 @@ def _operators(records: Sequence[Profile], path: Path) -> list[dict[str, Any]]:
     rows = []
     for profile, table, parts in whole:
         around = {column.key: column.get(profile) for column in PROFILES_COLUMNS}
-        around = {"network": around.pop("name"), **around}
+        around = {"network": around.pop("name"), "target": profile.target, **around}
         columns = [column for column in table.columns if column.key not in _OF_GROUPS]
         rows += [around | {_CALLED.get(each.key, each.key): each.get(part) for each in columns} for part in parts]
     return rows

@@ -517,6 +517,7 @@ def make_profile(
     index: int = 0,
     target: int = 0,
     gap_us: int = 0,
+    runtime: Runtime = Runtime.ONNXRUNTIME,
     failure: str | None = None,
     **facts: Sequence[Any],
 ) -> Profile:
@@ -547,7 +548,7 @@ def make_profile(
         run_id="20260101T000000-0000",
         target=target,
         index=index,
-        plan=ProfilePlan(targets=("efficientmod_xxs",)),
+        plan=ProfilePlan(targets=("efficientmod_xxs",), options=RuntimeOptions(runtime=runtime)),
         environment=Environment(machine=MACHINE, threads=1, session=session_facts() if ok else None, load_average=0.0),
         artifact=timed_artifact(),
         outcome=Outcome.OK if ok else Outcome.FAILED,

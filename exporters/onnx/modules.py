@@ -86,7 +86,7 @@ def carried(modules: Modules, before: onnx.ModelProto, after: onnx.ModelProto) -
         known = [modules[name] for name in node.output if name in modules]
         if not known:
             ends = _ends(node, kept, readers)
-            known = [modules[name] for end in ends for name in _between(end, kept, made_by) if name in modules]
+            known = [modules[name] for end in ends for name in between(end, kept, made_by) if name in modules]
         if known:
             found |= dict.fromkeys(_names(node), common(known))
     return found
@@ -107,7 +107,7 @@ def _ends(node: onnx.NodeProto, kept: set[str], readers: Mapping[str, Sequence[o
     return ends
 
 
-def _between(end: str, kept: set[str], made_by: Mapping[str, onnx.NodeProto]) -> Iterator[str]:
+def between(end: str, kept: set[str], made_by: Mapping[str, onnx.NodeProto]) -> Iterator[str]:
     """The values that were computed on the way to one, from those that are still there."""
     seen, waiting = set(), [end]
     while waiting:

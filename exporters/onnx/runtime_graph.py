@@ -16,7 +16,7 @@ import onnx
 from exporters.artifact.sidecar import read_sidecar
 from exporters.onnx.channels import is_unaligned
 from exporters.onnx.graph import load_graph
-from exporters.onnx.modules import common, modules_of, readers_of
+from exporters.onnx.modules import between, common, modules_of, readers_of
 
 # Copies of a value into another layout, which stand with the module that the value is of.
 COPIES = ("ReorderInput", "ReorderOutput")
@@ -120,8 +120,8 @@ def read_runtime_graph(file: Path, optimized: Path, shapes: Mapping[str, tuple[S
     graph, own = onnx.load(optimized), load_graph(file)
     _name_nameless(graph, shapes)
     names = {name: node for node in own.graph.node for name in (node.name, *node.output) if name}
-    between = _between(graph, names)
-    joined = join(graph, _known(file, own), between)
+    made_of = _made_of(graph, names)
+    joined = join(graph, _known(file, own), made_of)
     weights = {tensor.name: tensor for tensor in graph.graph.initializer}
     blocked = any(node.domain == _BLOCKED for node in graph.graph.node)
     operators = {}
@@ -131,7 +131,7 @@ def read_runtime_graph(file: Path, optimized: Path, shapes: Mapping[str, tuple[S
         operators[node.name] = Operator(
             module=module,
             joined=how,
-            origin=_origin(node, names) or (between[node.name][0] if node.name in between else None),
+            origin=_origin(node, names) or (made_of[node.name][0] if node.name in made_of else None),
             macs=_macs(node, weights, *shapes.get(node.name, ((), ()))),
             weight_bytes=sum(map(_size_bytes, constants)),
             moves=_moves(node, weights),
@@ -176,7 +176,7 @@ def _name_nameless(graph: onnx.ModelProto, ran: Iterable[str]) -> None:
                 node.name = name
 
 
-def _between(graph: onnx.ModelProto, names: Mapping[str, onnx.NodeProto]) -> dict[str, tuple[str, ...]]:
+def _made_of(graph: onnx.ModelProto, names: Mapping[str, onnx.NodeProto]) -> dict[str, tuple[str, ...]]:
     """What operators of the runtime's graph were made of that neither their values nor their names tell.
 
     It is what stood in the file between what is known before them and the one operator behind them that reads them: of
@@ -185,25 +185,23 @@ def _between(graph: onnx.ModelProto, names: Mapping[str, onnx.NodeProto]) -> dic
     Args:
         names: the operators of the file, by their names and those of their values.
     """
-    origins = {node.name: _origin(node, names) for node in graph.graph.node}
+    nodes = graph.graph.node
+    origins = {node.name: _origin(node, names) for node in nodes}
     kept = {value for origin in origins.values() if origin is not None for value in names[origin].output}
-    unknown = {value: node.name for node in graph.graph.node if origins[node.name] is None for value in node.output}
-    readers = readers_of(graph.graph.node)
+    unknown = [node for node in nodes if origins[node.name] is None]
+    given = {value for node in unknown for value in node.output if value}
+    readers = readers_of(nodes)
     found = {}
-    for value, name in unknown.items():
-        behind = readers.get(value, [])
-        origin = origins[behind[0].name] if len(behind) == 1 and behind[0].op_type not in COPIES else None
-        # Of two that one operator reads nobody knows which was made of what.
-        if origin is None or sum(source in unknown for source in behind[0].input) > 1:
+    for node in unknown:
+        behind = [reader for value in node.output if value for reader in readers.get(value, ())]
+        origin = origins[behind[0].name] if len(behind) == 1 else None
+        # A reader of another kind than the file's operator has taken up others of the file, which would be counted to
+        # this one; and of several unknown ones in a row nobody knows which was made of what.
+        if origin is None or names[origin].op_type != behind[0].op_type or given.intersection(node.input):
             continue
-        waiting, made_of = list(names[origin].input), []
-        while waiting:
-            before = waiting.pop(0)
-            if before in names and before not in kept and before not in made_of:
-                made_of.append(before)
-                waiting += names[before].input
-        if made_of:
-            found[name] = tuple(made_of)
+        ends = {name for name in names[origin].input if name in names and name not in kept}
+        if len(ends) == 1:  # nor does anybody of two that one operator reads
+            found[node.name] = tuple(between(ends.pop(), kept, names))
     return found
 
 
@@ -228,13 +226,13 @@ def _known(file: Path, graph: onnx.ModelProto) -> Mapping[str, str]:
 
 
 def join(
-    graph: onnx.ModelProto, modules: Mapping[str, str], between: Mapping[str, Sequence[str]]
+    graph: onnx.ModelProto, modules: Mapping[str, str], made_of: Mapping[str, Sequence[str]]
 ) -> dict[str, tuple[str | None, str | None]]:
     """The module of each operator of the runtime's graph, by its name, and how it was found.
 
     Args:
         modules: by the names of operators and values of the file.
-        between: of operators of which nothing else is told, the values of the file that they were made of.
+        made_of: of operators of which nothing else is told, the values of the file that they were made of.
     """
     nodes = list(graph.graph.node)
     made_by = {name: node for node in nodes for name in node.output}
@@ -250,7 +248,7 @@ def join(
             found[node.name] = modules[base], BY_NAME
         elif node.op_type in COPIES and (source := made_by.get(node.input[0])) and source.name in found:
             found[node.name] = found[source.name]
-        elif (module := module_of(between.get(node.name, ()), modules)) is not None:
+        elif (module := module_of(made_of.get(node.name, ()), modules)) is not None:
             found[node.name] = module, BY_VALUE
     left = [node for node in nodes if node.name not in found]
     while left:

@@ -16,15 +16,16 @@ import msgspec
 from results.records.artifact import TimedArtifact
 from results.records.environment import Environment
 from results.records.measured import Outcome
-from results.records.plan import ProfilePlan, RuntimeOptions
+from results.records.plan import ProfilePlan, Runtime, RuntimeOptions
 from results.records.profile import Joined, Profile, ProfiledOperator, Roof
 from results.statistics.estimate import ERROR, Estimate, estimate, median_ratio, quantile
 
 # An operator that takes longer than so many times its lower quartile was held up; but for whole microseconds, of which
 # the profiler may see one or two more,
 _HELD_UP, _TICKS = 1.5, 2
-# and for memory: what a runtime has given back the system gives anew a page at a time, each of 4 KB in up to 2 us here.
-# PyTorch gives back most of it in each inference, and which operators it meets the next time changes.
+# and for memory: PyTorch gives back most of it in each inference, and the system gives it anew a page at a time, each
+# of 4 KB in up to 2 us here; which operators it meets the next time changes. Weights stay, and so does what other
+# runtimes have.
 _FRESH_BYTES_PER_US = 2000
 
 
@@ -98,6 +99,7 @@ class Profiled(msgspec.Struct, frozen=True, kw_only=True):
     """The profile of one artifact.
 
     Attributes:
+        target: which of its run's it is, from 0.
         options: how it was run.
         environment: of the last process.
         operators: of the runtime's graph, in the order in which they run.
@@ -117,6 +119,7 @@ class Profiled(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     run_id: str
+    target: int
     artifact: TimedArtifact
     plan: ProfilePlan
     options: RuntimeOptions
@@ -195,6 +198,7 @@ def _summarise(records: Sequence[Profile], *, averaged: bool) -> Profiled | None
     ratios = [median_ratio(record.without_ns, record.with_ns) for record in alike if record.with_ns]
     return Profiled(
         run_id=last.run_id,
+        target=last.target,
         artifact=last.artifact,
         plan=last.plan,
         options=last.plan.options_of(last.target),
@@ -227,12 +231,13 @@ def _process(record: Profile, names: Sequence[str], *, averaged: bool) -> _Proce
     """Of operators in this order; where it is averaged nothing is left out."""
     taken = dict(zip((operator.name for operator in record.operators), record.kernel_us, strict=True))
     between = [run - sum(each) for run, each in zip(record.run_us, zip(*record.kernel_us, strict=True), strict=True)]
-    moved = {operator.name: operator.moved_bytes for operator in record.operators}
+    is_fresh = record.plan.options_of(record.target).runtime is Runtime.PYTORCH
+    fresh = {each.name: each.input_bytes + each.output_bytes if is_fresh else 0 for each in record.operators}
 
-    def keep(durations: Sequence[int], moved_bytes: int = 0) -> Sequence[int]:
-        return durations if averaged else undisturbed(durations, moved_bytes=moved_bytes)
+    def keep(durations: Sequence[int], fresh_bytes: int = 0) -> Sequence[int]:
+        return durations if averaged else undisturbed(durations, fresh_bytes=fresh_bytes)
 
-    counted = [keep(taken[name], moved[name]) for name in names]
+    counted = [keep(taken[name], fresh[name]) for name in names]
     per_ms = 1e3 * record.runs_each
     kept = sum(map(len, counted)) / (len(names) * len(record.run_us))
     return _Process(
@@ -242,17 +247,17 @@ def _process(record: Profile, names: Sequence[str], *, averaged: bool) -> _Proce
     )
 
 
-def undisturbed(durations: Sequence[int], *, moved_bytes: int = 0) -> list[int]:
+def undisturbed(durations: Sequence[int], *, fresh_bytes: int = 0) -> list[int]:
     """Those that nothing else on the machine has made long, by what the shortest quarter of them takes.
 
     Other programs interrupt an operator for milliseconds, and up to three quarters of all may be interrupted.
 
     Args:
         durations: of one operator, in microseconds; or of a whole, in any unit.
-        moved_bytes: of an operator, what it reads and writes: all of it may be memory that the system gives anew.
+        fresh_bytes: of an operator, what of its memory the system may give anew.
     """
     quartile = sorted(durations)[len(durations) // 4]
-    allowed = _HELD_UP * quartile + _TICKS + moved_bytes / _FRESH_BYTES_PER_US
+    allowed = _HELD_UP * quartile + _TICKS + fresh_bytes / _FRESH_BYTES_PER_US
     longest = max(quartile, allowed)  # what is between operators that overlap is less than 0
     return [each for each in durations if each <= longest]
 

@@ -24,10 +24,12 @@ class Planned(msgspec.Struct, frozen=True, kw_only=True):
     """A runtime's plan for one artifact.
 
     Attributes:
+        target: which of its run's it is, from 0.
         estimated_shares: by operator, of the work of an inference; they add up to 1.
     """
 
     run_id: str
+    target: int
     artifact: TimedArtifact
     plan: ProfilePlan
     environment: Environment
@@ -90,6 +92,7 @@ def _planned(record: Profile) -> Planned:
     whole = math.fsum(record.weights)
     return Planned(
         run_id=record.run_id,
+        target=record.target,
         artifact=record.artifact,
         plan=record.plan,
         environment=record.environment,

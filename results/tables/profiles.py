@@ -214,9 +214,10 @@ def _notes(profiled: Profiled, parts: Sequence[Part]) -> Iterator[str]:
         "FLOPs are two a multiply-add."
     )
     if profiled.left_out >= _SHOWN_LEFT_OUT:
+        fresh = ", and by more than fresh memory does" if profiled.options.runtime is Runtime.PYTORCH else ""
         yield (
             f"{percent(profiled.left_out)} of the durations are left out: something else on the machine has made them "
-            "more than half as long again as the others, and by more than fresh memory does."
+            f"more than half as long again as the others{fresh}."
         )
     if profiled.plan.device is Device.CUDA:
         yield _ON_GPU
@@ -266,8 +267,8 @@ _ACROSS = (
     "the same for both; but an operator that a runtime has made of several modules' stands at one of them."
 )
 _AVERAGED = (
-    "One of the two profilers tells means of all runs alone. So nothing is left out of either side that something else "
-    "has made long: on a busy machine both are slow, and the intervals wide."
+    "At least one of the two profilers tells means of all runs alone. So nothing is left out of either side that "
+    "something else has made long: on a busy machine both are slow, and the intervals wide."
 )
 
 

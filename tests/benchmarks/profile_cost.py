@@ -8,8 +8,9 @@ more than 2 % from the clock around the same runs, or where what is told of oper
 by more than 2 % from that total, of runs that nothing has made long.
 
 Of a single run what is between operators is the total without them, so that the two add up by definition. What is told
-of all runs does not: `off` is what was left out of operators as something else's doing and was the runtime's own. Of
-OpenVINO, which tells no total, that is the clock's.
+of all runs does not: `off` is what was left out of operators as something else's doing and was the runtime's own. A
+profiler that tells means alone, as OpenVINO's, leaves nothing out and tells no total, so that there is nothing to be
+off: those cells are empty, and `fullest` is of the clock's total.
 
 Seconds are those of a clock and, beside them, of the processors: where others work on the same core the first are more.
 """
@@ -60,7 +61,7 @@ def main() -> None:
 
 
 def _falls_short(row: dict[str, Any]) -> bool:
-    is_off = max(abs(row["off"]), abs(row["off_clock"])) > OFF
+    is_off = any(abs(row[key]) > OFF for key in ("off", "off_clock") if row[key] is not None)
     return bool(row["clock_s"] >= MOST_S or row["fullest"] > 1 or is_off)
 
 
@@ -74,7 +75,7 @@ def _profile(runtime: Runtime, store: Path, *more: str) -> tuple[float, float]:
     return round(time.monotonic() - began, 1), round(took_s, 1)
 
 
-def _told(records: list[Profile]) -> dict[str, float]:
+def _told(records: list[Profile]) -> dict[str, float | None]:
     """What a user is told an inference is made of, in milliseconds, and the runtime's own total of it.
 
     That is of the same runs, without those that something else has made long, as of each operator; and so is what our
@@ -83,16 +84,16 @@ def _told(records: list[Profile]) -> dict[str, float]:
     (told,) = summarise_profiles(records)
     assert told is not None
     assert told.without is not None
-    total_ms = fmean(fmean(undisturbed(record.run_us)) / record.runs_each / 1e3 for record in records)
+    total_ms = None if told.averaged else fmean(fmean(undisturbed(record.run_us)) / 1e3 for record in records)
     clock_ms = fmean(fmean(undisturbed(record.with_ns)) / 1e6 for record in records)
     of_parts = told.kernels.value + told.gaps.value
     return {
         "operators_ms": round(told.kernels.value, 3),
         "between_ms": round(told.gaps.value, 3),
-        "total_ms": round(total_ms, 3),
+        "total_ms": None if total_ms is None else round(total_ms, 3),
         "clock_ms": round(clock_ms, 3),
-        "off": round(of_parts / total_ms - 1, 4),
-        "off_clock": round(total_ms / clock_ms - 1, 4),
+        "off": None if total_ms is None else round(of_parts / total_ms - 1, 4),
+        "off_clock": None if total_ms is None else round(total_ms / clock_ms - 1, 4),
         "fullest": round(max(map(_fullest, records)), 4),
         "without_profiler_ms": round(told.without.value, 3),
     }

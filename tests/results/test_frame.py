@@ -39,6 +39,15 @@ def test_the_operators_of_profiles_become_one_the_slowest_first(tmp_path: Path) 
     assert estimated["ms"].isna().all()
 
 
+def test_the_two_sides_of_a_profiled_comparison_are_rows_of_two_targets(tmp_path: Path) -> None:
+    store = Store(tmp_path / "s")
+    store.check_writable()
+    for target, took_us in enumerate((3000, 5000)):
+        store.write(make_profile([[took_us]], modules=["head"], target=target))
+    frame = results.load(str(store.path), of="profiles")
+    assert list(frame.groupby(["run_id", "target", "network", "module"])["ms"].sum()) == [3.0, 5.0]
+
+
 def test_a_store_without_profiles_says_how_to_add_one(tmp_path: Path) -> None:
     store = Store(tmp_path / "s")
     store.check_writable()

@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from exporters.onnx.runtime_graph import (
     BY_NEIGHBOURS,
     BY_VALUE,
     Names,
+    Operator,
     Shapes,
     base_name,
     join,
@@ -24,7 +26,7 @@ from exporters.onnx.runtime_graph import (
 )
 from exporters.proof.parity import measure_parity
 from models import Preprocessing
-from tests.exporters.onnx.test_modules import graph_of
+from tests.exporters.onnx.test_modules import Node, graph_of
 
 
 @pytest.mark.parametrize(
@@ -77,33 +79,70 @@ def test_a_value_without_a_path_has_that_of_the_operator_that_gives_it(tmp_path:
     assert [found[f"r{number}_nchwc"].module for number in range(2)] == ["stages.0.act", "stages.1.act"]
 
 
-def test_what_a_written_out_activation_was_made_one_operator_of_is_known(tmp_path: Path) -> None:
+WRITTEN_OUT = (
+    ("Conv", ["x"], ["/fc1/Conv_output"]),
+    ("Erf", ["/fc1/Conv_output"], ["/act/Erf_output"]),
+    ("Mul", ["/act/Erf_output", "/fc1/Conv_output"], ["/act/Mul_output"]),
+)
+
+
+def laid(tmp_path: Path, own: Sequence[Node], ran: Sequence[Node], names: Sequence[str]) -> dict[str, Operator]:
+    """What is found of a runtime's operators of these names."""
     file, optimized = tmp_path / "a.onnx", tmp_path / "b.onnx"
-    written_out = [
-        ("Conv", ["x"], ["/fc1/Conv_output"]),
-        ("Erf", ["/fc1/Conv_output"], ["/act/Erf_output"]),
-        ("Mul", ["/act/Erf_output", "/fc1/Conv_output"], ["/act/Mul_output"]),
-        ("Conv", ["/act/Mul_output"], ["/fc2/Conv_output"]),
-    ]
-    onnx.save(graph_of(written_out), file)
-    fused = graph_of(
-        [("Conv", ["x"], ["token_0"]), ("Gelu", ["token_0"], ["token_1"]), ("Conv", ["token_1"], ["token_2"])]
-    )
-    for node, name in zip(fused.graph.node, ("/fc1/Conv_output_nchwc", "Gelu", "/fc2/Conv_output_nchwc"), strict=True):
+    onnx.save(graph_of(own), file)
+    graph = graph_of(ran)
+    for node, name in zip(graph.graph.node, names, strict=True):
         node.name = name
-    onnx.save(fused, optimized)
-    found = read_runtime_graph(file, optimized, {})
+    onnx.save(graph, optimized)
+    return read_runtime_graph(file, optimized, {})
+
+
+def test_what_a_written_out_activation_was_made_one_operator_of_is_known(tmp_path: Path) -> None:
+    own = [*WRITTEN_OUT, ("Conv", ["/act/Mul_output"], ["/fc2/Conv_output"])]
+    ran = [("Conv", ["x"], ["t0"]), ("Gelu", ["t0"], ["t1"]), ("Conv", ["t1"], ["t2"])]
+    found = laid(tmp_path, own, ran, ["/fc1/Conv_output_nchwc", "Gelu", "/fc2/Conv_output_nchwc"])
     assert (found["Gelu"].module, found["Gelu"].joined) == ("act", BY_VALUE)
     assert found["Gelu"].origin == "/act/Mul_output"
 
 
+@pytest.mark.parametrize(
+    ("kind", "behind"),
+    [
+        # An activation that was taken up by the convolution, in either layout,
+        ("FusedConv", [("Conv", ["/act/Mul_output"], ["/fc2/Conv_output"]), ("Relu", ["/fc2/Conv_output"], ["y"])]),
+        ("Conv", [("Conv", ["/act/Mul_output"], ["/fc2/Conv_output"]), ("Relu", ["/fc2/Conv_output"], ["y"])]),
+        # a sum by the product,
+        ("Gemm", [("MatMul", ["/act/Mul_output"], ["/fc2/MatMul_output"]), ("Add", ["/fc2/MatMul_output"], ["y"])]),
+        # and a second activation that was written out.
+        ("Gelu", [("Erf", ["/act/Mul_output"], ["/fc2/Erf_output"]), ("Mul", ["/fc2/Erf_output"], ["y"])]),
+    ],
+)
+def test_what_the_operator_behind_has_taken_up_itself_is_not_counted_to_an_unknown_one(
+    tmp_path: Path, kind: str, behind: Sequence[Node]
+) -> None:
+    ran = [("Conv", ["x"], ["t0"]), ("Gelu", ["t0"], ["t1"]), (kind, ["t1"], ["y"])]
+    found = laid(tmp_path, [*WRITTEN_OUT, *behind], ran, ["/fc1/Conv_output_nchwc", "Gelu", "last"])
+    assert (found["Gelu"].joined, found["Gelu"].origin) == (BY_NEIGHBOURS, None)
+
+
+def test_of_two_unknown_operators_in_a_row_nobody_knows_which_was_made_of_what(tmp_path: Path) -> None:
+    second = [("Sigmoid", ["/act/Mul_output"], ["/gate/S_output"]), ("Mul", ["/gate/S_output"], ["/gate/Mul_output"])]
+    own = [*WRITTEN_OUT, *second, ("Conv", ["/gate/Mul_output"], ["/fc2/Conv_output"])]
+    ran = [
+        ("Conv", ["x"], ["t0"]),
+        ("Gelu", ["t0"], ["t1"]),
+        ("QuickGelu", ["t1"], ["t2"]),
+        ("Conv", ["t2"], ["/fc2/Conv_output"]),
+    ]
+    found = laid(tmp_path, own, ran, ["/fc1/Conv_output_nchwc", "Gelu", "QuickGelu", "last"])
+    assert [(found[name].joined, found[name].origin) for name in ("Gelu", "QuickGelu")] == [(BY_NEIGHBOURS, None)] * 2
+
+
 def test_of_two_unknown_operators_that_one_reads_nobody_knows_which_was_made_of_what(tmp_path: Path) -> None:
-    file, optimized = tmp_path / "a.onnx", tmp_path / "b.onnx"
     branches = [("Relu", ["x"], ["/a/Relu_output"]), ("Tanh", ["x"], ["/b/Tanh_output"])]
-    onnx.save(graph_of([*branches, ("Add", ["/a/Relu_output", "/b/Tanh_output"], ["/c/Add_output"])]), file)
-    other = graph_of([("Relu", ["x"], ["t0"]), ("Tanh", ["x"], ["t1"]), ("Add", ["t0", "t1"], ["/c/Add_output"])])
-    onnx.save(other, optimized)
-    found = read_runtime_graph(file, optimized, {})
+    own = [*branches, ("Add", ["/a/Relu_output", "/b/Tanh_output"], ["/c/Add_output"])]
+    ran = [("Relu", ["x"], ["t0"]), ("Tanh", ["x"], ["t1"]), ("Add", ["t0", "t1"], ["/c/Add_output"])]
+    found = laid(tmp_path, own, ran, ["node_t0", "node_t1", "last"])
     assert [found[name].joined for name in ("node_t0", "node_t1")] == [BY_NEIGHBOURS] * 2
     assert [found[name].origin for name in ("node_t0", "node_t1")] == [None] * 2
 

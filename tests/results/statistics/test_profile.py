@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from results import Joined, Profile, Rate, Roof
+from results import Joined, Profile, Rate, Roof, Runtime
 from results.statistics.profile import (
     DEPTHWISE,
     FUNCTION,
@@ -128,13 +128,22 @@ def test_memory_that_the_system_gives_anew_is_the_runtimes_own_time() -> None:
         whole_ms = fmean(map(sum, zip(*kernels, strict=True))) / 1e3
         kernels[0][draws.randrange(30)] += 10_000  # this was another program
         sizes = [500_000] * len(kernels)
-        told = summary(
-            [make_profile(kernels, modules=["a"] * 20, gap_us=100, input_bytes=sizes, output_bytes=sizes)],
+        maps: dict[str, Any] = {"input_bytes": sizes, "output_bytes": sizes}
+        weights: dict[str, Any] = {"weight_bytes": sizes}  # which stay where they are
+        told, *others = (
+            summary([make_profile(kernels, modules=["a"] * 20, gap_us=100, runtime=runtime, **facts)])
+            for runtime, facts in ((Runtime.PYTORCH, maps), (Runtime.PYTORCH, weights), (Runtime.ONNXRUNTIME, maps))
         )
         assert told.kernels.value == pytest.approx(whole_ms, rel=0.02)
         assert told.left_out == pytest.approx(1 / 600)
-        without = summary([make_profile(kernels, modules=["a"] * 20, gap_us=100)])  # they touch no memory
-        assert without.left_out > 0.3
+        assert all(other.left_out > 0.3 for other in others)
+
+
+def test_of_a_runtime_that_keeps_its_memory_what_held_a_large_operator_up_is_left_out() -> None:
+    kernel = [1000] * 24 + [4000] * 6
+    told = summary([make_profile([kernel], modules=["a"], input_bytes=[4_000_000], output_bytes=[4_000_000])])
+    assert told.kernels.value == pytest.approx(1.0)
+    assert told.left_out == pytest.approx(0.2)
 
 
 def test_a_duration_that_something_else_has_made_long_is_left_out_of_its_operator_alone() -> None:
