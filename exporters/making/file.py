@@ -135,7 +135,7 @@ def _prepared(spec: ModelSpec, model: "nn.Module", config: ExportConfig) -> tupl
     """A network with its outputs in a row, and their names. The zoo's own give one, and draw nothing.
 
     Raises:
-        ExportError: it has weights in half precision, draws random numbers, or gives what no file can give, or what has
+        ExportError: it computes in half precision, draws random numbers, or gives what no file can give, or what has
             no batch axis to leave open.
     """
     if spec.factory.startswith("models.") or (has_row(spec.name) and spec.factory.startswith(TIMM_PREFIX)):
@@ -146,9 +146,9 @@ def _prepared(spec: ModelSpec, model: "nn.Module", config: ExportConfig) -> tupl
     from exporters.proof.steady import check_steady
     from models.zoo.images import natural_images
 
-    check_precision(spec.name, model)
     p, size = spec.preprocessing, (config.image_size, config.image_size)
     x = torch.from_numpy(natural_images(config.batch_size, size, mean=p.mean, std=p.std))
+    check_precision(spec.name, model, x)
     network, names = flat(spec.name, model, check_steady(spec.name, model, x))
     if isinstance(config, OnnxConfig) and config.dynamic_batch:
         check_batched(spec.name, network, names, x)

@@ -7,6 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import flop_registry
 
 from exporters.errors import ExportError
 from exporters.making.network import INPUT, OUTPUT
@@ -53,22 +56,39 @@ def flat(name: str, network: nn.Module, output: Any) -> tuple[nn.Module, tuple[s
     return Flat(network).eval(), _names([path for path, _ in found])
 
 
-def check_precision(name: str, network: nn.Module) -> None:
-    """Refuse a network with weights in half precision, from which a right file may be as far as a wrong one.
+def check_precision(name: str, network: nn.Module, x: Tensor) -> None:
+    """Refuse a network that computes in half precision, from which a right file may be as far as a wrong one.
 
     Args:
         name: of the network, for messages.
+        x: what it takes.
 
     Raises:
-        ExportError: it has some.
+        ExportError: a convolution or a product of matrices takes some. What is kept so, and not used so, may stay.
     """
-    halves = {x.dtype for x in network.parameters()} & {torch.float16, torch.bfloat16}
+    products = _Products()
+    with torch.no_grad(), products:  # in inference mode it would see the layers, and not what they are made of
+        network(x.clone())
+    halves = products.precisions & {torch.float16, torch.bfloat16}
     if halves:
         kinds = " and ".join(sorted(str(each).removeprefix("torch.") for each in halves))
         raise ExportError(
-            f"{name} has weights of {kinds}, and files are made of networks in float32: return it in that, with "
-            ".float(); --compute-precision float16 rounds its file"
+            f"{name} computes in {kinds}, and files are made of networks in float32: return it in that, with .float() "
+            "and without autocast; --compute-precision float16 rounds its file"
         )
+
+
+class _Products(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes the precisions of what convolutions and products of matrices take."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.precisions: set[torch.dtype] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func.overloadpacket in flop_registry:
+            self.precisions |= {each.dtype for each in tree_leaves(args) if isinstance(each, Tensor)}
+        return func(*args, **(kwargs or {}))
 
 
 def check_batched(name: str, network: nn.Module, names: Sequence[str], x: Tensor) -> None:

@@ -184,7 +184,7 @@ def judge(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> N
         if parity.tolerance is None and not follows(parity):
             advice = f"{where} Ask for a higher precision, or less compression."
             if first.rounding is not None and first.rounding.program_relative_error is not None:
-                advice = _ROUNDING_ALONE  # or it was refused above
+                advice = f"{where} {_ROUNDING_ALONE}"  # or it was refused above
             raise ParityError(
                 f"{artifact.name}{within} does not follow its network: it is off by {parity.relative_error:.1e} of the "
                 f"largest output, which moves by {parity.output_change:.1e} from image to image. {advice}"

@@ -17,7 +17,7 @@ from torch import fx
 
 from exporters.rewrites.base import Equivalence, RewriteReport
 from exporters.rewrites.channel_norm import channel_layer_norm
-from exporters.rewrites.graph import Network, aten, change_each, constant, place, shape, value_of
+from exporters.rewrites.graph import Network, aten, change_each, new_weights, place, shape, value_of
 
 NAME = "blocked_layout"
 EQUIVALENCE = Equivalence.EXACT
@@ -44,8 +44,7 @@ def _move_affine(network: Network, node: fx.Node) -> bool:
     beta = torch.zeros_like(gamma) if beta is None else beta
     with network.graph.inserting_after(node):
         conv = network.graph.call_function(aten.conv2d.default)
-    with network.graph.inserting_before(conv):
-        constants = [constant(network, tensor.float()) for tensor in (gamma.view(-1, 1, 1, 1), beta)]
+    constants = new_weights(network, node, gamma.view(-1, 1, 1, 1), beta)
     node.replace_all_uses_with(conv)
     conv.args = (node, *constants, [1, 1], [0, 0], [1, 1], channels)
     conv.meta["place"] = place(node)

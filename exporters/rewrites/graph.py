@@ -24,7 +24,7 @@ aten = torch.ops.aten
 Network = fx.GraphModule
 """A traced network; `trace` makes it. Every constant is a parameter of its root, every node knows its shape.
 
-Its `meta["modules"]` are the paths of the modules that it was traced from.
+Its `meta["name"]` is what messages call it, its `meta["modules"]` are the paths of the modules that it was traced from.
 """
 
 
@@ -35,8 +35,7 @@ def trace(model: nn.Module, image_size: int, batch_size: int, channels: int = 3,
         name: of the network, for messages; else it is called by its class.
 
     Raises:
-        RewriteError: it is in training mode, torch cannot export it, it has weights of another precision than float32,
-            or how large a result is depends on the image.
+        RewriteError: it is in training mode, torch cannot export it, or how large a result is depends on the image.
     """
     name = name or type(model).__name__
     if model.training:
@@ -56,20 +55,9 @@ def trace(model: nn.Module, image_size: int, batch_size: int, channels: int = 3,
                 "--rewrite none leaves it as it is"
             )
     network = _Cleaner(module).clean()
-    if others := _other_precisions(model, network):
-        raise RewriteError(
-            f"{name} has weights of {' and '.join(others)}, or rounds some to that, as autocast does, and the rewrites "
-            "make weights of float32: return it in float32"
-        )
+    network.meta["name"] = name
     network.meta["modules"] = frozenset(name for name, _ in model.named_modules())
     return network
-
-
-def _other_precisions(model: nn.Module, network: Network) -> list[str]:
-    """What a network's weights are in beside float32, or become on the way, as where autocast rounds them."""
-    found = {x.dtype for x in model.parameters() if x.is_floating_point()}
-    found |= {x.dtype for x in network.parameters() if x.dtype in (torch.float16, torch.bfloat16)}
-    return sorted(str(each).removeprefix("torch.") for each in found - {torch.float32})
 
 
 class _Cleaner:
@@ -169,6 +157,23 @@ def constant(network: Network, value: Tensor) -> fx.Node:
     node = network.graph.get_attr(name)
     node.meta["val"] = value  # its shape is known without inferring any
     return node
+
+
+def new_weights(network: Network, node: fx.Node, *tensors: Tensor) -> list[fx.Node]:
+    """Constants in float32, for an operator that is to have them in the place of its own.
+
+    Raises:
+        RewriteError: it computes in another precision, as where its weights are in that, or autocast rounds them.
+    """
+    computed = node.meta["val"].dtype
+    if computed != torch.float32:
+        raise RewriteError(
+            f"{network.meta['name']} computes {place(node)!r} in {str(computed).removeprefix('torch.')}, and the "
+            "rewrites make weights of float32: return it in float32, without autocast; --rewrite none leaves it as it "
+            "is"
+        )
+    with network.graph.inserting_before(node):
+        return [constant(network, tensor.float()) for tensor in tensors]
 
 
 def value_of(network: Network, node: Any) -> Tensor | None:
@@ -380,9 +385,7 @@ def weights_of(network: Network, node: fx.Node) -> tuple[Tensor, Tensor]:
 
 
 def set_weights(network: Network, node: fx.Node, weight: Tensor, bias: Tensor) -> None:
-    with network.graph.inserting_before(node):
-        constants = [constant(network, tensor.float()) for tensor in (weight, bias)]
-    node.args = (node.args[0], *constants, *node.args[3:])
+    node.args = (node.args[0], *new_weights(network, node, weight, bias), *node.args[3:])
 
 
 def scale_outputs(network: Network, node: fx.Node, scale: Tensor, shift: Tensor) -> None:

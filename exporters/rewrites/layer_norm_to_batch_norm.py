@@ -26,11 +26,11 @@ from exporters.rewrites.graph import (
     Network,
     aten,
     calls,
-    constant,
     finish,
     image_shape,
     infer_shapes,
     is_weighted,
+    new_weights,
     scale_outputs,
 )
 from models import Preprocessing
@@ -121,8 +121,6 @@ def _recalibrate(network: Network, node: fx.Node, values: dict[fx.Node, list[Any
     """A BatchNorm that the network has already meets other numbers now."""
     source = cast(fx.Node, node.args[0])
     statistics = _statistics(values[source], 1)
-    with network.graph.inserting_before(node):
-        for i, tensor in enumerate(statistics, 3):
-            new = constant(network, tensor.float())
-            node.update_arg(i, new)
-            values[new] = [tensor.float()] * len(values[source])
+    for i, new in enumerate(new_weights(network, node, *statistics), 3):
+        node.update_arg(i, new)
+        values[new] = [new.meta["val"]] * len(values[source])

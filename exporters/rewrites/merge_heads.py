@@ -16,8 +16,8 @@ from exporters.rewrites.graph import (
     Network,
     aten,
     change_each,
-    constant,
     is_weighted,
+    new_weights,
     place,
     shape,
     weights_of,
@@ -60,7 +60,7 @@ def _merge(network: Network, first: fx.Node, second: fx.Node, average: fx.Node) 
             weight = torch.cat((weight1, weight2), 1) / 2
             x = network.graph.call_function(aten.cat.default, ([x, second.args[0]], len(shape(x)) - 1))
             x.meta["place"] = place(first)
-        constants = [constant(network, tensor.float()) for tensor in (weight, (bias1 + bias2) / 2)]
+        constants = new_weights(network, average, weight, (bias1 + bias2) / 2)
         merged = network.graph.call_function(aten.linear.default, (x, *constants))
     merged.meta["place"] = place(first)
     average.replace_all_uses_with(merged)

@@ -4,6 +4,7 @@ import importlib
 from collections.abc import Mapping, Sequence
 from typing import Protocol, cast
 
+import msgspec
 import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
@@ -44,9 +45,12 @@ def apply(
         node.name = node.name or node.outputs[0].name  # else onnx_ir numbers it, and nobody finds that in the file
     reports = []
     with quiet("onnx_ir", "onnxscript"):
-        settle_constants(model)  # rules look for weights among the initializers
+        unsettled = settle_constants(model)  # rules look for weights among the initializers
         for rewrite in (rewrite for name, rewrite in REWRITES.items() if name in names):
-            reports.append(rewrite.rewrite(model, shapes))
+            report = rewrite.rewrite(model, shapes)
+            # In the first report, which may say the same of the file with its shapes fixed.
+            reports.append(msgspec.structs.replace(report, skipped=tuple(dict.fromkeys(unsettled + report.skipped))))
+            unsettled = ()
             _take_out_identities(model)
             RemoveUnusedNodesPass()(model)
     return ir.to_proto(model), tuple(reports)

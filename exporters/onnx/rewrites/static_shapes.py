@@ -27,26 +27,27 @@ def rewrite(model: ir.Model, shapes: Mapping[str, tuple[int, ...]]) -> RewriteRe
     """Fix the inputs to these shapes; the count is of dimensions that were open."""
     branching = _branches(model)
     fixed = ir.from_proto(ir.to_proto(model)) if branching else model
-    count = _fix(fixed, shapes)
+    count, unsettled = _fix(fixed, shapes)
     refusal = _refusal(fixed) if branching and count else None
     if refusal is not None:
-        skipped: tuple[str, ...] = (f"the file: a subgraph of it does not take these shapes: {refusal}",)
+        skipped = (f"the file: a subgraph of it does not take these shapes: {refusal}",)
         return RewriteReport(name=NAME, equivalence=Equivalence.EXACT, count=0, skipped=skipped)
     model.graph = fixed.graph
-    skipped = tuple(
+    open_ = tuple(
         f"{value.name}: its shape {value.shape} depends on more than the inputs' shapes"
         for value in model.graph.outputs
         if value.shape is None or not value.shape.is_static()
     )
-    return RewriteReport(name=NAME, equivalence=Equivalence.EXACT, count=count, skipped=skipped)
+    return RewriteReport(name=NAME, equivalence=Equivalence.EXACT, count=count, skipped=unsettled + open_)
 
 
 def _branches(model: ir.Model) -> bool:
     return any(each.type in _SUBGRAPHS for node in model.graph for each in node.attributes.values())
 
 
-def _fix(model: ir.Model, shapes: Mapping[str, tuple[int, ...]]) -> int:
-    count = 0
+def _fix(model: ir.Model, shapes: Mapping[str, tuple[int, ...]]) -> tuple[int, tuple[str, ...]]:
+    """How many dimensions were open, and what `settle_constants` says."""
+    count, skipped = 0, tuple[str, ...]()
     for value in model.graph.inputs:
         shape = shapes.get(value.name or "")
         if shape is not None and value.shape is not None:
@@ -55,11 +56,11 @@ def _fix(model: ir.Model, shapes: Mapping[str, tuple[int, ...]]) -> int:
     if count:
         written = _forget_shapes(model)
         ShapeInferencePass()(model)
-        settle_constants(model)
+        skipped = settle_constants(model)
         ShapeInferencePass()(model)  # again, now that the targets of reshapes are constants
         for value, was in written.items():
             value.shape = value.shape or was
-    return count
+    return count, skipped
 
 
 def _forget_shapes(model: ir.Model) -> dict[ir.Value, ir.Shape]:

@@ -34,10 +34,15 @@ def fold_layer_scale(network: Network) -> None:
     """Move products with a constant into the convolution or linear layer before them."""
     for node in calls(network, aten.mul.Tensor):
         for x, factor in (node.args, node.args[::-1]):
-            if isinstance(x, fx.Node) and _fold_factor(network, x, factor):
+            if isinstance(x, fx.Node) and _has_precision(node, x) and _fold_factor(network, x, factor):
                 node.replace_all_uses_with(x)
                 network.graph.erase_node(node)
                 break
+
+
+def _has_precision(product: fx.Node, x: fx.Node) -> bool:
+    """Whether a product is in x's precision; else what reads it takes no other than a wider factor gave it."""
+    return bool(product.meta["val"].dtype == x.meta["val"].dtype)
 
 
 def _fold_factor(network: Network, x: fx.Node, factor: Any) -> bool:

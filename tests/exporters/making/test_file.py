@@ -507,26 +507,50 @@ def test_a_network_of_one_channel_and_several_outputs_is_a_file_of_its_own_names
 
 
 HALF = """
+import torch
+import torch.nn.functional as F
 from torch import nn
 
 class Half(nn.Conv2d):
     def forward(self, x):
         return super().forward(x.to(self.weight.dtype)).mean((2, 3)).float()
 
+class Buffer(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("weight", torch.ones(4, 3, dtype=torch.float16))
+
+    def forward(self, x):
+        return F.linear(x.mean((2, 3)).half(), self.weight).float()
+
+class Autocast(nn.Conv2d):
+    def forward(self, x):
+        with torch.autocast("cpu", torch.float16):
+            return super().forward(x).mean((2, 3)).float()
+
 def half():
     return Half(3, 4, 8, 8).half()
+
+def buffer():
+    return Buffer()
+
+def autocast():
+    return Autocast(3, 4, 8, 8)
 """
 
 
 @pytest.mark.parametrize("config", [CONFIG, pytest.param(COREML, marks=needs_coremltools)], ids=["onnx", "coreml"])
-def test_a_network_with_weights_in_half_precision_is_refused_for_that_rewritten_or_not(
-    config: ExportConfig, tmp_path: Path
+@pytest.mark.parametrize("name", ["half", "buffer", "autocast"])
+def test_a_network_that_computes_in_half_precision_is_refused_for_that_rewritten_or_not(
+    name: str, config: ExportConfig, tmp_path: Path
 ) -> None:
     (tmp_path / "net.py").write_text(HALF)
-    said = r"^net\.py:half has weights of float16, .* with \.float\(\); --compute-precision float16 rounds its file$"
+    said = rf"^net\.py:{name} computes in float16, .* with \.float\(\) .*; --compute-precision float16 rounds its file$"
     for rewrites in ((), AUTO[config.format]):
         with pytest.raises(ExportError, match=said):
-            obtain(models.find_model("net.py:half", image_size=32), msgspec.structs.replace(config, rewrites=rewrites))
+            obtain(
+                models.find_model(f"net.py:{name}", image_size=32), msgspec.structs.replace(config, rewrites=rewrites)
+            )
 
 
 @needs_coremltools

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from exporters import ExportError
-from exporters.making.outputs import by_name, check_batched, flat, own_modules
+from exporters.making.outputs import by_name, check_batched, check_precision, flat, own_modules
 
 
 class Pair(NamedTuple):
@@ -113,3 +113,18 @@ def test_an_output_that_has_no_batch_axis_is_named_where_that_axis_is_to_stay_op
 
 def test_a_network_that_takes_no_other_batch_is_left_to_torchs_exporter() -> None:
     check_batched("mine", Boxes(lambda x: (x.view(1, 48),)), ("a", "b", "c"), torch.rand(1, 3, 4, 4))
+
+
+class Stored(nn.Linear):
+    """Keeps its weights in another precision than it computes in."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.linear(x, self.weight.float(), self.bias.float())
+
+
+def test_what_is_kept_in_half_precision_alone_is_no_reason_to_refuse() -> None:
+    check_precision("mine", Stored(3, 4).half().eval(), torch.ones(2, 3))
+    with pytest.raises(
+        ExportError, match=r"^mine computes in bfloat16, .* --compute-precision float16 rounds its file$"
+    ):
+        check_precision("mine", nn.Linear(3, 4).bfloat16().eval(), torch.ones(2, 3).bfloat16())

@@ -1,5 +1,6 @@
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from exporters.rewrites import REWRITES, Equivalence, RewriteError, apply
@@ -92,8 +93,38 @@ class Cast(nn.Module):
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64, None])
 def test_weights_of_another_precision_are_not_rewritten(dtype: torch.dtype | None) -> None:
     which = str(dtype or torch.bfloat16).removeprefix("torch.")
-    with pytest.raises(RewriteError, match=rf"^mine has weights of {which}, .*: return it in float32$"):
+    said = rf"^mine computes '[\w.]+' in {which}, .*: return it in float32, .*; --rewrite none leaves it as it is$"
+    with pytest.raises(RewriteError, match=said):
         apply(Cast(dtype).eval(), SIZE, name="mine")
+
+
+class Kept(nn.Module):
+    """With a tensor of another precision behind what is folded."""
+
+    def __init__(self, use: str) -> None:
+        super().__init__()
+        self.use = use
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 4, 4), nn.BatchNorm2d(4))
+        self.scale = nn.Parameter(torch.linspace(1, 2, 4, dtype=torch.float64))
+        self.wide = nn.Conv2d(4, 4, 1).double()
+        self.register_buffer("weight", torch.linspace(-1, 1, 20).view(5, 4).half())
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.body(x)
+        if self.use == "scale within":
+            return self.wide(x * self.scale[:, None, None]).mean((2, 3)).float()
+        x = x.amax((2, 3))
+        if self.use == "scale":
+            x = (x * self.scale).float()
+        return F.linear(x.half(), self.weight).float() if self.use == "buffer" else x
+
+
+@pytest.mark.parametrize("use", ["nothing", "scale", "buffer", "scale within"])
+def test_what_is_kept_in_another_precision_and_not_folded_is_left_alone(use: str) -> None:
+    model = filled(Kept(use))
+    network, reports = rewritten(model)
+    assert {report.name: report.count for report in reports}["batch_norm"] == 1
+    assert max_error(model, network) < TOLERANCE
 
 
 def test_the_network_is_not_touched() -> None:

@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -58,9 +60,24 @@ g (float[1, 3, 6, 6] x, int64 n) => (seq(float[]) parts, float[1, 4, 4, 4] y) {
 
 def test_an_operator_at_which_the_library_fails_spoils_no_rewrite() -> None:
     norm = {"scale": (4,), "shift": (4,), "mean": (4,), "var": (4,)}
-    after, reports = apply(graph(SPLIT, kernel=(4, 3, 3, 3), **norm), ("batch_norm",), {})
-    assert [report.count for report in reports] == [1]
+    after, reports = apply(graph(SPLIT, kernel=(4, 3, 3, 3), **norm), ("batch_norm", "matmul_to_conv"), {})
+    assert [report.count for report in reports] == [1, 0]
+    (told,), nothing = (report.skipped for report in reports)
+    assert re.fullmatch(
+        r"the file: not all that follows from constants is computed: .*'parts' \(::SplitToSequence\)", told
+    )
+    assert nothing == ()
     assert kinds(after) == {"SplitToSequence": 1, "Conv": 1}
+
+
+def test_such_an_operator_is_told_of_once_where_shapes_are_fixed_too() -> None:
+    text = SPLIT.replace("float[1, 3, 6, 6] x", "float[n, 3, 6, 6] x").replace(
+        "float[1, 4, 4, 4] y", "float[n, 4, 4, 4] y"
+    )
+    norm = {"scale": (4,), "shift": (4,), "mean": (4,), "var": (4,)}
+    _, (report,) = apply(graph(text, kernel=(4, 3, 3, 3), **norm), ("static_shapes",), {"x": (1, 3, 6, 6)})
+    assert report.count == 1
+    assert [told for told in report.skipped if "SplitToSequence" in told] == list(report.skipped[:1])
 
 
 BRANCHES = """
