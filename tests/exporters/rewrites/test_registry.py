@@ -101,6 +101,8 @@ def test_weights_of_another_precision_are_not_rewritten(dtype: torch.dtype | Non
 class Kept(nn.Module):
     """With a tensor of another precision behind what is folded."""
 
+    weight: torch.Tensor
+
     def __init__(self, use: str) -> None:
         super().__init__()
         self.use = use
