@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ class OpenVinoSession:
     def __init__(self, request: SessionRequest, inputs: Mapping[str, npt.NDArray[np.generic]]) -> None:
         import openvino
 
-        core = openvino.Core()
+        core = _core()
         network = core.read_model(request.path)
         # With an axis left open it would be compiled for any size.
         network.reshape({name: list(x.shape) for name, x in inputs.items()})
@@ -104,3 +104,15 @@ class OpenVinoSession:
             intra_op_num_threads=self._model.get_property("INFERENCE_NUM_THREADS"),
             nodes={_DEVICE: dict(kinds)},
         )
+
+
+@cache
+def _core() -> Any:
+    """OpenVINO's, for as long as the process lives.
+
+    Its CPU plugin has the thread that loads it handle signals on a stack of the plugin's, which is gone when the plugin
+    is, also where another thread lets go of that: the next signal with a handler, such as Ctrl-C, would be a crash.
+    """
+    import openvino
+
+    return openvino.Core()
