@@ -185,6 +185,14 @@ def quick_run(plan: BenchPlan) -> "subprocess.Popen[str]":
     return subprocess.Popen([sys.executable, "-c", QUICK_RUN, *arguments], stdout=subprocess.PIPE, text=True)
 
 
+def children_of(process: "subprocess.Popen[str]") -> list[psutil.Process]:
+    return psutil.Process(process.pid).children()
+
+
+def has_child_or_ended(process: "subprocess.Popen[str]") -> bool:
+    return bool(children_of(process)) or process.poll() is not None
+
+
 def test_kill_9_at_50_moments_loses_nothing_that_was_finished_and_a_resumed_run_is_whole(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).touch()
@@ -197,10 +205,10 @@ def test_kill_9_at_50_moments_loses_nothing_that_was_finished_and_a_resumed_run_
     while killed.total() < 50:
         with quick_run(plan) as process:
             time.sleep(moments.uniform(0.0, 0.6))
-            workers = psutil.Process(process.pid).children()
-            if workers and moments.random() < 0.5:
-                with contextlib.suppress(psutil.NoSuchProcess):  # it may have come to its end meanwhile
-                    workers[0].kill()
+            if moments.random() < 0.5:
+                wait_until(functools.partial(has_child_or_ended, process))  # which is slow beside others
+                with contextlib.suppress(psutil.NoSuchProcess, IndexError):  # it may have come to its end meanwhile
+                    children_of(process)[0].kill()
                     killed["worker"] += 1
                 time.sleep(moments.uniform(0.0, 0.1))
             process.kill()
