@@ -239,6 +239,14 @@ def moves_enough(parity: Parity) -> bool:
     return parity.output_change > max(LEAST_CHANGE, 10 * parity.relative_error)
 
 
+def movement_in_words(parity: Parity) -> str:
+    """What outputs do that do not move enough, behind the word for them."""
+    return (
+        f"moves by {parity.output_change:.1e} of the largest value, where more than {LEAST_CHANGE:.0e} and than ten "
+        f"times the error is wanted, which is {parity.relative_error:.1e}"
+    )
+
+
 def severity(parity: Parity) -> tuple[float, float]:
     """To order parities by: those that fall short last, by how much, and the others by their errors."""
     return shortfall(parity.relative_error, parity.tolerance)

@@ -12,7 +12,14 @@ from exporters.artifact.evaluator import Images, Step
 from exporters.artifact.sidecar import UNSTEADY, Departure, Parity
 from exporters.errors import ArtifactError, ParityError
 from exporters.onnx.evaluator import is_uneven, onnx_steps, onnx_subnormals, rows, run_each, run_onnx
-from exporters.proof.comparison import TOLERANCE, compare_outputs, falls_short, moves_enough, severity
+from exporters.proof.comparison import (
+    TOLERANCE,
+    compare_outputs,
+    falls_short,
+    movement_in_words,
+    moves_enough,
+    severity,
+)
 from exporters.proof.departure import by_name, first_departure, in_words
 from exporters.proof.noise import allowed_in_words, beside_noise, differences, file_noise, noise_in_words
 
@@ -122,8 +129,8 @@ def judge_files(original: Path, rewritten: Path, parity: Parity) -> None:
         )
     if not moves_enough(parity):
         raise ParityError(
-            f"{rewritten.name} cannot be checked: the outputs of {original.name} hardly depend on the input (they "
-            f"move by {parity.output_change:.1e} of their size). Are these trained weights?"
+            f"{rewritten.name} cannot be checked: the outputs of {original.name} hardly depend on the input: what it "
+            f"gives {movement_in_words(parity)}. Are these trained weights?"
         )
 
 

@@ -13,7 +13,15 @@ from exporters.artifact.evaluator import Chosen, Evaluator, Images, Origin, wide
 from exporters.artifact.sidecar import FLOAT16_MAX, QUIET, UNSTEADY, Parity
 from exporters.config import ComputePrecision, ExportConfig
 from exporters.errors import ParityError
-from exporters.proof.comparison import TOLERANCE, Comparison, Own, follows, moves_enough, worst_inference
+from exporters.proof.comparison import (
+    TOLERANCE,
+    Comparison,
+    Own,
+    follows,
+    movement_in_words,
+    moves_enough,
+    worst_inference,
+)
 from exporters.proof.departure import in_words, network_departure
 from exporters.proof.network import WAYS, network_outputs, network_own
 from exporters.proof.noise import allowed_in_words, noise_in_words
@@ -176,10 +184,11 @@ def judge(artifact: Evaluator, parities: Mapping[ComputePrecision, Parity]) -> N
         if parity.tolerance is not None and parity.relative_error > parity.tolerance:
             raise ParityError(_shortfall(artifact.name, within, parity))
         if parity.tolerance is not None and not moves_enough(parity):
+            closer = " Ask for --compute-precision float32, which errs less." if len(parities) > 1 else ""
             raise ParityError(
-                f"{artifact.name} cannot be checked: the network's output hardly depends on the image (it moves by "
-                f"{parity.output_change:.1e} of its size). Are these trained weights? Where its latency alone is "
-                "wanted, --weights random fills it with others."
+                f"{artifact.name}{within} cannot be checked: the network's output hardly depends on the image: it "
+                f"{movement_in_words(parity)}.{closer} Are these trained weights? Where its latency alone is wanted, "
+                "--weights random fills it with others."
             )
         if parity.tolerance is None and not follows(parity):
             advice = f"{where} Ask for a higher precision, or less compression."
