@@ -60,6 +60,7 @@ def test_classes_are_in_the_order_of_timm(images_folder: Path) -> None:
     assert _targets(_validation(images)) == sorted(_targets(_validation(images)), key=lambda place: (0, 2, 1)[place])
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # more than there are cores, where there is one
 def test_an_epoch_is_the_same_with_any_number_of_workers_and_another_epoch_is_not(
     images_folder: Path, small_recipe: Sourced
 ) -> None:
